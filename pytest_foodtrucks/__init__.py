@@ -1,1 +1,74 @@
 """pytest fixtures for a throwaway container network with Elasticsearch and a web app on it."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import ready
+    from .containers import Container
+    from .engine import Engine
+    from .errors import (
+        ClientMismatch,
+        DefinitionError,
+        EngineError,
+        EngineNotFound,
+        FoodtrucksError,
+        ImageError,
+        NotReady,
+        NotReadyInTime,
+        ProbeError,
+        SettingsError,
+        StartError,
+    )
+    from .es import ElasticsearchService
+    from .factories import elasticsearch_service, network, service
+    from .networks import Network
+    from .probe import Probe, Verdict, VerdictKind
+    from .services import Service
+
+__all__ = [
+    "ClientMismatch",
+    "Container",
+    "DefinitionError",
+    "ElasticsearchService",
+    "Engine",
+    "EngineError",
+    "EngineNotFound",
+    "FoodtrucksError",
+    "ImageError",
+    "Network",
+    "NotReady",
+    "NotReadyInTime",
+    "Probe",
+    "ProbeError",
+    "Service",
+    "SettingsError",
+    "StartError",
+    "Verdict",
+    "VerdictKind",
+    "elasticsearch_service",
+    "network",
+    "ready",
+    "service",
+]
+
+_HOMES = {
+    "containers": ("Container",),
+    "engine": ("Engine",),
+    "es": ("ElasticsearchService",),
+    "factories": ("elasticsearch_service", "network", "service"),
+    "networks": ("Network",),
+    "probe": ("Probe", "Verdict", "VerdictKind"),
+    "services": ("Service",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for, because `Engine`'s module imports docker."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "ready":
+        return importlib.import_module(".ready", __name__)
+    module = importlib.import_module(f".{_HOME_OF.get(name, 'errors')}", __name__)
+    return getattr(module, name)

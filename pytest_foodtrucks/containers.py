@@ -1,0 +1,262 @@
+"""One container: from Compose's words to the engine's, created, started, asked, removed."""
+
+import random
+import secrets
+import shlex
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import DefinitionError, EngineError, StartError
+from .units import nanoseconds, size_in_bytes
+
+if TYPE_CHECKING:
+    from .engine import Engine, ExecResult
+
+_PORT_TRIES: Final = 20
+_PORTS: Final = range(20_000, 32_768)
+"""Below the range that Linux and macOS give to outgoing connections, so that those don't take our ports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """What is to run: all values resolved, in the words of Compose."""
+
+    image: str
+    network: str
+    command: Sequence[str] | str | None = None
+    entrypoint: Sequence[str] | str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aliases: Sequence[str] = ()
+    ports: Sequence[int] = ()
+    volumes: Sequence[str] = ()
+    tmpfs: Sequence[str] = ()
+    mem_limit: str | int | None = None
+    user: str | None = None
+    cap_add: Sequence[str] = ()
+    healthcheck: Mapping[str, Any] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on: str) -> dict[str, Any]:
+    """Return the body of the engine API's ContainerCreate for a spec."""
+    host_config: dict[str, Any] = {
+        "NetworkMode": spec.network,
+        "Binds": [volume for volume in spec.volumes if ":" in volume],
+        "Tmpfs": dict(entry.partition(":")[::2] for entry in spec.tmpfs),
+        "CapAdd": list(spec.cap_add),
+        "PortBindings": {
+            f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(host_port)}]
+            for port, host_port in host_ports.items()
+        },
+    }
+    if spec.mem_limit is not None:
+        host_config["Memory"] = size_in_bytes(spec.mem_limit)
+    config: dict[str, Any] = {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": dict(spec.labels),
+        "Volumes": {volume: {} for volume in spec.volumes if ":" not in volume},
+        "ExposedPorts": {f"{port}/tcp": {} for port in spec.ports},
+        "HostConfig": host_config,
+    }
+    if spec.command is not None:
+        config["Cmd"] = _words(spec.command)
+    if spec.entrypoint is not None:
+        config["Entrypoint"] = _words(spec.entrypoint)
+    if spec.user is not None:
+        config["User"] = spec.user
+    if spec.healthcheck is not None:
+        config["Healthcheck"] = _healthcheck(spec.healthcheck)
+    if spec.aliases:
+        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}}
+    return config
+
+
+def _words(command: Sequence[str] | str) -> list[str]:
+    return shlex.split(command) if isinstance(command, str) else list(command)
+
+
+def _healthcheck(compose: Mapping[str, Any]) -> dict[str, Any]:
+    if compose.get("disable", False):
+        return {"Test": ["NONE"]}
+    unknown = compose.keys() - {"test", "interval", "timeout", "retries", "start_period", "disable"}
+    if unknown or "test" not in compose:
+        raise DefinitionError(
+            f"healthcheck={dict(compose)!r} is none. Remedy: give `test`, and if need be `interval`, `timeout`, "
+            "`retries` and `start_period`, as in Compose."
+        )
+    test = compose["test"]
+    config: dict[str, Any] = {"Test": ["CMD-SHELL", test] if isinstance(test, str) else list(test)}
+    for ours, theirs in (("interval", "Interval"), ("timeout", "Timeout"), ("start_period", "StartPeriod")):
+        if ours in compose:
+            config[theirs] = nanoseconds(compose[ours])
+    if "retries" in compose:
+        config["Retries"] = int(compose["retries"])
+    return config
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """What the engine tells of a container's life at one moment."""
+
+    status: str
+    exit_code: int
+    oom_killed: bool
+    error: str
+    health: str | None
+    health_output: str
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether it ran and runs no more."""
+        return self.status in {"exited", "dead"}
+
+    def __str__(self) -> str:
+        memory = ", killed because its memory was used up" if self.oom_killed else ""
+        words = f": {self.error}" if self.error else ""
+        return f"{self.status} with exit code {self.exit_code}{memory}{words}"
+
+
+class Container:
+    """A container on the engine; each property asks the engine anew.
+
+    No public constructor: a service's `container` is one.
+    """
+
+    def __init__(self, engine: "Engine", container_id: str, name: str, network: str) -> None:
+        self._engine = engine
+        self.id = container_id
+        self.name = name
+        self.network = network
+
+    def __repr__(self) -> str:
+        return f"<Container {self.name} {self.id[:12]}>"
+
+    def inspect(self) -> dict[str, Any]:
+        """Return all that the engine tells."""
+        return self._engine.inspect_container(self.id)
+
+    @property
+    def image(self) -> str:
+        """The image's name as it was asked for."""
+        return str(self.inspect()["Config"]["Image"])
+
+    @property
+    def ip(self) -> str:
+        """The IPv4 address on the service's network; empty while the container doesn't run."""
+        return str(self.inspect()["NetworkSettings"]["Networks"].get(self.network, {}).get("IPAddress", ""))
+
+    @property
+    def ports(self) -> dict[int, int]:
+        """The published ports: container port to the engine's host port."""
+        bindings = self.inspect()["HostConfig"]["PortBindings"] or {}
+        return {int(port.partition("/")[0]): int(places[0]["HostPort"]) for port, places in bindings.items()}
+
+    @property
+    def status(self) -> str:
+        """The engine's word for its state, such as created, running, paused or exited."""
+        return self.state().status
+
+    def state(self) -> ContainerState:
+        """Return its state with exit code and health."""
+        state = self.inspect()["State"]
+        health = state.get("Health") or {}
+        outputs = [entry.get("Output", "") for entry in health.get("Log") or ()]
+        return ContainerState(
+            status=state["Status"],
+            exit_code=state["ExitCode"],
+            oom_killed=state["OOMKilled"],
+            error=state.get("Error", ""),
+            health=health.get("Status"),
+            health_output=outputs[-1].strip() if outputs else "",
+        )
+
+    def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
+        """Return its log, standard output and error together.
+
+        `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
+        """
+        return self._engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
+
+    def exec(self, argv: Sequence[str]) -> "ExecResult":
+        """Run a command in it and return `exit_code`, `stdout` and `stderr`."""
+        return self._engine.exec(self.id, argv)
+
+
+class Creation:
+    """A container in the making: created with host ports of its own, then started, then removed.
+
+    Host ports are chosen here and not by the engine, because the engine gives new ones at each start.
+    """
+
+    def __init__(self, engine: "Engine", spec: ContainerSpec, *, label: str) -> None:
+        self._engine = engine
+        self._spec = spec
+        self._name = f"foodtrucks-{label}-{secrets.token_hex(4)}"
+        self.container = self._create()
+
+    def _create(self) -> Container:
+        host_ports = {port: free_port(self._engine) for port in self._spec.ports}
+        config = engine_config(self._spec, host_ports, self._engine.publish_on)
+        container_id = self._engine.create_container(self._name, config)
+        return Container(self._engine, container_id, self._name, self._spec.network)
+
+    def start(self) -> Container:
+        """Start it; where somebody took a chosen port meanwhile, create it anew with others."""
+        for _ in range(_PORT_TRIES - 1):
+            try:
+                self._engine.start_container(self.container.id)
+            except EngineError as error:
+                if not _port_taken(error):
+                    raise StartError(str(error)) from error
+                self.remove()
+                self.container = self._create()
+            else:
+                return self.container
+        self._engine.start_container(self.container.id)
+        return self.container
+
+    def remove(self) -> None:
+        """Remove it, running or not."""
+        self._engine.remove_container(self.container.id)
+
+
+def free_port(engine: "Engine") -> int:
+    """Choose a port of the engine's machine that is free at this moment, as far as can be seen from here."""
+    for _ in range(_PORT_TRIES):
+        port = random.choice(_PORTS)  # noqa: S311 - no secret
+        if not engine.local:
+            return port
+        with socket.socket() as probe:
+            try:
+                probe.bind((engine.publish_on, port))
+            except OSError:
+                continue
+            return port
+    raise EngineError(f"No free port between {_PORTS.start} and {_PORTS.stop} in {_PORT_TRIES} tries.")
+
+
+def _port_taken(error: EngineError) -> bool:
+    return any(words in str(error) for words in ("port is already allocated", "address already in use"))
+
+
+def bind(volume: str, folder: Path, *, local: bool) -> str:
+    """Return a Compose volume as the engine takes it, its path made absolute from `folder`.
+
+    Raises DefinitionError for a path that isn't there, and for a named volume: nobody would remove it.
+    """
+    source, colon, rest = volume.partition(":")
+    if not colon:
+        return volume
+    if not source.startswith((".", "/", "~")):
+        raise DefinitionError(
+            f"The volume {volume!r} has a name, and would stay behind. Remedy: begin it with a path (./data:/data), or "
+            "leave the name out for a volume that goes with its container."
+        )
+    path = (folder / Path(source).expanduser()).resolve()
+    if local and not path.exists():
+        raise DefinitionError(f"The volume {volume!r} is {path}, and that doesn't exist. Remedy: create it.")
+    return f"{path}:{rest}"

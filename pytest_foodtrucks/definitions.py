@@ -1,0 +1,167 @@
+"""What a service is to be: the keywords of the factories, in Compose's words, and their meaning."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
+
+from .errors import DefinitionError
+
+if TYPE_CHECKING:
+    from .ready import Check
+
+T = TypeVar("T")
+Value: TypeAlias = T | Callable[..., T]
+"""A value, or a function whose parameters are fixtures and which returns it."""
+
+
+class ServiceKeywords(TypedDict, total=False):
+    """The keywords of `service()`, `elasticsearch_service()` and `Network.service()`."""
+
+    image: Value[str | None]
+    build: Value[str | Path | Mapping[str, Any] | None]
+    command: Value[Sequence[str] | str | None]
+    entrypoint: Value[Sequence[str] | str | None]
+    environment: Value[Mapping[str, object] | Sequence[str]]
+    aliases: Value[Sequence[str]]
+    ports: Value[Sequence[int]]
+    volumes: Value[Sequence[str]]
+    tmpfs: Value[Sequence[str] | str]
+    mem_limit: Value[str | int | None]
+    user: Value[str | int | None]
+    cap_add: Value[Sequence[str]]
+    healthcheck: Value[Mapping[str, Any] | None]
+    timeout: Value[float | None]
+    ready: "Check | Iterable[Check] | None"
+
+
+@dataclass(frozen=True)
+class Build:
+    """Where an image is built from: Compose's `build`, its paths made absolute."""
+
+    context: Path
+    dockerfile: str = "Dockerfile"
+    args: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceDefinition:
+    """A service's definition with all values resolved; `folder` is where relative paths begin."""
+
+    folder: Path
+    image: str | None = None
+    build: Build | None = None
+    command: Sequence[str] | str | None = None
+    entrypoint: Sequence[str] | str | None = None
+    environment: Mapping[str, str]
+    aliases: tuple[str, ...]
+    ports: tuple[int, ...] = ()
+    volumes: tuple[str, ...] = ()
+    tmpfs: tuple[str, ...] = ()
+    mem_limit: str | int | None = None
+    user: str | None = None
+    cap_add: tuple[str, ...] = ()
+    healthcheck: Mapping[str, Any] | None = None
+    timeout: float | None = None
+    ready: "Check | Iterable[Check] | None" = None
+
+    @property
+    def alias(self) -> str:
+        """The first of its names on the network."""
+        return self.aliases[0]
+
+
+def check_keywords(keywords: Mapping[str, object], *, also: Iterable[str] = ()) -> None:
+    """Raise DefinitionError for a keyword that no service has, naming the nearest that would do."""
+    known = {*ServiceKeywords.__annotations__, *also}
+    for keyword in keywords:
+        if keyword not in known:
+            near = difflib.get_close_matches(keyword, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
+            raise DefinitionError(f"A service has no keyword {keyword!r}; {hint}")
+
+
+def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
+    """Return the definition that resolved keywords mean; `alias` is the default name.
+
+    Raises DefinitionError, which names the value and what would do.
+    """
+    check_keywords(keywords)
+    values = {name: value for name, value in keywords.items() if value is not None}
+    for name, normalise in _NORMALISED.items():
+        if name in values:
+            values[name] = normalise(values[name])
+    if "build" in values:
+        values["build"] = _build(values["build"], folder)
+    if ("image" in values) == ("build" in values):
+        raise DefinitionError(
+            f"The service {alias!r} has {'both' if 'image' in values else 'neither'} image= and build=. "
+            "Remedy: give one."
+        )
+    values.setdefault("environment", {})
+    if not values.get("aliases"):
+        values["aliases"] = (alias,)
+    return ServiceDefinition(folder=folder, **values)
+
+
+def _environment(value: Mapping[str, object] | Sequence[str]) -> dict[str, str]:
+    pairs = value.items() if isinstance(value, Mapping) else [entry.partition("=")[::2] for entry in value]
+    for name, content in pairs:
+        if content is None:
+            raise DefinitionError(f"environment has no value for {name!r}. Remedy: give one, or leave the name out.")
+    return {name: str(content) for name, content in pairs}
+
+
+def _ports(value: Sequence[int]) -> tuple[int, ...]:
+    for port in value:
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:  # noqa: PLR2004 - TCP's range
+            raise DefinitionError(
+                f"ports has {port!r}. Remedy: give the container's ports as numbers, such as [5000]; each gets a free "
+                "port of the host."
+            )
+    return tuple(value)
+
+
+def _aliases(value: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise DefinitionError(f"aliases={value!r} is a text. Remedy: give a list, such as [{value!r}].")
+    for alias in value:
+        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?", alias):
+            raise DefinitionError(f"The alias {alias!r} is no host name. Remedy: use letters, digits and hyphens.")
+    return tuple(value)
+
+
+def _texts(value: Sequence[str] | str) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+_NORMALISED: Mapping[str, Callable[[Any], Any]] = {
+    "environment": _environment,
+    "ports": _ports,
+    "aliases": _aliases,
+    "volumes": _texts,
+    "tmpfs": _texts,
+    "cap_add": _texts,
+    "user": str,
+}
+
+
+def _build(value: str | Path | Mapping[str, Any], folder: Path) -> Build:
+    given: dict[str, Any] = {"context": value} if isinstance(value, str | Path) else dict(value)
+    unknown = given.keys() - {field.name for field in fields(Build)}
+    if unknown or "context" not in given:
+        raise DefinitionError(
+            f"build={value!r} is none. Remedy: give a folder, or a mapping with `context` and if need be `dockerfile`, "
+            "`args`, `target`."
+        )
+    context = (folder / Path(given["context"]).expanduser()).resolve()
+    dockerfile = given.get("dockerfile", "Dockerfile")
+    if not (context / dockerfile).is_file():
+        raise DefinitionError(
+            f"build={value!r}: there is no {context / dockerfile}. Remedy: create it, or mend the path."
+        )
+    args = tuple((name, str(content)) for name, content in given.get("args", {}).items())
+    return Build(context, dockerfile, args, given.get("target"))

@@ -1,0 +1,288 @@
+"""The container engine: finds it and speaks to it. The only module that imports docker."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import docker
+import docker.errors
+from docker.context import ContextAPI
+from docker.utils import kwargs_from_env, parse_repository_tag
+from docker.utils.config import load_general_config
+from requests.exceptions import RequestException
+
+from . import endpoints
+from .endpoints import Endpoint
+from .errors import EngineError, EngineNotFound
+
+_REMEDY = (
+    "Remedy: install and start Docker (on Debian and Ubuntu: apt-get install docker.io), or name a running "
+    "engine with --foodtrucks-engine or DOCKER_HOST. `-m 'not foodtrucks'` leaves these tests out."
+)
+
+Kind = Literal["containers", "networks"]
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command in a container answered; `exit_code` is None where the engine lost it."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+
+def find_engine(option: str = "auto", environ: Mapping[str, str] = os.environ, *, host: str | None = None) -> "Engine":
+    """Return the engine that answers first.
+
+    `option` is the value of the option `engine`, `host` that of `host`.
+
+    Raises EngineNotFound, which says what was tried and the remedy.
+    """
+    tried: list[tuple[Endpoint, Exception]] = []
+    for endpoint in endpoints.candidates(
+        option, environ, current_context=load_general_config().get("currentContext"), context_url=_context_url
+    ):
+        try:
+            return Engine(_client(endpoint, environ), endpoint, host)
+        except (docker.errors.DockerException, RequestException, OSError) as error:
+            tried.append((endpoint, error))
+    raise _not_found(tried) from tried[0][1]
+
+
+def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
+    first, error = tried[0]
+    if first.set_by is not None:
+        return EngineNotFound(
+            f"No engine answers at {first.url}, set by {first.set_by}: {_words(error)}. Nothing else was "
+            f"tried, because that address was set. {_REMEDY}",
+            set_by=first.set_by,
+        )
+    places = ", ".join(endpoint.url for endpoint, _ in tried)
+    return EngineNotFound(
+        f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
+        f"(the first: {_words(error)}). {_REMEDY}",
+        set_by=None,
+    )
+
+
+def _context_url(name: str) -> str | None:
+    context = ContextAPI.get_context(name)
+    return None if context is None else context.Host
+
+
+def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
+    if endpoint.url.startswith("unix://") and not Path(endpoint.url.removeprefix("unix://")).exists():
+        raise FileNotFoundError("there is no such socket")
+    if endpoint.context is not None:
+        tls = ContextAPI.get_context(endpoint.context).TLSConfig
+        return docker.APIClient(endpoint.url, tls=tls if tls is not None else False)
+    return docker.APIClient(**kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}))
+
+
+class Engine:
+    """A container engine that answers.
+
+    No public constructor: the fixture `foodtrucks_engine` yields one.
+    """
+
+    def __init__(self, api: docker.APIClient, endpoint: Endpoint, host: str | None) -> None:
+        self.api = api
+        self.kind = "docker"
+        self.endpoint = endpoint
+        self.url = endpoint.url
+        with self._asked("tell its version"):
+            version = api.version()
+        self.version: str = version["Version"]
+        if any("podman" in component["Name"].lower() for component in version.get("Components") or ()):
+            raise EngineError(
+                f"The engine at {self.url} is Podman {self.version}, and this version of pytest-foodtrucks speaks to "
+                "Docker only. Remedy: name a Docker engine with --foodtrucks-engine or DOCKER_HOST."
+            )
+        self.local = self.url.startswith(("unix://", "npipe://"))
+        self.host = host if host is not None else self._default_host()
+
+    def __repr__(self) -> str:
+        return f"<Engine {self.kind} {self.version} at {self.url}>"
+
+    def _default_host(self) -> str:
+        name = urlsplit(self.url).hostname
+        return "127.0.0.1" if self.local or name is None else name
+
+    @property
+    def publish_on(self) -> str:
+        """The address of the engine's machine on which ports are published."""
+        if self.host in {"127.0.0.1", "localhost"}:
+            return "127.0.0.1"
+        is_address = self.host.replace(".", "").isdigit()
+        return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.api.close()
+
+    # images
+
+    def image_exists(self, image: str) -> bool:
+        """Tell whether the engine has the image."""
+        try:
+            with self._asked(f"look for the image {image}"):
+                self.api.inspect_image(image)  # type: ignore[no-untyped-call] # a gap of types-docker
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+        """Pull an image, and yield the engine's progress events.
+
+        Raises EngineError, also where the engine reports the error as the stream's last event only.
+        """
+        repository, tag = parse_repository_tag(image)
+        with self._asked(f"pull {image}"):
+            yield from _checked(
+                self.api.pull(repository, tag if tag is not None else "latest", stream=True, decode=True), image
+            )
+
+    def build(self, folder: Path, *, dockerfile: str, args: Mapping[str, str], **more: Any) -> Iterator[str]:
+        """Build an image through the engine's API, and yield its lines of output.
+
+        `more` takes `tag`, `labels` and `target`.
+        """
+        with self._asked(f"build {folder}"):
+            events = self.api.build(
+                path=str(folder), dockerfile=dockerfile, buildargs=dict(args), rm=True, decode=True, **more
+            )
+            yield from (event["stream"] for event in _checked(events, str(folder)) if "stream" in event)
+
+    # networks
+
+    def create_network(self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str]) -> str:
+        """Create a network and return its id."""
+        with self._asked(f"create the network {name}"):
+            answer = self.api.create_network(
+                name, driver=driver, internal=internal, labels=dict(labels), check_duplicate=True
+            )
+        return str(answer["Id"])
+
+    def inspect_network(self, network: str) -> dict[str, Any]:
+        """Return what the engine tells of a network."""
+        with self._asked(f"inspect the network {network}"):
+            return dict(self.api.inspect_network(network))
+
+    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+        """Attach a container to a network."""
+        with self._asked(f"connect {container} to {network}"):
+            self.api.connect_container_to_network(container, network, aliases=list(aliases))
+
+    def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
+        """Detach a container from a network."""
+        with self._asked(f"disconnect {container} from {network}"):
+            self.api.disconnect_container_from_network(container, network, force=force)
+
+    def clear_network(self, network: str) -> None:
+        """Detach by force whatever is still attached to a network."""
+        with _gone_is_fine():
+            for container in self.inspect_network(network).get("Containers") or {}:
+                with _gone_is_fine():
+                    self.disconnect(network, container, force=True)
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network that has no containers; one that is gone already counts as removed."""
+        with _gone_is_fine(), self._asked(f"remove the network {network}"):
+            self.api.remove_network(network)
+
+    # containers
+
+    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
+        """Create a container from the engine API's own JSON, and return its id."""
+        with self._asked(f"create the container {name} from {config['Image']}"):
+            created = self.api.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call] # a gap of types-docker
+        return str(created["Id"])
+
+    def start_container(self, container: str) -> None:
+        """Start a container."""
+        with self._asked(f"start the container {container}"):
+            self.api.start(container)
+
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        """Return what the engine tells of a container."""
+        with self._asked(f"inspect the container {container}"):
+            return dict(self.api.inspect_container(container))
+
+    def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
+        """Return a container's log; `since` is in seconds of the epoch, by the engine's clock."""
+        with self._asked(f"read the log of {container}"):
+            raw: bytes = self.api.logs(container, since=since, tail=tail)
+        return raw.decode(errors="replace")
+
+    def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
+        """Run a command in a container and wait for its end."""
+        with self._asked(f"run {argv[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, list(argv))["Id"]
+            stdout, stderr = self.api.exec_start(exec_id, demux=True)
+            exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
+        return ExecResult(
+            exit_code, *((part if part is not None else b"").decode(errors="replace") for part in (stdout, stderr))
+        )
+
+    def remove_container(self, container: str) -> None:
+        """Kill and remove a container with its anonymous volumes; one that is gone counts as removed."""
+        with _gone_is_fine(), self._asked(f"remove the container {container}"):
+            self.api.remove_container(container, force=True, v=True)
+
+    # by label
+
+    def labelled(self, kind: Kind, label: str, value: str) -> list[str]:
+        """Return the ids of containers or networks whose own label has the value.
+
+        Each object's labels are read again here: an old engine once ignored the filter.
+        """
+        with self._asked(f"list the {kind} with the label {label}={value}"):
+            filters = {"label": f"{label}={value}"}
+            found = (
+                self.api.containers(all=True, filters=filters)
+                if kind == "containers"
+                else self.api.networks(filters=filters)
+            )
+        return [thing["Id"] for thing in found if (thing.get("Labels") or {}).get(label) == value]
+
+    @contextmanager
+    def _asked(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except docker.errors.APIError as error:
+            raise EngineError(f"The engine could not {what}: {_words(error)}", status=error.status_code) from error
+        except (docker.errors.DockerException, RequestException) as error:
+            raise EngineError(
+                f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {_words(error)}. "
+                "Remedy: see whether it still runs, and start it again."
+            ) from error
+
+
+def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
+    for event in events:
+        if "error" in event:
+            raise EngineError(f"The engine gave up on {what}: {event['error'].strip()}")
+        yield event
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except EngineError as error:
+        in_progress = error.status == HTTPStatus.CONFLICT and "already in progress" in str(error)
+        if error.status != HTTPStatus.NOT_FOUND and not in_progress:
+            raise
+
+
+def _words(error: Exception) -> str:
+    explanation = getattr(error, "explanation", None)
+    return str(explanation if explanation is not None else error).strip().rstrip(".")

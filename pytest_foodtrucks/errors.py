@@ -1,0 +1,67 @@
+"""The errors: each says what happened, with which value, and what to do next."""
+
+
+class FoodtrucksError(Exception):
+    """Any error of this plugin; `logs` holds the container's last log lines where there is one."""
+
+    def __init__(self, message: str, *, logs: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.logs = logs
+
+    def __str__(self) -> str:
+        if not self.logs:
+            return self.message
+        return f"{self.message}\nIts last log lines:\n" + _indented(self.logs)
+
+
+class SettingsError(FoodtrucksError):
+    """An option has an unknown or impossible value."""
+
+
+class DefinitionError(FoodtrucksError):
+    """A service or network is defined in a way that cannot work."""
+
+
+class EngineError(FoodtrucksError):
+    """The engine refused or failed a request; `status` is its HTTP status, or None without an answer."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class EngineNotFound(EngineError):
+    """No engine answers; `set_by` names the setting that chose its address, None where nobody set one."""
+
+    def __init__(self, message: str, *, set_by: str | None) -> None:
+        super().__init__(message)
+        self.set_by = set_by
+
+
+class ImageError(FoodtrucksError):
+    """An image is neither on the engine nor to be had, or cannot be built."""
+
+
+class StartError(FoodtrucksError):
+    """A container could not be started, or ended while its readiness was awaited."""
+
+
+class NotReadyInTime(StartError):
+    """A service was not ready when its time was up."""
+
+
+class NotReady(FoodtrucksError):
+    """A readiness check's answer: not yet, and why."""
+
+
+class ClientMismatch(FoodtrucksError):
+    """The installed Elasticsearch client cannot speak to this server."""
+
+
+class ProbeError(FoodtrucksError):
+    """A question about the network could not be answered; neither a yes nor a no."""
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

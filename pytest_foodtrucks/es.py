@@ -1,0 +1,226 @@
+"""What Elasticsearch is: image, environment, readiness, client, and an index of one's own."""
+
+import functools
+import importlib.metadata
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .definitions import ServiceDefinition, define
+from .errors import ClientMismatch, DefinitionError, FoodtrucksError, NotReady
+from .ready import Target
+from .services import Service
+from .settings import Settings, heap, is_pinned, split_tag
+
+if TYPE_CHECKING:
+    from elasticsearch import AsyncElasticsearch, Elasticsearch
+
+PORTS: Final = (9200, 9300)
+
+_CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
+"""The last server of each line that gets no more minor versions, by the client's major version."""
+
+_FAST_START: Final = "-XX:TieredStopAtLevel=1"
+"""Only the quick compiler: a server that lives for minutes doesn't earn back what the slow one costs."""
+
+
+def fitting_version(client: str | None = None) -> str:
+    """Return the server version that fits the installed client, or the given client's version."""
+    if client is None:
+        client = importlib.metadata.version("elasticsearch")
+    major, minor = client.split(".")[:2]
+    return _CLOSED_LINES.get(int(major), f"{major}.{minor}.0")
+
+
+def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
+    """Return the definition of a single-node Elasticsearch.
+
+    `keywords` are those of a service, with `version` and `heap`; what they don't say, the settings do.
+    """
+    given = dict(keywords)
+    version, size = given.pop("version", None), given.pop("heap", None)
+    image = _image(settings, given.pop("image", None), version)
+    given.setdefault("ports", PORTS)
+    given.setdefault("ready", healthy)
+    plain = define({**given, "image": image}, alias=alias, folder=folder)
+    size = _checked_heap(size) if size is not None else settings.es_heap
+    ours = environment(_version(image), heap_size=size, fast_start=settings.es_jvm == "fast-start")
+    return replace(plain, environment=_merged(ours, plain.environment))
+
+
+def _image(settings: Settings, image: str | None, version: str | None) -> str:
+    if image is not None and version is not None and is_pinned(image):
+        raise DefinitionError(
+            f"image={image!r} has a version already, and version={version!r} says another. Remedy: give one of them."
+        )
+    if image is None:
+        image = settings.es_image
+        if version is not None:
+            image = split_tag(image.partition("@")[0])[0]
+    if is_pinned(image):
+        return image
+    if version is None:
+        version = settings.es_version if settings.es_version is not None else fitting_version()
+    return f"{image}:{version}"
+
+
+def _checked_heap(size: str) -> str:
+    try:
+        return heap(size)
+    except ValueError as error:
+        raise DefinitionError(f"heap={size!r}. Remedy: {error}.") from error
+
+
+def _version(image: str) -> tuple[int, int]:
+    """Read major and minor from an image's tag; a tag that isn't a version counts as the newest."""
+    tag = split_tag(image.partition("@")[0])[1]
+    match = re.match(r"(\d+)\.(\d+)", tag if tag is not None else "")
+    return (int(match[1]), int(match[2])) if match else (99, 0)
+
+
+def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -> dict[str, str]:
+    """Return the environment of a throwaway node of a version.
+
+    The heap is capped (elastic/elasticsearch docs, "JVM heap size"); disk watermarks are off, because they block
+    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14).
+    """
+    jvm = [_FAST_START] if fast_start else []
+    variables = {
+        "discovery.type": "single-node",
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "ES_JAVA_OPTS": " ".join([f"-Xms{heap_size}", f"-Xmx{heap_size}", *jvm]),
+    }
+    if version >= (7, 14):
+        variables["ingest.geoip.downloader.enabled"] = "false"
+    if version >= (8, 0):
+        variables["xpack.security.enabled"] = "false"
+        if fast_start:
+            variables["CLI_JAVA_OPTS"] = _FAST_START  # the launcher is a JVM of its own since 8
+    return variables
+
+
+def _merged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    merged = {**ours, **theirs}
+    if "ES_JAVA_OPTS" in theirs:
+        merged["ES_JAVA_OPTS"] = f"{ours['ES_JAVA_OPTS']} {theirs['ES_JAVA_OPTS']}"
+    return merged
+
+
+def healthy(target: Target) -> None:
+    """Ready when the cluster's health is yellow or green; a shut door (401) or half an answer isn't."""
+    path = "/_cluster/health?wait_for_status=yellow&timeout=1s"
+    status, body = target.fetch(path, port=PORTS[0], timeout=5.0)
+    words = f"GET {path} answered {status}: {' '.join(body.split())[:200]}"
+    try:
+        health = json.loads(body)
+    except ValueError:
+        raise NotReady(words) from None
+    if status != 200 or not isinstance(health, dict) or health.get("status") not in {"yellow", "green"}:  # noqa: PLR2004 - HTTP's "OK"
+        raise NotReady(words)
+
+
+class ElasticsearchService(Service):
+    """A running Elasticsearch; `client` is an `elasticsearch.Elasticsearch`."""
+
+    auth: tuple[str, str] | None = None
+    """User and password; None, because security is off."""
+
+    ca_file: Path | None = None
+    """The authority that signed its certificate; None, because it speaks plain HTTP."""
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The server's version, from the node itself."""
+        answer = self.http.get("/_nodes", params={"filter_path": "nodes.*.version"})
+        nodes = answer.raise_for_status().json()["nodes"]
+        return str(next(iter(nodes.values()))["version"])
+
+    @functools.cached_property
+    def client(self) -> "Elasticsearch":
+        """An `elasticsearch.Elasticsearch`.
+
+        Raises ClientMismatch where the installed client can't speak to this server.
+        """
+        from elasticsearch import Elasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
+
+        check_pair(importlib.metadata.version("elasticsearch"), self.version)
+        client = Elasticsearch(self.url)
+        self._closing.callback(client.close)
+        return client
+
+    @asynccontextmanager
+    async def async_client(self) -> "AsyncIterator[AsyncElasticsearch]":
+        """Yield an `elasticsearch.AsyncElasticsearch`, and close it; needs the extra `async`."""
+        from elasticsearch import AsyncElasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
+
+        check_pair(importlib.metadata.version("elasticsearch"), self.version)
+        try:
+            client = AsyncElasticsearch(self.url)
+        except (ImportError, ValueError) as error:
+            raise FoodtrucksError(
+                f"An async client can't be made: {error}. Remedy: pip install 'pytest-foodtrucks[async]'."
+            ) from error
+        async with client:
+            yield client
+
+
+def check_pair(client: str, server: str) -> None:
+    """Raise ClientMismatch for a client and a server that can't speak to each other, naming what would do.
+
+    Since 8 the client refuses servers that don't call themselves Elasticsearch (6.8 doesn't), and a server refuses
+    the media type of a client newer than its own major version.
+    """
+    ours, theirs = (int(version.partition(".")[0]) for version in (client, server))
+    works = theirs >= ours or (ours == 8 and theirs == 7) or (ours == 7 and theirs == 6)  # noqa: PLR2004 - majors
+    if not works:
+        raise ClientMismatch(
+            f"The installed client elasticsearch {client} can't speak to the server {server}. Remedy: install "
+            f"'elasticsearch>={max(theirs, 7)},<{max(theirs, 7) + 1}', or run a server that fits the client, such as "
+            f"--foodtrucks-es-version={fitting_version(client)}."
+        )
+
+
+@contextmanager
+def private_index(service: ElasticsearchService) -> Iterator[str]:
+    """Yield an index name that nobody else has, and delete afterwards what lives under it.
+
+    That is: indices, aliases, data streams and templates whose name begins with it. The index itself isn't created.
+    """
+    name = f"test-{secrets.token_hex(6)}"
+    try:
+        yield name
+    finally:
+        delete_under(service, name)
+
+
+def delete_under(service: ElasticsearchService, prefix: str) -> None:
+    """Delete all data streams, indices, aliases and templates whose names begin with a prefix.
+
+    One by one, by their own names: since 8 the server refuses to delete by wildcard.
+    """
+    http = service.http
+    for stream in _names(service, f"/_data_stream/{prefix}*", lambda found: found["data_streams"]):
+        http.delete(f"/_data_stream/{stream['name']}").raise_for_status()
+    for index in _names(service, f"/_cat/indices/{prefix}*?format=json&expand_wildcards=all", list):
+        http.delete(f"/{index['index']}").raise_for_status()
+    for index, about in _names(service, f"/_alias/{prefix}*", dict.items):
+        for alias in about["aliases"]:
+            http.delete(f"/{index}/_alias/{alias}").raise_for_status()
+    for kind in ("_index_template", "_component_template"):
+        for template in _names(service, f"/{kind}/{prefix}*", lambda found, kind=kind: found[f"{kind[1:]}s"]):
+            http.delete(f"/{kind}/{template['name']}").raise_for_status()
+    for template in _names(service, f"/_template/{prefix}*", dict):
+        http.delete(f"/_template/{template}").raise_for_status()
+
+
+def _names(service: ElasticsearchService, path: str, read: Any) -> list[Any]:
+    """Return what a listing holds; nothing where there is none, or where the server hasn't got the feature."""
+    answer = service.http.get(path)
+    if answer.status_code in {400, 404, 405}:
+        return []
+    return list(read(answer.raise_for_status().json()))

@@ -1,0 +1,211 @@
+"""Fixture factories: network(), service(), elasticsearch_service()."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Unpack
+
+import pytest
+
+from . import es
+from .callers import calling_file
+from .definitions import ServiceDefinition, ServiceKeywords, check_keywords, define
+from .errors import DefinitionError
+from .es import ElasticsearchService
+from .networks import Network, throwaway_network
+from .services import Service
+from .settings import Settings
+from .stack import Stack
+
+Scope = Literal["session", "package", "module", "class", "function"]
+
+SETTINGS: Final = pytest.StashKey[Settings]()
+STACK: Final = pytest.StashKey[Stack]()
+
+_CONTRACT_ALIASES: Final = {"es_on_net": "es", "web_on_net": "foodtrucks-web"}
+"""Fixtures whose service has this alias whatever its definition says, so that an override is found by its name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What a factory was told: enough to define the service once its fixtures have values."""
+
+    keywords: Mapping[str, Any]
+    network: str
+    requires: tuple[str, ...]
+    seed: str | None
+    service_type: type[Service]
+    scope: Scope
+    shared: bool
+    file: Path
+
+    def parameters(self) -> list[str]:
+        """Return the names of the fixtures that the service's fixture asks for."""
+        functions = [value for name, value in self.keywords.items() if callable(value) and name != "ready"]
+        names = [name for function in functions for name in inspect.signature(function).parameters]
+        seed = [self.seed] if self.seed is not None else []
+        return list(dict.fromkeys(["request", self.network, *self.requires, *seed, *names]))
+
+    def is_known_beforehand(self) -> bool:
+        """Tell whether the definition needs no fixture but pytest's own configuration."""
+        asked = set(self.parameters()) - {"request", "pytestconfig", self.network, *self.requires, self.seed}
+        return not asked and self.scope == "session"
+
+    def define(self, fixture: str, config: pytest.Config, fixtures: Mapping[str, Any]) -> ServiceDefinition:
+        """Return the service's definition, given its fixture's name and the values of its parameters."""
+        values = {
+            name: _called(value, {"pytestconfig": config, **fixtures}) if callable(value) and name != "ready" else value
+            for name, value in self.keywords.items()
+        }
+        contract = _CONTRACT_ALIASES.get(fixture)
+        alias = contract if contract is not None else fixture
+        worker = worker_id(config)
+        if worker is not None and not self.shared:
+            alias = f"{alias}-{worker}"
+        if contract is not None and values.get("aliases"):
+            values["aliases"] = list(dict.fromkeys([*values["aliases"], contract]))
+        if self.service_type is ElasticsearchService:
+            return es.definition(config.stash[SETTINGS], values, alias=alias, folder=self.file.parent)
+        return define(values, alias=alias, folder=self.file.parent)
+
+
+def _called(function: Callable[..., Any], fixtures: Mapping[str, Any]) -> Any:
+    return function(**{name: fixtures[name] for name in inspect.signature(function).parameters})
+
+
+def network(*, driver: str = "bridge", internal: bool = False, scope: Scope = "session") -> Any:
+    """Return a fixture that yields a throwaway `Network`.
+
+    `driver` and `internal` are Compose's.
+    """
+
+    def start(request: pytest.FixtureRequest, foodtrucks_engine: object) -> Iterator[Network]:
+        del foodtrucks_engine  # asked for so that the engine is there
+        stack = request.config.stash[STACK]
+        prepare = services_to_come(request) if scope == "session" else {}
+        with throwaway_network(stack, driver=driver, internal=internal, prepare=prepare) as net:
+            yield net
+
+    start.__doc__ = "A throwaway network."
+    return pytest.fixture(scope=scope)(start)
+
+
+def service(
+    *,
+    network: str = "foodtrucks_net",
+    requires: Iterable[str] = (),
+    scope: Scope = "session",
+    shared: bool | None = None,
+    **keywords: Unpack[ServiceKeywords],
+) -> Any:
+    """Return a fixture that yields a running `Service`.
+
+    Keywords are Compose's where it has one: `image`, `build`, `command`, `entrypoint`, `environment`, `aliases`
+    (default: the fixture's name), `ports` (of the container; each gets a free one of the host), `volumes`, `tmpfs`,
+    `mem_limit`, `user`, `cap_add`, `healthcheck`. Ours: `network` and `requires` name fixtures, `timeout` is in
+    seconds, `ready` is a check or several (default: the health check if there is one, else tcp on each port, else
+    running), `shared` means one for all xdist workers. A value may be a function whose parameters are fixtures.
+    Relative paths begin at the defining file.
+
+    Raises DefinitionError for an unknown keyword.
+    """
+    check_keywords(keywords)
+    return _fixture(
+        keywords, network=network, requires=requires, seed=None, service_type=Service, scope=scope, shared=shared
+    )
+
+
+def elasticsearch_service(
+    *,
+    version: str | Callable[..., str] | None = None,
+    heap: str | Callable[..., str] | None = None,
+    seed: str | None = None,
+    network: str = "foodtrucks_net",
+    requires: Iterable[str] = (),
+    scope: Scope = "session",
+    shared: bool | None = None,
+    **keywords: Unpack[ServiceKeywords],
+) -> Any:
+    """Return a fixture that yields a running `ElasticsearchService`.
+
+    Takes the keywords of `service`, and `version` (the image's tag), `heap` (such as 512m) and `seed`: the name of a
+    fixture that yields a callable; it is called with the service before anyone gets it. `ES_JAVA_OPTS` in
+    `environment` is appended to ours. An argument beats an option.
+    """
+    check_keywords(keywords)
+    own = {"version": version, "heap": heap}
+    given = {**keywords, **{name: value for name, value in own.items() if value is not None}}
+    return _fixture(
+        given,
+        network=network,
+        requires=requires,
+        seed=seed,
+        service_type=ElasticsearchService,
+        scope=scope,
+        shared=shared,
+    )
+
+
+def _fixture(
+    keywords: Mapping[str, Any],
+    *,
+    network: str,
+    requires: Iterable[str],
+    seed: str | None,
+    service_type: type[Service],
+    scope: Scope,
+    shared: bool | None,
+) -> Any:
+    if shared and scope != "session":
+        raise DefinitionError(
+            f"shared=True with scope={scope!r}: workers can share only what lasts for the session. "
+            "Remedy: leave one of them out."
+        )
+    if isinstance(requires, str):
+        raise DefinitionError(f"requires={requires!r} is a text. Remedy: give a list, such as [{requires!r}].")
+    shared = scope == "session" if shared is None else shared
+    recipe = Recipe(keywords, network, tuple(requires), seed, service_type, scope, shared, calling_file())
+
+    def start(**fixtures: Any) -> Iterator[Service]:
+        request: pytest.FixtureRequest = fixtures["request"]
+        on: Network = fixtures[network]
+        definition = recipe.define(str(request.fixturename), request.config, fixtures)
+        with on.running(definition, service_type, key=recipe) as running:
+            if seed is not None:
+                fixtures[seed](running)
+            yield running
+
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in recipe.parameters()]
+    start.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # how pytest learns what to pass
+    start.__doc__ = f"A running {service_type.__name__}."
+    start.recipe = recipe  # type: ignore[attr-defined] # how services_to_come and messages find it
+    return pytest.fixture(scope=scope)(start)
+
+
+def services_to_come(request: pytest.FixtureRequest) -> dict[object, ServiceDefinition]:
+    """Return the session's services on the network of this fixture that can be defined already, by their recipes."""
+    found: dict[object, ServiceDefinition] = {}
+    for item in request.session.items:
+        for name, function in fixture_functions(item).items():
+            recipe = getattr(function, "recipe", None)
+            if recipe in found or not isinstance(recipe, Recipe) or recipe.network != request.fixturename:
+                continue
+            if recipe.is_known_beforehand():
+                found[recipe] = recipe.define(name, request.config, {})
+    return found
+
+
+def fixture_functions(item: pytest.Item) -> dict[str, Callable[..., Any]]:
+    """Return the functions behind the fixtures that a test resolves, directly or by way of others.
+
+    Reads what pytest keeps of the item: there is no public way to ask which definition a test gets.
+    """
+    info = getattr(item, "_fixtureinfo", None)
+    return {} if info is None else {name: defs[-1].func for name, defs in info.name2fixturedefs.items() if defs}
+
+
+def worker_id(config: pytest.Config) -> str | None:
+    """Return the id of the xdist worker that this process is, or None."""
+    workerinput = getattr(config, "workerinput", None)
+    return None if workerinput is None else str(workerinput["workerid"])

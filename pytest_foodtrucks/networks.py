@@ -1,0 +1,171 @@
+"""A throwaway network: created, filled with services, asked, removed."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Unpack
+
+from .callers import calling_file
+from .containers import Container
+from .definitions import ServiceDefinition, ServiceKeywords, define
+from .errors import DefinitionError, EngineError
+from .services import Service, create, running_probe, running_service
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .containers import Creation
+    from .probe import Probe
+    from .stack import Stack
+
+
+class Network:
+    """A user-defined network that is removed after use.
+
+    No public constructor: the fixture `foodtrucks_net`, and fixtures of the factory `network`, yield one.
+    """
+
+    def __init__(self, stack: "Stack", name: str, driver: str, *, internal: bool) -> None:
+        self.stack = stack
+        self.name = name
+        self.driver = driver
+        self.internal = internal
+        self.id = ""
+        self._prepared: dict[object, Future[Creation]] = {}
+        self._claims: dict[str, str] = {}
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}>"
+
+    @property
+    def subnet(self) -> str:
+        """The first subnet, such as 172.18.0.0/16."""
+        return self._address("Subnet")
+
+    @property
+    def gateway(self) -> str:
+        """The first subnet's gateway; empty on a network without one."""
+        return self._address("Gateway")
+
+    def _address(self, key: str) -> str:
+        configs = self.stack.engine.inspect_network(self.id)["IPAM"]["Config"] or [{}]
+        return str(configs[0].get(key, ""))
+
+    @property
+    def containers(self) -> list[Container]:
+        """The containers that are attached and running, whoever started them."""
+        attached = self.stack.engine.inspect_network(self.id).get("Containers") or {}
+        return [Container(self.stack.engine, key, about["Name"], self.name) for key, about in attached.items()]
+
+    def service(self, **keywords: Unpack[ServiceKeywords]) -> AbstractContextManager[Service]:
+        """Start a service for the length of a `with` block.
+
+        Takes the keywords of the factory `service`; `aliases` is required, since no fixture's name stands in for it.
+        Relative paths begin at the calling file.
+        """
+        aliases = keywords.get("aliases")
+        if not aliases:
+            raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
+        for keyword, value in keywords.items():
+            if callable(value) and keyword != "ready":
+                raise DefinitionError(
+                    f"{keyword}= is a function, and only a factory can give it fixtures. Remedy: give the value itself."
+                )
+        definition = define(keywords, alias="", folder=calling_file().parent)
+        return self.running(definition)
+
+    @contextmanager
+    def running(
+        self, definition: ServiceDefinition, service_type: type[Service] = Service, *, key: object = None
+    ) -> Iterator[Service]:
+        """Start a defined service, wait until it is ready, yield it and remove it.
+
+        `key` is the one that it was prepared under. Raises DefinitionError for an alias that the network has already.
+        """
+        prepared = self._prepared.pop(key, None)
+        creation = None if prepared is None else prepared.result
+        with self._claimed(definition), running_service(self, definition, service_type, creation) as service:
+            yield service
+
+    def prepare(self, key: object, definition: ServiceDefinition) -> None:
+        """Have a service's image fetched and its container created in the background."""
+        self._prepared[key] = self.stack.pool.submit(create, self.stack, self.name, definition)
+
+    def probe(self) -> "AbstractContextManager[Probe]":
+        """Start a probe on this network."""
+        return running_probe(self.stack, self.name, f"the network {self.name}")
+
+    def connect(self, target: "Service | Container | Probe | str", *, aliases: Sequence[str] = ()) -> None:
+        """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""
+        self.stack.engine.connect(self.id, _container_id(target), aliases=aliases)
+
+    def disconnect(self, target: "Service | Container | Probe | str") -> None:
+        """Detach a container."""
+        self.stack.engine.disconnect(self.id, _container_id(target))
+
+    @contextmanager
+    def _claimed(self, definition: ServiceDefinition) -> Iterator[None]:
+        with self._lock:
+            for alias in definition.aliases:
+                if alias in self._claims:
+                    raise DefinitionError(
+                        f"On {self.name} the alias {alias!r} belongs to {self._claims[alias]} already, and "
+                        f"{_described(definition)} wants it too. Remedy: give one of them other aliases=; for a round "
+                        "robin on purpose, attach the second one with foodtrucks_net.connect(…, aliases=[…])."
+                    )
+            self._claims.update(dict.fromkeys(definition.aliases, _described(definition)))
+        try:
+            yield
+        finally:
+            with self._lock:
+                for alias in definition.aliases:
+                    del self._claims[alias]
+
+    def discard_prepared(self) -> None:
+        """Remove the containers that were prepared and never asked for."""
+        while self._prepared:
+            _, future = self._prepared.popitem()
+            if not future.cancel() and future.exception() is None:
+                future.result().remove()
+
+
+@contextmanager
+def throwaway_network(
+    stack: "Stack",
+    *,
+    driver: str = "bridge",
+    internal: bool = False,
+    prepare: Mapping[object, ServiceDefinition] | None = None,
+) -> Iterator[Network]:
+    """Create a network, yield it, and remove it; the containers of `prepare` are created beside it."""
+    network = Network(stack, f"foodtrucks-net-{secrets.token_hex(4)}", driver, internal=internal)
+    with ExitStack() as undo:
+        undo.callback(network.discard_prepared)
+        for key, definition in (prepare if prepare is not None else {}).items():
+            network.prepare(key, definition)
+        network.id = stack.engine.create_network(network.name, driver=driver, internal=internal, labels=stack.labels())
+        undo.callback(_remove, network)
+        yield network
+
+
+def _remove(network: Network) -> None:
+    network.discard_prepared()
+    engine = network.stack.engine
+    try:
+        engine.remove_network(network.id)
+    except EngineError:  # whatever the tests attached and left there
+        engine.clear_network(network.id)
+        engine.remove_network(network.id)
+
+
+def _container_id(target: "Service | Container | Probe | str") -> str:
+    if isinstance(target, str):
+        return target
+    return target.id if isinstance(target, Container) else target.container.id
+
+
+def _described(definition: ServiceDefinition) -> str:
+    source = definition.image if definition.build is None else f"built from {definition.build.context}"
+    return f"{definition.alias!r} ({source})"

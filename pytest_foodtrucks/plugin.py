@@ -1,0 +1,202 @@
+"""pytest's hooks and the ready-made fixtures: wiring, no logic."""
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from . import es, ready, web
+from .errors import EngineError, SettingsError
+from .factories import (
+    SETTINGS,
+    STACK,
+    elasticsearch_service,
+    fixture_functions,
+    network,
+    service,
+    worker_id,
+)
+from .overrides import InUse
+from .progress import Progress, standard_error
+from .report import log_sections
+from .services import running_probe
+from .settings import OPTIONS, read_settings
+from .stack import Stack
+
+if TYPE_CHECKING:
+    import httpx2
+    from elasticsearch import Elasticsearch
+
+    from .engine import Engine
+    from .es import ElasticsearchService
+    from .networks import Network
+    from .probe import Probe
+    from .services import Service
+
+_PROGRESS: Final = pytest.StashKey[Progress]()
+_IN_USE: Final = pytest.StashKey[InUse]()
+_BEGAN: Final = pytest.StashKey[float]()
+
+
+# fixtures
+
+
+@pytest.fixture(scope="session")
+def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
+    """The container engine that answers."""
+    from .engine import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
+
+    settings = pytestconfig.stash[SETTINGS]
+    engine = find_engine(settings.engine, host=settings.host)
+    pytestconfig.stash[STACK] = Stack(
+        engine, settings, progress=pytestconfig.stash[_PROGRESS], worker=worker_id(pytestconfig)
+    )
+    return engine
+
+
+foodtrucks_net = network()
+
+
+@pytest.fixture(scope="session")
+def es_seed() -> "Callable[[ElasticsearchService], object]":
+    """What fills Elasticsearch before anyone gets it; override it in the root conftest."""
+    return lambda _: None
+
+
+es_on_net = elasticsearch_service(seed="es_seed")
+
+web_on_net = service(
+    image=lambda pytestconfig: pytestconfig.stash[SETTINGS].web_image,
+    build=lambda pytestconfig: web.build(pytestconfig.stash[SETTINGS]),
+    environment={"ES_HOST": "es"},
+    ports=[web.PORT],
+    requires=["es_on_net"],
+    ready=ready.http("/healthz"),
+)
+
+
+@pytest.fixture(scope="session")
+def es_client(es_on_net: "ElasticsearchService") -> "Elasticsearch":
+    """A client of `es_on_net`."""
+    return es_on_net.client
+
+
+@pytest.fixture(scope="session")
+def web_client(web_on_net: "Service") -> "httpx2.Client":
+    """A client with the URL of `web_on_net` as its base."""
+    client: httpx2.Client = web_on_net.client
+    return client
+
+
+@pytest.fixture
+def es_index(es_on_net: "ElasticsearchService") -> Iterator[str]:
+    """An index name of the test's own; what lives under it is gone after the test."""
+    with es.private_index(es_on_net) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def net_probe(foodtrucks_net: "Network") -> "Iterator[Probe]":
+    """A probe on `foodtrucks_net`."""
+    with foodtrucks_net.probe() as probe:
+        yield probe
+
+
+@pytest.fixture(scope="session")
+def bridge_probe(foodtrucks_engine: object, pytestconfig: pytest.Config) -> "Iterator[Probe]":
+    """A probe on the engine's default bridge, where strangers are."""
+    del foodtrucks_engine  # asked for so that the engine is there
+    with running_probe(pytestconfig.stash[STACK], "bridge", "the default bridge") as probe:
+        yield probe
+
+
+# hooks
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register each option on the command line and for the configuration file."""
+    group = parser.getgroup("foodtrucks", "container network (pytest-foodtrucks)")
+    for option in OPTIONS:
+        text = option.help if option.default is None else f"{option.help} (default: {option.default})"
+        group.addoption(option.flag, dest=f"foodtrucks_{option.field}", default=None, metavar="VALUE", help=text)
+        parser.addini(option.ini, text, default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings, so that a wrong one ends the session before any container starts."""
+    config.addinivalue_line("markers", "foodtrucks: uses a fixture of pytest-foodtrucks (set by the plugin)")
+    try:
+        config.stash[SETTINGS] = read_settings(
+            lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: _ini(config, name)
+        )
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from error
+    stream = standard_error()
+    if stream is not None:
+        config.add_cleanup(stream.close)
+    config.stash[_PROGRESS] = Progress(stream)
+    config.stash[_IN_USE] = InUse()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that use a fixture of ours."""
+    if any(_is_ours(function) for function in fixture_functions(item).values()):
+        item.add_marker("foodtrucks")
+
+
+def pytest_fixture_setup(fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest) -> None:
+    """Note which definition of a watched fixture is in use."""
+    request.config.stash[_IN_USE].set_up(fixturedef.argname, fixturedef.func)
+
+
+def pytest_fixture_post_finalizer(fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest) -> None:
+    """Note that a definition is in use no more."""
+    if fixturedef.cached_result is None:
+        request.config.stash[_IN_USE].finished(fixturedef.argname, fixturedef.func)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note when the test began; refuse it where it would silently get another test's definition."""
+    item.stash[_BEGAN] = time.time()
+    conflict = item.config.stash[_IN_USE].conflict(fixture_functions(item))
+    if conflict is not None:
+        pytest.fail(conflict, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the services logged since the test began."""
+    report = yield
+    stack = item.config.stash.get(STACK, None)
+    if report.failed and stack is not None and _BEGAN in item.stash:
+        report.sections.extend(log_sections(stack.services, item.stash[_BEGAN]))
+    return report
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the fixtures could not."""
+    stack = config.stash.get(STACK, None)
+    if stack is None:
+        return
+    try:
+        stack.close()
+    except EngineError as error:
+        config.issue_config_time_warning(pytest.PytestWarning(f"Containers may be left behind: {error}"), stacklevel=2)
+
+
+def _ini(config: pytest.Config, name: str) -> object:
+    """Return an ini value as it was written; None where there is none.
+
+    In [tool.pytest] pytest refuses a number for an option that is a text (since 9.0); then the file's own value counts.
+    """
+    try:
+        return config.getini(name)
+    except (TypeError, pytest.UsageError):
+        return getattr(config, "_inicfg")[name].value  # noqa: B009 - private: there is no public way to the raw value
+
+
+def _is_ours(function: Callable[..., Any]) -> bool:
+    return hasattr(function, "recipe") or function.__module__.partition(".")[0] == "pytest_foodtrucks"

@@ -1,0 +1,192 @@
+"""Readiness: the checks, and the wait until a service is ready, has ended, or is out of time.
+
+A check is any callable that takes the service and raises `NotReady("reason")` until it is ready.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from .errors import FoodtrucksError, NotReady, NotReadyInTime, StartError
+
+if TYPE_CHECKING:
+    from .containers import ContainerState
+    from .engine import ExecResult
+
+_LOG_LINES: Final = 30
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.25
+
+
+class Target(Protocol):
+    """What a check may ask of a service."""
+
+    @property
+    def alias(self) -> str:
+        """The name on the network."""
+
+    @property
+    def container_ports(self) -> Sequence[int]:
+        """The published ports, by their numbers in the container."""
+
+    def state(self) -> "ContainerState":
+        """Return the state of the container's life."""
+
+    def logs(self, *, tail: int | None = None) -> str:
+        """Return the container's log."""
+
+    def exec(self, argv: Sequence[str]) -> "ExecResult":
+        """Run a command in the container."""
+
+    def listens(self, port: int) -> bool:
+        """Tell whether something accepts connections, asked inside the container's network namespace."""
+
+    def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
+        """Ask by HTTP and return status and body; NotReady where no answer comes."""
+
+
+Check = Callable[[Target], None]
+
+
+def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout: float = 2.0) -> Check:
+    """Ready when a GET answers with just this status; redirects aren't followed.
+
+    `port` is the container's (default: the first of its `ports`), asked through the published port if there is
+    one, else from inside its network namespace. `timeout` is in seconds, for one try.
+    """
+
+    def check(target: Target) -> None:
+        answered, body = target.fetch(path, port=port, timeout=timeout)
+        if answered != status:
+            raise NotReady(f"GET {path} answered {answered}, not {status}: {_shortened(body)}")
+
+    return check
+
+
+def tcp(port: int | None = None) -> Check:
+    """Ready when a port accepts connections inside the container's network namespace.
+
+    Asked there because a published port accepts before anything listens behind it (moby's userland proxy).
+    `port` defaults to all of the service's `ports`.
+    """
+
+    def check(target: Target) -> None:
+        for each in target.container_ports if port is None else (port,):
+            if not target.listens(each):
+                raise NotReady(f"nothing listens on port {each}")
+
+    return check
+
+
+def log(pattern: str) -> Check:
+    """Ready when a line of the log matches the regular expression."""
+    compiled = re.compile(pattern, re.MULTILINE)
+
+    def check(target: Target) -> None:
+        if not compiled.search(target.logs()):
+            raise NotReady(f"no line of its log matches {pattern!r}")
+
+    return check
+
+
+def healthcheck() -> Check:
+    """Ready when the container's own health check says healthy."""
+
+    def check(target: Target) -> None:
+        state = target.state()
+        if state.health != "healthy":
+            words = f": {_shortened(state.health_output)}" if state.health_output else ""
+            raise NotReady(f"its health check says {state.health}{words}")
+
+    return check
+
+
+def exec(argv: Sequence[str]) -> Check:  # noqa: A001 - the contract's name
+    """Ready when a command in the container ends with exit code 0."""
+
+    def check(target: Target) -> None:
+        result = target.exec(argv)
+        if result.exit_code != 0:
+            words = _shortened(result.stderr if result.stderr else result.stdout)
+            raise NotReady(f"{argv[0]} ended with exit code {result.exit_code}: {words}")
+
+    return check
+
+
+def running() -> Check:
+    """Ready when the container runs."""
+
+    def check(target: Target) -> None:
+        status = target.state().status
+        if status != "running":
+            raise NotReady(f"it is {status}")
+
+    return check
+
+
+def wait_until_ready(
+    target: Target,
+    checks: Iterable[Check],
+    *,
+    timeout: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Ask the checks, more rarely with time, until all pass.
+
+    `timeout` is in seconds. Raises StartError at once when the container has ended, and NotReadyInTime, which says
+    the elapsed time, the tries, and the last reason.
+    """
+    import tenacity  # noqa: PLC0415 - only sessions that start something pay for it
+
+    checks = tuple(checks)
+    began = clock()
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(NotReady),
+        stop=lambda _: clock() - began >= timeout,
+        wait=tenacity.wait_exponential(multiplier=_FIRST_PAUSE, exp_base=1.2, max=_LONGEST_PAUSE),
+        sleep=sleep,
+        reraise=True,
+    )
+    tries = 0
+    try:
+        for attempt in retrying:
+            with attempt:
+                tries += 1
+                _ask(target, checks, elapsed=clock() - began)
+    except NotReady as error:
+        raise NotReadyInTime(
+            f"{target.alias} was not ready after {clock() - began:.1f} s and {tries} tries: {error.message}. "
+            "Remedy: mend what the log shows, or allow more with timeout= or --foodtrucks-timeout.",
+            logs=target.logs(tail=_LOG_LINES),
+        ) from error
+
+
+def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
+    state = target.state()
+    if state.ended:
+        raise StartError(
+            f"{target.alias} ended before it was ready, after {elapsed:.1f} s: {state}. "
+            "Remedy: mend what its log shows.",
+            logs=target.logs(tail=_LOG_LINES),
+        )
+    for check in checks:
+        check(target)
+
+
+def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:
+    """Return one check or several as a tuple; FoodtrucksError for what is no check."""
+    checks = (ready,) if callable(ready) else tuple(ready)
+    for check in checks:
+        if not callable(check):
+            raise FoodtrucksError(
+                f"ready={check!r} is no readiness check. Remedy: use one of ready.http, tcp, log, healthcheck, exec, "
+                "or a callable that takes the service and raises NotReady."
+            )
+    return checks
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else f"{line[:200]}…"  # noqa: PLR2004 - a line of a terminal or two

@@ -1,0 +1,221 @@
+"""A service: a container with a name on the network, an address for the test, and a client."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from . import ready
+from .containers import Container, ContainerSpec, ContainerState, Creation, bind
+from .errors import DefinitionError, NotReady, ProbeError
+from .probe import Probe
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from .definitions import ServiceDefinition
+    from .engine import ExecResult
+    from .networks import Network
+    from .stack import Stack
+
+_CLIENT_SECONDS: Final = 10.0
+
+
+class Address(NamedTuple):
+    """Where the test reaches a port."""
+
+    host: str
+    port: int
+
+
+class Service:
+    """A running service.
+
+    No public constructor: a fixture of the factories yields one, and so does `Network.service`.
+    """
+
+    def __init__(self, network: "Network", container: Container, aliases: Sequence[str], ports: Sequence[int]) -> None:
+        self.network = network
+        self.container = container
+        self.aliases = tuple(aliases)
+        self.container_ports = tuple(ports)
+        self._closing = ExitStack()
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.alias} on {self.network.name}>"
+
+    @property
+    def alias(self) -> str:
+        """Its name on the network; it may have further `aliases`."""
+        return self.aliases[0]
+
+    def address(self, port: int) -> Address:
+        """Return the host and the port that lead from the test to a port of the container.
+
+        Raises DefinitionError for a port that isn't published.
+        """
+        if port not in self._host_ports:
+            raise DefinitionError(
+                f"The service {self.alias} doesn't publish port {port}, only {list(self._host_ports)}. Remedy: add it "
+                "to ports=; on an internal network nothing is published, and only a probe reaches it."
+            )
+        return Address(self.network.stack.engine.host, self._host_ports[port])
+
+    @functools.cached_property
+    def _host_ports(self) -> dict[int, int]:
+        return {} if self.network.internal else self.container.ports
+
+    def _first_port(self) -> int:
+        if not self.container_ports:
+            raise DefinitionError(f"The service {self.alias} has no port. Remedy: name the container's with ports=.")
+        return self.container_ports[0]
+
+    @property
+    def url(self) -> str:
+        """The URL of the first of its ports, from the test."""
+        host, port = self.address(self._first_port())
+        return f"http://{host}:{port}"
+
+    @property
+    def internal_url(self) -> str:
+        """The URL of the first of its ports, from the network."""
+        return f"http://{self.alias}:{self._first_port()}"
+
+    @property
+    def client(self) -> Any:
+        """An `httpx2.Client` with the service's URL as base, finite time-outs, and no proxies of the environment."""
+        return self.http
+
+    @functools.cached_property
+    def http(self) -> "httpx2.Client":
+        """The HTTP client, whatever `client` is."""
+        import httpx2  # noqa: PLC0415 - only tests that talk to a service pay for it
+
+        client = httpx2.Client(base_url=self.url, timeout=_CLIENT_SECONDS, trust_env=False)
+        return self._closing.enter_context(client)
+
+    def close(self) -> None:
+        """Close the clients; the container goes with whoever started it."""
+        self._closing.close()
+
+    # what readiness checks ask
+
+    def state(self) -> ContainerState:
+        """Return the state of the container's life."""
+        return self.container.state()
+
+    def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
+        """Return the container's log; `since` is in seconds of the epoch."""
+        return self.container.logs(since=since, tail=tail)
+
+    def exec(self, argv: Sequence[str]) -> "ExecResult":
+        """Run a command in the container."""
+        return self.container.exec(argv)
+
+    def listens(self, port: int) -> bool:
+        """Tell whether something accepts connections at the service's own address, asked from beside it."""
+        return self._sidecar.listens(self.container.ip, port)
+
+    def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
+        """GET a path and return status and body; NotReady where no answer comes.
+
+        Asked through the published port if there is one, else from beside the service. `timeout` is in seconds.
+        """
+        import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+
+        port = self._first_port() if port is None else port
+        try:
+            if port not in self._host_ports:
+                answer = self._sidecar.http(f"http://{self.container.ip}:{port}{path}", timeout=timeout)
+                return answer.status, answer.text
+            host, host_port = self.address(port)
+            response = self.http.get(f"http://{host}:{host_port}{path}", timeout=timeout)
+        except (httpx2.TransportError, ProbeError) as error:
+            words = str(error)
+            raise NotReady(f"GET {path} on port {port}: {words if words else type(error).__name__}") from error
+        return response.status_code, response.text
+
+    @functools.cached_property
+    def _sidecar(self) -> Probe:
+        """A probe in the service's own network namespace, so that images without tools can be asked too."""
+        place = f"the network namespace of {self.alias}"
+        sidecar = running_probe(self.network.stack, f"container:{self.container.id}", place)
+        return self._closing.enter_context(sidecar)
+
+
+@contextmanager
+def running_service(
+    network: "Network",
+    definition: "ServiceDefinition",
+    service_type: type[Service] = Service,
+    creation: Callable[[], Creation] | None = None,
+) -> Iterator[Service]:
+    """Create and start a service, wait until it is ready, yield it, and remove it.
+
+    `creation` gives the container where it was created beforehand.
+    """
+    stack = network.stack
+    with ExitStack() as undo:
+        created = create(network.stack, network.name, definition) if creation is None else creation()
+        undo.callback(created.remove)
+        container = created.start()
+        service = service_type(network, container, definition.aliases, definition.ports)
+        undo.callback(service.close)
+        stack.services.append(service)
+        undo.callback(stack.services.remove, service)
+        timeout = definition.timeout if definition.timeout is not None else stack.settings.timeout
+        ready.wait_until_ready(service, _checks(service, definition), timeout=timeout)
+        yield service
+
+
+def create(stack: "Stack", network: str, definition: "ServiceDefinition") -> Creation:
+    """See to a service's image and create its container, not yet started.
+
+    The network needs only a name by then: the engine looks for it when the container starts.
+    """
+    image = stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+    local = stack.engine.local
+    spec = ContainerSpec(
+        image=image,
+        network=network,
+        command=definition.command,
+        entrypoint=definition.entrypoint,
+        environment=definition.environment,
+        aliases=definition.aliases,
+        ports=definition.ports,
+        volumes=[bind(volume, definition.folder, local=local) for volume in definition.volumes],
+        tmpfs=definition.tmpfs,
+        mem_limit=definition.mem_limit,
+        user=definition.user,
+        cap_add=definition.cap_add,
+        healthcheck=definition.healthcheck,
+        labels=stack.labels(definition.alias),
+    )
+    return Creation(stack.engine, spec, label=definition.alias)
+
+
+def _checks(service: Service, definition: "ServiceDefinition") -> tuple[ready.Check, ...]:
+    if definition.ready is not None:
+        return ready.as_checks(definition.ready)
+    test = (service.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
+    if test and test != ["NONE"]:
+        return (ready.healthcheck(),)
+    return (ready.tcp(),) if definition.ports else (ready.running(),)
+
+
+@contextmanager
+def running_probe(stack: "Stack", network: str, place: str) -> Iterator[Probe]:
+    """Start a probe on a network, on the default bridge (`bridge`) or in a container's namespace, and remove it."""
+    spec = ContainerSpec(
+        image=stack.image(stack.settings.probe_image),
+        network=network,
+        command=["tail", "-f", "/dev/null"],
+        labels=stack.labels("probe"),
+    )
+    creation = Creation(stack.engine, spec, label="probe")
+    try:
+        yield Probe(creation.start(), place)
+    finally:
+        creation.remove()

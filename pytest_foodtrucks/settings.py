@@ -1,0 +1,232 @@
+"""Settings: one frozen object, read once from one table of options."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .errors import SettingsError
+from .units import size_in_bytes
+
+ENGINES: Final = ("auto", "docker")
+JVM_MODES: Final = ("fast-start", "server")
+PULL_MODES: Final = ("missing", "always", "never")
+ELASTICSEARCH_IMAGE: Final = "docker.elastic.co/elasticsearch/elasticsearch"
+
+SMALLEST_HEAP: Final = 128 * 1024**2
+"""Bytes. Elasticsearch 6.8 to 9.5 were tried: below this some of them die while they start."""
+
+_TAG: Final = r"\w[\w.-]{0,127}"
+_IMAGE: Final = re.compile(
+    r"(?:[\w.-]+(?::\d+)?/)?"  # registry, its port
+    r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"  # repository
+    rf"(?::{_TAG})?(?:@[a-z0-9]+:[0-9a-f]{{32,}})?"
+)
+"""The form that the engine's reference grammar gives to an image's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where and with which images the services run."""
+
+    engine: str
+    host: str | None
+    es_image: str
+    es_version: str | None
+    es_heap: str
+    es_jvm: str
+    web_image: str | None
+    probe_image: str
+    pull: str
+    image_prefix: str | None
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option: its name on the command line, how its text becomes a value, its default, its help.
+
+    `parse` raises ValueError with what would do instead.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    help: str
+
+    @property
+    def field(self) -> str:
+        """The attribute of `Settings`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def flag(self) -> str:
+        """The name on the command line."""
+        return f"--foodtrucks-{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment."""
+        return f"FOODTRUCKS_{self.field.upper()}"
+
+    @property
+    def ini(self) -> str:
+        """The name in pytest's configuration file."""
+        return f"foodtrucks_{self.field}"
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"use one of: {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _engine(text: str) -> str:
+    if text == "podman":
+        raise ValueError("this version speaks to Docker only: use auto, docker, or the URL of a Docker engine")
+    if "://" not in text:
+        return _one_of(*ENGINES, "a URL such as unix:///var/run/docker.sock")(text)
+    if text.partition("://")[0] not in {"unix", "tcp", "http", "https", "ssh", "npipe"}:
+        raise ValueError("use a URL that begins with unix://, tcp://, http://, https:// or ssh://")
+    return text
+
+
+def _host(text: str) -> str | None:
+    if text == "auto":
+        return None
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]+", text) or "://" in text:
+        raise ValueError("use a host name or an address without scheme, such as 172.17.0.1")
+    return text
+
+
+def _image(text: str) -> str:
+    if not _IMAGE.fullmatch(text):
+        raise ValueError("use an image's name, such as registry.example/team/app:1.2")
+    return text
+
+
+def _tag(text: str) -> str:
+    if not re.fullmatch(_TAG, text):
+        raise ValueError("use a tag, such as 9.5.0")
+    return text
+
+
+def _prefix(text: str) -> str:
+    prefix = text.removesuffix("/")
+    if "://" in prefix or not re.fullmatch(r"[A-Za-z0-9][\w.:/-]*", prefix):
+        raise ValueError("use a registry, without scheme, such as mirror.example:5000 or mirror.example/hub")
+    return prefix
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError("use seconds above 0, such as 120")
+    return seconds
+
+
+def heap(text: str) -> str:
+    """Check a heap size; ValueError says what would do."""
+    try:
+        size = size_in_bytes(text)
+    except ValueError:
+        raise ValueError("use a size with unit, such as 512m or 1g") from None
+    if size < SMALLEST_HEAP:
+        raise ValueError(
+            f"Elasticsearch cannot start with so little: use at least {SMALLEST_HEAP // 1024**2}m, better 512m"
+        )
+    return text.lower()
+
+
+OPTIONS: Final = (
+    Option("engine", _engine, "auto", "the container engine: auto, docker, or a URL"),
+    Option("host", _host, None, "address where the tests reach published ports; auto asks the engine's URL"),
+    Option("es-image", _image, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
+    Option("es-version", _tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
+    Option("es-heap", heap, "512m", "heap of Elasticsearch"),
+    Option("es-jvm", _one_of(*JVM_MODES), "fast-start", "fast-start: compile for short lives; server: don't"),
+    Option("web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package"),
+    Option("probe-image", _image, "busybox", "image that network questions are asked from"),
+    Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
+    Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
+    Option("timeout", _seconds, 120.0, "seconds that each start may take"),
+)
+
+
+def read_settings(
+    command_line: Callable[[str], str | None],
+    environ: Mapping[str, str],
+    ini: Callable[[str], object],
+) -> Settings:
+    """Read each option from its four places; the first that has it wins.
+
+    `command_line` takes a field's name, `ini` the name in the configuration file; both answer None
+    for what isn't set. An empty environment variable counts as not set.
+
+    Raises SettingsError, which names the value, where it was read, and what would do.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for option in OPTIONS:
+        raw, origin = _first(option, command_line, environ, ini)
+        values[option.field] = option.default if raw is None else _parsed(option, raw, origin)
+        origins[option.field] = origin
+    if values["host"] is None and environ.get("TESTCONTAINERS_HOST_OVERRIDE", "") != "":
+        values["host"] = _host(environ["TESTCONTAINERS_HOST_OVERRIDE"])
+    settings = Settings(**values)
+    _refuse_two_versions(settings, origins)
+    return settings
+
+
+def _first(
+    option: Option,
+    command_line: Callable[[str], str | None],
+    environ: Mapping[str, str],
+    ini: Callable[[str], object],
+) -> tuple[object, str]:
+    value: object = command_line(option.field)
+    if value is not None:
+        return value, f"{option.flag} on the command line"
+    if environ.get(option.variable, "") != "":
+        return environ[option.variable], f"{option.variable} in the environment"
+    value = ini(option.ini)
+    if value is not None:
+        return value, f"{option.ini} in pytest's configuration file"
+    return None, "the default"
+
+
+def _parsed(option: Option, raw: object, origin: str) -> Any:
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        raise SettingsError(f"{origin} is {raw!r}, which is no text or number. Remedy: {option.help}.")
+    try:
+        return option.parse(str(raw).strip())
+    except ValueError as error:
+        raise SettingsError(f"{origin} is {str(raw)!r}. Remedy: {error}.") from error
+
+
+def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:
+    if settings.es_version is None or not is_pinned(settings.es_image):
+        return
+    raise SettingsError(
+        f"{origins['es_image']} is {settings.es_image!r}, which has a version already, and "
+        f"{origins['es_version']} is {settings.es_version!r}. Remedy: set the image without its tag, or "
+        "leave the version out."
+    )
+
+
+def split_tag(image: str) -> tuple[str, str | None]:
+    """Split an image's name into repository and tag; a registry's port is no tag."""
+    head, slash, last = image.rpartition("/")
+    name, colon, tag = last.partition(":")
+    return f"{head}{slash}{name}", tag if colon else None
+
+
+def is_pinned(image: str) -> bool:
+    """Tell whether an image's name has a tag or a digest."""
+    return "@" in image or split_tag(image)[1] is not None
