@@ -1,6 +1,7 @@
 """The container engine: finds it and speaks to it. The only module that imports docker."""
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +113,27 @@ class Engine:
 
     def _default_host(self) -> str:
         name = urlsplit(self.url).hostname
-        return "127.0.0.1" if self.local or name is None else name
+        if not self.local and name is not None:
+            return name
+        if Path("/.dockerenv").exists():
+            self._refuse_from_sibling()
+        return "127.0.0.1"
+
+    def _refuse_from_sibling(self) -> None:
+        """Refuse where this process is in a container of the same engine: 127.0.0.1 is the container itself then."""
+        try:
+            mine = self.inspect_container(socket.gethostname())
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:  # the engine is in here with us
+                return
+            raise
+        if mine["HostConfig"]["NetworkMode"] == "host":
+            return
+        gateways = [about["Gateway"] for about in mine["NetworkSettings"]["Networks"].values() if about["Gateway"]]
+        raise EngineError(
+            "pytest runs in a container and has only the engine's socket, so published ports aren't at 127.0.0.1. "
+            f"Remedy: set --foodtrucks-host to an address of the engine's machine, here {' or '.join(gateways)}."
+        )
 
     @property
     def publish_on(self) -> str:

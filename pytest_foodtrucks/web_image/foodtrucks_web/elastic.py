@@ -95,7 +95,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except TransportError as error:
-        raise Unavailable(f"it doesn't answer: {error.message}") from error
+        # The client puts "HTTPConnection(host=…): " before what happened; where it asked, others tell.
+        raise Unavailable(f"it doesn't answer: {error.message.rpartition('): ')[2]}") from error
     except ApiError as error:
         if error.status_code in PASSING:
             raise Unavailable(f"it answers {error.status_code}: {error}") from error
