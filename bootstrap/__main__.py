@@ -1,0 +1,83 @@
+"""The commands behind ./run, which has seen to .venv before."""
+
+import fcntl
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.errors import FoodtrucksError
+
+from . import checks, environment
+from .demo import demo
+from .downloads import cache_folder
+from .engine import docker_host, ready_engine
+from .environment import Images
+from .errors import SetupError
+from .images import ready_images
+from .steps import step, tell
+
+ROOT = Path(__file__).parent.parent
+ENVIRONMENT = ROOT / ".foodtrucks.env"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command of ./run; return the exit code."""
+    began = time.monotonic()
+    match arguments:
+        case ["lint"]:
+            return checks.summed_up(checks.lint(ROOT), began)
+        case ["setup", *options]:
+            set_up(ask_again="--registry" in options)
+            tell(f"[setup] ready ({time.monotonic() - began:.1f} s)")
+            return 0
+        case ["demo"]:
+            engine, images = set_up()
+            return demo(ROOT, engine, images, environment.read(ENVIRONMENT))
+        case ["tests", *options]:
+            set_up()
+            environ = environment.read(ENVIRONMENT)
+            if "--all" in options:
+                environ["FOODTRUCKS_TEST_ALL"] = "1"
+            return checks.summed_up([*checks.lint(ROOT), *checks.tests(ROOT, environ)], began)
+    raise SetupError(f"There is no command {' '.join(arguments)!r}. See ./run for those that there are.")
+
+
+def set_up(*, ask_again: bool = False) -> tuple[Engine, Images]:
+    """See that an engine answers and has the images, and write where a shell finds them."""
+    cache = cache_folder()
+    with _alone(cache):
+        engine = ready_engine()
+        before = environment.read(ENVIRONMENT).get("FOODTRUCKS_ES_IMAGE")
+        images = ready_images(engine, cache, before=before, ask_again=ask_again)
+        with step("environment") as say:
+            environment.write(ENVIRONMENT, environment.variables(images, docker_host=docker_host(engine)))
+            say(ENVIRONMENT.name)
+    return engine, images
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Keep a second set-up waiting, whichever copy of the repository it belongs to."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("[setup] waiting for another set-up to end ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except (SetupError, FoodtrucksError) as error:
+        tell(f"[setup] {error}")
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,0 +1,95 @@
+"""The images that are made here, from package registries alone, where no image registry answers."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pytest_foodtrucks import web
+from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.images import LABEL
+
+from . import base, servers, wheels
+from .building import WEB, build, is_made, made_by
+from .environment import Images
+from .recipes import FOLDER, Recipe
+from .steps import step
+
+IMAGES = Images("foodtrucks-local/elasticsearch", servers.DEFAULT, WEB, "foodtrucks-local/busybox:latest")
+
+_WORK = "work-"
+
+
+def recipes(cache: Path) -> list[list[Recipe]]:
+    """Return all recipes; within an inner list each needs the one before."""
+    on_base, from_base = (("BASE", base.IMAGE),), (base.HASH,)
+    requirements = web.FOLDER / "requirements.txt"
+    python = Recipe(
+        f"foodtrucks-local/python:{base.PYTHON}",
+        FOLDER / "python",
+        on_base,
+        (*from_base, requirements.read_text(encoding="utf-8")),
+        partial(wheels.downloaded, requirements),
+    )
+    return [
+        [Recipe(IMAGES.probe, FOLDER / "busybox", on_base, from_base)],
+        [python, Recipe(WEB, web.FOLDER, (("BASE", python.image),), (python.hash,))],
+        *([_server(version, cache)] for version in servers.SHA256),
+    ]
+
+
+def _server(version: str, cache: Path) -> Recipe:
+    return Recipe(
+        f"{IMAGES.elasticsearch}:{version}",
+        FOLDER / "elasticsearch",
+        (("BASE", base.IMAGE), ("VERSION", version)),
+        (base.HASH, servers.SHA256[version]),
+        lambda context: servers.unpacked(version, context, cache),
+    )
+
+
+def missing(engine: Engine, cache: Path) -> list[list[Recipe]]:
+    """Return the recipes whose image isn't there or was made by another recipe."""
+    chains = [[recipe for recipe in chain if not is_made(engine, recipe)] for chain in recipes(cache)]
+    return [chain for chain in chains if chain]
+
+
+def make(engine: Engine, cache: Path) -> None:
+    """Make what is missing: first the base beside all downloads, then two builds at a time."""
+    chains = missing(engine, cache)
+    if not chains:
+        return
+    for leftover in cache.glob(f"{_WORK}*"):
+        shutil.rmtree(leftover)
+    with TemporaryDirectory(prefix=_WORK, dir=cache) as work, ThreadPoolExecutor(max_workers=2) as pool:
+        base.install_tools()
+        on_base = pool.submit(_see_to_base, engine, cache)
+        contexts = pool.submit(_contexts, chains, Path(work))
+        on_base.result()
+        list(pool.map(partial(_build, engine, contexts.result()), chains))
+    # What a new image replaced has lost its name.
+    engine.api.prune_images(filters={"dangling": True, "label": LABEL})
+
+
+def _see_to_base(engine: Engine, cache: Path) -> None:
+    if made_by(engine, base.IMAGE) != base.HASH:
+        base.imported(engine, cache)
+
+
+def _contexts(chains: Sequence[Sequence[Recipe]], work: Path) -> dict[str, Path]:
+    """Make the build contexts: what is in the repository, and what a recipe adds to that."""
+    contexts = {}
+    with step("downloads", "fetching servers and wheels") as say:
+        for recipe in (recipe for chain in chains for recipe in chain):
+            contexts[recipe.image] = work / recipe.hash
+            shutil.copytree(recipe.context, contexts[recipe.image])
+            recipe.add(contexts[recipe.image])
+        say(f"the files of {len(contexts)} images")
+    return contexts
+
+
+def _build(engine: Engine, contexts: Mapping[str, Path], chain: Sequence[Recipe]) -> None:
+    for recipe in chain:
+        build(engine, recipe, contexts[recipe.image])

@@ -1,0 +1,76 @@
+"""The official images, where a registry answers: pulled, and the web app built on the public Python."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker.errors
+from requests.exceptions import RequestException
+
+from pytest_foodtrucks import web
+from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.es import fitting_version
+from pytest_foodtrucks.images import pulled
+from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.settings import ELASTICSEARCH_IMAGE
+
+from .building import WEB, build, is_made
+from .environment import Images
+from .recipes import Recipe
+from .steps import step
+
+_TRIAL = 8  # seconds
+
+
+def images() -> Images:
+    """Return the official images; the server is the one that fits the installed client."""
+    return Images(ELASTICSEARCH_IMAGE, fitting_version(), WEB, "busybox:latest")
+
+
+def registry_answers(engine: Engine) -> bool:
+    """Ask for the official Elasticsearch, within seconds, and say which way that leads."""
+    image = f"{ELASTICSEARCH_IMAGE}:{fitting_version()}"
+    with step("registry") as say:
+        try:
+            with _patience(engine, _TRIAL):
+                engine.api.inspect_distribution(image)
+        except (docker.errors.APIError, RequestException) as error:
+            say(f"none has {image}, so the images are made here ({_short(error)})")
+            return False
+        say(f"has {image}, so the official images are pulled")
+        return True
+
+
+def are_there(engine: Engine) -> bool:
+    """Tell whether the engine has them all."""
+    chosen = images()
+    pulls = (f"{chosen.elasticsearch}:{chosen.version}", chosen.probe)
+    return all(engine.image_exists(image) for image in pulls) and is_made(engine, _web())
+
+
+def make(engine: Engine) -> None:
+    """Pull what is missing, and build the web app."""
+    chosen = images()
+    for image in (f"{chosen.elasticsearch}:{chosen.version}", chosen.probe):
+        with step("image") as say:
+            pulled(engine, image, pull="missing", progress=Progress(sys.stderr))
+            say(image)
+    build(engine, _web(), web.FOLDER)
+
+
+def _web() -> Recipe:
+    return Recipe(WEB, web.FOLDER)
+
+
+@contextmanager
+def _patience(engine: Engine, seconds: int) -> Iterator[None]:
+    usual, engine.api.timeout = engine.api.timeout, seconds
+    try:
+        yield
+    finally:
+        engine.api.timeout = usual
+
+
+def _short(error: Exception) -> str:
+    explanation = getattr(error, "explanation", None)
+    return str(explanation if explanation is not None else error).strip().splitlines()[-1]

@@ -1,0 +1,22 @@
+"""Wheels: what the web app requires, downloaded here, because a build inside the engine may not reach the index."""
+
+import platform
+import sys
+from pathlib import Path
+
+from . import base, debian
+
+_MANYLINUX = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
+
+
+def downloaded(requirements: Path, context: Path) -> None:
+    """Put the wheels for the base's Python into `context`, in the folder `wheels`."""
+    platforms = [f"--platform={name}_{platform.machine()}" for name in _MANYLINUX]
+    debian.checked(
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            *("--only-binary=:all:", "--implementation=cp", f"--python-version={base.PYTHON}", *platforms),
+            *("--dest", str(context / "wheels"), "--requirement", str(requirements)),
+        ],
+        remedy="see that pip reaches an index, and run again",
+    )
