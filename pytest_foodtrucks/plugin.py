@@ -20,7 +20,7 @@ from .factories import (
 )
 from .overrides import InUse
 from .progress import Progress, standard_error
-from .report import log_sections
+from .report import log_sections, message_alone
 from .services import running_probe
 from .settings import OPTIONS, read_settings
 from .stack import Stack
@@ -167,9 +167,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the services logged since the test began."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the services logged since the test began.
+
+    An error of ours outside the test's own body is its message alone: the frames above it are none of the reader's.
+    """
     report = yield
+    if call.when != "call" and call.excinfo is not None and not item.config.option.fulltrace:
+        report.longrepr = message_alone(call.excinfo) or report.longrepr
     stack = item.config.stash.get(STACK, None)
     if report.failed and stack is not None and _BEGAN in item.stash:
         report.sections.extend(log_sections(stack.services, item.stash[_BEGAN]))

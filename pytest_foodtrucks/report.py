@@ -1,11 +1,13 @@
 """What a failed test's report shows of the services."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .errors import EngineError
+from .errors import EngineError, FoodtrucksError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pytest
 
     from .services import Service
 
@@ -21,3 +23,8 @@ def _log(service: "Service", since: float) -> str:
     except EngineError as error:
         return f"(its log can't be read: {error})"
     return log if log else "(no lines since the test began)"
+
+
+def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:
+    """Return what a report shows of an error of ours: its message without a traceback; None for other errors."""
+    return error.getrepr(style="value", chain=False) if isinstance(error.value, FoodtrucksError) else None
