@@ -22,7 +22,8 @@ def made_by(engine: Engine, image: str) -> str | None:
     """Return the hash of the recipe that made an image, None where the image isn't there or isn't ours."""
     if not engine.image_exists(image):
         return None
-    labels: dict[str, str] | None = engine.api.inspect_image(image)["Config"]["Labels"]
+    found = engine.api.inspect_image(image)  # type: ignore[no-untyped-call] # a gap of types-docker
+    labels: dict[str, str] | None = found["Config"]["Labels"]
     return labels.get(LABEL) if labels is not None else None
 
 

@@ -69,8 +69,13 @@ def make(engine: Engine, cache: Path) -> None:
         contexts = pool.submit(_contexts, chains, Path(work))
         on_base.result()
         list(pool.map(partial(_build, engine, contexts.result()), chains))
-    # What a new image replaced has lost its name.
-    engine.api.prune_images(filters={"dangling": True, "label": LABEL})
+    _remove_replaced(engine)
+
+
+def _remove_replaced(engine: Engine) -> None:
+    """Remove the images that new ones took the name from; those in use stay."""
+    filters = {"dangling": True, "label": LABEL}
+    engine.api.prune_images(filters)  # type: ignore[no-untyped-call] # a gap of types-docker
 
 
 def _see_to_base(engine: Engine, cache: Path) -> None:

@@ -33,7 +33,7 @@ def registry_answers(engine: Engine) -> bool:
     with step("registry") as say:
         try:
             with _patience(engine, _TRIAL):
-                engine.api.inspect_distribution(image)
+                engine.api.inspect_distribution(image)  # type: ignore[no-untyped-call] # a gap of types-docker
         except (docker.errors.APIError, RequestException) as error:
             say(f"none has {image}, so the images are made here ({_short(error)})")
             return False
