@@ -24,11 +24,16 @@ class Daemon:
 
 
 def process_name(pid: str) -> str | None:
-    """Return the name of a living process, None where there is none."""
+    """Return the name of a living process's program, None where there is none.
+
+    A killed process that nobody has buried has no command line any more: where PID 1 is no init
+    system, that can last.
+    """
     try:
-        return Path("/proc", pid, "comm").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+        command_line = Path("/proc", pid, "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
         return None
+    return Path(command_line.split(b"\0")[0].decode(errors="replace")).name if command_line else None
 
 
 def is_stale(pid_file: Path, name: str, name_of: Callable[[str], str | None] = process_name) -> bool:
@@ -62,7 +67,7 @@ def _start_detached(root: Sequence[str], daemon: Daemon) -> subprocess.Popen[byt
 
     A killed dockerd leaves pid files. It refuses to start while its own names a living process, and
     takes whatever the other one names for its containerd, so both go unless they tell the truth.
-    Containers and bridges of before it clears away or takes over by itself.
+    Containers and bridges of before it stops, takes over, or keeps clear of by itself.
     """
     for pid_file, name in ((daemon.pid_file, "dockerd"), (daemon.containerd_pid_file, "containerd")):
         if is_stale(pid_file, name):
