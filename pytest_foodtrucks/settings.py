@@ -16,9 +16,9 @@ ELASTICSEARCH_IMAGE: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 SMALLEST_HEAP: Final = 128 * 1024**2
 """Bytes. Elasticsearch 6.8 to 9.5 were tried: below this some of them die while they start."""
 
-_TAG: Final = r"\w[\w.-]{0,127}"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _IMAGE: Final = re.compile(
-    r"(?:[\w.-]+(?::\d+)?/)?"  # registry, its port
+    r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?"  # registry, its port
     r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"  # repository
     rf"(?::{_TAG})?(?:@[a-z0-9]+:[0-9a-f]{{32,}})?"
 )
@@ -46,13 +46,15 @@ class Settings:
 class Option:
     """An option: its name on the command line, how its text becomes a value, its default, its help.
 
-    `parse` raises ValueError with what would do instead.
+    `parse` raises ValueError with what would do instead. `also` is an environment variable of others that counts
+    where ours isn't set.
     """
 
     name: str
     parse: Callable[[str], Any]
     default: Any
     help: str
+    also: str | None = None
 
     @property
     def field(self) -> str:
@@ -116,7 +118,7 @@ def _tag(text: str) -> str:
 
 def _prefix(text: str) -> str:
     prefix = text.removesuffix("/")
-    if "://" in prefix or not re.fullmatch(r"[A-Za-z0-9][\w.:/-]*", prefix):
+    if "://" in prefix or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*", prefix):
         raise ValueError("use a registry, without scheme, such as mirror.example:5000 or mirror.example/hub")
     return prefix
 
@@ -141,12 +143,18 @@ def heap(text: str) -> str:
         raise ValueError(
             f"Elasticsearch cannot start with so little: use at least {SMALLEST_HEAP // 1024**2}m, better 512m"
         )
-    return text.lower()
+    return text.lower().removesuffix("b")  # the JVM knows 512m, and not 512mb
 
 
 OPTIONS: Final = (
     Option("engine", _engine, "auto", "the container engine: auto, docker, or a URL"),
-    Option("host", _host, None, "address where the tests reach published ports; auto asks the engine's URL"),
+    Option(
+        "host",
+        _host,
+        None,
+        "address where the tests reach published ports; auto asks the engine's URL",
+        also="TESTCONTAINERS_HOST_OVERRIDE",
+    ),
     Option("es-image", _image, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
     Option("es-version", _tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
     Option("es-heap", heap, "512m", "heap of Elasticsearch"),
@@ -177,8 +185,6 @@ def read_settings(
         raw, origin = _first(option, command_line, environ, ini)
         values[option.field] = option.default if raw is None else _parsed(option, raw, origin)
         origins[option.field] = origin
-    if values["host"] is None and environ.get("TESTCONTAINERS_HOST_OVERRIDE", "") != "":
-        values["host"] = _host(environ["TESTCONTAINERS_HOST_OVERRIDE"])
     settings = Settings(**values)
     _refuse_two_versions(settings, origins)
     return settings
@@ -193,8 +199,9 @@ def _first(
     value: object = command_line(option.field)
     if value is not None:
         return value, f"{option.flag} on the command line"
-    if environ.get(option.variable, "") != "":
-        return environ[option.variable], f"{option.variable} in the environment"
+    for variable in (option.variable, option.also):
+        if variable is not None and environ.get(variable, "") != "":
+            return environ[variable], f"{variable} in the environment"
     value = ini(option.ini)
     if value is not None:
         return value, f"{option.ini} in pytest's configuration file"

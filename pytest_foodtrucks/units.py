@@ -3,13 +3,13 @@
 import re
 from typing import Final
 
-_SIZES: Final = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_SIZES: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _DURATIONS: Final = {"us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 def size_in_bytes(text: str | int) -> int:
     """Read a size such as 512m; ValueError where it is none."""
-    match = re.fullmatch(r"(\d+)([bkmg]?)b?", str(text).strip().lower())
+    match = re.fullmatch(r"(\d+)([kmg]?)b?", str(text).strip().lower())
     if match is None:
         raise ValueError(f"{text!r} is no size: use a number with unit, such as 512m")
     return int(match[1]) * _SIZES[match[2]]
