@@ -1,0 +1,241 @@
+"""Small real stand-ins for what the package speaks to: a clock, a service, an engine in memory."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pytest
+
+from pytest_foodtrucks.containers import ContainerState
+from pytest_foodtrucks.definitions import ServiceDefinition
+from pytest_foodtrucks.endpoints import Endpoint
+from pytest_foodtrucks.engine import Engine, ExecResult, Kind
+from pytest_foodtrucks.errors import EngineError, NotReady
+from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.services import Service
+from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
+from pytest_foodtrucks.stack import Stack
+
+OPEN = ExecResult(0, "open\nend 0 \n", "")
+"""What the probe says of a port that is open."""
+
+
+class Clock:
+    """Seconds that pass only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+def state(status: str = "running", **about: Any) -> ContainerState:
+    """Return a container's state; what isn't given is as for one that runs well."""
+    well = {"exit_code": 0, "oom_killed": False, "error": "", "health": None, "health_output": ""}
+    return ContainerState(status=status, **{**well, **about})
+
+
+class Target:
+    """A service as readiness checks see it, which answers what its attributes say."""
+
+    def __init__(self, *, answers: Sequence[tuple[int, str]] = (), container_ports: Sequence[int] = ()) -> None:
+        self.alias = "es"
+        self.container_ports = container_ports
+        self.states = [state()]
+        self.log = ""
+        self.open_ports: set[int] = set()
+        self.result = ExecResult(0, "", "")
+        self.asked: list[str] = []
+        self._answers = iter(answers)
+
+    def state(self) -> ContainerState:
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+    def logs(self, *, tail: int | None = None) -> str:
+        lines = self.log.splitlines(keepends=True)
+        return "".join(lines if tail is None else lines[-tail:])
+
+    def exec(self, argv: Sequence[str]) -> ExecResult:
+        self.asked.append(" ".join(argv))
+        return self.result
+
+    def listens(self, port: int) -> bool:
+        return port in self.open_ports
+
+    def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
+        self.asked.append(f"{path} on {port} within {timeout}")
+        answer = next(self._answers, None)
+        if answer is None:
+            raise NotReady("nobody answers")
+        return answer
+
+
+class FakeEngine(Engine):
+    """An engine in memory: a container is what it was created from, and runs once it was started.
+
+    `start_errors` are raised by the next starts, `images` are there, `registry` can be pulled; `answer` is what a
+    command in a container says.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
+        self.kind = "docker"
+        self.version = "27.0"
+        self.endpoint = Endpoint("unix:///run/fake.sock")
+        self.url = self.endpoint.url
+        self.local = local
+        self.host = host
+        self.images: set[str] = set()
+        self.registry: dict[str, list[dict[str, Any]]] = {"busybox": []}
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.networks: dict[str, dict[str, Any]] = {}
+        self.start_errors: list[EngineError] = []
+        self.answer: Callable[[Sequence[str]], ExecResult] = lambda _: OPEN
+        self.log = "a line of the log\n"
+        self.log_error: EngineError | None = None
+        self.events: list[str] = []
+        self.closed = False
+        self._numbers = itertools.count()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def image_exists(self, image: str) -> bool:
+        return image in self.images
+
+    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+        if image not in self.registry:
+            raise EngineError(f"The engine could not pull {image}: manifest unknown", status=404)
+        self.events.append(f"pull {image}")
+        yield from self.registry[image]
+        self.images.add(image)
+
+    def create_network(self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str]) -> str:
+        network_id = f"network{next(self._numbers)}"
+        config = [{"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1"}]
+        self.networks[network_id] = {
+            "Name": name,
+            "Driver": driver,
+            "Internal": internal,
+            "Labels": labels,
+            "IPAM": {"Config": config},
+            "Containers": {},
+        }
+        return network_id
+
+    def inspect_network(self, network: str) -> dict[str, Any]:
+        if network not in self.networks:
+            raise EngineError(f"no such network: {network}", status=404)
+        return self.networks[network]
+
+    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+        about = {"Name": container, "Aliases": list(aliases)}
+        self.networks[network]["Containers"][container] = about
+
+    def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
+        self.events.append(f"disconnect {container}{' by force' if force else ''}")
+        self.networks[network]["Containers"].pop(container)
+
+    def clear_network(self, network: str) -> None:
+        for container in list(self.networks[network]["Containers"]):
+            self.disconnect(network, container, force=True)
+
+    def remove_network(self, network: str) -> None:
+        if self.networks[network]["Containers"]:
+            raise EngineError(f"network {network} has active endpoints", status=403)
+        del self.networks[network]
+
+    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
+        container_id = f"container{next(self._numbers)}"
+        self.events.append(f"create {name.rpartition('-')[0]}")
+        self.containers[container_id] = {
+            "Name": name,
+            "Config": dict(config),
+            "HostConfig": config["HostConfig"],
+            "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
+            "NetworkSettings": {"Networks": {config["HostConfig"]["NetworkMode"]: {"IPAddress": "172.30.0.2"}}},
+        }
+        return container_id
+
+    def start_container(self, container: str) -> None:
+        if self.start_errors:
+            raise self.start_errors.pop(0)
+        self.events.append(f"start {self.containers[container]['Name'].rpartition('-')[0]}")
+        self.containers[container]["State"]["Status"] = "running"
+
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        if container not in self.containers:
+            raise EngineError(f"no such container: {container}", status=404)
+        return self.containers[container]
+
+    def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
+        del container, since, tail
+        if self.log_error is not None:
+            raise self.log_error
+        return self.log
+
+    def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
+        del container
+        return self.answer(argv)
+
+    def remove_container(self, container: str) -> None:
+        if self.containers.pop(container, None) is not None:
+            self.events.append("remove")
+
+    def labelled(self, kind: Kind, label: str, value: str) -> list[str]:
+        if kind == "networks":
+            return [key for key, about in self.networks.items() if about["Labels"].get(label) == value]
+        return [key for key, about in self.containers.items() if about["Config"]["Labels"].get(label) == value]
+
+
+def settings(**options: str) -> Settings:
+    """Return settings with some options set as on the command line, by their fields' names."""
+    assert options.keys() <= {option.field for option in OPTIONS}
+    return read_settings(options.get, {}, lambda _: None)
+
+
+def new_stack(engine: Engine | None = None, **options: str) -> Stack:
+    """Return a stack on an engine in memory."""
+    return Stack(engine if engine is not None else FakeEngine(), settings(**options), progress=Progress(None))
+
+
+def put_stack(config: pytest.Config) -> FakeEngine:
+    """Give a session an engine in memory, as the fixture `foodtrucks_engine` gives it a real one."""
+    engine = FakeEngine()
+    config.stash[STACK] = Stack(engine, config.stash[SETTINGS], progress=Progress(None), worker=worker_id(config))
+    return engine
+
+
+class Defined:
+    """What a `DefiningNetwork` yields for a service: the definition itself."""
+
+    def __init__(self, definition: ServiceDefinition, service_type: type[Service]) -> None:
+        self.definition = definition
+        self.service_type = service_type
+        self.alias = definition.alias
+        self.seeded = 0
+
+
+class DefiningNetwork:
+    """A network that starts nothing: what is to run on it is handed out as it was defined."""
+
+    def __init__(self) -> None:
+        self.up: list[str] = []
+
+    @contextmanager
+    def running(
+        self, definition: ServiceDefinition, service_type: type[Service] = Service, *, key: object = None
+    ) -> Iterator[Defined]:
+        del key
+        self.up.append(definition.alias)
+        try:
+            yield Defined(definition, service_type)
+        finally:
+            self.up.remove(definition.alias)
