@@ -1,5 +1,6 @@
 """One container: from Compose's words to the engine's, created, started, asked, removed."""
 
+import errno
 import random
 import secrets
 import shlex
@@ -228,15 +229,19 @@ def free_port(engine: "Engine") -> int:
     """Choose a port of the engine's machine that is free at this moment, as far as can be seen from here."""
     for _ in range(_PORT_TRIES):
         port = random.choice(_PORTS)  # noqa: S311 - no secret
-        if not engine.local:
-            return port
-        with socket.socket() as probe:
-            try:
-                probe.bind((engine.publish_on, port))
-            except OSError:
-                continue
+        if not (engine.local and _in_use(engine.publish_on, port)):
             return port
     raise EngineError(f"No free port between {_PORTS.start} and {_PORTS.stop} in {_PORT_TRIES} tries.")
+
+
+def _in_use(address: str, port: int) -> bool:
+    """Tell whether a port is taken; an address that isn't this machine's can't be asked, and counts as free."""
+    with socket.socket() as attempt:
+        try:
+            attempt.bind((address, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _port_taken(error: EngineError) -> bool:

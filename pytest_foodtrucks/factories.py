@@ -42,15 +42,16 @@ class Recipe:
 
     def parameters(self) -> list[str]:
         """Return the names of the fixtures that the service's fixture asks for."""
-        functions = [value for name, value in self.keywords.items() if callable(value) and name != "ready"]
-        names = [name for function in functions for name in inspect.signature(function).parameters]
         seed = [self.seed] if self.seed is not None else []
-        return list(dict.fromkeys(["request", self.network, *self.requires, *seed, *names]))
+        return list(dict.fromkeys(["request", self.network, *self.requires, *seed, *self._asked_by_values()]))
 
     def is_known_beforehand(self) -> bool:
         """Tell whether the definition needs no fixture but pytest's own configuration."""
-        asked = set(self.parameters()) - {"request", "pytestconfig", self.network, *self.requires, self.seed}
-        return not asked and self.scope == "session"
+        return self.scope == "session" and set(self._asked_by_values()) <= {"pytestconfig"}
+
+    def _asked_by_values(self) -> list[str]:
+        functions = [value for name, value in self.keywords.items() if callable(value) and name != "ready"]
+        return [name for function in functions for name in inspect.signature(function).parameters]
 
     def define(self, fixture: str, config: pytest.Config, fixtures: Mapping[str, Any]) -> ServiceDefinition:
         """Return the service's definition, given its fixture's name and the values of its parameters."""

@@ -1,0 +1,73 @@
+"""As a stranger has it: the wheel in an environment of its own, and a pytest that lives in a container."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks import Engine, Probe
+
+from .conftest import ROOT
+
+
+def readme_test() -> str:
+    """Return the README's first Python block: the five-line test."""
+    return (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+
+
+def test_the_readmes_test_passes_with_the_wheel_alone(tmp_path: Path, nothing_left: None) -> None:
+    del nothing_left
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", str(wheel)], check=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "test_es.py").write_text(readme_test(), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(
+        [python, "-m", "pytest"], cwd=empty, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " passed" in result.stdout
+
+
+@pytest.fixture
+def pytest_in_a_container(foodtrucks_engine: Engine, tmp_path: Path) -> list[str]:
+    """Return the command that runs pytest in a container which has the engine's socket and nothing else of it.
+
+    It lives in the FoodTrucks image, for its Python; the packages are this environment's own.
+    """
+    (tmp_path / "test_es.py").write_text(readme_test(), encoding="utf-8")
+    packages = Path(pytest.__file__).parents[1]
+    mounts = [f"{tmp_path}:/suite", f"{ROOT}:/project:ro", f"{packages}:/packages:ro"]
+    mounts.append("/var/run/docker.sock:/var/run/docker.sock")
+    variables = {name: value for name, value in os.environ.items() if name.startswith("FOODTRUCKS_")}
+    variables["PYTHONPATH"] = "/project:/packages"
+    variables["PYTHONDONTWRITEBYTECODE"] = "1"
+    options = [word for mount in mounts for word in ("--volume", mount)]
+    options += [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+    image = os.environ["FOODTRUCKS_WEB_IMAGE"]
+    command = ["docker", "--host", foodtrucks_engine.url, "run", "--rm", "--user", "0", "--workdir", "/suite"]
+    return [*command, *options, "--entrypoint", "python", image, "-m", "pytest", "-p", "no:cacheprovider"]
+
+
+def test_a_pytest_in_a_container_says_what_it_lacks(pytest_in_a_container: list[str], nothing_left: None) -> None:
+    del nothing_left
+    result = subprocess.run(pytest_in_a_container, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED, result.stdout + result.stderr
+    assert "pytest runs in a container and has only the engine's socket" in result.stdout
+
+
+def test_a_pytest_in_a_container_works_with_a_host(
+    pytest_in_a_container: list[str], bridge_probe: Probe, nothing_left: None
+) -> None:
+    del nothing_left
+    gateway = bridge_probe.container.inspect()["NetworkSettings"]["Networks"]["bridge"]["Gateway"]
+    command = [*pytest_in_a_container, f"--foodtrucks-host={gateway}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,192 @@
+"""Services of somebody's own: what the keywords mean on a real engine, and when a service counts as ready."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks import (
+    DefinitionError,
+    Network,
+    NotReady,
+    NotReadyInTime,
+    Probe,
+    Service,
+    StartError,
+    network,
+    ready,
+    service,
+)
+
+IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
+SERVER = ["nc", "-ll", "-p", "7000", "-e", "cat"]
+
+echo = service(image=IMAGE, command=SERVER, ports=[7000])
+told = service(
+    image=IMAGE,
+    command="sleep 600",
+    environment=lambda echo, pytestconfig: {"ECHO_URL": echo.internal_url, "ROOT": pytestconfig.rootpath},
+    requires=["echo"],
+)
+island = network(internal=True)
+castaway = service(image=IMAGE, command=SERVER, ports=[7000], network="island")
+passing = service(image=IMAGE, command="sleep 600", scope="function")
+
+
+def test_an_own_service_is_found_by_its_fixtures_name(echo: Service, net_probe: Probe) -> None:
+    assert echo.alias == "echo"
+    assert net_probe.connect(echo).kind == "connected"
+
+
+def test_a_value_may_be_a_function_of_fixtures(told: Service) -> None:
+    assert told.container.exec(["sh", "-c", "echo $ECHO_URL"]).stdout == "http://echo:7000\n"
+
+
+def test_an_internal_network_publishes_nothing_and_is_ready_all_the_same(castaway: Service, island: Network) -> None:
+    with pytest.raises(DefinitionError, match="only a probe reaches it"):
+        castaway.address(7000)
+    with island.probe() as probe:
+        assert probe.connect(castaway).kind == "connected"
+
+
+def test_a_narrower_scope_works(passing: Service) -> None:
+    assert passing.container.status == "running"
+
+
+def test_compose_keywords_reach_the_container(foodtrucks_net: Network, tmp_path: Path) -> None:
+    (tmp_path / "greeting").write_text("hello")
+    tmp_path.chmod(0o755)
+    with foodtrucks_net.service(
+        image=IMAGE,
+        entrypoint=["sleep"],
+        command=["600"],
+        aliases=["first", "second"],
+        environment=["A=1", "B=x=y"],
+        volumes=[f"{tmp_path}:/data:ro", "/anonymous"],
+        tmpfs="/scratch:size=1m",
+        mem_limit="64m",
+        user=1234,
+        cap_add=["NET_ADMIN"],
+    ) as made:
+        about = made.container.inspect()
+        assert made.aliases == ("first", "second")
+        assert (
+            made.container.exec(["sh", "-c", "echo $A $B $(id -u) $(cat /data/greeting)"]).stdout
+            == "1 x=y 1234 hello\n"
+        )
+        assert about["HostConfig"]["Memory"] == 64 * 1024**2
+        assert about["HostConfig"]["CapAdd"] == ["NET_ADMIN"]
+        assert about["HostConfig"]["Tmpfs"] == {"/scratch": "size=1m"}
+        volume = next(mount["Name"] for mount in about["Mounts"] if mount["Type"] == "volume")
+        assert volume
+    engine = foodtrucks_net.stack.engine
+    assert engine.api.volumes(filters={"name": volume})["Volumes"] in (None, [])
+
+
+def test_host_ports_survive_a_restart(foodtrucks_net: Network) -> None:
+    with foodtrucks_net.service(image=IMAGE, command=SERVER, ports=[7000], aliases=["again"]) as again:
+        before = again.address(7000)
+        again.network.stack.engine.api.restart(again.container.id, timeout=0)
+        assert again.container.ports == {7000: before.port}
+        bindings = again.container.inspect()["NetworkSettings"]["Ports"]["7000/tcp"]
+        assert bindings[0]["HostPort"] == str(before.port)
+
+
+def test_a_second_container_with_an_alias_is_refused(foodtrucks_net: Network, echo: Service) -> None:
+    with (
+        pytest.raises(DefinitionError, match=r"alias 'echo' belongs to .*echo.* already.*round robin"),
+        foodtrucks_net.service(image=IMAGE, aliases=[echo.alias]),
+    ):
+        pass
+
+
+def test_an_alias_may_be_shared_on_purpose(foodtrucks_net: Network, echo: Service, net_probe: Probe) -> None:
+    with foodtrucks_net.service(image=IMAGE, command="sleep 600", aliases=["other"]) as other:
+        foodtrucks_net.disconnect(other)
+        foodtrucks_net.connect(other, aliases=[echo.alias])
+        assert set(net_probe.resolve("echo")) == {echo.container.ip, other.container.ip}
+
+
+class TestReadiness:
+    """When a service counts as ready."""
+
+    def test_tcp_waits_until_something_listens(self, foodtrucks_net: Network, net_probe: Probe) -> None:
+        late = ["sh", "-c", f"sleep 1; exec {' '.join(SERVER)}"]
+        with foodtrucks_net.service(image=IMAGE, command=late, ports=[7000], aliases=["late"]) as made:
+            assert net_probe.connect(made).kind == "connected"
+
+    def test_tcp_asks_at_the_networks_address(self, foodtrucks_net: Network) -> None:
+        on_loopback = ["nc", "-ll", "-s", "127.0.0.1", "-p", "7000", "-e", "cat"]
+        with (
+            pytest.raises((NotReadyInTime, StartError), match=r"nothing listens on port 7000|exit code"),
+            foodtrucks_net.service(image=IMAGE, command=on_loopback, ports=[7000], aliases=["shy"], timeout=2),
+        ):
+            pass
+
+    def test_the_health_check_counts_where_there_is_one(self, foodtrucks_net: Network) -> None:
+        check = {"test": ["CMD", "test", "-e", "/tmp/well"], "interval": "200ms", "retries": 50}  # noqa: S108
+        well = ["sh", "-c", "sleep 1; touch /tmp/well; sleep 600"]
+        with foodtrucks_net.service(image=IMAGE, command=well, healthcheck=check, aliases=["well"]) as made:
+            assert made.state().health == "healthy"
+
+    def test_checks_of_all_kinds_can_be_joined(self, foodtrucks_net: Network) -> None:
+        def own(target: ready.Target) -> None:
+            if "up" not in target.logs():
+                raise NotReady("it hasn't said up")
+
+        checks = [ready.log(r"^up$"), ready.exec(["true"]), ready.running(), own]
+        command = ["sh", "-c", "sleep 0.3; echo up; sleep 600"]
+        with foodtrucks_net.service(image=IMAGE, command=command, ready=checks, aliases=["joined"]) as made:
+            assert made.container.logs() == "up\n"
+
+    def test_http_asks_from_beside_where_nothing_is_published(self, foodtrucks_net: Network) -> None:
+        answer = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\nwell'"
+        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
+        check = ready.http("/", port=80)
+        with foodtrucks_net.service(image=IMAGE, command=server, ready=check, aliases=["unpublished"]) as made:
+            assert made.fetch("/", port=80) == (200, "well")
+
+    def test_running_out_of_time_says_why(self, foodtrucks_net: Network, nothing_left: None) -> None:
+        del nothing_left
+        with (
+            pytest.raises(
+                NotReadyInTime, match=r"after 1\.\d s and \d+ tries: no line of its log matches 'never'"
+            ) as error,
+            foodtrucks_net.service(
+                image=IMAGE,
+                command=["sh", "-c", "echo last words; sleep 600"],
+                ready=ready.log("never"),
+                timeout=1,
+                aliases=["slow"],
+            ),
+        ):
+            pass
+        assert error.value.logs == "last words\n"
+
+    def test_an_ended_container_ends_the_wait(self, foodtrucks_net: Network, nothing_left: None) -> None:
+        del nothing_left
+        with (
+            pytest.raises(StartError, match="exited with exit code 7") as error,
+            foodtrucks_net.service(image=IMAGE, command=["sh", "-c", "echo oh no; exit 7"], aliases=["dead"]),
+        ):
+            pass
+        assert error.value.logs == "oh no\n"
+
+    def test_a_container_without_memory_says_so(self, foodtrucks_net: Network, nothing_left: None) -> None:
+        del nothing_left
+        eater = ["sh", "-c", "sleep 0.2; tail /dev/zero"]
+        with (
+            pytest.raises(StartError, match="memory was used up"),
+            foodtrucks_net.service(
+                image=IMAGE, command=eater, mem_limit="16m", aliases=["eater"], ready=ready.log("x")
+            ),
+        ):
+            pass
+
+    def test_a_command_that_is_not_there_is_told(self, foodtrucks_net: Network, nothing_left: None) -> None:
+        del nothing_left
+        with (
+            pytest.raises(StartError, match="no-such-command"),
+            foodtrucks_net.service(image=IMAGE, command=["no-such-command"], aliases=["typo"]),
+        ):
+            pass

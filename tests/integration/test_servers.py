@@ -1,0 +1,94 @@
+"""Each Elasticsearch line with the client that fits, the plugin unchanged."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import Downstream
+
+SUITE = """
+def test_it_answers(es_on_net, es_client, es_index, net_probe):
+    assert es_on_net.version == "{server}"
+    es_client.index(index=es_index, {document}={{"dish": "taco"}}, refresh=True)
+    assert es_client.count(index=es_index)["count"] == 1
+    assert net_probe.http(es_on_net.internal_url + "/_cluster/health").status == 200
+
+
+def test_the_app_works_with_it(web_client, es_client):
+    assert es_client.count(index="trucks")["count"] == 733
+    assert web_client.get("/search?q=taco").json()["hits"] > 0
+"""
+
+
+def install_client(requirement: str, folder: Path) -> dict[str, str]:
+    """Install an Elasticsearch client beside the environment's own, and return the environment that prefers it."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), requirement]
+    subprocess.run(command, check=True, timeout=300)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "document"),
+    [
+        ("7.17.9", "elasticsearch>=7.17,<8", "body"),
+        ("8.8.2", "elasticsearch>=8,<9", "document"),
+        ("9.5.0", "elasticsearch>=9,<10", "document"),
+    ],
+)
+def test_a_server_with_the_client_that_fits(
+    downstream: Downstream, tmp_path: Path, server: str, client: str, document: str
+) -> None:
+    environment = install_client(client, tmp_path / "client")
+    downstream.write(test_it=SUITE.format(server=server, document=document))
+    result = downstream.run(f"--foodtrucks-es-version={server}", env=environment)
+    result.assert_outcomes(passed=2)
+
+
+def test_an_old_server_is_judged_ready_whatever_the_client(downstream: Downstream) -> None:
+    downstream.write(
+        test_it="""
+        def test_it(es_on_net):
+            assert es_on_net.version == "6.8.23"
+            assert es_on_net.http.get("/_cluster/health").json()["status"] in {"yellow", "green"}
+
+        def test_client(es_client): pass
+        """
+    )
+    result = downstream.run("--foodtrucks-es-version=6.8.23")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines("*can't speak to the server 6.8.23*")
+
+
+@pytest.mark.parametrize("jvm", ["fast-start", "server"])
+def test_the_compiler_is_as_the_option_says(downstream: Downstream, jvm: str) -> None:
+    downstream.write(
+        test_it=f"""
+        def test_it(es_on_net):
+            node = es_on_net.http.get("/_nodes/jvm").json()["nodes"].popitem()[1]
+            quick = "-XX:TieredStopAtLevel=1" in node["jvm"]["input_arguments"]
+            assert quick is ({jvm!r} == "fast-start")
+        """
+    )
+    downstream.run(f"--foodtrucks-es-jvm={jvm}", "--foodtrucks-es-version=7.17.9").assert_outcomes(passed=1)
+
+
+def test_several_in_one_suite(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        from pytest_foodtrucks import elasticsearch_service
+
+        old = elasticsearch_service(version="7.17.9", heap="256m")
+        new = elasticsearch_service(version="8.8.2", heap="256m")
+        """,
+        test_it="""
+        def test_it(old, new, net_probe):
+            assert (old.version, new.version) == ("7.17.9", "8.8.2")
+            assert net_probe.connect("old", 9200).kind == net_probe.connect("new", 9200).kind == "connected"
+            memory = old.http.get("/_nodes/jvm").json()["nodes"].popitem()[1]["jvm"]["mem"]
+            assert memory["heap_max_in_bytes"] == 256 * 1024**2
+        """,
+    )
+    downstream.run().assert_outcomes(passed=1)

@@ -1,0 +1,158 @@
+"""Each thing that goes wrong ends with one clear message, in bounded time, with nothing left on the engine."""
+
+import pytest
+
+from .conftest import Downstream
+
+NEEDS_ES = """
+def test_a(es_on_net): pass
+def test_b(es_on_net): pass
+"""
+
+
+def _error(result: pytest.RunResult) -> str:
+    """Return what the report says of the first test's set-up, and see that it says it once for each test."""
+    text = result.stdout.str()
+    assert "Traceback" not in text
+    return text
+
+
+def test_an_image_that_does_not_exist(downstream: Downstream) -> None:
+    downstream.write(test_it=NEEDS_ES)
+    result = downstream.run(
+        "--foodtrucks-es-image=foodtrucks-local/no-such-image:1.2.3", env={"FOODTRUCKS_ES_VERSION": None}
+    )
+    result.assert_outcomes(errors=2)
+    assert "The image foodtrucks-local/no-such-image:1.2.3 can't be pulled" in _error(result)
+    result.stdout.fnmatch_lines("*Remedy: *--foodtrucks-image-prefix*")
+
+
+def test_an_engine_that_was_set_and_is_not_there(downstream: Downstream) -> None:
+    downstream.write(test_it=NEEDS_ES)
+    result = downstream.run("--foodtrucks-engine=unix:///no/such.sock")
+    result.assert_outcomes(errors=2)
+    assert "No engine answers at unix:///no/such.sock, set by the option engine" in _error(result)
+
+
+def test_an_unknown_context(downstream: Downstream) -> None:
+    downstream.write(test_it=NEEDS_ES)
+    result = downstream.run(env={"DOCKER_HOST": None, "DOCKER_CONTEXT": "no-such-context"})
+    result.assert_outcomes(errors=2)
+    assert "DOCKER_CONTEXT is 'no-such-context', and there is no such context" in _error(result)
+
+
+def test_an_elasticsearch_that_dies_at_its_start(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        from pytest_foodtrucks import elasticsearch_service
+
+        es_on_net = elasticsearch_service(environment={"ES_JAVA_OPTS": "-XX:+NoSuchFlag"})
+        """,
+        test_it=NEEDS_ES,
+    )
+    result = downstream.run()
+    result.assert_outcomes(errors=2)
+    text = _error(result)
+    assert "es ended before it was ready" in text
+    assert "exited with exit code" in text
+    assert "Unrecognized VM option 'NoSuchFlag'" in text
+
+
+def test_an_elasticsearch_without_the_time_it_needs(downstream: Downstream) -> None:
+    downstream.write(test_it=NEEDS_ES)
+    result = downstream.run("--foodtrucks-timeout=0.5")
+    result.assert_outcomes(errors=2)
+    assert "es was not ready after 0." in _error(result)
+    result.stdout.fnmatch_lines("*tries: GET /_cluster/health*--foodtrucks-timeout*")
+
+
+def test_an_app_that_never_gets_ready(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        import os
+        from pytest_foodtrucks import ready, service
+
+        web_on_net = service(
+            image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+            command=["sh", "-c", "echo still thinking; sleep 600"],
+            ports=[5000],
+            ready=ready.http("/healthz"),
+            timeout=2,
+        )
+        """,
+        test_it="""
+        def test_a(web_client): pass
+        def test_b(web_on_net): pass
+        """,
+    )
+    result = downstream.run()
+    result.assert_outcomes(errors=2)
+    text = _error(result)
+    assert "foodtrucks-web was not ready after 2." in text
+    assert "tries: GET /healthz on port 5000" in text
+    assert "still thinking" in text
+
+
+def test_a_seed_that_fails_hands_nothing_out(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def es_seed():
+            def seed(es): raise RuntimeError("no seed today")
+            return seed
+        """,
+        test_it=NEEDS_ES,
+    )
+    result = downstream.run()
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines("*RuntimeError: no seed today*")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--foodtrucks-es-heap=1m"], "*--foodtrucks-es-heap on the command line is '1m'*at least 128m*"),
+        (["--foodtrucks-es-image=a/b:1", "--foodtrucks-es-version=2"], "*'a/b:1', which has a version already*'2'*"),
+        (["--foodtrucks-pull=sometimes"], "*is 'sometimes'*missing, always, never*"),
+    ],
+)
+def test_an_impossible_option_ends_the_session_before_anything_starts(
+    downstream: Downstream, args: list[str], words: str
+) -> None:
+    downstream.write(test_it=NEEDS_ES)
+    result = downstream.run(*args)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(words)
+    assert "collected" not in result.stdout.str()
+
+
+def test_a_client_that_does_not_fit_is_told_which_would(downstream: Downstream) -> None:
+    downstream.write(
+        test_it="""
+        def test_plain(es_on_net): assert es_on_net.version == "8.8.2"
+        def test_client(es_client): pass
+        """
+    )
+    result = downstream.run("--foodtrucks-es-version=8.8.2")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines("*can't speak to the server 8.8.2*'elasticsearch>=8,<9'*")
+
+
+def test_a_failed_test_shows_what_the_services_logged_meanwhile(downstream: Downstream) -> None:
+    downstream.write(
+        test_it="""
+        def test_before(web_client): web_client.get("/search?q=before")
+        def test_it(web_client, es_on_net):
+            es_on_net.http.put("/trace-of-this-test")
+            assert False
+        """
+    )
+    result = downstream.run()
+    result.assert_outcomes(passed=1, failed=1)
+    text = result.stdout.str()
+    assert "foodtrucks log of es" in text
+    assert "foodtrucks log of foodtrucks-web" in text
+    assert "trace-of-this-test" in text
+    assert "Total trucks loaded" not in text
