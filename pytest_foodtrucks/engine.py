@@ -1,5 +1,6 @@
 """The container engine: finds it and speaks to it. The only module that imports docker."""
 
+import json
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +13,16 @@ from urllib.parse import urlsplit
 
 import docker
 import docker.errors
+from docker.auth import AuthConfig, resolve_repository_name
 from docker.context import ContextAPI
 from docker.utils import kwargs_from_env, parse_repository_tag
 from docker.utils.config import load_general_config
 from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from . import endpoints
 from .endpoints import Endpoint
-from .errors import EngineError, EngineNotFound
+from .errors import EngineError, EngineNotFound, SettingsError
 
 _REMEDY = (
     "Remedy: install and start Docker (on Debian and Ubuntu: apt-get install docker.io), or name a running "
@@ -45,12 +48,13 @@ def find_engine(option: str = "auto", environ: Mapping[str, str] = os.environ, *
 
     Raises EngineNotFound, which says what was tried and the remedy.
     """
+    logins = _logins(environ.get("DOCKER_AUTH_CONFIG", ""))
     tried: list[tuple[Endpoint, Exception]] = []
     for endpoint in endpoints.candidates(
         option, environ, current_context=load_general_config().get("currentContext"), context_url=_context_url
     ):
         try:
-            return Engine(_client(endpoint, environ), endpoint, host)
+            return Engine(_client(endpoint, environ), endpoint, host, logins=logins)
         except (docker.errors.DockerException, RequestException, OSError) as error:
             tried.append((endpoint, error))
     raise _not_found(tried) from tried[0][1]
@@ -86,14 +90,34 @@ def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     return docker.APIClient(**kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}))
 
 
+def _logins(text: str) -> AuthConfig:
+    """Read the logins of DOCKER_AUTH_CONFIG, which docker-py doesn't know.
+
+    The command line reads it since 28.3, and GitLab's runners before: docs.docker.com/reference/cli/docker.
+    """
+    if text == "":
+        return AuthConfig({})
+    try:
+        return AuthConfig({"auths": AuthConfig.parse_auth(json.loads(text)["auths"], raise_on_error=True)})
+    except (ValueError, LookupError, TypeError, AttributeError, docker.errors.DockerException) as error:
+        raise SettingsError(
+            "DOCKER_AUTH_CONFIG in the environment can't be read. Remedy: unset it, or set it to the JSON of Docker's "
+            'config.json: {"auths": {"registry.example": {"auth": "NAME:PASSWORD in base64"}}}.'
+        ) from error
+
+
 class Engine:
     """A container engine that answers.
 
-    No public constructor: the fixture `foodtrucks_engine` yields one.
+    No public constructor: the fixture `foodtrucks_engine` yields one. `logins` are those of the registries that go
+    before the ones in Docker's configuration file.
     """
 
-    def __init__(self, api: docker.APIClient, endpoint: Endpoint, host: str | None) -> None:
+    def __init__(
+        self, api: docker.APIClient, endpoint: Endpoint, host: str | None, *, logins: AuthConfig | None = None
+    ) -> None:
         self.api = api
+        self._logins = logins if logins is not None else AuthConfig({})
         self.kind = "docker"
         self.endpoint = endpoint
         self.url = endpoint.url
@@ -167,9 +191,11 @@ class Engine:
         """
         repository, tag = parse_repository_tag(image)
         with self._asked(f"pull {image}"):
-            yield from _checked(
-                self.api.pull(repository, tag if tag is not None else "latest", stream=True, decode=True), image
+            login = self._logins.resolve_authconfig(resolve_repository_name(repository)[0])
+            events = self.api.pull(
+                repository, tag if tag is not None else "latest", stream=True, decode=True, auth_config=login
             )
+            yield from _checked(events, f"pull {image}")
 
     def build(self, folder: Path, *, dockerfile: str, args: Mapping[str, str], **more: Any) -> Iterator[str]:
         """Build an image through the engine's API, and yield its lines of output.
@@ -180,7 +206,7 @@ class Engine:
             events = self.api.build(
                 path=str(folder), dockerfile=dockerfile, buildargs=dict(args), rm=True, decode=True, **more
             )
-            yield from (event["stream"] for event in _checked(events, str(folder)) if "stream" in event)
+            yield from (event["stream"] for event in _checked(events, f"build {folder}") if "stream" in event)
 
     # networks
 
@@ -279,8 +305,13 @@ class Engine:
         try:
             yield
         except docker.errors.APIError as error:
-            raise EngineError(f"The engine could not {what}: {_words(error)}", status=error.status_code) from error
-        except (docker.errors.DockerException, RequestException) as error:
+            raise _refused(what, _words(error), error.status_code) from error
+        except docker.errors.DockerException as error:
+            raise EngineError(
+                f"The engine could not be asked to {what}: {_words(error)}. Remedy: look at Docker's configuration "
+                "(config.json and its credential helpers) and at the names in that request."
+            ) from error
+        except (RequestException, HTTPError) as error:
             raise EngineError(
                 f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {_words(error)}. "
                 "Remedy: see whether it still runs, and start it again."
@@ -288,10 +319,15 @@ class Engine:
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
+    """Pass events through; an error among them counts as the answer that the engine would have given earlier."""
     for event in events:
         if "error" in event:
-            raise EngineError(f"The engine gave up on {what}: {event['error'].strip()}")
+            raise _refused(what, event["error"].strip().rstrip("."), HTTPStatus.INTERNAL_SERVER_ERROR)
         yield event
+
+
+def _refused(what: str, words: str, status: int | None) -> EngineError:
+    return EngineError(f"The engine could not {what}: {words}", status=status, reason=words)
 
 
 @contextmanager

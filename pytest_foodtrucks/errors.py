@@ -24,11 +24,15 @@ class DefinitionError(FoodtrucksError):
 
 
 class EngineError(FoodtrucksError):
-    """The engine refused or failed a request; `status` is its HTTP status, or None without an answer."""
+    """The engine refused or failed a request.
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    `status` is its HTTP status, or None without an answer; `reason` holds its own words.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, reason: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.reason = message if reason is None else reason
 
 
 class EngineNotFound(EngineError):

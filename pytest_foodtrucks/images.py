@@ -5,9 +5,12 @@ import os
 import re
 import shutil
 import subprocess
+import threading
+import time
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import EngineError, ImageError
 
@@ -18,6 +21,22 @@ if TYPE_CHECKING:
 
 LABEL: Final = "pytest-foodtrucks.image"
 _LAST_LINES: Final = 30
+_SILENCE: Final = 300.0
+"""Seconds without any word of the engine, after which a pull is given up."""
+_PAUSE: Final = 0.05
+
+_REMEDIES: Final = (
+    (
+        r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
+        "look at its name, or log in to {registry} (docker login, or DOCKER_AUTH_CONFIG) as somebody who may pull it",
+    ),
+    (
+        r"manifest unknown|name unknown|not found|does not exist|no matching manifest",
+        "look at its name and tag: {registry} doesn't have it",
+    ),
+    (r"", "see that {registry} runs and that the engine reaches it"),
+)
+"""What to do, by what the engine said; the first that matches."""
 
 
 def prefixed(image: str, prefix: str | None) -> str:
@@ -30,7 +49,7 @@ def pulled(
 ) -> None:
     """See that the engine has an image; `pull` is missing, always or never.
 
-    `cancelled` is asked at each of the engine's progress events, and ends the pull.
+    The pull ends early as soon as `cancelled` says so.
 
     Raises ImageError, which says why it isn't there and what to do.
     """
@@ -43,15 +62,71 @@ def pulled(
         )
     try:
         with progress.working(f"pulling {image}") as update:
-            for event in engine.pull(image):
-                if cancelled():
-                    raise ImageError(f"The pull of {image} was cancelled.")
+            for event in _until(cancelled, engine.pull(image)):
                 update(event)
     except EngineError as error:
-        raise ImageError(
-            f"The image {image} can't be pulled: {error}. Remedy: look at its name and tag, log in to its registry "
-            "(docker login), or name a mirror with --foodtrucks-image-prefix."
-        ) from error
+        raise ImageError(str(error) if error.status is None else _not_pulled(image, error.reason)) from error
+    except _GivenUp as reason:
+        raise ImageError(_not_pulled(image, str(reason))) from reason
+
+
+class _GivenUp(Exception):
+    """We wait for the engine no more."""
+
+
+def _until(
+    cancelled: Callable[[], bool],
+    events: Iterator[Mapping[str, Any]],
+    *,
+    silence: float = _SILENCE,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Mapping[str, Any]]:
+    """Pass events through until somebody cancels or none came for `silence` seconds.
+
+    A thread of its own waits for them: while a registry keeps silent the engine says nothing, without end.
+    """
+    arrived: SimpleQueue[Mapping[str, Any] | BaseException | None] = SimpleQueue()
+
+    def read() -> None:
+        try:
+            for event in events:
+                arrived.put(event)
+            arrived.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the events are taken
+            arrived.put(error)
+
+    threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
+    heard = clock()
+    while not cancelled():
+        try:
+            event = arrived.get(timeout=_PAUSE)
+        except Empty:
+            if clock() - heard >= silence:
+                raise _GivenUp(f"nothing came for {silence:.0f} s") from None
+            continue
+        if event is None:
+            return
+        if isinstance(event, BaseException):
+            raise event
+        heard = clock()
+        yield event
+    raise _GivenUp("the session ends")
+
+
+def _not_pulled(image: str, reason: str) -> str:
+    parts = reason.split(": ")
+    words = ": ".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before)
+    remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
+    return (
+        f"The image {image} can't be pulled: {words}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
+        "mirror that has it with --foodtrucks-image-prefix."
+    )
+
+
+def _registry(image: str) -> str:
+    """Return the registry in an image's name, by the engine's own rule."""
+    first, slash, _ = image.partition("/")
+    return first if slash and (first == "localhost" or "." in first or ":" in first) else "docker.io"
 
 
 def built(engine: "Engine", build: "Build", *, progress: "Progress") -> str:
@@ -79,9 +154,10 @@ def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str) 
         place = ["--context", engine.endpoint.context]
     else:
         place = ["--host", engine.url]
+    options = ["--tag", tag, "--label", f"{LABEL}={tag}", "--file", str(build.context / build.dockerfile)]
     if not _has_buildx(command):
         environment["DOCKER_BUILDKIT"] = "0"
-    options = ["--tag", tag, "--label", f"{LABEL}={tag}", "--file", str(build.context / build.dockerfile)]
+        options.append("--force-rm")  # that builder leaves the container in which a step failed
     for name, value in build.args:
         options += ["--build-arg", f"{name}={value}"]
     if build.target is not None:
@@ -97,7 +173,7 @@ def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str) 
         check=False,
     )
     if result.returncode != 0:
-        raise _failed(build, f"docker build ended with exit code {result.returncode}", result.stdout.splitlines())
+        raise _failed(build, f"`docker build` ended with exit code {result.returncode}", result.stdout.splitlines())
 
 
 def _has_buildx(command: str) -> bool:
@@ -116,16 +192,17 @@ def _build_by_api(engine: "Engine", build: "Build", tag: str) -> None:
                 tag=tag,
                 labels={LABEL: tag},
                 target=build.target,
+                forcerm=True,
             )
         )
     except EngineError as error:
-        raise _failed(build, str(error), list(lines)) from error
+        raise _failed(build, error.reason, list(lines)) from error
 
 
 def _failed(build: "Build", why: str, lines: list[str]) -> ImageError:
     return ImageError(
         f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",
-        logs="\n".join(line.rstrip() for line in lines[-_LAST_LINES:]),
+        logs="\n".join(line.rstrip() for line in lines[-_LAST_LINES:] if line.strip()),
     )
 
 
