@@ -40,16 +40,19 @@ def fitting_version(client: str | None = None) -> str:
 def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
     """Return the definition of a single-node Elasticsearch.
 
-    `keywords` are those of a service, with `version` and `heap`; what they don't say, the settings do.
+    `keywords` are those of a service, with `version` and `heap`; what they don't say, the settings do. With `build`
+    the version tells which server is built.
     """
     given = dict(keywords)
     version, size = given.pop("version", None), given.pop("heap", None)
-    image = _image(settings, given.pop("image", None), version)
+    if given.get("build") is None:
+        given["image"] = _image(settings, given.get("image"), version)
+        version = split_tag(given["image"].partition("@")[0])[1]
     given.setdefault("ports", PORTS)
     given.setdefault("ready", healthy)
-    plain = define({**given, "image": image}, alias=alias, folder=folder)
+    plain = define(given, alias=alias, folder=folder)
     size = _checked_heap(size) if size is not None else settings.es_heap
-    ours = environment(_version(image), heap_size=size, fast_start=settings.es_jvm == "fast-start")
+    ours = environment(_numbers(version), heap_size=size, fast_start=settings.es_jvm == "fast-start")
     return replace(plain, environment=_merged(ours, plain.environment))
 
 
@@ -76,10 +79,9 @@ def _checked_heap(size: str) -> str:
         raise DefinitionError(f"heap={size!r}. Remedy: {error}.") from error
 
 
-def _version(image: str) -> tuple[int, int]:
-    """Read major and minor from an image's tag; a tag that isn't a version counts as the newest."""
-    tag = split_tag(image.partition("@")[0])[1]
-    match = re.match(r"(\d+)\.(\d+)", tag if tag is not None else "")
+def _numbers(version: str | None) -> tuple[int, int]:
+    """Read major and minor from a tag; one that isn't a version counts as the newest."""
+    match = re.match(r"(\d+)\.(\d+)", version if version is not None else "")
     return (int(match[1]), int(match[2])) if match else (99, 0)
 
 

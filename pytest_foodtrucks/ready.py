@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .errors import FoodtrucksError, NotReady, NotReadyInTime, StartError
+from .errors import DefinitionError, FoodtrucksError, NotReady, NotReadyInTime, StartError
 
 if TYPE_CHECKING:
     from .containers import ContainerState
@@ -72,7 +72,12 @@ def tcp(port: int | None = None) -> Check:
     """
 
     def check(target: Target) -> None:
-        for each in target.container_ports if port is None else (port,):
+        ports = target.container_ports if port is None else (port,)
+        if not ports:
+            raise DefinitionError(
+                f"{target.alias} has no ports that ready.tcp() could ask. Remedy: give ready.tcp(PORT), or ports=[PORT]."
+            )
+        for each in ports:
             if not target.listens(each):
                 raise NotReady(f"nothing listens on port {each}")
 
