@@ -1,0 +1,89 @@
+"""The arrows of the imports: down, without cycles, and heavy things in few places only."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_foodtrucks
+
+PACKAGE = Path(pytest_foodtrucks.__file__).parent
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+LAYERS = (
+    {"errors", "units", "callers", "overrides"},
+    {"settings", "ready", "endpoints", "definitions"},
+    {"engine", "progress", "report"},
+    {"images", "containers"},
+    {"probe", "stack"},
+    {"services", "web"},
+    {"networks", "es"},
+    {"factories"},
+    {"plugin"},
+)
+"""From the ground up: a module imports what lies deeper, and nothing else."""
+
+HEAVY = {"docker", "elasticsearch", "elastic_transport", "httpx2", "rich", "tenacity", "requests", "pytest", "_pytest"}
+
+
+def imports(module: str, *, lazy: bool) -> Iterator[str]:
+    """Yield what a module imports at run time, our own modules with a dot before; `lazy` also within functions."""
+    yield from _imports(ast.parse((PACKAGE / f"{module}.py").read_text()), lazy=lazy)
+
+
+def _imports(node: ast.AST, *, lazy: bool) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name.partition(".")[0] for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module is None:
+        yield from (f".{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield f".{node.module}" if node.level else str(node.module).partition(".")[0]
+    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    elif lazy or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        for child in ast.iter_child_nodes(node):
+            yield from _imports(child, lazy=lazy)
+
+
+def ours(module: str) -> set[str]:
+    """Return our own modules that a module imports at run time."""
+    return {name[1:] for name in imports(module, lazy=True) if name.startswith(".")}
+
+
+each_module = pytest.mark.parametrize("module", MODULES)
+
+
+def test_each_module_has_its_layer() -> None:
+    assert sorted(module for layer in LAYERS for module in layer) == MODULES
+
+
+@each_module
+def test_a_module_imports_only_what_lies_deeper(module: str) -> None:
+    level = next(number for number, layer in enumerate(LAYERS) if module in layer)
+    assert ours(module) <= set().union(*LAYERS[:level])
+
+
+@each_module
+def test_only_the_module_engine_imports_docker(module: str) -> None:
+    assert {"docker", "requests"}.isdisjoint(imports(module, lazy=True)) or module == "engine"
+
+
+@each_module
+def test_only_plugin_and_factories_import_pytest(module: str) -> None:
+    assert {"pytest", "_pytest"}.isdisjoint(imports(module, lazy=True)) or module in {"plugin", "factories"}
+
+
+@each_module
+def test_a_module_but_engine_imports_heavy_things_only_when_a_function_needs_them(module: str) -> None:
+    allowed = {"engine": {"docker", "requests"}, "plugin": {"pytest"}, "factories": {"pytest"}}
+    assert HEAVY & set(imports(module, lazy=False)) <= allowed.get(module, set())
+
+
+@pytest.mark.parametrize("module", ["settings", "ready", "errors", "units", "endpoints", "definitions"])
+def test_the_ground_floors_import_nothing_of_the_package_but_errors_and_units(module: str) -> None:
+    assert ours(module) <= {"errors", "units"}
+
+
+def test_the_packages_own_module_imports_nothing_before_it_is_asked() -> None:
+    assert set(imports("__init__", lazy=False)) == {"importlib", "typing"}
