@@ -368,10 +368,9 @@ def text() -> str:
 
 
 def _row(value: Any) -> str:
-    compact = {"separators": (",", ":")}
     if isinstance(value, list) and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(json.dumps(item, **compact) for item in value) + "\n]"
-    return json.dumps(value, **compact)
+        return "[\n" + ",\n".join(_row(item) for item in value) + "\n]"
+    return json.dumps(value, separators=(",", ":"))
 
 
 if __name__ == "__main__":

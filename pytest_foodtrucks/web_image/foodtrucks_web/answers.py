@@ -44,22 +44,24 @@ def health(catalogue: Searchable) -> Answer:
     try:
         count = catalogue.count()
     except (Unavailable, Refused) as error:
-        return HTTPStatus.SERVICE_UNAVAILABLE, {
-            "status": "unavailable",
-            "reason": f"Elasticsearch can't be searched: {error}",
-        }
+        return _unhealthy(f"Elasticsearch can't be searched: {error}")
     if count < EXPECTED:
-        reason = f"index {INDEX!r} has {count} of {EXPECTED} trucks: restart the app, which loads the others"
-        return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "reason": reason}
+        return _unhealthy(f"index {INDEX!r} has {count} of {EXPECTED} trucks: restart the app, which loads the others")
     return HTTPStatus.OK, {"status": "ok", "trucks": count}
 
 
 def debug(catalogue: Searchable, settings: Settings) -> Answer:
-    """Tell what the app sees; its status code is the health's, so that one look at either is enough."""
-    status, body = health(catalogue)
+    """Tell what the app sees; its status is the health's, so that a look at either is enough."""
     server: dict[str, Any] = {"host": settings.host, "port": settings.port}
     try:
         server |= {"reachable": True, "version": catalogue.version()}
     except (Unavailable, Refused) as error:
-        server |= {"reachable": False, "version": None, "reason": str(error)}
-    return status, {"index": INDEX, "expected": EXPECTED, "elasticsearch": server, **body}
+        server |= {"reachable": False, "version": None}
+        status, body = _unhealthy(f"Elasticsearch doesn't tell its version: {error}")
+    else:
+        status, body = health(catalogue)
+    return status, {**body, "index": INDEX, "expected": EXPECTED, "elasticsearch": server}
+
+
+def _unhealthy(reason: str) -> Answer:
+    return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "reason": reason}

@@ -10,13 +10,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.urls import iri_to_uri
 
 from . import answers
-from .elastic import Catalogue
 from .settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
-def create_app(catalogue: Catalogue, settings: Settings) -> Flask:
+def create_app(catalogue: answers.Searchable, settings: Settings) -> Flask:
     """Make the app that asks `catalogue`."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider's
