@@ -107,22 +107,28 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     return ServiceDefinition(folder=folder, **values)
 
 
-def _environment(value: Mapping[str, object] | Sequence[str]) -> dict[str, str]:
-    pairs = value.items() if isinstance(value, Mapping) else [entry.partition("=")[::2] for entry in value]
-    for name, content in pairs:
+def _environment(value: Mapping[str, object] | Sequence[str], *, keyword: str = "environment") -> dict[str, str]:
+    pairs = value if isinstance(value, Mapping) else dict(_pair(entry) for entry in _texts(value))
+    for name, content in pairs.items():
         if content is None:
-            raise DefinitionError(f"environment has no value for {name!r}. Remedy: give one, or leave the name out.")
-    return {name: str(content) for name, content in pairs}
+            raise DefinitionError(f"{keyword} has no value for {name!r}. Remedy: give one, or leave the name out.")
+    return {name: str(content) for name, content in pairs.items()}
+
+
+def _pair(entry: str) -> tuple[str, str | None]:
+    name, equals, content = entry.partition("=")
+    return name, content if equals else None
 
 
 def _ports(value: Sequence[int]) -> tuple[int, ...]:
-    for port in value:
+    ports = (value,) if isinstance(value, int | str) else tuple(value)
+    for port in ports:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:  # noqa: PLR2004 - TCP's range
             raise DefinitionError(
                 f"ports has {port!r}. Remedy: give the container's ports as numbers, such as [5000]; each gets a free "
                 "port of the host."
             )
-    return tuple(value)
+    return ports
 
 
 def _aliases(value: Sequence[str]) -> tuple[str, ...]:
@@ -131,7 +137,7 @@ def _aliases(value: Sequence[str]) -> tuple[str, ...]:
     for alias in value:
         if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?", alias):
             raise DefinitionError(f"The alias {alias!r} is no host name. Remedy: use letters, digits and hyphens.")
-    return tuple(value)
+    return tuple(dict.fromkeys(value))
 
 
 def _texts(value: Sequence[str] | str) -> tuple[str, ...]:
@@ -163,5 +169,5 @@ def _build(value: str | Path | Mapping[str, Any], folder: Path) -> Build:
         raise DefinitionError(
             f"build={value!r}: there is no {context / dockerfile}. Remedy: create it, or mend the path."
         )
-    args = tuple((name, str(content)) for name, content in given.get("args", {}).items())
+    args = tuple(_environment(given.get("args", {}), keyword="build args").items())
     return Build(context, dockerfile, args, given.get("target"))

@@ -75,7 +75,7 @@ def tcp(port: int | None = None) -> Check:
         ports = target.container_ports if port is None else (port,)
         if not ports:
             raise DefinitionError(
-                f"{target.alias} has no ports that ready.tcp() could ask. Remedy: give ready.tcp(PORT), or ports=[PORT]."
+                f"{target.alias} has no ports that ready.tcp() could ask. Remedy: give ready.tcp(PORT), or ports=."
             )
         for each in ports:
             if not target.listens(each):
