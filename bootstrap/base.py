@@ -2,12 +2,13 @@
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.images import LABEL
 
 from . import debian
-from .downloads import made_once
+from .downloads import WORK, made_once
 from .recipes import hash_of
 from .steps import step
 
@@ -58,8 +59,13 @@ def imported(engine: Engine, cache: Path) -> None:
 
 
 def _make(tar: Path) -> None:
+    """Make the tar file in a mount namespace of its own.
+
+    So what a killed mmdebstrap leaves is a folder, in which neither /proc nor /dev is mounted any more.
+    """
     root = debian.require_root("no base for images can be made here: see that the engine reaches a registry.")
-    debian.checked(
-        [*root, "mmdebstrap", *_OPTIONS, _SUITE, str(tar)],
-        remedy="see that the distribution's packages can be fetched, and run again",
-    )
+    with TemporaryDirectory(prefix=WORK, dir=tar.parent) as work:
+        debian.checked(
+            [*root, "env", f"TMPDIR={work}", "unshare", "--mount", "mmdebstrap", *_OPTIONS, _SUITE, str(tar)],
+            remedy="see that the distribution's packages can be fetched, and run again",
+        )

@@ -51,6 +51,16 @@ def install(*packages: str) -> None:
     checked(installing)
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder in which root may have written; what is mounted in it stays.
+
+    What an orphan of a killed set-up still writes into stays too, until the next time.
+    """
+    root = as_root()
+    command = [*(root if root is not None else []), "rm", "-rf", "--one-file-system", str(folder)]
+    subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+
+
 def checked(
     command: Sequence[str], *, environ: Mapping[str, str] | None = None, remedy: str = "mend that and run again"
 ) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from .errors import SetupError
 
+WORK = "work-"
+"""How the names of folders in the cache begin that are of no use after their set-up."""
+
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder for downloads, by the XDG base directory specification."""

@@ -11,15 +11,14 @@ from pytest_foodtrucks import web
 from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.images import LABEL
 
-from . import base, servers, wheels
+from . import base, debian, servers, wheels
 from .building import WEB, build, is_made, made_by
+from .downloads import WORK
 from .environment import Images
 from .recipes import FOLDER, Recipe
 from .steps import step
 
 IMAGES = Images("foodtrucks-local/elasticsearch", servers.DEFAULT, WEB, "foodtrucks-local/busybox:latest")
-
-_WORK = "work-"
 
 
 def recipes(cache: Path) -> list[list[Recipe]]:
@@ -61,9 +60,9 @@ def make(engine: Engine, cache: Path) -> None:
     chains = missing(engine, cache)
     if not chains:
         return
-    for leftover in cache.glob(f"{_WORK}*"):
-        shutil.rmtree(leftover)
-    with TemporaryDirectory(prefix=_WORK, dir=cache) as work, ThreadPoolExecutor(max_workers=2) as pool:
+    for leftover in cache.glob(f"{WORK}*"):
+        debian.remove(leftover)
+    with TemporaryDirectory(prefix=WORK, dir=cache) as work, ThreadPoolExecutor(max_workers=2) as pool:
         base.install_tools()
         on_base = pool.submit(_see_to_base, engine, cache)
         contexts = pool.submit(_contexts, chains, Path(work))
