@@ -1,0 +1,252 @@
+"""The tutorial's chapter on networks, claim by claim; each negative claim has a control beside it.
+
+A control shows that the probe works and that the target listens, so that "no" means the network and nothing else.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from pytest_foodtrucks import Container, ElasticsearchService, Engine, Network, Probe, Service, network
+
+from .conftest import Downstream
+
+IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
+IDLE = ["tail", "-f", "/dev/null"]
+ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
+
+Run = Callable[..., Probe]
+
+second_net = network()
+
+
+@pytest.fixture
+def run(foodtrucks_net: Network) -> Iterator[Run]:
+    """Run a container as `docker run` does, without one of our networks, and ask from inside it."""
+    stack = foodtrucks_net.stack
+    with ExitStack() as undo:
+
+        def start(command: list[str] = IDLE, *, network: str | None = None) -> Probe:
+            name = f"foodtrucks-stranger-{secrets.token_hex(4)}"
+            config = {"Image": stack.image(IMAGE), "Cmd": command, "Labels": dict(stack.labels("stranger"))}
+            if network is not None:
+                config["HostConfig"] = {"NetworkMode": network}
+            created = stack.engine.create_container(name, config)
+            undo.callback(stack.engine.remove_container, created)
+            stack.engine.start_container(created)
+            return Probe(Container(stack.engine, created, name, network if network is not None else "bridge"), name)
+
+        yield start
+
+
+def namespace(probe: Probe) -> str:
+    """Return the network namespace that a container is in."""
+    return probe.run(["readlink", "/proc/self/ns/net"]).stdout.strip()
+
+
+class TestTheNetworksThatDockerHas:
+    """`docker network ls` on a fresh engine."""
+
+    def test_there_are_bridge_host_and_none(self, foodtrucks_engine: Engine) -> None:
+        names = {entry["Name"] for entry in foodtrucks_engine.api.networks()}
+        assert {"bridge", "host", "none"} <= names
+
+    def test_a_container_without_a_network_is_on_bridge_and_listed_there(
+        self, run: Run, foodtrucks_engine: Engine
+    ) -> None:
+        container = run().container
+        listed = foodtrucks_engine.inspect_network("bridge")["Containers"]
+        assert listed[container.id]["IPv4Address"].partition("/")[0] == container.ip != ""
+
+    def test_host_has_no_namespace_of_its_own(self, run: Run) -> None:
+        host = namespace(run(network="host"))
+        assert host == str(Path("/proc/self/ns/net").readlink())
+        assert namespace(run()) != host, "the control: a container on bridge has one"
+
+    def test_none_has_no_way_out(self, run: Run) -> None:
+        target = run(ECHO)
+        assert run().connect(target.container.ip, 7000).kind == "connected", "the control: it listens"
+        nowhere = run(network="none")
+        assert nowhere.connect(target.container.ip, 7000).kind == "unreachable"
+        assert nowhere.run(["ls", "/sys/class/net"]).stdout.split() == ["lo"]
+
+
+class TestTheDefaultBridge:
+    """Where containers land when nobody says otherwise."""
+
+    def test_containers_reach_each_other_by_address_and_not_by_name(self, run: Run) -> None:
+        target, source = run(ECHO), run()
+        assert source.connect(target.container.ip, 7000).kind == "connected"
+        assert source.connect(target.container.name, 7000).kind == "unresolved"
+
+    def test_names_do_resolve_elsewhere(self, foodtrucks_net: Network, net_probe: Probe) -> None:
+        """The control of the test above: the same tools find a container's name on a user-defined network."""
+        with foodtrucks_net.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["target"]) as target:
+            assert net_probe.connect(target.container.name, 7000).kind == "connected"
+
+    def test_a_container_that_is_made_again_may_get_another_address(self, run: Run, foodtrucks_engine: Engine) -> None:
+        first = run().container
+        before = first.ip
+        foodtrucks_engine.remove_container(first.id)
+        run()  # somebody else starts a container meanwhile
+        assert run().container.ip != before
+
+    def test_strangers_share_it(self, run: Run, foodtrucks_engine: Engine, bridge_probe: Probe) -> None:
+        mine = run(ECHO)
+        assert bridge_probe.connect(mine.container.ip, 7000).kind == "connected"
+        on_bridge = foodtrucks_engine.inspect_network("bridge")["Containers"]
+        assert {mine.container.id, bridge_probe.container.id} <= on_bridge.keys()
+
+
+class TestANetworkOfOnesOwn:
+    """`docker network create foodtrucks-net`."""
+
+    def test_es_resolves_to_elasticsearch(self, es_on_net: ElasticsearchService, net_probe: Probe) -> None:
+        assert net_probe.resolve("es") == [es_on_net.container.ip]
+
+    def test_es_answers_by_its_name(self, es_on_net: ElasticsearchService, net_probe: Probe) -> None:
+        answer = net_probe.http("http://es:9200/_nodes?filter_path=nodes.*.version")
+        assert answer.status == 200
+        assert es_on_net.version in answer.text
+
+    def test_es_introduces_itself(self, downstream: Downstream) -> None:
+        """On 8.8.2, because the root page is missing from the newer servers that package registries have."""
+        downstream.write(
+            test_it="""
+            import json
+
+            def test_it(es_on_net, net_probe):
+                about = json.loads(net_probe.http("http://es:9200/").text)
+                assert about["tagline"] == "You Know, for Search"
+                assert about["version"]["number"] == es_on_net.version == "8.8.2"
+            """
+        )
+        downstream.run("--foodtrucks-es-version=8.8.2").assert_outcomes(passed=1)
+
+    def test_the_app_finds_es_and_itself(self, web_on_net: Service, es_on_net: ElasticsearchService) -> None:
+        script = "import socket; print(socket.gethostbyname('es'), socket.gethostbyname('foodtrucks-web'))"
+        seen = web_on_net.container.exec(["python", "-c", script]).stdout.split()
+        assert seen == [es_on_net.container.ip, web_on_net.container.ip]
+
+    def test_a_probe_finds_the_app(self, web_on_net: Service, net_probe: Probe) -> None:
+        assert net_probe.resolve("foodtrucks-web") == [web_on_net.container.ip]
+        assert net_probe.http("http://foodtrucks-web:5000/").status == 200
+
+
+class TestIsolation:
+    """What the default bridge can't offer."""
+
+    @pytest.fixture(autouse=True)
+    def _controls(self, es_on_net: ElasticsearchService, web_on_net: Service, net_probe: Probe) -> None:
+        assert net_probe.connect(es_on_net).kind == "connected"
+        assert net_probe.connect(web_on_net).kind == "connected"
+
+    def test_the_default_bridge_does_not_know_the_names(self, bridge_probe: Probe) -> None:
+        assert bridge_probe.resolve("es") == []
+        assert bridge_probe.resolve("foodtrucks-web") == []
+
+    def test_the_default_bridge_does_not_reach_the_addresses(
+        self, bridge_probe: Probe, es_on_net: ElasticsearchService, web_on_net: Service, run: Run
+    ) -> None:
+        neighbour = run(ECHO)
+        assert bridge_probe.connect(neighbour.container.ip, 7000).kind == "connected", "the control: it can connect"
+        assert bridge_probe.connect(es_on_net.container.ip, 9200).kind == "dropped"
+        assert bridge_probe.connect(web_on_net.container.ip, 5000).kind == "dropped"
+
+    def test_a_second_network_is_no_way_in_until_its_container_is_connected(
+        self, second_net: Network, foodtrucks_net: Network, es_on_net: ElasticsearchService
+    ) -> None:
+        with (
+            second_net.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["neighbour"]) as neighbour,
+            second_net.probe() as stranger,
+        ):
+            assert stranger.connect(neighbour).kind == "connected", "the control: it can connect"
+            assert stranger.resolve("es") == []
+            assert stranger.connect(es_on_net.container.ip, 9200).kind == "dropped"
+
+            foodtrucks_net.connect(stranger)
+            assert stranger.connect(es_on_net).kind == "connected"
+
+            foodtrucks_net.disconnect(stranger)
+            assert stranger.resolve("es") == []
+            assert stranger.connect(es_on_net.container.ip, 9200).kind == "dropped"
+
+
+class TestTheApp:
+    """`foodtrucks-web`, on port 5000."""
+
+    def test_its_front_page_is_html(self, web_client: httpx2.Client) -> None:
+        answer = web_client.head("/")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/html")
+
+    def test_a_search_finds_trucks(self, web_client: httpx2.Client) -> None:
+        found = web_client.get("/search", params={"q": "taco"}).json()
+        assert found["hits"] > 0
+        assert web_client.get("/search", params={"q": "qqqq"}).json()["hits"] == 0, "the control: it can find nothing"
+
+    def test_elasticsearch_counts_its_trucks(self, web_on_net: Service, es_on_net: ElasticsearchService) -> None:
+        assert "Total trucks loaded:  733" in web_on_net.container.logs()
+        assert es_on_net.http.get("/trucks/_count").json()["count"] == 733
+
+    def test_on_the_default_bridge_it_gives_up(
+        self, web_on_net: Service, foodtrucks_net: Network, nothing_left: None
+    ) -> None:
+        del nothing_left
+        assert web_on_net.container.status == "running", "the control: on the network it found es"
+        engine = foodtrucks_net.stack.engine
+        config = {
+            "Image": web_on_net.container.image,
+            "Env": ["ES_HOST=es", "ES_WAIT=2"],
+            "Labels": dict(foodtrucks_net.stack.labels("lost")),
+        }
+        lost = Container(
+            engine, engine.create_container("foodtrucks-lost-app", config), "foodtrucks-lost-app", "bridge"
+        )
+        try:
+            engine.start_container(lost.id)
+            deadline = time.monotonic() + 30
+            while not lost.state().ended and time.monotonic() < deadline:
+                time.sleep(0.05)
+            state, last_line = lost.state(), lost.logs().strip().splitlines()[-1]
+        finally:
+            engine.remove_container(lost.id)
+        assert state.ended
+        assert state.exit_code != 0
+        assert "es:9200" in last_line
+
+
+class TestAgainAndAgain:
+    """What the tutorial's script couldn't: run twice, and beside itself."""
+
+    SUITE = """
+    def test_it(web_client, es_client, net_probe, es_on_net):
+        assert web_client.get("/search?q=taco").json()["hits"] > 0
+        assert es_client.count(index="trucks")["count"] == 733
+        assert net_probe.resolve("es") == [es_on_net.container.ip]
+    """
+
+    def test_two_sessions_at_once_do_not_collide(self, downstream: Downstream) -> None:
+        downstream.write(test_it=self.SUITE)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        sessions = [
+            subprocess.Popen(
+                command, cwd=downstream.folder, env=downstream.environ(), stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        outputs = [session.communicate(timeout=180)[0] for session in sessions]
+        assert [session.returncode for session in sessions] == [0, 0], "\n".join(outputs)
+
+    def test_the_stack_can_be_started_again_at_once(self, downstream: Downstream) -> None:
+        downstream.write(test_it=self.SUITE)
+        for _ in range(2):
+            downstream.run().assert_outcomes(passed=1)
