@@ -6,6 +6,7 @@ import shutil
 from pytest_foodtrucks.endpoints import usual_sockets
 from pytest_foodtrucks.engine import Engine, find_engine
 from pytest_foodtrucks.errors import EngineNotFound
+from pytest_foodtrucks.settings import read_settings
 
 from . import debian
 from .daemon import Daemon, start
@@ -37,12 +38,17 @@ def docker_host(engine: Engine) -> str | None:
 
 def _find() -> Engine | None:
     try:
-        return find_engine(os.environ.get("FOODTRUCKS_ENGINE", "auto"))
+        return find_engine(_option())
     except EngineNotFound as error:
         if error.set_by is not None:
             raise
     _refuse_where_access_is_all_that_lacks()
     return None
+
+
+def _option() -> str:
+    """Return the option engine as the plugin reads it; here the environment is the one place it may be set."""
+    return read_settings(lambda _: None, os.environ, lambda _: None).engine
 
 
 def _refuse_where_access_is_all_that_lacks() -> None:
@@ -72,7 +78,7 @@ def _make() -> Engine:
 def _find_started() -> Engine | None:
     """Return the engine once it answers; a socket without a listener is what a starting daemon shows."""
     try:
-        return find_engine(os.environ.get("FOODTRUCKS_ENGINE", "auto"))
+        return find_engine(_option())
     except EngineNotFound:
         return None
 
