@@ -54,7 +54,12 @@ def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on
         },
     }
     if spec.mem_limit is not None:
-        host_config["Memory"] = size_in_bytes(spec.mem_limit)
+        try:
+            host_config["Memory"] = size_in_bytes(spec.mem_limit)
+        except ValueError as error:
+            raise DefinitionError(
+                f"mem_limit={spec.mem_limit!r}. Remedy: use a number with unit, such as 512m."
+            ) from error
     config: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
@@ -70,7 +75,10 @@ def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on
     if spec.user is not None:
         config["User"] = spec.user
     if spec.healthcheck is not None:
-        config["Healthcheck"] = _healthcheck(spec.healthcheck)
+        try:
+            config["Healthcheck"] = _healthcheck(spec.healthcheck)
+        except ValueError as error:
+            raise DefinitionError(f"healthcheck={dict(spec.healthcheck)!r}. Remedy: mend it, {error}.") from error
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}}
     return config
@@ -207,18 +215,18 @@ class Creation:
 
     def start(self) -> Container:
         """Start it; where somebody took a chosen port meanwhile, create it anew with others."""
-        for _ in range(_PORT_TRIES - 1):
+        tries = 0
+        while True:
             try:
+                tries += 1
                 self._engine.start_container(self.container.id)
             except EngineError as error:
-                if not _port_taken(error):
+                if tries == _PORT_TRIES or not _port_taken(error):
                     raise StartError(str(error)) from error
-                self.remove()
-                self.container = self._create()
             else:
                 return self.container
-        self._engine.start_container(self.container.id)
-        return self.container
+            self.remove()
+            self.container = self._create()
 
     def remove(self) -> None:
         """Remove it, running or not."""

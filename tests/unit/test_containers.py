@@ -1,0 +1,286 @@
+"""One container: its body for the engine, its ports, what it tells of itself."""
+
+import random
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeEngine, state
+from pytest_foodtrucks.containers import Container, ContainerSpec, Creation, bind, engine_config, free_port
+from pytest_foodtrucks.engine import ExecResult
+from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
+
+TAKEN = (
+    "The engine could not start the container: driver failed programming external connectivity: Bind for "
+    "127.0.0.1:20001 failed: port is already allocated"
+)
+TAKEN_BY_A_STRANGER = "listen tcp4 127.0.0.1:20001: bind: address already in use"
+
+
+def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[str, Any]:
+    """Return the engine's body for a container of busybox on the network `net`."""
+    spec = ContainerSpec(image="busybox", network="net", **about)
+    return engine_config(spec, host_ports if host_ports is not None else {}, "127.0.0.1")
+
+
+def creation(engine: FakeEngine, **about: Any) -> Creation:
+    """Create a container of busybox on the network `net`."""
+    return Creation(engine, ContainerSpec(image="busybox", network="net", **about), label="victim")
+
+
+# the engine's body
+
+
+def test_the_least_that_the_engine_is_told() -> None:
+    assert config() == {
+        "Image": "busybox",
+        "Env": [],
+        "Labels": {},
+        "Volumes": {},
+        "ExposedPorts": {},
+        "HostConfig": {"NetworkMode": "net", "Binds": [], "Tmpfs": {}, "CapAdd": [], "PortBindings": {}},
+    }
+
+
+def test_the_images_own_command_entrypoint_and_user_stay_where_none_is_given() -> None:
+    assert {"Cmd", "Entrypoint", "User", "Healthcheck"}.isdisjoint(config())
+
+
+def test_aliases_belong_to_the_network() -> None:
+    about = config(aliases=["es", "search"])
+    assert about["NetworkingConfig"] == {"EndpointsConfig": {"net": {"Aliases": ["es", "search"]}}}
+
+
+@pytest.mark.parametrize("command", ["sh -c 'sleep 9'", ["sh", "-c", "sleep 9"]])
+def test_a_command_may_be_a_text_or_a_list(command: Any) -> None:
+    about = config(command=command, entrypoint=command)
+    assert about["Cmd"] == about["Entrypoint"] == ["sh", "-c", "sleep 9"]
+
+
+def test_an_empty_entrypoint_takes_the_images_away() -> None:
+    assert config(entrypoint=[])["Entrypoint"] == []
+
+
+def test_ports_are_exposed_and_published_where_the_engine_says() -> None:
+    spec = ContainerSpec(image="busybox", network="net", ports=[9200])
+    about = engine_config(spec, {9200: 20001}, "0.0.0.0")  # noqa: S104 - goes nowhere
+    assert about["ExposedPorts"] == {"9200/tcp": {}}
+    assert about["HostConfig"]["PortBindings"] == {"9200/tcp": [{"HostIp": "0.0.0.0", "HostPort": "20001"}]}  # noqa: S104 - likewise
+
+
+def test_a_volume_with_a_path_is_bound_and_one_without_is_anonymous() -> None:
+    about = config(volumes=["/data", "/project/data:/in:ro"])
+    assert about["Volumes"] == {"/data": {}}
+    assert about["HostConfig"]["Binds"] == ["/project/data:/in:ro"]
+
+
+def test_tmpfs_has_options_behind_a_colon() -> None:
+    assert config(tmpfs=["/run", "/data:size=1m,uid=7"])["HostConfig"]["Tmpfs"] == {
+        "/run": "",
+        "/data": "size=1m,uid=7",
+    }
+
+
+def test_memory_user_capabilities_environment_and_labels_are_handed_on() -> None:
+    about = config(mem_limit="1g", user="7", cap_add=["NET_ADMIN"], environment={"A": "b=c"}, labels={"l": "v"})
+    assert about["HostConfig"]["Memory"] == 1024**3
+    assert about["HostConfig"]["CapAdd"] == ["NET_ADMIN"]
+    assert (about["User"], about["Env"], about["Labels"]) == ("7", ["A=b=c"], {"l": "v"})
+
+
+def test_a_healthcheck_has_composes_durations_in_nanoseconds() -> None:
+    check = {"test": ["CMD", "true"], "interval": "1m30s", "timeout": "500ms", "start_period": 2, "retries": "5"}
+    assert config(healthcheck=check)["Healthcheck"] == {
+        "Test": ["CMD", "true"],
+        "Interval": 90 * 10**9,
+        "Timeout": 5 * 10**8,
+        "StartPeriod": 2 * 10**9,
+        "Retries": 5,
+    }
+
+
+def test_a_healthcheck_as_a_text_is_run_by_a_shell() -> None:
+    assert config(healthcheck={"test": "wget localhost"})["Healthcheck"] == {"Test": ["CMD-SHELL", "wget localhost"]}
+
+
+def test_a_healthcheck_can_be_switched_off() -> None:
+    assert config(healthcheck={"disable": True})["Healthcheck"] == {"Test": ["NONE"]}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"interval": "5s"},
+        {"test": "true", "intervall": "5s"},
+        {"test": "true", "interval": "5"},
+        {"test": "true", "retries": "often"},
+    ],
+)
+def test_a_healthcheck_of_another_form_is_an_error_with_a_remedy(check: Mapping[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=r"healthcheck=.*Remedy: "):
+        config(healthcheck=check)
+
+
+def test_a_memory_limit_of_no_known_form_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(DefinitionError, match=r"mem_limit='lots'\. Remedy: use a number with unit, such as 512m"):
+        config(mem_limit="lots")
+
+
+# volumes
+
+
+def test_a_relative_path_begins_at_the_defining_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert bind("./data:/in:ro", tmp_path, local=True) == f"{tmp_path}/data:/in:ro"
+    assert bind(f"../{tmp_path.name}/data:/in", tmp_path, local=True) == f"{tmp_path}/data:/in"
+
+
+def test_an_absolute_path_and_an_anonymous_volume_stay_as_they_are(tmp_path: Path) -> None:
+    assert bind(f"{tmp_path}:/in", Path("/elsewhere"), local=True) == f"{tmp_path}:/in"
+    assert bind("/data", tmp_path, local=True) == "/data"
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert bind("~:/in", Path("/elsewhere"), local=True) == f"{tmp_path}:/in"
+
+
+def test_a_missing_path_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=f"is {tmp_path}/data, and that doesn't exist. Remedy: create it"):
+        bind("./data:/in", tmp_path, local=True)
+
+
+def test_on_an_engine_elsewhere_only_that_engine_knows_its_paths(tmp_path: Path) -> None:
+    assert bind("/there/data:/in", tmp_path, local=False) == "/there/data:/in"
+
+
+def test_a_named_volume_is_an_error_because_it_would_stay_behind(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"The volume 'data:/in' has a name, and would stay behind\. Remedy: "):
+        bind("data:/in", tmp_path, local=True)
+
+
+# free ports
+
+
+def test_a_free_port_is_below_those_of_outgoing_connections() -> None:
+    assert 20_000 <= free_port(FakeEngine()) < 32_768
+
+
+def test_a_free_port_can_be_bound() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", free_port(FakeEngine())))
+
+
+def test_on_an_engine_elsewhere_a_port_is_chosen_without_asking() -> None:
+    assert free_port(FakeEngine(host="192.0.2.1", local=False)) in range(20_000, 32_768)
+
+
+def test_a_port_that_is_taken_isnt_chosen() -> None:
+    random.seed(7)
+    first = free_port(FakeEngine())
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", first))
+        random.seed(7)
+        assert free_port(FakeEngine()) != first
+
+
+def test_at_an_address_of_another_machine_a_port_is_chosen_without_asking() -> None:
+    assert free_port(FakeEngine(host="192.0.2.1")) in range(20_000, 32_768)
+
+
+# creation and start
+
+
+def test_a_name_begins_with_foodtrucks_and_ends_randomly() -> None:
+    engine = FakeEngine()
+    names = {creation(engine).container.name for _ in range(2)}
+    assert len(names) == 2
+    assert all(name.startswith("foodtrucks-victim-") for name in names)
+
+
+def test_a_container_runs_only_after_its_start() -> None:
+    made = creation(FakeEngine())
+    assert made.container.status == "created"
+    assert made.start().status == "running"
+
+
+@pytest.mark.parametrize("words", [TAKEN, TAKEN_BY_A_STRANGER])
+def test_where_somebody_took_a_port_the_container_is_created_anew_with_others(words: str) -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError(words, status=500)] * 2
+    made = creation(engine, ports=[9200])
+    first = made.container.id
+    container = made.start()
+    assert list(engine.containers) == [container.id]
+    assert container.id != first
+    assert container.status == "running"
+
+
+def test_any_other_failure_to_start_is_an_error_at_once() -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError("no such binary", status=400), EngineError("asked again", status=400)]
+    with pytest.raises(StartError, match="no such binary"):
+        creation(engine).start()
+
+
+def test_ports_that_are_always_taken_end_in_the_same_kind_of_error() -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError(TAKEN, status=500)] * 1000
+    made = creation(engine, ports=[9200])
+    with pytest.raises(StartError, match="port is already allocated"):
+        made.start()
+    made.remove()
+    assert engine.containers == {}
+
+
+def test_removing_twice_is_no_error() -> None:
+    engine = FakeEngine()
+    made = creation(engine)
+    made.remove()
+    made.remove()
+    assert engine.containers == {}
+
+
+# what a container tells
+
+
+def test_a_container_tells_image_ports_and_address() -> None:
+    engine = FakeEngine()
+    container = creation(engine, ports=[9200]).start()
+    [published] = engine.containers[container.id]["HostConfig"]["PortBindings"]["9200/tcp"]
+    assert container.ports == {9200: int(published["HostPort"])}
+    assert (container.image, container.ip) == ("busybox", "172.30.0.2")
+    assert repr(container) == f"<Container {container.name} {container.id[:12]}>"
+
+
+def test_the_address_is_the_one_on_the_services_own_network() -> None:
+    engine = FakeEngine()
+    container = creation(engine).start()
+    engine.containers[container.id]["NetworkSettings"]["Networks"]["another"] = {"IPAddress": "10.0.0.1"}
+    assert container.ip == "172.30.0.2"
+    assert Container(engine, container.id, container.name, "third").ip == ""
+
+
+def test_the_state_tells_the_last_output_of_the_health_check() -> None:
+    engine = FakeEngine()
+    container = creation(engine).start()
+    log = [{"Output": "first"}, {"Output": " last \n"}]
+    engine.containers[container.id]["State"]["Health"] = {"Status": "unhealthy", "Log": log}
+    assert container.state() == state(health="unhealthy", health_output="last")
+
+
+def test_without_a_health_check_the_state_knows_no_health() -> None:
+    assert creation(FakeEngine()).start().state() == state()
+
+
+def test_a_command_in_it_gives_exit_code_and_both_outputs() -> None:
+    engine = FakeEngine()
+    engine.answer = lambda argv: ExecResult(3, " ".join(argv), "oh")
+    assert creation(engine).start().exec(["ls", "/"]) == ExecResult(3, "ls /", "oh")
+
+
+def test_the_log_is_the_engines() -> None:
+    assert creation(FakeEngine()).start().logs() == "a line of the log\n"
