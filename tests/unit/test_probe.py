@@ -1,0 +1,277 @@
+"""Questions from inside a network: reading the tools' words, never taking silence for an answer."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fakes import OPEN, FakeEngine, new_stack
+from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
+from pytest_foodtrucks.engine import ExecResult
+from pytest_foodtrucks.errors import ProbeError
+from pytest_foodtrucks.networks import Network
+from pytest_foodtrucks.probe import Probe, Verdict, VerdictKind, read_connect
+from pytest_foodtrucks.services import Service
+
+NEW = "Server:\t\t127.0.0.11\nAddress:\t127.0.0.11:53\n\n"
+"""How nslookup begins since busybox 1.30; in front of that in OLD."""
+OLD = "Server:    127.0.0.11\nAddress 1: 127.0.0.11\n\n"
+
+
+class Answers:
+    """A probe's container that answers each tool as scripted."""
+
+    def __init__(self, *, nslookup: str = "", sh: ExecResult = OPEN, stderr: str = "") -> None:
+        self._answers = {"nslookup": ExecResult(0, nslookup, stderr), "sh": sh}
+        self.asked: list[list[str]] = []
+
+    def __call__(self, argv: Sequence[str]) -> ExecResult:
+        self.asked.append(list(argv))
+        return self._answers[argv[0]]
+
+
+def probe(answers: Answers) -> Probe:
+    """Return a probe whose container answers so."""
+    engine = FakeEngine()
+    engine.answer = answers
+    made = Creation(engine, ContainerSpec(image="busybox", network="net"), label="probe")
+    return Probe(made.container, "the network net")
+
+
+def service(ip: str = "172.30.0.2", ports: Sequence[int] = (9200,)) -> Service:
+    """Return a service `es` whose container has this address on its network."""
+    engine = FakeEngine()
+    network = Network(new_stack(engine), "net", "bridge", internal=False)
+    made = Creation(engine, ContainerSpec(image="es", network="net", aliases=["es"], ports=ports), label="es")
+    engine.containers[made.container.id]["NetworkSettings"]["Networks"]["net"]["IPAddress"] = ip
+    return Service(network, Container(engine, made.container.id, "es", "net"), ["es"], ports)
+
+
+# resolve
+
+
+@pytest.mark.parametrize(
+    ("answer", "addresses"),
+    [
+        (NEW + "Non-authoritative answer:\nName:\tes\nAddress: 172.18.0.2\n\n", ["172.18.0.2"]),
+        (NEW + "Name:\tes\nAddress: 172.18.0.2\nName:\tes\nAddress: 172.18.0.3\n", ["172.18.0.2", "172.18.0.3"]),
+        (NEW + "Name:\tes\nAddress: 172.18.0.2\n\n*** Can't find es: No answer\n", ["172.18.0.2"]),
+        (NEW + "Name:\tes\nAddress: 172.18.0.2\n\nName:\tes\nAddress: 172.18.0.2\n", ["172.18.0.2"]),
+        (NEW + "Name:\tes\nAddress: fd00::2\n", ["fd00::2"]),
+        (OLD + "Name:      es\nAddress 1: 172.18.0.2 es.foodtrucks-net\n", ["172.18.0.2"]),
+        (OLD + "Name: es\nAddress 1: 172.18.0.2 es.net\nAddress 2: 172.18.0.3\n", ["172.18.0.2", "172.18.0.3"]),
+    ],
+    ids=["one", "two", "no IPv6", "twice", "IPv6", "old one", "old two"],
+)
+def test_addresses_are_read_from_old_and_new_nslookup(answer: str, addresses: list[str]) -> None:
+    assert probe(Answers(nslookup=answer)).resolve("es") == addresses
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        NEW + "** server can't find nope: NXDOMAIN\n\n** server can't find nope: NXDOMAIN\n\n",
+        NEW + "*** Can't find nope: No answer\n",
+    ],
+    ids=["NXDOMAIN", "no records"],
+)
+def test_a_name_that_doesnt_exist_has_no_addresses(answer: str) -> None:
+    assert probe(Answers(nslookup=answer)).resolve("nope") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "stderr"),
+    [
+        (NEW + "** server can't find es: SERVFAIL\n", ""),
+        (NEW + "** server can't find es: REFUSED\n", ""),
+        (";; connection timed out; no servers could be reached\n\n", ""),
+        (OLD, "nslookup: can't resolve 'es'\n"),
+        ("", "nslookup: can't connect to remote host (172.30.0.1): Connection refused\n"),
+        ("", 'OCI runtime exec failed: exec failed: "nslookup": executable file not found in $PATH\n'),
+        (NEW, ""),
+        ("", ""),
+    ],
+    ids=["SERVFAIL", "REFUSED", "time-out", "old without a reason", "no server", "no nslookup", "half", "nothing"],
+)
+def test_what_is_no_answer_is_an_error_and_never_an_absent_name(answer: str, stderr: str) -> None:
+    with pytest.raises(ProbeError) as raised:
+        probe(Answers(nslookup=answer, stderr=stderr)).resolve("es")
+    assert "the network net: whether the name 'es' resolves can't be told; nslookup said: " in str(raised.value)
+    assert "Remedy: " in str(raised.value)
+
+
+# reading a connection
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"),
+    [
+        ("open\nend 0 \n", VerdictKind.CONNECTED),
+        ("end 1 nc: can't connect to remote host (1.2.3.4): Connection refused\n", VerdictKind.REFUSED),
+        ("end 1 nc: read error: Connection reset by peer\n", VerdictKind.REFUSED),
+        ("end 1 nc: can't connect to remote host (1.2.3.4): No route to host\n", VerdictKind.UNREACHABLE),
+        ("end 1 nc: can't connect to remote host: Network is unreachable\n", VerdictKind.UNREACHABLE),
+        ("end 1 nc: can't connect to remote host: Host is unreachable\n", VerdictKind.UNREACHABLE),
+        ("end 1 nc: can't connect to remote host (1.2.3.4): Connection timed out\n", VerdictKind.DROPPED),
+        ("end 1 nc: timed out\nand more\n", VerdictKind.DROPPED),
+    ],
+)
+def test_a_complete_answer_is_told_by_the_tools_words(output: str, kind: VerdictKind) -> None:
+    assert read_connect(output) is kind
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "",
+        "\n",
+        "open\n",
+        "open",
+        "end",
+        "end 1",
+        "end 1 nc: Connection refu",
+        "end 1 nc: Connection refused",
+        "open\nend 0 ",
+        "open\nend 1 \n",
+        "end 0 \n",
+        "end 1 \n",
+        "end 127 sh: nc: not found\n",
+        "end 1 nc: bad address 'es'\n",
+        "end 1 nc: unrecognized option: e\n",
+        "end 143 Terminated\n",
+        "Connection refused\n",
+        "xopen\nend 0 \n",
+        "end x Connection refused\n",
+        "OCI runtime exec failed: exec failed\n",
+    ],
+)
+def test_half_an_answer_and_odd_words_are_inconclusive(output: str) -> None:
+    assert read_connect(output) is VerdictKind.INCONCLUSIVE
+
+
+# connect
+
+
+def test_an_address_is_asked_without_a_name_server() -> None:
+    answers = Answers(sh=OPEN)
+    verdict = probe(answers).connect("10.0.0.7", 80)
+    assert verdict == Verdict(VerdictKind.CONNECTED, "10.0.0.7", 80, 1, "open\nend 0")
+    assert [argv[0] for argv in answers.asked] == ["sh"]
+
+
+def test_a_name_is_resolved_and_its_address_asked() -> None:
+    answers = Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n")
+    verdict = probe(answers).connect("es", 9200)
+    assert (verdict.kind, verdict.address, verdict.port) == (VerdictKind.CONNECTED, "172.30.0.2", 9200)
+
+
+def test_a_service_is_asked_for_by_its_alias_at_the_first_of_its_ports() -> None:
+    answers = Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n")
+    verdict = probe(answers).connect(service(ports=(9200, 9300)))
+    assert (verdict.kind, verdict.address, verdict.port) == (VerdictKind.CONNECTED, "172.30.0.2", 9200)
+    assert answers.asked[0] == ["nslookup", "es"]
+
+
+def test_a_port_given_beats_the_services_own() -> None:
+    answers = Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n")
+    assert probe(answers).connect(service(), 9300).port == 9300
+
+
+@pytest.mark.parametrize("addresses", [["172.30.0.9"], ["172.30.0.2", "172.30.0.9"]])
+def test_a_name_with_another_address_than_the_services_is_misresolved(addresses: list[str]) -> None:
+    lines = "".join(f"Name:\tes\nAddress: {address}\n" for address in addresses)
+    verdict = probe(Answers(nslookup=NEW + lines)).connect(service())
+    assert verdict.kind is VerdictKind.MISRESOLVED
+    assert verdict.evidence == f"es resolves to {', '.join(addresses)}, and the container has 172.30.0.2"
+
+
+def test_a_name_that_doesnt_exist_is_unresolved() -> None:
+    verdict = probe(Answers(nslookup=NEW + "** server can't find es: NXDOMAIN\n")).connect("es", 9200)
+    assert verdict == Verdict(VerdictKind.UNRESOLVED, None, 9200, 1, "es: NXDOMAIN")
+
+
+def test_a_silent_name_server_is_a_verdict_of_its_own() -> None:
+    verdict = probe(Answers(nslookup=";; connection timed out\n")).connect("es", 9200)
+    assert verdict.kind is VerdictKind.DNS_FAILED
+    assert "connection timed out" in verdict.evidence
+
+
+@pytest.mark.parametrize("target", ["es", service(ports=())])
+def test_without_a_port_to_ask_the_question_is_refused(target: Service | str) -> None:
+    with pytest.raises(ProbeError, match=r"Which port of .*es.* is to be asked\? Remedy: give port="):
+        probe(Answers()).connect(target)
+
+
+def test_listens_means_connected_and_nothing_less() -> None:
+    refused = ExecResult(0, "end 1 nc: Connection refused\n", "")
+    assert probe(Answers(sh=OPEN)).listens("127.0.0.1", 80)
+    assert not probe(Answers(sh=refused)).listens("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize("output", ["", "end 127 sh: nc: not found\n"])
+def test_without_an_answer_nothing_is_taken_for_listening(output: str) -> None:
+    assert not probe(Answers(sh=ExecResult(0, output, ""))).listens("127.0.0.1", 80)
+
+
+# http
+
+
+def http_answer(text: str, stderr: str = "") -> Answers:
+    """Return answers of a probe whose nc received a text."""
+    return Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n", sh=ExecResult(0, text, stderr))
+
+
+def test_an_http_answer_has_status_headers_and_text() -> None:
+    answer = probe(http_answer("HTTP/1.0 200 OK\r\nContent-Type: a/b\r\nX: y:z\r\n\r\nhello\r\n\r\nyou")).http(
+        "http://es:9200/_cat?v=1"
+    )
+    assert answer.status == 200
+    assert answer.headers == {"content-type": "a/b", "x": "y:z"}
+    assert answer.text == "hello\r\n\r\nyou"
+
+
+def test_a_url_is_taken_apart_into_address_port_path_and_host() -> None:
+    answers = http_answer("HTTP/1.1 404 Not Found\r\n\r\n")
+    assert probe(answers).http("http://es:9200/_cat?v=1", timeout=2.4).status == 404
+    assert answers.asked[-1][-5:] == ["172.30.0.2", "9200", "/_cat?v=1", "es:9200", "2"]
+
+
+def test_without_port_and_path_a_url_means_port_80_and_the_root() -> None:
+    answers = http_answer("HTTP/1.1 200 OK\r\n\r\n")
+    probe(answers).http("http://10.0.0.1", timeout=0.1)
+    assert answers.asked == [[*answers.asked[0][:-5], "10.0.0.1", "80", "/", "10.0.0.1", "1"]]
+
+
+@pytest.mark.parametrize("text", ["", "HTTP/1.0 200 OK\r\nContent-", "220 smtp ready\r\n\r\n", "HTTP/1.0 2"])
+def test_an_incomplete_http_answer_is_an_error_that_shows_it(text: str) -> None:
+    with pytest.raises(ProbeError, match="GET http://es/: no complete answer; the probe saw") as raised:
+        probe(http_answer(text, stderr="nc: refused")).http("http://es/")
+    assert "nc: refused" in str(raised.value)
+
+
+def test_a_url_whose_name_doesnt_exist_cant_be_asked() -> None:
+    answers = Answers(nslookup=NEW + "** server can't find es: NXDOMAIN\n")
+    with pytest.raises(ProbeError, match="http://es/ can't be asked: the name 'es' doesn't resolve"):
+        probe(answers).http("http://es/")
+
+
+@pytest.mark.parametrize("url", ["https://es/", "es:9200", "/path", "http:///path"])
+def test_only_http_urls_are_asked(url: str) -> None:
+    with pytest.raises(ProbeError, match="The probe asks http:// URLs only"):
+        probe(Answers()).http(url)
+
+
+def test_a_probe_tells_its_place() -> None:
+    assert repr(probe(Answers())) == "<Probe in the network net>"
+
+
+def test_the_kinds_of_verdicts_are_those_of_the_contract() -> None:
+    assert [str(kind) for kind in VerdictKind] == [
+        "connected",
+        "refused",
+        "unreachable",
+        "dropped",
+        "unresolved",
+        "misresolved",
+        "dns_failed",
+        "inconclusive",
+    ]
