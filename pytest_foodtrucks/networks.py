@@ -124,11 +124,16 @@ class Network:
                     del self._claims[alias]
 
     def discard_prepared(self) -> None:
-        """Remove the containers that were prepared and never asked for."""
+        """Remove the containers that were prepared and never asked for, without waiting for those in the making."""
         while self._prepared:
             _, future = self._prepared.popitem()
-            if not future.cancel() and future.exception() is None:
-                future.result().remove()
+            future.cancel()
+            future.add_done_callback(_discard)
+
+
+def _discard(future: "Future[Creation]") -> None:
+    if not future.cancelled() and future.exception() is None:
+        future.result().remove()
 
 
 @contextmanager
