@@ -1,0 +1,58 @@
+"""A terminal: runs a program on one, and knows what stays on its screen."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_ROWS, _COLUMNS = 40, 120
+
+
+def run_on_terminal(argv: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> str:
+    """Run a program to its end with all three streams on a terminal; return what it wrote."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    environ = {**environ, "TERM": "xterm"}
+    written = b""
+    with subprocess.Popen(argv, cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        try:
+            while chunk := os.read(ours, 65536):
+                written += chunk
+        except OSError:  # how Linux says that the last one has closed the other end
+            pass
+        os.close(ours)
+    return written.decode()
+
+
+class Screen:
+    """What a terminal shows after it was written to; knows the controls that pytest and rich use."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = [""]
+        self._row = self._column = 0
+        for control, plain in re.findall(r"(\x1b\[[0-9;?]*[A-Za-z]|[\r\n])|([^\x1b\r\n]+)", text):
+            self._obey(control) if control else self._put(plain)
+
+    def _put(self, text: str) -> None:
+        line = self.lines[self._row].ljust(self._column)
+        self.lines[self._row] = line[: self._column] + text + line[self._column + len(text) :]
+        self._column += len(text)
+
+    def _obey(self, control: str) -> None:
+        if control == "\r":
+            self._column = 0
+        elif control == "\n":
+            self._row += 1
+            self.lines += [""] * (self._row - len(self.lines) + 1)
+        elif control.endswith("A"):
+            self._row -= int(control[2:-1])
+        elif control == "\x1b[2K":
+            self.lines[self._row] = ""
+        elif control[-1] not in "mhl":  # colours, and whether the cursor is shown
+            raise AssertionError(f"an unknown control: {control!r}")
