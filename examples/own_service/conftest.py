@@ -1,0 +1,20 @@
+import os
+
+import pytest
+
+from pytest_foodtrucks import ready, service
+
+redis = service(image=os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"), ports=[6379])
+web_on_net = service(
+    build={"context": "menu", "args": {"BASE": os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")}},
+    environment={"ES_URL": "http://es:9200", "REDIS_HOST": "redis"},
+    ports=[8000],
+    requires=["es_on_net", "redis"],
+    ready=ready.http("/health"),
+)
+
+
+@pytest.fixture(scope="session")
+def es_seed():
+    dishes = [line for dish in ("taco", "ramen", "falafel") for line in ({"create": {"_id": dish}}, {"name": dish})]
+    return lambda es: es.client.bulk(index="menu", operations=dishes, refresh=True)
