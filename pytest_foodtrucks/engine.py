@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import docker
@@ -28,6 +28,8 @@ _REMEDY = (
     "Remedy: install and start Docker (on Debian and Ubuntu: apt-get install docker.io), or name a running "
     "engine with --foodtrucks-engine or DOCKER_HOST. `-m 'not foodtrucks'` leaves these tests out."
 )
+
+_KNOCK_SECONDS: Final = 5.0
 
 Kind = Literal["containers", "networks"]
 
@@ -82,12 +84,21 @@ def _context_url(name: str) -> str | None:
 
 
 def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
-    if endpoint.url.startswith("unix://") and not Path(endpoint.url.removeprefix("unix://")).exists():
-        raise FileNotFoundError("there is no such socket")
+    if endpoint.url.startswith("unix://"):
+        _knock(endpoint.url.removeprefix("unix://"))
     if endpoint.context is not None:
         tls = ContextAPI.get_context(endpoint.context).TLSConfig
         return docker.APIClient(endpoint.url, tls=tls if tls is not None else False)
     return docker.APIClient(**kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}))
+
+
+def _knock(path: str) -> None:
+    """Connect once: docker-py leaves the socket open, and says less, where that fails."""
+    if not Path(path).exists():
+        raise FileNotFoundError("there is no such socket")
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.settimeout(_KNOCK_SECONDS)
+        attempt.connect(path)
 
 
 def _logins(text: str) -> AuthConfig:
@@ -319,11 +330,18 @@ class Engine:
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
-    """Pass events through; an error among them counts as the answer that the engine would have given earlier."""
+    """Pass events through; an error among them counts as the answer that the engine would have given earlier.
+
+    It is raised at the stream's end, so that the connection is free again.
+    """
+    errors = []
     for event in events:
         if "error" in event:
-            raise _refused(what, event["error"].strip().rstrip("."), HTTPStatus.INTERNAL_SERVER_ERROR)
-        yield event
+            errors.append(event["error"].strip().rstrip("."))
+        else:
+            yield event
+    if errors:
+        raise _refused(what, errors[0], HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _refused(what: str, words: str, status: int | None) -> EngineError:

@@ -1,0 +1,429 @@
+"""The engine: found, and spoken to, by way of a small HTTP server that answers as a daemon does."""
+
+import base64
+import hashlib
+import http.server
+import json
+import re
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_foodtrucks.endpoints import Endpoint
+from pytest_foodtrucks.engine import Engine, _not_found, find_engine
+from pytest_foodtrucks.errors import EngineError, EngineNotFound, SettingsError
+
+VERSION = {"Version": "27.1", "ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}
+MISSING = (404, {"message": "no such thing"})
+
+
+class Daemon:
+    """What a daemon answers, by method and path, and what it was asked.
+
+    A list is sent as a stream of JSON lines; None hangs up without an answer.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any] | None] = {"GET /version": (200, VERSION)}
+        self.asked: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.url = ""
+
+    def answer(self, request: str) -> tuple[int, Any] | None:
+        plain = re.sub(r" /v1\.\d+/", " /", request)
+        self.asked.append(plain)
+        return self.answers.get(plain.partition("?")[0], MISSING)
+
+
+def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
+    """Return the class that answers a connection for a daemon."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            daemon.headers.append(dict(self.headers))
+            answer = daemon.answer(f"{self.command} {self.path}")
+            self.close_connection = True
+            if answer is None:
+                return
+            status, body = answer
+            self.send_response(status)
+            if isinstance(body, list):
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for line in (*(f"{json.dumps(event)}\r\n" for event in body), ""):
+                    self.wfile.write(f"{len(line):x}\r\n{line}\r\n".encode())
+                return
+            content = b"" if status == 204 else body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the base class's names
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+@contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Let a server answer from a thread of its own."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class UnixServer(socketserver.ThreadingUnixStreamServer):
+    """A server on a socket file."""
+
+    daemon_threads = True
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """Return a daemon on a socket file."""
+    daemon = Daemon()
+    daemon.url = f"unix://{tmp_path}/docker.sock"
+    with serving(UnixServer(f"{tmp_path}/docker.sock", handler(daemon))):
+        yield daemon
+
+
+@pytest.fixture
+def remote() -> Iterator[Daemon]:
+    """Return a daemon on a TCP port."""
+    daemon = Daemon()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(daemon))
+    daemon.url = f"tcp://127.0.0.1:{server.server_port}"
+    with serving(server):
+        yield daemon
+
+
+@pytest.fixture(autouse=True)
+def _no_docker_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def find() -> Iterator[Callable[..., Engine]]:
+    """Return `find_engine`, whose engines are closed afterwards."""
+    with ExitStack() as undo:
+
+        def find(option: str = "auto", *, host: str | None = None, **environ: str) -> Engine:
+            engine = find_engine(option, environ, host=host)
+            undo.callback(engine.close)
+            return engine
+
+        yield find
+
+
+@pytest.fixture
+def engine(daemon: Daemon, find: Callable[..., Engine]) -> Engine:
+    """Return an engine that is the daemon."""
+    return find(daemon.url)
+
+
+# finding
+
+
+def test_an_engine_tells_kind_version_and_url(daemon: Daemon, engine: Engine) -> None:
+    assert (engine.kind, engine.version, engine.url) == ("docker", "27.1", daemon.url)
+    assert repr(engine) == f"<Engine docker 27.1 at {daemon.url}>"
+
+
+def test_docker_host_leads_to_the_engine(daemon: Daemon, find: Callable[..., Engine]) -> None:
+    assert find(DOCKER_HOST=daemon.url).url == daemon.url
+
+
+def test_the_option_beats_docker_host(daemon: Daemon, find: Callable[..., Engine]) -> None:
+    assert find(daemon.url, DOCKER_HOST="unix:///nonexistent.sock").url == daemon.url
+
+
+def context(tmp_path: Path, name: str, url: str) -> None:
+    """Write a context of the Docker client."""
+    folder = tmp_path / "config/contexts/meta" / hashlib.sha256(name.encode()).hexdigest()
+    folder.mkdir(parents=True)
+    about = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": url, "SkipTLSVerify": False}}}
+    (tmp_path / "config/config.json").write_text("{}")
+    (folder / "meta.json").write_text(json.dumps(about))
+
+
+def test_docker_context_leads_to_the_engine(daemon: Daemon, find: Callable[..., Engine], tmp_path: Path) -> None:
+    context(tmp_path, "mine", daemon.url)
+    engine = find(DOCKER_CONTEXT="mine")
+    assert (engine.url, engine.endpoint.context) == (daemon.url, "mine")
+
+
+def test_the_clients_current_context_leads_to_the_engine(
+    daemon: Daemon, find: Callable[..., Engine], tmp_path: Path
+) -> None:
+    context(tmp_path, "mine", daemon.url)
+    (tmp_path / "config/config.json").write_text('{"currentContext": "mine"}')
+    assert find().url == daemon.url
+
+
+def test_an_unknown_context_is_an_error_and_no_other_engine_is_taken(
+    daemon: Daemon, find: Callable[..., Engine], tmp_path: Path
+) -> None:
+    context(tmp_path, "mine", daemon.url)
+    with pytest.raises(EngineNotFound, match="DOCKER_CONTEXT is 'yours', and there is no such context"):
+        find(DOCKER_CONTEXT="yours")
+    assert daemon.asked == []
+
+
+def test_a_set_address_without_an_engine_is_named_with_who_set_it_and_a_remedy(find: Callable[..., Engine]) -> None:
+    with pytest.raises(EngineNotFound) as raised:
+        find(DOCKER_HOST="unix:///nonexistent.sock")
+    message = str(raised.value)
+    assert "No engine answers at unix:///nonexistent.sock, set by DOCKER_HOST: there is no such socket." in message
+    assert "Nothing else was tried, because that address was set. Remedy: " in message
+    assert "-m 'not foodtrucks'" in message
+    assert raised.value.set_by == "DOCKER_HOST"
+
+
+def test_a_socket_where_nobody_listens_is_no_engine(find: Callable[..., Engine], tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(f"{tmp_path}/stale.sock")
+    with pytest.raises(EngineNotFound, match=r"set by the option engine: .*Connection refused"):
+        find(f"unix://{tmp_path}/stale.sock")
+
+
+def test_what_hangs_up_is_no_engine(daemon: Daemon, find: Callable[..., Engine]) -> None:
+    daemon.answers["GET /version"] = None
+    with pytest.raises(EngineNotFound, match="No engine answers at"):
+        find(daemon.url)
+
+
+@pytest.mark.parametrize("answer", [(500, {"message": "broken"}), (200, b"<html>"), (200, {}), (404, b"not here")])
+def test_what_answers_nonsense_is_no_engine(
+    daemon: Daemon, find: Callable[..., Engine], answer: tuple[int, Any]
+) -> None:
+    daemon.answers["GET /version"] = answer
+    with pytest.raises(EngineError):
+        find(daemon.url)
+
+
+def test_when_nothing_is_set_all_that_was_tried_is_listed() -> None:
+    tried = [
+        (Endpoint("unix:///var/run/docker.sock"), PermissionError("denied")),
+        (Endpoint("unix:///home/me/.colima/default/docker.sock"), FileNotFoundError("there is no such socket")),
+    ]
+    error = _not_found(tried)
+    assert error.set_by is None
+    assert str(error).startswith(
+        "No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: "
+        "unix:///var/run/docker.sock, unix:///home/me/.colima/default/docker.sock (the first: denied). Remedy: "
+    )
+
+
+def test_podman_is_refused_with_a_remedy(daemon: Daemon, find: Callable[..., Engine]) -> None:
+    daemon.answers["GET /version"] = (200, {**VERSION, "Version": "5.4", "Components": [{"Name": "Podman Engine"}]})
+    with pytest.raises(EngineError, match=r"is Podman 5\.4, and this version .* Docker only\. Remedy: name a Docker"):
+        find(daemon.url)
+
+
+@pytest.mark.parametrize("config", ["{", "[]", "{}", '{"auths": 7}', '{"auths": {"r.example": {"auth": "%"}}}'])
+def test_logins_that_cant_be_read_are_an_error_that_hides_their_secrets(
+    daemon: Daemon, find: Callable[..., Engine], config: str
+) -> None:
+    with pytest.raises(SettingsError, match=r"DOCKER_AUTH_CONFIG in the environment can't be read. Remedy: ") as raised:
+        find(daemon.url, DOCKER_AUTH_CONFIG=config)
+    assert "%" not in str(raised.value)
+
+
+# where published ports are
+
+
+def test_an_engine_at_a_socket_publishes_on_this_machines_loopback(engine: Engine) -> None:
+    assert (engine.local, engine.host, engine.publish_on) == (True, "127.0.0.1", "127.0.0.1")
+
+
+def test_a_remote_engines_ports_are_at_its_own_address(remote: Daemon, find: Callable[..., Engine]) -> None:
+    engine = find(remote.url.replace("127.0.0.1", "localhost"))
+    assert (engine.local, engine.host) == (False, "localhost")
+
+
+@pytest.mark.parametrize(
+    ("host", "publish_on"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "127.0.0.1"),
+        ("172.17.0.1", "172.17.0.1"),
+        ("host.docker.internal", "0.0.0.0"),  # noqa: S104 - nothing listens here
+    ],
+)
+def test_the_option_host_says_where_ports_are_reached_and_so_published(
+    daemon: Daemon, find: Callable[..., Engine], host: str, publish_on: str
+) -> None:
+    engine = find(daemon.url, host=host)
+    assert (engine.host, engine.publish_on) == (host, publish_on)
+
+
+def test_a_remote_engine_publishes_on_all_of_its_addresses(remote: Daemon, find: Callable[..., Engine]) -> None:
+    assert find(remote.url, host="10.0.0.7").publish_on == "0.0.0.0"  # noqa: S104 - nothing listens here
+
+
+# images
+
+
+def test_an_image_is_there_or_not(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /images/busybox/json"] = (200, {"Id": "1"})
+    assert engine.image_exists("busybox")
+    assert not engine.image_exists("nope")
+
+
+def test_an_engine_in_trouble_isnt_taken_for_a_missing_image(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /images/busybox/json"] = (500, {"message": "disk on fire."})
+    with pytest.raises(EngineError, match=r"could not look for the image busybox: disk on fire$") as raised:
+        engine.image_exists("busybox")
+    assert raised.value.status == 500
+    assert raised.value.reason == "disk on fire"
+
+
+def test_an_engine_that_hangs_up_is_named_with_a_remedy(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /images/busybox/json"] = None
+    with pytest.raises(EngineError, match=r"gave no answer when asked to look for the image busybox: .*Remedy: see"):
+        engine.image_exists("busybox")
+
+
+@pytest.mark.parametrize(
+    ("image", "asked"),
+    [
+        ("busybox", "tag=latest&fromImage=busybox"),
+        ("localhost:5000/es:9.5.0", "tag=9.5.0&fromImage=localhost%3A5000%2Fes"),
+    ],
+)
+def test_a_pull_yields_the_engines_events(daemon: Daemon, engine: Engine, image: str, asked: str) -> None:
+    events = [{"status": "Downloading", "id": "a"}, {"status": "Status: done"}]
+    daemon.answers["POST /images/create"] = (200, events)
+    assert list(engine.pull(image)) == events
+    assert sorted(daemon.asked[-1].partition("?")[2].split("&")) == sorted(asked.split("&"))
+
+
+def test_an_error_as_the_last_event_of_a_pull_is_an_error(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /images/create"] = (200, [{"status": "Pulling"}, {"error": "connection reset.\n"}])
+    with pytest.raises(EngineError, match=r"The engine could not pull busybox: connection reset$") as raised:
+        list(engine.pull("busybox"))
+    assert raised.value.reason == "connection reset"
+
+
+def test_a_missing_image_is_the_engines_error(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /images/create"] = (404, {"message": "manifest unknown"})
+    with pytest.raises(EngineError, match="could not pull busybox: manifest unknown") as raised:
+        list(engine.pull("busybox"))
+    assert raised.value.status == 404
+
+
+def test_a_login_of_the_environment_goes_with_the_pull(daemon: Daemon, find: Callable[..., Engine]) -> None:
+    secret = base64.b64encode(b"me:secret").decode()
+    engine = find(daemon.url, DOCKER_AUTH_CONFIG=json.dumps({"auths": {"r.example": {"auth": secret}}}))
+    daemon.answers["POST /images/create"] = (200, [])
+    list(engine.pull("r.example/es"))
+    login = json.loads(base64.urlsafe_b64decode(daemon.headers[-1]["X-Registry-Auth"]))
+    assert (login["username"], login["password"]) == ("me", "secret")
+
+
+def test_a_build_yields_its_lines(daemon: Daemon, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    daemon.answers["POST /build"] = (200, [{"stream": "Step 1\n"}, {"aux": {"ID": "1"}}, {"stream": "done\n"}])
+    lines = engine.build(tmp_path, dockerfile="Dockerfile", args={}, tag="t", labels={}, target=None)
+    assert list(lines) == ["Step 1\n", "done\n"]
+
+
+def test_a_failed_step_of_a_build_is_an_error(daemon: Daemon, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    daemon.answers["POST /build"] = (200, [{"stream": "Step 1\n"}, {"error": "it returned 7"}])
+    with pytest.raises(EngineError, match="it returned 7"):
+        list(engine.build(tmp_path, dockerfile="Dockerfile", args={}))
+
+
+# networks and containers
+
+
+def test_a_network_is_created_with_its_labels(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /networks/create"] = (201, {"Id": "n1"})
+    assert engine.create_network("net", driver="bridge", internal=False, labels={"l": "v"}) == "n1"
+
+
+def test_a_container_is_created_from_the_engines_own_body(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/create"] = (201, {"Id": "c1"})
+    assert engine.create_container("victim", {"Image": "busybox"}) == "c1"
+    assert daemon.asked[-1] == "POST /containers/create?name=victim"
+
+
+def test_a_refused_container_is_named_with_its_image(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/create"] = (404, {"message": "No such image: busybox"})
+    with pytest.raises(EngineError, match="could not create the container victim from busybox: No such image"):
+        engine.create_container("victim", {"Image": "busybox"})
+
+
+def test_a_log_is_text_even_where_it_isnt_utf8(daemon: Daemon, engine: Engine) -> None:
+    line = b"caf\xe9\n"
+    frame = b"\x01\x00\x00\x00" + len(line).to_bytes(4, "big") + line
+    daemon.answers["GET /containers/c1/json"] = (200, {"Config": {"Tty": False}})
+    daemon.answers["GET /containers/c1/logs"] = (200, frame)
+    assert engine.logs("c1", since=1_700_000_000.5, tail=30) == "caf\ufffd\n"
+    asked = next(request for request in daemon.asked if "logs" in request)
+    assert "tail=30" in asked
+    assert "since=1700000000" in asked
+
+
+def test_what_is_gone_counts_as_removed(engine: Engine) -> None:
+    engine.remove_container("gone")
+    engine.remove_network("gone")
+    engine.clear_network("gone")
+
+
+def test_what_somebody_else_is_removing_counts_as_removed(daemon: Daemon, engine: Engine) -> None:
+    message = "removal of container c1 is already in progress"
+    daemon.answers["DELETE /containers/c1"] = (409, {"message": message})
+    engine.remove_container("c1")
+
+
+def test_a_network_in_use_isnt_taken_for_removed(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["DELETE /networks/n1"] = (403, {"message": "network n1 has active endpoints"})
+    with pytest.raises(EngineError, match="could not remove the network n1: network n1 has active endpoints"):
+        engine.remove_network("n1")
+
+
+def test_a_container_is_killed_and_removed_with_its_anonymous_volumes(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["DELETE /containers/c1"] = (204, {})
+    engine.remove_container("c1")
+    assert "force=True" in daemon.asked[-1]
+    assert "v=True" in daemon.asked[-1]
+
+
+def test_clearing_a_network_detaches_by_force_whatever_is_there(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /networks/n1"] = (200, {"Containers": {"c1": {}, "c2": {}}})
+    daemon.answers["POST /networks/n1/disconnect"] = (200, {})
+    engine.clear_network("n1")
+    assert daemon.asked.count("POST /networks/n1/disconnect") == 2
+
+
+def test_containers_are_attached_with_aliases(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /networks/n1/connect"] = (200, {})
+    engine.connect("n1", "c1", aliases=["es"])
+    assert daemon.asked[-1] == "POST /networks/n1/connect"
+
+
+def test_labels_are_read_again_where_an_engine_ignores_the_filter(daemon: Daemon, engine: Engine) -> None:
+    things = [{"Id": "mine", "Labels": {"l": "v"}}, {"Id": "theirs", "Labels": {"l": "w"}}, {"Id": "bare"}]
+    daemon.answers["GET /containers/json"] = (200, json.dumps(things).encode())
+    daemon.answers["GET /networks"] = (200, json.dumps([*things, {"Id": "none", "Labels": None}]).encode())
+    assert engine.labelled("containers", "l", "v") == ["mine"]
+    assert engine.labelled("networks", "l", "v") == ["mine"]
