@@ -56,6 +56,7 @@ def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
                 return
             status, body = answer
             self.send_response(status)
+            self.send_header("Connection", "close")
             if isinstance(body, list):
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()

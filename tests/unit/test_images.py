@@ -1,0 +1,257 @@
+"""Images: pulled or not, built, and what is said when neither works."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeEngine
+from pytest_foodtrucks import images
+from pytest_foodtrucks.definitions import Build
+from pytest_foodtrucks.errors import EngineError, ImageError
+from pytest_foodtrucks.progress import Progress
+
+
+class RefusingEngine(FakeEngine):
+    """An engine whose pulls all fail."""
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__()
+        self.error = error
+
+    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+        del image
+        yield {"status": "Pulling"}
+        raise self.error
+
+
+def pulled(engine: FakeEngine, image: str = "es:9", *, pull: str = "missing") -> None:
+    """See that the engine has an image."""
+    images.pulled(engine, image, pull=pull, progress=Progress(None))
+
+
+def refusal(reason: str, image: str = "es:9", *, status: int | None = 500) -> str:
+    """Return what is said when the engine can't pull for a reason."""
+    engine = RefusingEngine(EngineError(f"The engine could not pull: {reason}", status=status, reason=reason))
+    with pytest.raises(ImageError) as raised:
+        pulled(engine, image)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "prefix", "full"),
+    [
+        ("busybox", None, "busybox"),
+        ("busybox", "mirror.example", "mirror.example/busybox"),
+        ("docker.elastic.co/es/es:9", "localhost:5000/hub", "localhost:5000/hub/docker.elastic.co/es/es:9"),
+    ],
+)
+def test_a_mirror_stands_before_the_whole_name(image: str, prefix: str | None, full: str) -> None:
+    assert images.prefixed(image, prefix) == full
+
+
+# pulling
+
+
+def test_missing_pulls_what_isnt_there() -> None:
+    engine = FakeEngine()
+    engine.registry["es:9"] = [{"status": "Downloading"}, {"status": "done"}]
+    pulled(engine)
+    assert "es:9" in engine.images
+
+
+@pytest.mark.parametrize("pull", ["missing", "never"])
+def test_missing_and_never_ask_no_registry_for_what_is_there(pull: str) -> None:
+    engine = FakeEngine()
+    engine.images = {"es:9"}
+    pulled(engine, pull=pull)
+    assert engine.events == []
+
+
+def test_always_pulls_what_is_there() -> None:
+    engine = FakeEngine()
+    engine.images, engine.registry = {"es:9"}, {"es:9": []}
+    pulled(engine, pull="always")
+    assert engine.events == ["pull es:9"]
+
+
+def test_never_with_an_image_that_isnt_there_is_an_error_with_a_remedy() -> None:
+    engine = FakeEngine()
+    engine.registry["es:9"] = []
+    with pytest.raises(ImageError) as raised:
+        pulled(engine, pull="never")
+    assert str(raised.value) == (
+        "The image es:9 isn't on the engine, and pull is never. Remedy: pull or build it, or set "
+        "--foodtrucks-pull=missing."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("unauthorized: authentication required", "log in to docker.io (docker login, or DOCKER_AUTH_CONFIG)"),
+        ("no basic auth credentials", "log in to docker.io"),
+        ("pull access denied for es, repository does not exist", "log in to docker.io"),
+        ("toomanyrequests: rate limit", "log in to docker.io"),
+        ("manifest unknown: manifest unknown", "look at its name and tag: docker.io doesn't have it"),
+        ("manifest for es:9 not found", "look at its name and tag"),
+        ("no matching manifest for linux/riscv64", "look at its name and tag"),
+        ("dial tcp: lookup r.example: no such host", "see that docker.io runs and that the engine reaches it"),
+        ("connection refused", "see that docker.io runs"),
+    ],
+)
+def test_the_remedy_is_the_one_for_what_the_engine_said(reason: str, remedy: str) -> None:
+    message = refusal(reason)
+    assert message.startswith("The image es:9 can't be pulled: ")
+    assert remedy in message
+    assert "or name a mirror that has it with --foodtrucks-image-prefix." in message
+
+
+def test_a_reason_that_the_engine_says_twice_is_shown_once() -> None:
+    assert "can't be pulled: manifest unknown. Remedy" in refusal("manifest unknown: manifest unknown")
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("es", "docker.io"),
+        ("team/es", "docker.io"),
+        ("localhost/es", "localhost"),
+        ("localhost:5000/es", "localhost:5000"),
+        ("r.example/team/es:9", "r.example"),
+    ],
+)
+def test_the_registry_is_named_by_the_engines_own_rule(image: str, registry: str) -> None:
+    assert f"see that {registry} runs" in refusal("connection refused", image)
+
+
+def test_an_engine_that_gave_no_answer_is_no_trouble_of_the_registry() -> None:
+    message = refusal("The engine at unix:///x gave no answer", status=None)
+    assert "--foodtrucks-image-prefix" not in message
+    assert "gave no answer" in message
+
+
+def test_a_pull_ends_when_the_session_does() -> None:
+    engine = FakeEngine()
+    engine.registry["es:9"] = [{"status": "Downloading"}] * 3
+    with pytest.raises(ImageError, match=r"The image es:9 can't be pulled: the session ends\."):
+        images.pulled(engine, "es:9", pull="missing", progress=Progress(None), cancelled=lambda: True)
+
+
+# building
+
+
+COMMAND = """#!/bin/sh
+if [ "$1" = buildx ]; then exit "$BUILDX"; fi
+printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" > "$ASKED"
+printf 'Step 1\\n\\nStep 2\\n'
+exit "$RESULT"
+"""
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a `docker` that has buildx before all others, and return the file where it writes what it was told."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text(COMMAND)
+    (folder / "docker").chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
+    monkeypatch.setenv("RESULT", "0")
+    monkeypatch.setenv("BUILDX", "0")
+    monkeypatch.delenv("DOCKER_BUILDKIT", raising=False)
+    return tmp_path / "asked"
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """Return a build context."""
+    folder = tmp_path / "Trucks & Co"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    return folder
+
+
+def test_a_build_goes_through_the_engines_own_command_line(asked: Path, context: Path) -> None:
+    build = Build(context, args=(("BASE", "python"),), target="web")
+    tag = images.built(FakeEngine(), build, progress=Progress(None))
+    told = asked.read_text().splitlines()
+    assert told[:3] == ["--host", "unix:///run/fake.sock", "build"]
+    assert told[told.index("--tag") + 1] == tag
+    assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={tag}"
+    assert told[told.index("--build-arg") + 1] == "BASE=python"
+    assert told[told.index("--target") + 1] == "web"
+    assert told[told.index("--file") + 1] == str(context / "Dockerfile")
+    assert str(context) in told
+    assert "buildkit=" in told
+
+
+def test_the_same_folder_has_the_same_name_and_other_arguments_have_another(asked: Path, context: Path) -> None:
+    del asked
+    tags = [
+        images.built(FakeEngine(), build, progress=Progress(None))
+        for build in (Build(context), Build(context), Build(context, target="web"))
+    ]
+    assert tags[0] == tags[1] != tags[2]
+    assert tags[0].startswith("foodtrucks-build/trucks-co:")
+
+
+def test_without_buildx_the_old_builder_is_asked_for(
+    asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUILDX", "1")
+    images.built(FakeEngine(), Build(context), progress=Progress(None))
+    assert "buildkit=0" in asked.read_text()
+
+
+def test_a_failed_build_shows_the_commands_last_lines(
+    asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del asked
+    monkeypatch.setenv("RESULT", "7")
+    with pytest.raises(ImageError, match=r"ended with exit code 7. Remedy: mend what the output shows") as raised:
+        images.built(FakeEngine(), Build(context), progress=Progress(None))
+    assert raised.value.logs == "Step 1\nStep 2"
+    assert str(context / "Dockerfile") in str(raised.value)
+
+
+class BuildingEngine(FakeEngine):
+    """An engine that builds through its API."""
+
+    def __init__(self, error: EngineError | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.told: dict[str, Any] = {}
+
+    def build(self, folder: Path, **about: Any) -> Iterator[str]:
+        self.told = {"folder": folder, **about}
+        yield "Step 1\n"
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def _no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_no_command_line")
+def test_without_a_command_line_a_build_goes_through_the_api(context: Path) -> None:
+    engine = BuildingEngine()
+    tag = images.built(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
+    assert engine.told["folder"] == context
+    assert engine.told["tag"] == tag
+    assert engine.told["args"] == {"A": "1"}
+    assert engine.told["labels"] == {"pytest-foodtrucks.image": tag}
+
+
+@pytest.mark.usefixtures("_no_command_line")
+def test_a_build_that_fails_in_the_api_shows_its_last_lines(context: Path) -> None:
+    engine = BuildingEngine(EngineError("The engine could not build", status=500, reason="it returned 7"))
+    with pytest.raises(ImageError, match="it returned 7") as raised:
+        images.built(engine, Build(context), progress=Progress(None))
+    assert raised.value.logs == "Step 1"
