@@ -25,6 +25,9 @@ _SILENCE: Final = 300.0
 """Seconds without any word of the engine, after which a pull is given up."""
 _PAUSE: Final = 0.05
 
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+"""The old builder paints what a step wrote on standard error."""
+
 _REMEDIES: Final = (
     (
         r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
@@ -116,6 +119,8 @@ def _until(
 def _not_pulled(image: str, reason: str) -> str:
     parts = reason.split(": ")
     words = ": ".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before)
+    if words.endswith("EOF"):
+        words = f"the connection broke ({words})"
     remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
     return (
         f"The image {image} can't be pulled: {words}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
@@ -173,7 +178,7 @@ def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str) 
         check=False,
     )
     if result.returncode != 0:
-        raise _failed(build, f"`docker build` ended with exit code {result.returncode}", result.stdout.splitlines())
+        raise _failed(build, f"`docker build` ended with exit code {result.returncode}", result.stdout)
 
 
 def _has_buildx(command: str) -> bool:
@@ -182,9 +187,9 @@ def _has_buildx(command: str) -> bool:
 
 
 def _build_by_api(engine: "Engine", build: "Build", tag: str) -> None:
-    lines: deque[str] = deque(maxlen=_LAST_LINES)
+    output: deque[str] = deque(maxlen=_LAST_LINES)  # of pieces, each of at least a line
     try:
-        lines.extend(
+        output.extend(
             engine.build(
                 build.context,
                 dockerfile=build.dockerfile,
@@ -196,13 +201,14 @@ def _build_by_api(engine: "Engine", build: "Build", tag: str) -> None:
             )
         )
     except EngineError as error:
-        raise _failed(build, error.reason, list(lines)) from error
+        raise _failed(build, error.reason, "".join(output)) from error
 
 
-def _failed(build: "Build", why: str, lines: list[str]) -> ImageError:
+def _failed(build: "Build", why: str, output: str) -> ImageError:
+    lines = [line.rstrip() for line in _COLOUR.sub("", output).splitlines()]
     return ImageError(
         f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",
-        logs="\n".join(line.rstrip() for line in lines[-_LAST_LINES:] if line.strip()),
+        logs="\n".join([line for line in lines if line][-_LAST_LINES:]),
     )
 
 
