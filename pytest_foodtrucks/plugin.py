@@ -136,7 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
     stream = standard_error()
     if stream is not None:
         config.add_cleanup(stream.close)
-    config.stash[_PROGRESS] = Progress(stream)
+    config.stash[_PROGRESS] = Progress(stream, bars=worker_id(config) is None)
     config.stash[_IN_USE] = InUse()
 
 

@@ -130,10 +130,12 @@ class Layers:
     def __init__(self) -> None:
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
+        self._retrying = False
 
     def add(self, event: Mapping[str, Any]) -> tuple[int, int]:
         """Take an event, and return the bytes that are here and the bytes of all known layers."""
         layer, detail = event.get("id"), event.get("progressDetail") or {}
+        self._retrying = str(event.get("status")).startswith("Retrying")
         if layer is not None and event.get("status") == "Downloading" and "total" in detail:
             self._total[layer] = detail["total"]
             self._done[layer] = detail.get("current", 0)
@@ -147,7 +149,9 @@ class Layers:
         done, total = sum(self._done.values()), sum(self._total.values())
         if not total:
             return ""
-        return f"unpacking {total / 1e6:.0f} MB" if done == total else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        if done == total:
+            return f"unpacking {total / 1e6:.0f} MB"
+        return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB{', trying again' if self._retrying else ''}"
 
 
 def standard_error() -> IO[str] | None:
