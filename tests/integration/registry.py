@@ -10,7 +10,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -134,6 +134,12 @@ class Line:
         self._cut = threading.Event()
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = []
+        self._passed = 0
+        self._after: tuple[int, Callable[[], object]] | None = None
+
+    def after(self, size: int, action: Callable[[], object]) -> None:
+        """Do something once, when so many bytes have passed."""
+        self._after = (size, action)
 
     def hold(self) -> None:
         """Let nothing through any more, and keep the connections."""
@@ -168,6 +174,10 @@ class Line:
 
     def _weigh(self, size: int) -> None:
         with self._lock:
+            self._passed += size
+            if self._after is not None and self._passed >= self._after[0]:
+                self._after[1]()
+                self._after = None
             self._cut.wait(size * self._seconds)
 
 

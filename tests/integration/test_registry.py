@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,7 +20,8 @@ ES = "docker.elastic.co/elasticsearch/elasticsearch:9.5.0"
 PROBE = "busybox:latest"
 LARGE = ("large-a:1", "large-b:1")
 LARGE_SIZE = 4_000_000
-SLOW = 2_000_000  # bytes a second
+MIDWAY = 1_000_000
+SLOW = 4_000_000  # bytes a second
 
 OFFICIAL: Mapping[str, str | None] = {name: None for name in os.environ if name.startswith("FOODTRUCKS_")}
 """Takes what set-up chose out of the environment, so that the defaults count: the official names."""
@@ -79,6 +79,11 @@ def slow_line(registry: Registry, foodtrucks_engine: Engine) -> Iterator[Line]:
     with line_to(registry.address, rate=SLOW) as line:
         yield line
         Registry(line.address, Path()).forget(foodtrucks_engine)
+
+
+def official(downstream: Downstream) -> dict[str, str]:
+    """Return the environment in which the official names count, for a process that is started by hand."""
+    return {name: value for name, value in downstream.environ().items() if name not in OFFICIAL}
 
 
 def one_error(result: pytest.RunResult) -> str:
@@ -245,10 +250,8 @@ def test_an_engine_that_goes_away_while_it_pulls(
             f"--foodtrucks-engine=tcp://{engine_line.address}",
             f"--foodtrucks-image-prefix={slow_line.address}",
         )
-        gone = threading.Timer(1.5, engine_line.drop)
-        gone.start()
+        slow_line.after(MIDWAY, engine_line.drop)
         result = downstream.run(*options, env=OFFICIAL)
-        gone.join()
     error = one_error(result)
     assert f"gave no answer when asked to pull {slow_line.address}/large-a:1" in error
     assert "Remedy: see whether it still runs" in error
@@ -258,12 +261,11 @@ def test_an_engine_that_goes_away_while_it_pulls(
 def test_a_pull_that_breaks_midway(downstream: Downstream, slow_line: Line) -> None:
     """The engine tries for 75 seconds, and tells of the failure as its last event only."""
     downstream.write(conftest=NEEDS_BOTH, test_it="def test_it(a): pass")
-    cut = threading.Timer(2.0, slow_line.cut)
-    cut.start()
+    slow_line.after(MIDWAY, slow_line.cut)
     result = downstream.run(f"--foodtrucks-image-prefix={slow_line.address}", timeout=180, env=OFFICIAL)
-    cut.join()
+    result.stderr.fnmatch_lines(f"foodtrucks: pulling {slow_line.address}/large-a:1: 1 of 4 MB, trying again")
     error = one_error(result)
-    assert error.startswith(f"The image {slow_line.address}/large-a:1 can't be pulled: ")
+    assert error.startswith(f"The image {slow_line.address}/large-a:1 can't be pulled: the connection broke (")
     assert f"Remedy: see that {slow_line.address} runs and that the engine reaches it" in error
 
 
@@ -275,7 +277,7 @@ def test_an_interrupted_pull_ends_the_session(downstream: Downstream, slow_line:
         process = subprocess.Popen(
             [*PYTEST, f"--foodtrucks-image-prefix={slow_line.address}"],
             cwd=downstream.folder,
-            env={name: value for name, value in downstream.environ().items() if name not in OFFICIAL},
+            env=official(downstream),
             stdout=subprocess.PIPE,
             stderr=stream,
         )
@@ -312,10 +314,22 @@ def test_two_pulls_at_once_share_a_terminal(downstream: Downstream, slow_line: L
     shown = run_on_terminal(
         [*PYTEST, f"--foodtrucks-image-prefix={slow_line.address}"],
         folder=downstream.folder,
-        environ={name: value for name, value in downstream.environ().items() if name not in OFFICIAL},
+        environ=official(downstream),
     )
     assert any(" of 4 MB pulling " in line for line in shown.splitlines()), shown
     screen = Screen(shown).lines
     assert "━" not in "".join(screen)
     assert sum(line.startswith("foodtrucks: pulling ") and ": done in " in line for line in screen) == 2
     assert "= 1 passed in " in screen[-2]
+
+
+def test_workers_write_lines_on_the_terminal_that_they_share(downstream: Downstream, mirror: Registry) -> None:
+    downstream.write(test_it="def test_a(net_probe): pass\ndef test_b(net_probe): pass")
+    shown = run_on_terminal(
+        [*PYTEST, "-n2", f"--foodtrucks-image-prefix={mirror.address}"],
+        folder=downstream.folder,
+        environ=official(downstream),
+    )
+    assert "━" not in shown
+    assert f"foodtrucks: pulling {mirror.address}/busybox …" in Screen(shown).lines
+    assert "= 2 passed in " in Screen(shown).lines[-2]
