@@ -28,6 +28,12 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """The same as a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
 
 class Service:
     """A running service.
@@ -75,8 +81,7 @@ class Service:
     @property
     def url(self) -> str:
         """The URL of the first of its ports, from the test."""
-        host, port = self.address(self._first_port())
-        return f"http://{host}:{port}"
+        return self.address(self._first_port()).url
 
     @property
     def internal_url(self) -> str:
@@ -130,8 +135,7 @@ class Service:
             if port not in self._host_ports:
                 answer = self._sidecar.http(f"http://{self.container.ip}:{port}{path}", timeout=timeout)
                 return answer.status, answer.text
-            host, host_port = self.address(port)
-            response = self.http.get(f"http://{host}:{host_port}{path}", timeout=timeout)
+            response = self.http.get(f"{self.address(port).url}{path}", timeout=timeout)
         except (httpx2.TransportError, ProbeError) as error:
             words = str(error)
             raise NotReady(f"GET {path} on port {port}: {words if words else type(error).__name__}") from error

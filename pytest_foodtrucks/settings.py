@@ -99,8 +99,8 @@ def _engine(text: str) -> str:
 def _host(text: str) -> str | None:
     if text == "auto":
         return None
-    if not re.fullmatch(r"[A-Za-z0-9_.:-]+", text) or "://" in text:
-        raise ValueError("use a host name or an address without scheme, such as 172.17.0.1")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f.:]*", text):
+        raise ValueError("use a host name or an address without scheme and port, such as 172.17.0.1")
     return text
 
 

@@ -145,6 +145,7 @@ WRONG = [
     ("engine", "podman", "this version speaks to Docker only"),
     ("engine", "ftp://engine", "use a URL that begins with unix://"),
     ("host", "http://engine.example", "without scheme"),
+    ("host", "engine.example:2375", "without scheme and port"),
     ("host", "two words", "use a host name or an address"),
     ("es-image", "ElasticSearch", "use an image's name"),
     ("es-image", "registry.example/Team/es", "use an image's name"),
@@ -265,6 +266,11 @@ def test_an_empty_testcontainers_host_override_counts_as_not_set() -> None:
 def test_a_wrong_testcontainers_host_override_is_named_like_any_other_value() -> None:
     with pytest.raises(SettingsError, match=r"TESTCONTAINERS_HOST_OVERRIDE in the environment is 'tcp://x'\. Remedy: "):
         read(environ={"TESTCONTAINERS_HOST_OVERRIDE": "tcp://x"})
+
+
+@pytest.mark.parametrize("host", ["engine", "engine.example", "10.0.0.1", "::1", "fd00::1", "host_1"])
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    assert read({"host": host}).host == host
 
 
 def test_host_auto_asks_the_engines_url() -> None:
