@@ -1,0 +1,227 @@
+"""A throwaway network: its aliases, what is prepared on it, its removal."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeEngine, new_stack
+from pytest_foodtrucks.definitions import ServiceDefinition, define
+from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError
+from pytest_foodtrucks.networks import throwaway_network
+
+
+class Brittle(FakeEngine):
+    """An engine that makes no networks."""
+
+    def create_network(self, *_: Any, **__: Any) -> str:
+        raise EngineError("all predefined address pools have been fully subnetted", status=500)
+
+
+def defined(alias: str, image: str = "busybox", **keywords: Any) -> ServiceDefinition:
+    """Return a definition that is ready when it runs."""
+    return define({"image": image, **keywords}, alias=alias, folder=Path("/project"))
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """Return an engine in memory."""
+    return FakeEngine()
+
+
+# the network
+
+
+def test_a_network_has_a_name_of_its_own_and_the_stacks_labels(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as first, throwaway_network(stack, internal=True) as second:
+        assert first.name != second.name
+        assert first.name.startswith("foodtrucks-net-")
+        assert engine.networks[first.id]["Labels"] == stack.labels()
+        assert engine.networks[second.id]["Internal"]
+        assert repr(first) == f"<Network {first.name}>"
+
+
+def test_a_network_tells_driver_subnet_and_gateway(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        assert (net.driver, net.subnet, net.gateway) == ("bridge", "172.30.0.0/16", "172.30.0.1")
+
+
+@pytest.mark.parametrize("configs", [None, [], [{"Subnet": "10.0.0.0/8"}]])
+def test_a_network_without_a_gateway_has_an_empty_one(engine: FakeEngine, configs: object) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        engine.networks[net.id]["IPAM"]["Config"] = configs
+        assert net.gateway == ""
+
+
+def test_a_network_is_gone_afterwards_even_if_the_block_fails(engine: FakeEngine) -> None:
+    with pytest.raises(ZeroDivisionError), throwaway_network(new_stack(engine)):
+        raise ZeroDivisionError
+    assert engine.networks == {}
+
+
+def test_what_tests_left_on_a_network_is_detached_by_force(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        net.connect("stranger", aliases=["guest"])
+        [attached] = net.containers
+        assert (attached.id, attached.name) == ("stranger", "stranger")
+    assert engine.networks == {}
+    assert engine.events == ["disconnect stranger by force"]
+
+
+def test_a_service_can_be_attached_to_another_network_and_detached(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as net, throwaway_network(stack) as other, net.running(defined("es")) as service:
+        other.connect(service)
+        assert [container.id for container in other.containers] == [service.container.id]
+        other.disconnect(service.container)
+        assert other.containers == []
+
+
+# services on it
+
+
+def test_a_service_runs_for_the_length_of_a_block(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        with net.service(image="busybox", aliases=["victim"]) as service:
+            assert (service.alias, service.container.status) == ("victim", "running")
+        assert engine.containers == {}
+
+
+def test_relative_paths_begin_at_the_calling_file(engine: FakeEngine) -> None:
+    here = Path(__file__)
+    with (
+        throwaway_network(new_stack(engine)) as net,
+        net.service(image="busybox", aliases=["victim"], volumes=[f"./{here.name}:/in"]) as service,
+    ):
+        assert engine.containers[service.container.id]["HostConfig"]["Binds"] == [f"{here}:/in"]
+
+
+@pytest.mark.parametrize("keywords", [{}, {"aliases": []}])
+def test_a_service_within_a_test_needs_a_name(engine: FakeEngine, keywords: dict[str, Any]) -> None:
+    with (
+        throwaway_network(new_stack(engine)) as net,
+        pytest.raises(DefinitionError, match=r"no name of its own\. Remedy: give aliases=\['NAME'\]"),
+    ):
+        net.service(image="busybox", **keywords)
+
+
+def test_a_service_within_a_test_takes_no_functions(engine: FakeEngine) -> None:
+    with (
+        throwaway_network(new_stack(engine)) as net,
+        pytest.raises(DefinitionError, match="environment= is a function, and only a factory can give it fixtures"),
+    ):
+        net.service(image="busybox", aliases=["victim"], environment=dict)
+
+
+def test_an_alias_belongs_to_one_service_and_the_error_names_both_and_the_remedies(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net, net.running(defined("es", aliases=["es", "search"])):
+        with pytest.raises(DefinitionError) as raised, net.running(defined("other", aliases=["web", "search"])):
+            pass
+        assert str(raised.value) == (
+            f"On {net.name} the alias 'search' belongs to 'es' (busybox) already, and 'web' (busybox) wants it too. "
+            "Remedy: give one of them other aliases=; for a round robin on purpose, attach the second one with "
+            "foodtrucks_net.connect(…, aliases=[…])."
+        )
+        assert len(engine.containers) == 1
+
+
+def test_after_a_refusal_the_other_names_are_free(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net, net.running(defined("es")):
+        with pytest.raises(DefinitionError), net.running(defined("other", aliases=["web", "es"])):
+            pass
+        with net.running(defined("web")):
+            pass
+
+
+def test_an_alias_is_free_again_when_its_service_has_gone(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        for _ in range(2):
+            with net.running(defined("es")):
+                pass
+
+
+def test_an_alias_is_free_again_when_its_service_couldnt_start(engine: FakeEngine) -> None:
+    engine.start_errors = [EngineError("no such binary", status=400)]
+    with throwaway_network(new_stack(engine)) as net:
+        with pytest.raises(StartError), net.running(defined("es")):
+            pass
+        with net.running(defined("es")):
+            pass
+
+
+def test_the_same_alias_may_stand_on_another_network(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with (
+        throwaway_network(stack) as one,
+        throwaway_network(stack) as two,
+        one.running(defined("es")),
+        two.running(defined("es")),
+    ):
+        assert len(engine.containers) == 2
+
+
+# preparation
+
+
+def test_a_prepared_container_is_created_once_and_used(engine: FakeEngine) -> None:
+    definition = defined("es")
+    with (
+        throwaway_network(new_stack(engine), prepare={"key": definition}) as net,
+        net.running(definition, key="key"),
+    ):
+        assert engine.events.count("create foodtrucks-es") == 1
+    assert engine.containers == {}
+
+
+def test_a_service_that_was_prepared_and_never_asked_for_is_removed(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine), prepare={"key": defined("es")}):
+        pass
+    assert engine.containers == {}
+
+
+def test_what_went_wrong_in_preparation_is_told_when_the_service_is_asked_for(engine: FakeEngine) -> None:
+    definition = defined("es", image="nope")
+    with (
+        throwaway_network(new_stack(engine), prepare={"key": definition}) as net,
+        pytest.raises(ImageError, match="The image nope can't be pulled"),
+        net.running(definition, key="key"),
+    ):
+        pass
+
+
+def test_what_went_wrong_in_preparation_harms_nobody_who_doesnt_ask(engine: FakeEngine) -> None:
+    with (
+        throwaway_network(new_stack(engine), prepare={"key": defined("es", image="nope")}) as net,
+        net.running(defined("web")) as service,
+    ):
+        assert service.container.status == "running"
+
+
+def test_without_a_network_what_was_prepared_is_removed() -> None:
+    engine = Brittle()
+    with (
+        pytest.raises(EngineError, match="fully subnetted"),
+        throwaway_network(new_stack(engine), prepare={"key": defined("es")}),
+    ):
+        pass
+    assert engine.containers == {}
+
+
+# probes
+
+
+def test_a_probe_lives_on_the_network_and_goes(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        with net.probe() as probe:
+            [about] = engine.containers.values()
+            assert about["HostConfig"]["NetworkMode"] == net.name
+            assert about["Config"]["Image"] == "busybox"
+            assert probe.place == f"the network {net.name}"
+        assert engine.containers == {}
+
+
+def test_readiness_is_whatever_the_definition_says(engine: FakeEngine) -> None:
+    asked: list[object] = []
+    with throwaway_network(new_stack(engine)) as net, net.running(defined("es", ready=asked.append)) as service:
+        assert asked == [service]

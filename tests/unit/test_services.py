@@ -1,0 +1,326 @@
+"""A service: where it is reached, how its readiness is asked, and that it goes."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from fakes import OPEN, FakeEngine, new_stack, settings, state
+from pytest_foodtrucks.definitions import ServiceDefinition, define
+from pytest_foodtrucks.engine import ExecResult
+from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.networks import Network
+from pytest_foodtrucks.services import Address, Service, running_probe, running_service
+from pytest_foodtrucks.stack import Stack
+
+
+def content(_: object) -> None:
+    """Be content with any service."""
+
+
+def defined(**keywords: Any) -> ServiceDefinition:
+    """Return the definition of a service `web` of busybox."""
+    return define({"image": "busybox", **keywords}, alias="web", folder=Path("/project"))
+
+
+class Dying(FakeEngine):
+    """An engine whose containers end at once."""
+
+    def start_container(self, container: str) -> None:
+        super().start_container(container)
+        self.containers[container]["State"].update(Status="exited", ExitCode=78)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """A web app that answers 200 at /healthz, and elsewhere 503 without redirects."""
+
+    def do_GET(self) -> None:
+        body = b"fine" if self.path == "/healthz" else b"starting"
+        self.send_response(200 if self.path == "/healthz" else 503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def app() -> Iterator[int]:
+    """Return the port of a web app."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """Return an engine in memory."""
+    return FakeEngine()
+
+
+@pytest.fixture
+def stack(engine: FakeEngine) -> Stack:
+    """Return a stack on that engine, which gives each start one try and no sleep."""
+    return new_stack(engine, timeout="0.000001")
+
+
+@pytest.fixture
+def network(stack: Stack) -> Network:
+    """Return a network of the stack."""
+    return Network(stack, "net", "bridge", internal=False)
+
+
+@pytest.fixture
+def up() -> Iterator[ExitStack]:
+    """Return what stops the services of a test."""
+    with ExitStack() as up:
+        yield up
+
+
+def run(network: Network, up: ExitStack, **keywords: Any) -> Service:
+    """Start a service that is content with anything."""
+    return up.enter_context(running_service(network, defined(**{"ready": content, **keywords})))
+
+
+# addresses
+
+
+def test_an_address_is_the_engines_host_with_the_published_port(network: Network, up: ExitStack) -> None:
+    service = run(network, up, ports=[5000, 5001])
+    ports = service.container.ports
+    assert service.address(5001) == Address("127.0.0.1", ports[5001]) == ("127.0.0.1", ports[5001])
+    assert service.url == f"http://127.0.0.1:{ports[5000]}"
+    assert service.internal_url == "http://web:5000"
+    assert repr(service) == "<Service web on net>"
+
+
+def test_an_ipv6_host_stands_in_brackets(up: ExitStack) -> None:
+    network = Network(new_stack(FakeEngine(host="::1", local=False)), "net", "bridge", internal=False)
+    service = run(network, up, ports=[5000])
+    assert service.url == f"http://[::1]:{service.container.ports[5000]}"
+    assert service.address(5000).host == "::1"
+
+
+def test_a_port_that_isnt_published_is_an_error_with_those_that_are(network: Network, up: ExitStack) -> None:
+    service = run(network, up, ports=[5000])
+    with pytest.raises(DefinitionError, match=r"doesn't publish port 80, only \[5000\]\. Remedy: add it to ports="):
+        service.address(80)
+
+
+def test_a_service_without_ports_has_no_url(network: Network, up: ExitStack) -> None:
+    service = run(network, up)
+    with pytest.raises(DefinitionError, match=r"web has no port\. Remedy: name the container's with ports="):
+        _ = service.url
+    with pytest.raises(DefinitionError, match="web has no port"):
+        _ = service.internal_url
+
+
+def test_on_an_internal_network_nothing_is_published(stack: Stack, up: ExitStack) -> None:
+    service = run(Network(stack, "net", "bridge", internal=True), up, ports=[5000])
+    assert service.internal_url == "http://web:5000"
+    with pytest.raises(DefinitionError, match="on an internal network nothing is published"):
+        service.address(5000)
+
+
+def test_the_first_alias_is_its_name(network: Network, up: ExitStack) -> None:
+    service = run(network, up, aliases=["es", "search"])
+    assert (service.alias, service.aliases) == ("es", ("es", "search"))
+
+
+# the client
+
+
+def publish(engine: FakeEngine, service: Service, port: int, host_port: int) -> None:
+    """Let a port of the container be found at a port of this machine."""
+    bindings = engine.containers[service.container.id]["HostConfig"]["PortBindings"]
+    bindings[f"{port}/tcp"] = [{"HostIp": "127.0.0.1", "HostPort": str(host_port)}]
+
+
+def test_the_client_has_the_url_as_its_base_and_finite_time_outs(
+    engine: FakeEngine, network: Network, up: ExitStack, app: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    service = run(network, up, ports=[5000])
+    publish(engine, service, 5000, app)
+    assert service.client.get("/healthz").text == "fine"
+    assert service.client.timeout == httpx2.Timeout(10.0)
+    assert service.client is service.client
+
+
+def test_the_client_is_closed_with_the_service(engine: FakeEngine, network: Network, app: int) -> None:
+    with running_service(network, defined(ports=[5000], ready=content)) as service:
+        publish(engine, service, 5000, app)
+        client = service.client
+    assert client.is_closed
+
+
+# what readiness asks
+
+
+def test_fetch_asks_through_the_published_port(engine: FakeEngine, network: Network, up: ExitStack, app: int) -> None:
+    service = run(network, up, ports=[80, 5000])
+    publish(engine, service, 5000, app)
+    assert service.fetch("/healthz", port=5000) == (200, "fine")
+    assert service.fetch("/", port=5000) == (503, "starting")
+
+
+def test_fetch_asks_the_first_port_where_none_is_named(
+    engine: FakeEngine, network: Network, up: ExitStack, app: int
+) -> None:
+    service = run(network, up, ports=[5000])
+    publish(engine, service, 5000, app)
+    assert service.fetch("/healthz") == (200, "fine")
+
+
+def test_fetch_without_an_answer_isnt_ready_and_tells_why(network: Network, up: ExitStack) -> None:
+    service = run(network, up, ports=[5000])
+    with pytest.raises(NotReady, match=r"GET /healthz on port 5000: .*refused"):
+        service.fetch("/healthz")
+
+
+def test_fetch_of_a_port_that_isnt_published_asks_from_beside_the_service(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    engine.answer = lambda _: ExecResult(0, "HTTP/1.0 200 OK\r\n\r\nbeside", "")
+    service = run(network, up, ports=[5000])
+    assert service.fetch("/", port=80) == (200, "beside")
+    modes = [about["HostConfig"]["NetworkMode"] for about in engine.containers.values()]
+    assert modes == ["net", f"container:{service.container.id}"]
+
+
+def test_fetch_from_beside_without_an_answer_isnt_ready(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    engine.answer = lambda _: ExecResult(1, "", "nc: refused")
+    with pytest.raises(NotReady, match=r"GET / on port 80: .*no complete answer"):
+        run(network, up).fetch("/", port=80)
+
+
+def test_one_probe_beside_a_service_serves_all_questions_and_goes_with_it(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up, ports=[5000])
+    assert service.listens(5000)
+    assert service.listens(5001)
+    assert len(engine.containers) == 2
+    up.close()
+    assert engine.containers == {}
+
+
+def test_nothing_listens_where_the_probe_isnt_connected(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    engine.answer = lambda _: ExecResult(0, "end 1 nc: Connection refused\n", "")
+    assert not run(network, up).listens(5000)
+
+
+def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    service = run(network, up)
+    engine.answer = lambda _: OPEN
+    assert service.state() == state()
+    assert service.logs() == "a line of the log\n"
+    assert service.exec(["ls"]) == OPEN
+
+
+# the default check
+
+
+@pytest.mark.parametrize(
+    ("keywords", "reason"),
+    [
+        ({"healthcheck": {"test": "true"}, "ports": [5000]}, "its health check says None"),
+        ({"ports": [5000, 5001]}, "nothing listens on port 5000"),
+        ({"healthcheck": {"disable": True}, "ports": [5000]}, "nothing listens on port 5000"),
+    ],
+)
+def test_without_ready_it_is_the_health_check_else_each_port(
+    engine: FakeEngine, network: Network, keywords: dict[str, Any], reason: str
+) -> None:
+    engine.answer = lambda _: ExecResult(0, "end 1 nc: Connection refused\n", "")
+    with pytest.raises(NotReadyInTime, match=reason), running_service(network, defined(**keywords)):
+        pass
+
+
+def test_without_health_check_and_ports_a_service_is_ready_when_it_runs(network: Network) -> None:
+    with running_service(network, defined()) as service:
+        assert service.container.status == "running"
+
+
+def test_all_of_several_checks_must_pass(network: Network) -> None:
+    def never(_: object) -> None:
+        raise NotReady("never")
+
+    with pytest.raises(NotReadyInTime, match="never"), running_service(network, defined(ready=[content, never])):
+        pass
+
+
+# start and end
+
+
+def test_a_running_service_is_known_to_the_stack_and_forgotten_when_it_goes(network: Network, stack: Stack) -> None:
+    with running_service(network, defined()) as service:
+        assert stack.services == [service]
+    assert stack.services == []
+
+
+@pytest.mark.parametrize("words", ["no such binary", "mounts denied"])
+def test_a_container_that_cant_start_is_removed(engine: FakeEngine, network: Network, words: str) -> None:
+    engine.start_errors = [EngineError(words, status=400)]
+    with pytest.raises(StartError, match=words), running_service(network, defined()):
+        pass
+    assert engine.containers == {}
+
+
+def test_a_service_that_dies_at_its_start_is_removed_and_its_log_shown(stack: Stack) -> None:
+    engine = Dying()
+    network = Network(new_stack(engine), "net", "bridge", internal=False)
+    with (
+        pytest.raises(StartError, match=r"web ended before it was ready, .* exited with exit code 78") as raised,
+        running_service(network, defined()),
+    ):
+        pass
+    assert raised.value.logs == "a line of the log\n"
+    assert engine.containers == {}
+    assert stack.services == []
+
+
+def test_a_service_that_isnt_ready_in_time_is_removed_with_its_probe(engine: FakeEngine, network: Network) -> None:
+    engine.answer = lambda _: ExecResult(0, "", "")
+    with pytest.raises(NotReadyInTime), running_service(network, defined(ports=[5000])):
+        pass
+    assert engine.containers == {}
+
+
+def test_its_own_timeout_beats_the_option(network: Network) -> None:
+    network.stack.settings = settings(timeout="3600")
+
+    def never(_: object) -> None:
+        raise NotReady("never")
+
+    with (
+        pytest.raises(NotReadyInTime, match=r"after 0\.\d s and 1 tries"),
+        running_service(network, defined(timeout=0.000_001, ready=never)),
+    ):
+        pass
+
+
+def test_what_the_definition_says_reaches_the_engine(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    service = run(network, up, environment=["A=1"], user=7, command="sleep 9", tmpfs="/run", aliases=["a", "b"])
+    config = engine.containers[service.container.id]["Config"]
+    assert (config["Env"], config["User"], config["Cmd"]) == (["A=1"], "7", ["sleep", "9"])
+    assert config["HostConfig"]["Tmpfs"] == {"/run": ""}
+    assert config["NetworkingConfig"]["EndpointsConfig"]["net"]["Aliases"] == ["a", "b"]
+    assert config["Labels"]["pytest-foodtrucks.service"] == "a"
+
+
+def test_a_probe_that_cant_start_is_removed(engine: FakeEngine, stack: Stack) -> None:
+    engine.start_errors = [EngineError("no such network", status=404)]
+    with pytest.raises(StartError), running_probe(stack, "gone", "nowhere"):
+        pass
+    assert engine.containers == {}

@@ -1,0 +1,130 @@
+"""A session's stack: its labels, its images, its removal."""
+
+import os
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from fakes import FakeEngine, new_stack
+from pytest_foodtrucks.containers import ContainerSpec, Creation
+from pytest_foodtrucks.definitions import Build
+from pytest_foodtrucks.errors import ImageError
+from pytest_foodtrucks.stack import Stack
+
+
+class SlowEngine(FakeEngine):
+    """An engine whose pulls wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pulling = Event()
+        self.go = Event()
+
+    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+        self.pulling.set()
+        assert self.go.wait(5)
+        yield from super().pull(image)
+
+
+class Builder(FakeEngine):
+    """An engine that counts its builds."""
+
+    builds = 0
+
+    def build(self, folder: Path, **about: Any) -> Iterator[str]:
+        del folder, about
+        self.builds += 1
+        yield "Step 1\n"
+
+
+def container(stack: Stack) -> str:
+    """Create a container of the stack, and return its id."""
+    spec = ContainerSpec(image="busybox", network="net", labels=stack.labels("victim"))
+    return Creation(stack.engine, spec, label="victim").container.id
+
+
+def test_labels_tell_session_owner_and_service() -> None:
+    stack = new_stack()
+    assert stack.labels("es") == {
+        "pytest-foodtrucks": stack.id,
+        "pytest-foodtrucks.owner": f"{socket.gethostname()}:{os.getpid()}",
+        "pytest-foodtrucks.service": "es",
+    }
+
+
+def test_what_is_no_service_has_no_label_of_one() -> None:
+    assert "pytest-foodtrucks.service" not in new_stack().labels()
+
+
+def test_each_stack_has_an_id_of_its_own() -> None:
+    assert new_stack().id != new_stack().id
+
+
+def test_an_image_has_the_mirror_before_its_name() -> None:
+    engine = FakeEngine()
+    engine.registry["mirror.example/busybox"] = []
+    assert new_stack(engine, image_prefix="mirror.example").image("busybox") == "mirror.example/busybox"
+
+
+def test_an_image_is_seen_to_once_per_session_even_if_it_is_always_pulled() -> None:
+    engine = FakeEngine()
+    stack = new_stack(engine, pull="always")
+    for _ in range(3):
+        stack.image("busybox")
+    assert engine.events == ["pull busybox"]
+
+
+def test_threads_that_ask_for_the_same_image_wait_for_one_pull() -> None:
+    engine = SlowEngine()
+    stack = new_stack(engine)
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(stack.image, "busybox") for _ in range(4)]
+        assert engine.pulling.wait(5)
+        engine.go.set()
+        assert [future.result(5) for future in waiting] == ["busybox"] * 4
+    assert engine.events == ["pull busybox"]
+
+
+def test_a_failed_pull_isnt_tried_again() -> None:
+    engine = FakeEngine()
+    stack = new_stack(engine)
+    with pytest.raises(ImageError):
+        stack.image("nope")
+    engine.registry["nope"] = []
+    with pytest.raises(ImageError):
+        stack.image("nope")
+
+
+def test_closing_removes_by_label_what_is_still_there_and_nothing_else() -> None:
+    engine = FakeEngine()
+    mine, other = new_stack(engine), new_stack(engine)
+    gone, left = container(mine), container(other)
+    network = engine.create_network("net", driver="bridge", internal=False, labels=mine.labels())
+    engine.connect(network, gone)
+    mine.close()
+    assert list(engine.containers) == [left]
+    assert engine.networks == {}
+    assert engine.closed
+
+
+def test_closing_ends_a_pull_that_goes_on_in_the_background() -> None:
+    engine = SlowEngine()
+    stack = new_stack(engine)
+    future = stack.pool.submit(stack.image, "busybox")
+    assert engine.pulling.wait(5)
+    stack.close()
+    engine.go.set()
+    assert "the session ends" in str(future.exception(5))
+
+
+def test_a_build_is_done_once_per_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # where there is no command line of the engine
+    engine = Builder()
+    stack = new_stack(engine)
+    assert stack.built(Build(tmp_path)) == stack.built(Build(tmp_path))
+    assert engine.builds == 1
