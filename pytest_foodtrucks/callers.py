@@ -1,9 +1,10 @@
 """Where user code called us from: relative paths in definitions begin there."""
 
+import os
 import sys
 from pathlib import Path
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 def calling_file() -> Path:
