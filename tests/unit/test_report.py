@@ -1,0 +1,71 @@
+"""What a failed test's report shows of the services."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from fakes import FakeEngine, new_stack
+from pytest_foodtrucks.definitions import define
+from pytest_foodtrucks.errors import EngineError, StartError
+from pytest_foodtrucks.networks import throwaway_network
+from pytest_foodtrucks.report import log_sections, message_alone
+
+
+class TalkativeEngine(FakeEngine):
+    """An engine whose containers log a line at second 100 and one at second 200."""
+
+    def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
+        del container, tail
+        lines = {100: "early\n", 200: "late\n"}
+        return "".join(line for second, line in lines.items() if since is None or second >= since)
+
+
+def sections(engine: FakeEngine, since: float) -> list[tuple[str, str]]:
+    """Return the sections where the services `es` and `web` run."""
+    stack = new_stack(engine)
+    es, web = (define({"image": "busybox"}, alias=alias, folder=Path("/project")) for alias in ("es", "web"))
+    with throwaway_network(stack) as net, net.running(es), net.running(web):
+        return log_sections(stack.services, since)
+
+
+def test_each_service_has_a_section_with_what_it_logged_since_then() -> None:
+    assert sections(TalkativeEngine(), 150.0) == [
+        ("foodtrucks log of es", "late\n"),
+        ("foodtrucks log of web", "late\n"),
+    ]
+
+
+def test_a_service_that_was_silent_says_so() -> None:
+    assert sections(TalkativeEngine(), 300.0)[0] == ("foodtrucks log of es", "(no lines since the test began)")
+
+
+def test_a_log_that_cant_be_read_doesnt_hide_the_failure() -> None:
+    engine = FakeEngine()
+    engine.log_error = EngineError("no such container")
+    assert sections(engine, 0.0)[0] == ("foodtrucks log of es", "(its log can't be read: no such container)")
+
+
+def raised(error: Exception) -> Callable[[], None]:
+    """Return what raises an error."""
+
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_an_error_of_ours_is_shown_as_its_message_alone() -> None:
+    with pytest.raises(StartError) as caught:
+        raised(StartError("es ended.", logs="last words"))()
+    shown = str(message_alone(caught))
+    assert "es ended." in shown
+    assert "last words" in shown
+    assert "raise error" not in shown
+
+
+def test_an_error_of_others_is_left_to_pytest() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        raised(ZeroDivisionError())()
+    assert message_alone(caught) is None
