@@ -48,11 +48,17 @@ def prefixed(image: str, prefix: str | None) -> str:
 
 
 def pulled(
-    engine: "Engine", image: str, *, pull: str, progress: "Progress", cancelled: Callable[[], bool] = lambda: False
+    engine: "Engine",
+    image: str,
+    *,
+    pull: str,
+    progress: "Progress",
+    cancelled: Callable[[], bool] = lambda: False,
+    silence: float = _SILENCE,
 ) -> None:
     """See that the engine has an image; `pull` is missing, always or never.
 
-    The pull ends early as soon as `cancelled` says so.
+    The pull ends early as soon as `cancelled` says so, or when the engine said nothing for `silence` seconds.
 
     Raises ImageError, which says why it isn't there and what to do.
     """
@@ -65,7 +71,7 @@ def pulled(
         )
     try:
         with progress.working(f"pulling {image}") as update:
-            for event in _until(cancelled, engine.pull(image)):
+            for event in _until(cancelled, silence, engine.pull(image)):
                 update(event)
     except EngineError as error:
         raise ImageError(str(error) if error.status is None else _not_pulled(image, error.reason)) from error
@@ -78,11 +84,7 @@ class _GivenUp(Exception):
 
 
 def _until(
-    cancelled: Callable[[], bool],
-    events: Iterator[Mapping[str, Any]],
-    *,
-    silence: float = _SILENCE,
-    clock: Callable[[], float] = time.monotonic,
+    cancelled: Callable[[], bool], silence: float, events: Iterator[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
     """Pass events through until somebody cancels or none came for `silence` seconds.
 
@@ -99,19 +101,19 @@ def _until(
             arrived.put(error)
 
     threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
-    heard = clock()
+    heard = time.monotonic()
     while not cancelled():
         try:
             event = arrived.get(timeout=_PAUSE)
         except Empty:
-            if clock() - heard >= silence:
+            if time.monotonic() - heard >= silence:
                 raise _GivenUp(f"nothing came for {silence:.0f} s") from None
             continue
         if event is None:
             return
         if isinstance(event, BaseException):
             raise event
-        heard = clock()
+        heard = time.monotonic()
         yield event
     raise _GivenUp("the session ends")
 

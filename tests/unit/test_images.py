@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,21 @@ def test_a_pull_ends_when_the_session_does() -> None:
     engine.registry["es:9"] = [{"status": "Downloading"}] * 3
     with pytest.raises(ImageError, match=r"The image es:9 can't be pulled: the session ends\."):
         images.pulled(engine, "es:9", pull="missing", progress=Progress(None), cancelled=lambda: True)
+
+
+def test_a_pull_that_falls_silent_is_given_up() -> None:
+    over = threading.Event()
+
+    class SilentEngine(FakeEngine):
+        def pull(self, image: str) -> Iterator[dict[str, Any]]:
+            yield {"status": f"Pulling {image}"}
+            over.wait()
+
+    try:
+        with pytest.raises(ImageError, match=r"es:9 can't be pulled: nothing came for 0 s\. Remedy: see that"):
+            images.pulled(SilentEngine(), "es:9", pull="missing", progress=Progress(None), silence=0.01)
+    finally:
+        over.set()
 
 
 # building
