@@ -198,12 +198,18 @@ def services_to_come(request: pytest.FixtureRequest) -> dict[object, ServiceDefi
 
 
 def fixture_functions(item: pytest.Item) -> dict[str, Callable[..., Any]]:
-    """Return the functions behind the fixtures that a test resolves, directly or by way of others.
+    """Return the functions behind the fixtures that a test resolves, directly or by way of others."""
+    return {name: functions[-1] for name, functions in fixture_definitions(item).items()}
+
+
+def fixture_definitions(item: pytest.Item) -> dict[str, list[Callable[..., Any]]]:
+    """Return all definitions that a test sees of its fixtures, the nearest last.
 
     Reads what pytest keeps of the item: there is no public way to ask which definition a test gets.
     """
     info = getattr(item, "_fixtureinfo", None)
-    return {} if info is None else {name: defs[-1].func for name, defs in info.name2fixturedefs.items() if defs}
+    seen = {} if info is None else info.name2fixturedefs
+    return {name: [definition.func for definition in definitions] for name, definitions in seen.items() if definitions}
 
 
 def worker_id(config: pytest.Config) -> str | None:

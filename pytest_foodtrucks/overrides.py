@@ -1,6 +1,7 @@
 """One definition for all tests: finds where es_seed, es_on_net or web_on_net is overridden in two places."""
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,35 +9,48 @@ WATCHED: Final = ("es_seed", "es_on_net", "web_on_net")
 
 
 class InUse:
-    """Which function stands behind each watched fixture while it is set up.
+    """Which functions stand behind each watched fixture while it is set up.
 
     pytest keeps one instance of a session fixture, made by the definition that the first test saw. A later test that
-    sees another definition would silently get the first one's.
+    sees another definition would silently get the first one's. An override that extends another (asks for its own
+    name) counts as that one, but for es_seed: there the outermost alone is called.
     """
 
     def __init__(self) -> None:
-        self._functions: dict[str, Callable[..., Any]] = {}
+        self._layers: dict[str, list[Callable[..., Any]]] = {}
 
     def set_up(self, name: str, function: Callable[..., Any]) -> None:
-        """Note a fixture's definition; an override that extends another one is set up first, and counts."""
+        """Note a fixture's definition; one that is extended is set up before the one that extends it."""
         if name in WATCHED:
-            self._functions.setdefault(name, function)
+            self._layers.setdefault(name, []).append(function)
 
     def finished(self, name: str, function: Callable[..., Any]) -> None:
         """Note that a fixture is torn down."""
-        if self._functions.get(name) is function:
-            del self._functions[name]
+        if function in self._layers.get(name, ()):
+            self._layers[name].remove(function)
 
-    def conflict(self, functions: Mapping[str, Callable[..., Any]]) -> str | None:
-        """Return what is wrong for a test that resolves fixtures to these functions, or None."""
+    def conflict(self, definitions: Mapping[str, Sequence[Callable[..., Any]]]) -> str | None:
+        """Return what is wrong for a test that sees these definitions, the nearest last; None if nothing is."""
         for name in WATCHED:
-            used, wanted = self._functions.get(name), functions.get(name)
-            if used is not None and wanted is not None and used is not wanted:
+            used, wanted = self._layers.get(name), _layers(name, definitions.get(name, ()))
+            counts = -1 if name == "es_seed" else 0
+            if used and wanted and used[counts] is not wanted[counts]:
                 return (
-                    f"The fixture {name} has two definitions: {_file(used)} is in use for this session, and this test "
-                    f"sees the one in {_file(wanted)}. Remedy: keep one of them, in the root conftest.py."
+                    f"The fixture {name} has two definitions: {_file(used[counts])} is in use for this session, and "
+                    f"this test sees the one in {_file(wanted[counts])}. Remedy: keep one of them, in the root "
+                    "conftest.py."
                 )
         return None
+
+
+def _layers(name: str, definitions: Sequence[Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """Return the nearest definition and those that it extends, the nearest last."""
+    layers: list[Callable[..., Any]] = []
+    for function in reversed(definitions):
+        layers.insert(0, function)
+        if name not in inspect.signature(function).parameters:
+            break
+    return layers
 
 
 def _file(function: Callable[..., Any]) -> Path:

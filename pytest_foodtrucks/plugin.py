@@ -13,6 +13,7 @@ from .factories import (
     SETTINGS,
     STACK,
     elasticsearch_service,
+    fixture_definitions,
     fixture_functions,
     network,
     service,
@@ -153,15 +154,14 @@ def pytest_fixture_setup(fixturedef: "pytest.FixtureDef[Any]", request: pytest.F
 
 def pytest_fixture_post_finalizer(fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest) -> None:
     """Note that a definition is in use no more."""
-    if fixturedef.cached_result is None:
-        request.config.stash[_IN_USE].finished(fixturedef.argname, fixturedef.func)
+    request.config.stash[_IN_USE].finished(fixturedef.argname, fixturedef.func)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Note when the test began; refuse it where it would silently get another test's definition."""
     item.stash[_BEGAN] = time.time()
-    conflict = item.config.stash[_IN_USE].conflict(fixture_functions(item))
+    conflict = item.config.stash[_IN_USE].conflict(fixture_definitions(item))
     if conflict is not None:
         pytest.fail(conflict, pytrace=False)
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import pytest_foodtrucks
 from pytest_foodtrucks.overrides import WATCHED, InUse
 
@@ -22,14 +20,14 @@ def test_the_watched_fixtures_are_those_that_the_contract_lets_people_override()
 
 
 def test_nothing_in_use_conflicts_with_nothing() -> None:
-    assert InUse().conflict({"es_on_net": one}) is None
+    assert InUse().conflict({"es_on_net": [one]}) is None
 
 
 def test_the_definition_in_use_is_no_conflict() -> None:
     use = InUse()
     use.set_up("es_on_net", one)
-    assert use.conflict({"es_on_net": one}) is None
-    assert use.conflict({"web_on_net": two}) is None
+    assert use.conflict({"es_on_net": [one]}) is None
+    assert use.conflict({"web_on_net": [two]}) is None
     assert use.conflict({}) is None
 
 
@@ -37,7 +35,7 @@ def test_another_definition_is_a_conflict_that_names_both_files_and_the_remedy()
     use = InUse()
     use.set_up("es_on_net", pytest_foodtrucks.service)
     factories = pytest_foodtrucks.service.__code__.co_filename
-    assert use.conflict({"es_on_net": one}) == (
+    assert use.conflict({"es_on_net": [one]}) == (
         f"The fixture es_on_net has two definitions: {factories} is in use for this session, and this test sees the "
         f"one in {__file__}. Remedy: keep one of them, in the root conftest.py."
     )
@@ -47,20 +45,51 @@ def test_a_definition_that_is_torn_down_conflicts_no_more() -> None:
     use = InUse()
     use.set_up("es_on_net", one)
     use.finished("es_on_net", one)
-    assert use.conflict({"es_on_net": two}) is None
+    assert use.conflict({"es_on_net": [two]}) is None
+
+
+def extension(es_on_net: object, es_seed: object) -> None:
+    """Stand for a definition that extends the one below."""
+
+
+def test_an_extension_counts_as_what_it_extends() -> None:
+    use = InUse()
+    use.set_up("es_on_net", one)
+    use.set_up("es_on_net", extension)
+    assert use.conflict({"es_on_net": [one, extension]}) is None
+    assert use.conflict({"es_on_net": [one]}) is None
+    assert use.conflict({"es_on_net": [two, extension]}) is not None
+    assert use.conflict({"es_on_net": [one, two]}) is not None
+
+
+def test_an_extension_that_was_torn_down_leaves_what_it_extends_in_use() -> None:
+    use = InUse()
+    use.set_up("es_on_net", one)
+    use.set_up("es_on_net", extension)
+    use.finished("es_on_net", extension)
+    assert use.conflict({"es_on_net": [one, extension]}) is None
+    assert use.conflict({"es_on_net": [two]}) is not None
+
+
+def test_of_a_seed_the_outermost_counts_because_it_alone_is_called() -> None:
+    use = InUse()
+    use.set_up("es_seed", one)
+    use.set_up("es_seed", extension)
+    assert use.conflict({"es_seed": [one, extension]}) is None
+    assert use.conflict({"es_seed": [one]}) is not None
 
 
 def test_another_definitions_end_changes_nothing() -> None:
     use = InUse()
     use.set_up("es_on_net", one)
     use.finished("es_on_net", two)
-    assert use.conflict({"es_on_net": two}) is not None
+    assert use.conflict({"es_on_net": [two]}) is not None
 
 
 def test_fixtures_of_other_names_are_nobodys_business() -> None:
     use = InUse()
     use.set_up("tmp_path", one)
-    assert use.conflict({"tmp_path": two}) is None
+    assert use.conflict({"tmp_path": [two]}) is None
 
 
 def test_a_factorys_file_is_the_one_where_it_was_called() -> None:
@@ -71,4 +100,4 @@ def test_a_factorys_file_is_the_one_where_it_was_called() -> None:
     by_factory.recipe = recipe  # type: ignore[attr-defined] # as the factory does
     use = InUse()
     use.set_up("web_on_net", by_factory)
-    assert str(Path(__file__)) in str(use.conflict({"web_on_net": pytest.fixture}))
+    assert str(Path(__file__)) in str(use.conflict({"web_on_net": [one]}))

@@ -1,0 +1,282 @@
+"""Overriding es_seed, es_on_net and web_on_net: in one place it works, in two it is told."""
+
+import pytest
+
+NETWORK = """
+import pytest
+from fakes import DefiningNetwork
+
+@pytest.fixture(scope="session")
+def foodtrucks_net():
+    return DefiningNetwork()
+"""
+
+
+def override(name: str, value: str, scope: str = "session") -> str:
+    """Return the source of a fixture that returns a text."""
+    return f"""
+import pytest
+
+@pytest.fixture(scope="{scope}")
+def {name}():
+    return "{value}"
+"""
+
+
+def write(pytester: pytest.Pytester, **files: str) -> None:
+    """Write files; two underscores stand for a folder."""
+    for name, text in files.items():
+        path = pytester.path / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+
+
+watched = pytest.mark.parametrize("name", ["es_seed", "es_on_net", "web_on_net"])
+
+
+@watched
+def test_an_override_in_the_root_conftest_is_what_all_tests_get(pytester: pytest.Pytester, name: str) -> None:
+    write(
+        pytester,
+        conftest=override(name, "mine"),
+        test_root=f"def test_root({name}): assert {name} == 'mine'",
+        sub__test_sub=f"def test_sub({name}): assert {name} == 'mine'",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_an_overridden_seed_is_called_by_our_elasticsearch(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=NETWORK
+        + """
+@pytest.fixture(scope="session")
+def es_seed():
+    def seed(es):
+        es.seeded += 1
+    return seed
+""",
+        test_it="def test_it(es_on_net): assert es_on_net.seeded == 1",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_seed_is_called_once_for_all_tests(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=NETWORK
+        + """
+@pytest.fixture(scope="session")
+def es_seed():
+    def seed(es):
+        es.seeded += 1
+    return seed
+""",
+        test_it="""
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_it(es_on_net, number):
+    assert es_on_net.seeded == 1
+""",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=3)
+
+
+def test_clients_follow_an_override(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest="""
+import pytest
+
+class Mine:
+    client = "my client"
+
+@pytest.fixture(scope="session")
+def es_on_net():
+    return Mine
+
+@pytest.fixture(scope="session")
+def web_on_net():
+    return Mine
+""",
+        test_it="def test_it(es_client, web_client): assert es_client == web_client == 'my client'",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_web_app_follows_an_override_of_elasticsearch(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=NETWORK
+        + """
+@pytest.fixture(scope="session")
+def es_on_net(foodtrucks_net):
+    foodtrucks_net.up.append("my es")
+""",
+        test_it="""
+def test_it(web_on_net, foodtrucks_net):
+    assert foodtrucks_net.up == ["my es", "foodtrucks-web"]
+""",
+    )
+    pytester.runpytest_inprocess("--foodtrucks-web-image=team/web").assert_outcomes(passed=1)
+
+
+# in two places
+
+
+def refused(pytester: pytest.Pytester, *arguments: str) -> str:
+    """Run a session of which one test passes and the other is refused at its set-up; return what was said."""
+    result = pytester.runpytest_inprocess(*arguments)
+    result.assert_outcomes(passed=1, errors=1)
+    text = result.stdout.str()
+    assert "Traceback" not in text
+    return text
+
+
+@watched
+@pytest.mark.parametrize("order", [("test_root.py", "sub/test_sub.py"), ("sub/test_sub.py", "test_root.py")])
+def test_an_override_in_root_and_subfolder_fails_the_second_test_and_names_both_files(
+    pytester: pytest.Pytester, name: str, order: tuple[str, str]
+) -> None:
+    write(
+        pytester,
+        conftest=override(name, "root"),
+        test_root=f"def test_root({name}): assert {name} == 'root'",
+        sub__conftest=override(name, "sub"),
+        sub__test_sub=f"def test_sub({name}): assert {name} == 'sub'",
+    )
+    text = refused(pytester, *order)
+    files = [str(pytester.path / "conftest.py"), str(pytester.path / "sub/conftest.py")]
+    used, wanted = files if order[0] == "test_root.py" else reversed(files)
+    assert (
+        f"The fixture {name} has two definitions: {used} is in use for this session, and this test sees the one in "
+        f"{wanted}. Remedy: keep one of them, in the root conftest.py." in text.replace("\nE   ", "")
+    )
+
+
+@watched
+def test_an_override_in_a_test_module_beside_tests_that_get_ours_is_told(pytester: pytest.Pytester, name: str) -> None:
+    write(
+        pytester,
+        conftest=NETWORK,
+        test_a=override(name, "mine") + f"\ndef test_mine({name}): pass",
+        test_b=f"def test_ours({name}): pass",
+    )
+    text = refused(pytester, "--foodtrucks-web-image=team/web")
+    assert f"The fixture {name} has two definitions: {pytester.path / 'test_a.py'}" in text
+
+
+def test_a_conflict_is_told_even_if_the_fixture_is_asked_for_by_way_of_others(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=NETWORK,
+        test_a="def test_ours(es_on_net): pass",
+        test_b=override("es_seed", "mine") + "\ndef test_mine(es_on_net): pass",
+    )
+    assert "The fixture es_seed has two definitions" in refused(pytester)
+
+
+def test_a_conflict_by_factories_names_the_files_where_they_were_called(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=NETWORK + "\nfrom pytest_foodtrucks import service\nweb_on_net = service(image='one')",
+        test_root="def test_root(web_on_net): pass",
+        sub__conftest="from pytest_foodtrucks import service\nweb_on_net = service(image='two')",
+        sub__test_sub="def test_sub(web_on_net): pass",
+    )
+    text = refused(pytester, "test_root.py", "sub")
+    assert f"{pytester.path / 'conftest.py'} is in use" in text
+    assert str(pytester.path / "sub/conftest.py") in text
+
+
+def test_tests_after_a_conflict_still_run(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=override("es_on_net", "root"),
+        sub__conftest=override("es_on_net", "sub"),
+        sub__test_sub="def test_sub(es_on_net): pass",
+        test_root="def test_before(es_on_net): pass",
+        test_z="def test_after(es_on_net): pass",
+    )
+    result = pytester.runpytest_inprocess("test_root.py", "sub", "test_z.py")
+    result.assert_outcomes(passed=2, errors=1)
+
+
+# what is no conflict
+
+
+@watched
+def test_overrides_of_narrow_scope_in_two_modules_are_fine_one_after_the_other(
+    pytester: pytest.Pytester, name: str
+) -> None:
+    write(
+        pytester,
+        test_a=override(name, "a", "module") + f"\ndef test_a({name}): assert {name} == 'a'",
+        test_b=override(name, "b", "module") + f"\ndef test_b({name}): assert {name} == 'b'",
+        test_c=override(name, "c", "function") + f"\ndef test_c({name}): assert {name} == 'c'",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=3)
+
+
+def test_an_override_that_extends_the_one_above_is_no_conflict(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=NETWORK
+        + """
+@pytest.fixture(scope="session")
+def es_on_net(es_on_net):
+    return es_on_net.alias, "extended"
+""",
+        test_it="""
+def test_first(es_on_net): assert es_on_net == ("es", "extended")
+def test_second(es_on_net): assert es_on_net == ("es", "extended")
+""",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+EXTENSION = """
+import pytest
+
+@pytest.fixture(scope="{scope}")
+def es_on_net(es_on_net):
+    return es_on_net.alias, "extended"
+"""
+
+
+@pytest.mark.parametrize("order", [("test_root.py", "sub"), ("sub", "test_root.py")])
+@pytest.mark.parametrize("scope", ["session", "module", "function"])
+def test_an_extension_in_a_subfolder_shares_what_it_extends(
+    pytester: pytest.Pytester, order: tuple[str, str], scope: str
+) -> None:
+    write(
+        pytester,
+        conftest=NETWORK,
+        test_root="def test_root(es_on_net, foodtrucks_net): assert foodtrucks_net.up == [es_on_net.alias]",
+        sub__conftest=EXTENSION.format(scope=scope),
+        sub__test_sub="""
+def test_first(es_on_net): assert es_on_net == ("es", "extended")
+def test_second(es_on_net, foodtrucks_net): assert foodtrucks_net.up == [es_on_net[0]]
+""",
+    )
+    pytester.runpytest_inprocess(*order).assert_outcomes(passed=3)
+
+
+def test_an_extension_of_the_seed_in_a_subfolder_is_a_conflict_because_it_would_not_be_called(
+    pytester: pytest.Pytester,
+) -> None:
+    write(
+        pytester,
+        conftest=NETWORK,
+        test_root="def test_root(es_on_net): pass",
+        sub__conftest="""
+import pytest
+
+@pytest.fixture(scope="session")
+def es_seed(es_seed):
+    return es_seed
+""",
+        sub__test_sub="def test_sub(es_on_net): pass",
+    )
+    assert "The fixture es_seed has two definitions" in refused(pytester, "test_root.py", "sub")
