@@ -1,0 +1,198 @@
+"""Options as pytest reads them, and what a wrong one does to a session."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_foodtrucks.settings import OPTIONS, Option
+
+SHOW = """
+    from pytest_foodtrucks.factories import SETTINGS
+
+    def test_show(pytestconfig):
+        print("SETTINGS", pytestconfig.stash[SETTINGS])
+"""
+
+TEXTS = {
+    "engine": "unix:///run/other.sock",
+    "host": "10.0.0.1",
+    "es-image": "team/es",
+    "es-version": "8.8.2",
+    "es-heap": "256m",
+    "es-jvm": "server",
+    "web-image": "team/web",
+    "probe-image": "team/probe",
+    "pull": "never",
+    "image-prefix": "mirror.example",
+    "timeout": "7",
+}
+"""For each option a text that isn't its default."""
+
+each_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+
+
+@pytest.fixture
+def shown(pytester: pytest.Pytester) -> Callable[..., str]:
+    """Return a function that runs a session and returns the settings that it had."""
+
+    def run(*arguments: str) -> str:
+        pytester.makepyfile(SHOW)
+        result = pytester.runpytest_inprocess("-s", *arguments)
+        result.assert_outcomes(passed=1)
+        return next(line for line in result.outlines if "SETTINGS" in line)
+
+    return run
+
+
+def expected(option: Option) -> str:
+    """Return how an option's text above shows among the settings."""
+    return f"{option.field}={option.parse(TEXTS[option.name])!r}"
+
+
+def test_these_tests_know_all_options() -> None:
+    assert TEXTS.keys() == {option.name for option in OPTIONS}
+
+
+def test_each_option_can_be_given_on_the_command_line(shown: Callable[..., str]) -> None:
+    line = shown(*(f"{option.flag}={TEXTS[option.name]}" for option in OPTIONS))
+    for option in OPTIONS:
+        assert expected(option) in line
+
+
+def test_each_option_can_be_given_in_the_environment(
+    shown: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option in OPTIONS:
+        monkeypatch.setenv(option.variable, TEXTS[option.name])
+    line = shown()
+    for option in OPTIONS:
+        assert expected(option) in line
+
+
+@pytest.mark.parametrize(
+    ("file", "section", "quote"),
+    [
+        ("pytest.ini", "pytest", ""),
+        ("tox.ini", "pytest", ""),
+        ("pyproject.toml", "tool.pytest.ini_options", '"'),
+        pytest.param(
+            "pyproject.toml",
+            "tool.pytest",
+            '"',
+            marks=pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brought this section"),
+        ),
+    ],
+)
+def test_each_option_can_be_given_in_a_configuration_file(
+    pytester: pytest.Pytester, shown: Callable[..., str], file: str, section: str, quote: str
+) -> None:
+    lines = [f"{option.ini} = {quote}{TEXTS[option.name]}{quote}" for option in OPTIONS]
+    (pytester.path / file).write_text("\n".join([f"[{section}]", *lines]))
+    line = shown("--strict-config")
+    for option in OPTIONS:
+        assert expected(option) in line
+
+
+@each_option
+def test_each_option_can_be_overridden_for_one_session(shown: Callable[..., str], option: Option) -> None:
+    assert expected(option) in shown("-o", f"{option.ini}={TEXTS[option.name]}")
+
+
+@pytest.mark.parametrize("section", ["tool.pytest.ini_options", "tool.pytest"])
+@pytest.mark.parametrize(("value", "seconds"), [("180", 180.0), ('"180"', 180.0), ("0.5", 0.5)])
+def test_toml_may_give_seconds_as_a_number_or_a_text(
+    pytester: pytest.Pytester, shown: Callable[..., str], section: str, value: str, seconds: float
+) -> None:
+    if section == "tool.pytest" and pytest.version_tuple < (9, 0):
+        pytest.skip("pytest 9 brought this section")
+    pytester.makepyprojecttoml(f"[{section}]\nfoodtrucks_timeout = {value}")
+    assert f"timeout={seconds}" in shown()
+
+
+def test_the_command_line_beats_the_environment_and_that_the_file(
+    pytester: pytest.Pytester, shown: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeini("[pytest]\nfoodtrucks_timeout = 1\nfoodtrucks_pull = never")
+    assert "timeout=1.0" in shown()
+    monkeypatch.setenv("FOODTRUCKS_TIMEOUT", "2")
+    assert "timeout=2.0" in shown()
+    assert "timeout=3.0" in shown("--foodtrucks-timeout=3")
+    assert "pull='never'" in shown("--foodtrucks-timeout=3")
+
+
+# wrong values
+
+NOTHING_RUNS = """
+    raise SystemExit("collected")
+"""
+
+
+def refusal(pytester: pytest.Pytester, *arguments: str) -> str:
+    """Run a session that is refused before anything is collected, and return the one line that says why."""
+    pytester.makepyfile(NOTHING_RUNS)
+    result = pytester.runpytest_inprocess(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "collected" not in result.stdout.str()
+    lines = [line for line in result.errlines if line.strip()]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_a_wrong_value_on_the_command_line_ends_the_session_with_one_line(pytester: pytest.Pytester) -> None:
+    assert refusal(pytester, "--foodtrucks-pull=sometimes") == (
+        "ERROR: --foodtrucks-pull on the command line is 'sometimes'. Remedy: use one of: missing, always, never."
+    )
+
+
+def test_a_wrong_value_in_the_environment_does_too(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOODTRUCKS_ES_HEAP", "1m")
+    assert refusal(pytester) == (
+        "ERROR: FOODTRUCKS_ES_HEAP in the environment is '1m'. Remedy: Elasticsearch cannot start with so little: use "
+        "at least 128m, better 512m."
+    )
+
+
+def test_a_wrong_value_in_the_configuration_file_does_too(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfoodtrucks_engine = podman")
+    assert "foodtrucks_engine in pytest's configuration file is 'podman'. Remedy: " in refusal(pytester)
+
+
+def test_a_tagged_image_beside_a_version_does_too(pytester: pytest.Pytester) -> None:
+    line = refusal(pytester, "--foodtrucks-es-image=team/es:8.8.2", "-o", "foodtrucks_es_version=9.5.0")
+    assert "'team/es:8.8.2'" in line
+    assert "'9.5.0'" in line
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brought this section")
+@pytest.mark.parametrize("value", ["true", "[120]", "{ seconds = 120 }"])
+def test_a_value_of_another_toml_type_does_too(pytester: pytest.Pytester, value: str) -> None:
+    pytester.makepyprojecttoml(f"[tool.pytest]\nfoodtrucks_timeout = {value}")
+    assert "foodtrucks_timeout in pytest's configuration file is" in refusal(pytester)
+
+
+def test_an_unknown_option_is_pytests_own_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(NOTHING_RUNS)
+    result = pytester.runpytest_inprocess("--foodtrucks-nope=1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*unrecognized arguments: --foodtrucks-nope=1"])
+
+
+def test_there_is_no_option_to_skip_what_needs_an_engine() -> None:
+    assert not [option.name for option in OPTIONS if "skip" in option.name]
+
+
+# help
+
+
+def test_help_lists_each_option_and_its_name_in_the_file(pytester: pytest.Pytester) -> None:
+    text = pytester.runpytest_inprocess("--help").stdout.str()
+    for option in OPTIONS:
+        assert f"{option.flag}=VALUE" in text
+        assert f"{option.ini} (" in text
+
+
+@each_option
+def test_each_help_is_a_phrase(option: Option) -> None:
+    assert option.help
+    assert option.help[0].islower() or option.help.startswith("Elasticsearch")
+    assert not option.help.endswith(".")
