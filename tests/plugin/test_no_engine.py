@@ -1,0 +1,121 @@
+"""A session without an engine: what needs one fails at set-up, and nothing else notices."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+TESTS = """
+    import pytest
+
+    def test_network(foodtrucks_net): pass
+    def test_search(es_client): pass
+    def test_web(web_client): pass
+    def test_index(es_index): pass
+    def test_probe(bridge_probe): pass
+    def test_without(): pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_docker_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+
+def errors(result: pytest.RunResult) -> list[str]:
+    """Return what stands right below the headlines of errors at set-up."""
+    lines = result.outlines
+    return [below for line, below in itertools.pairwise(lines) if line.startswith("___") and "ERROR at setup" in line]
+
+
+def test_a_set_address_without_an_engine_fails_each_test_that_needs_one_with_the_same_words(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=1, errors=5)
+    said = errors(result)
+    assert len(said) == 5
+    assert len(set(said)) == 1
+    assert "No engine answers at unix:///nonexistent.sock, set by DOCKER_HOST: there is no such socket." in said[0]
+    assert "Remedy: install and start Docker" in said[0]
+    assert "`-m 'not foodtrucks'` leaves these tests out." in said[0]
+
+
+def test_there_is_no_traceback_through_the_plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    pytester.makepyfile(TESTS)
+    text = pytester.runpytest_inprocess().stdout.str()
+    assert "engine.py" not in text
+    assert "find_engine" not in text
+    assert "During handling" not in text
+
+
+def test_full_trace_shows_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    pytester.makepyfile("def test_network(foodtrucks_net): pass")
+    assert "find_engine" in pytester.runpytest_inprocess("--full-trace").stdout.str()
+
+
+def test_the_option_is_named_where_it_chose_the_address(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_inprocess("--foodtrucks-engine=unix:///nonexistent.sock")
+    result.assert_outcomes(passed=1, errors=5)
+    assert "set by the option engine" in errors(result)[0]
+
+
+def test_an_unknown_context_is_named_with_its_place(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=5)
+    assert "DOCKER_CONTEXT is 'elsewhere', and there is no such context. Remedy: choose one" in errors(result)[0]
+
+
+def test_a_wrong_login_in_the_environment_is_told_once_an_engine_is_needed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_AUTH_CONFIG", "{")
+    pytester.makepyfile("def test_network(foodtrucks_net): pass")
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    assert "DOCKER_AUTH_CONFIG in the environment can't be read" in errors(result)[0]
+
+
+def test_the_engine_is_looked_for_once(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{pytester.path}/engine.sock")
+    pytester.makeconftest(
+        """
+        import socket
+
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def knocks():
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind("engine.sock")
+                yield
+        """
+    )
+    pytester.makepyfile(
+        """
+        def test_first(foodtrucks_engine): pass
+        def test_a_socket_appears(knocks): pass
+        def test_second(foodtrucks_engine): pass
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=2)
+    assert len(set(errors(result))) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--collect-only"], ["-m", "not foodtrucks"], ["--setup-plan"], ["--fixtures"]])
+def test_without_a_need_nobody_looks_for_an_engine(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_inprocess(*arguments)
+    assert result.ret == pytest.ExitCode.OK
+    assert "No engine answers" not in result.stdout.str()
