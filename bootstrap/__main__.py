@@ -18,6 +18,7 @@ from .environment import Images
 from .errors import SetupError
 from .images import ready_images
 from .steps import step, tell
+from .test_tools import ready_test_tools
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / ".foodtrucks.env"
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
             return demo(ROOT, engine, images, environment.read(ENVIRONMENT))
         case ["tests", *options]:
             set_up()
+            ready_test_tools()
             environ = environment.read(ENVIRONMENT)
             if "--all" in options:
                 environ["FOODTRUCKS_TEST_ALL"] = "1"

@@ -22,6 +22,7 @@ _PACKAGES = (
     "openjdk-21-jre-headless",  # boots Elasticsearch 6.8 to 9.5
     "python3-pip",
     "busybox-static",
+    "redis-server",
 )
 """All that any of the images needs: one base is made in the time of one, and the engine keeps it once."""
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -14,6 +14,8 @@ class Images:
     version: str
     web: str
     probe: str
+    examples: Mapping[str, str] = field(default_factory=dict)
+    """What examples/ read from the environment, in place of the official images that stand in them."""
 
 
 def variables(images: Images, *, docker_host: str | None) -> dict[str, str]:
@@ -26,6 +28,7 @@ def variables(images: Images, *, docker_host: str | None) -> dict[str, str]:
         "FOODTRUCKS_ES_VERSION": images.version,
         "FOODTRUCKS_WEB_IMAGE": images.web,
         "FOODTRUCKS_PROBE_IMAGE": images.probe,
+        **images.examples,
     }
     return chosen if docker_host is None else {**chosen, "DOCKER_HOST": docker_host}
 

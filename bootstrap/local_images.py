@@ -18,22 +18,36 @@ from .environment import Images
 from .recipes import FOLDER, Recipe
 from .steps import step
 
-IMAGES = Images("foodtrucks-local/elasticsearch", servers.DEFAULT, WEB, "foodtrucks-local/busybox:latest")
+_PYTHON = f"foodtrucks-local/python:{base.PYTHON}"
+_REDIS = "foodtrucks-local/redis:8"
+
+IMAGES = Images(
+    "foodtrucks-local/elasticsearch",
+    servers.DEFAULT,
+    WEB,
+    "foodtrucks-local/busybox:latest",
+    {"EXAMPLE_PYTHON_IMAGE": _PYTHON, "EXAMPLE_REDIS_IMAGE": _REDIS},
+)
+
+_REQUIREMENTS = (
+    web.FOLDER / "requirements.txt",
+    Path(__file__).parent.parent / "examples/own_service/menu/requirements.txt",
+)
 
 
 def recipes(cache: Path) -> list[list[Recipe]]:
     """Return all recipes; within an inner list each needs the one before."""
     on_base, from_base = (("BASE", base.IMAGE),), (base.HASH,)
-    requirements = web.FOLDER / "requirements.txt"
     python = Recipe(
-        f"foodtrucks-local/python:{base.PYTHON}",
+        _PYTHON,
         FOLDER / "python",
         on_base,
-        (*from_base, requirements.read_text(encoding="utf-8")),
-        partial(wheels.downloaded, requirements),
+        (*from_base, *(file.read_text(encoding="utf-8") for file in _REQUIREMENTS)),
+        partial(wheels.downloaded, _REQUIREMENTS),
     )
     return [
         [Recipe(IMAGES.probe, FOLDER / "busybox", on_base, from_base)],
+        [Recipe(_REDIS, FOLDER / "redis", on_base, from_base)],
         [python, Recipe(WEB, web.FOLDER, (("BASE", python.image),), (python.hash,))],
         *([_server(version, cache)] for version in servers.SHA256),
     ]

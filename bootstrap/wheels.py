@@ -1,7 +1,8 @@
-"""Wheels: what the web app requires, downloaded here, because a build inside the engine may not reach the index."""
+"""Wheels: what the web apps require, downloaded here, because a build inside the engine may not reach the index."""
 
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import base, debian
@@ -9,14 +10,15 @@ from . import base, debian
 _MANYLINUX = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 
 
-def downloaded(requirements: Path, context: Path) -> None:
+def downloaded(requirements: Sequence[Path], context: Path) -> None:
     """Put the wheels for the base's Python into `context`, in the folder `wheels`."""
     platforms = [f"--platform={name}_{platform.machine()}" for name in _MANYLINUX]
     debian.checked(
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
             *("--only-binary=:all:", "--implementation=cp", f"--python-version={base.PYTHON}", *platforms),
-            *("--dest", str(context / "wheels"), "--requirement", str(requirements)),
+            *("--dest", str(context / "wheels")),
+            *(word for file in requirements for word in ("--requirement", str(file))),
         ],
         remedy="see that pip reaches an index, and run again",
     )

@@ -203,13 +203,15 @@ def private_index(service: ElasticsearchService) -> Iterator[str]:
 def delete_under(service: ElasticsearchService, prefix: str) -> None:
     """Delete all data streams, indices, aliases and templates whose names begin with a prefix.
 
-    One by one, by their own names: since 8 the server refuses to delete by wildcard.
+    One by one, by their own names: since 8 the server refuses to delete by wildcard. A listing of indices follows
+    aliases too, so what it names is looked at again: another's index may have an alias under the prefix.
     """
     http = service.http
     for stream in _names(service, f"/_data_stream/{prefix}*", lambda found: found["data_streams"]):
         http.delete(f"/_data_stream/{stream['name']}").raise_for_status()
     for index in _names(service, f"/_cat/indices/{prefix}*?format=json&expand_wildcards=all", list):
-        http.delete(f"/{index['index']}").raise_for_status()
+        if index["index"].startswith(prefix):
+            http.delete(f"/{index['index']}").raise_for_status()
     for index, about in _names(service, f"/_alias/{prefix}*", dict.items):
         for alias in about["aliases"]:
             http.delete(f"/{index}/_alias/{alias}").raise_for_status()
