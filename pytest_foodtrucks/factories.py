@@ -26,6 +26,9 @@ STACK: Final = pytest.StashKey[Stack]()
 _CONTRACT_ALIASES: Final = {"es_on_net": "es", "web_on_net": "foodtrucks-web"}
 """Fixtures whose service has this alias whatever its definition says, so that an override is found by its name."""
 
+_WIRING: Final = ("network", "requires", "scope", "shared")
+"""The factories' own keywords."""
+
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
@@ -51,7 +54,7 @@ class Recipe:
 
     def _asked_by_values(self) -> list[str]:
         functions = [value for name, value in self.keywords.items() if callable(value) and name != "ready"]
-        return [name for function in functions for name in inspect.signature(function).parameters]
+        return [name for function in functions for name in _parameters(function)]
 
     def define(self, fixture: str, config: pytest.Config, fixtures: Mapping[str, Any]) -> ServiceDefinition:
         """Return the service's definition, given its fixture's name and the values of its parameters."""
@@ -64,7 +67,7 @@ class Recipe:
         worker = worker_id(config)
         if worker is not None and not self.shared:
             alias = f"{alias}-{worker}"
-        if contract is not None and values.get("aliases"):
+        if contract is not None and values.get("aliases") and not isinstance(values["aliases"], str):
             values["aliases"] = list(dict.fromkeys([*values["aliases"], contract]))
         if self.service_type is ElasticsearchService:
             return es.definition(config.stash[SETTINGS], values, alias=alias, folder=self.file.parent)
@@ -72,7 +75,13 @@ class Recipe:
 
 
 def _called(function: Callable[..., Any], fixtures: Mapping[str, Any]) -> Any:
-    return function(**{name: fixtures[name] for name in inspect.signature(function).parameters})
+    return function(**{name: fixtures[name] for name in _parameters(function)})
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the fixtures that a function asks for; a parameter with a default isn't one, as in pytest."""
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
 
 
 def network(*, driver: str = "bridge", internal: bool = False, scope: Scope = "session") -> Any:
@@ -111,7 +120,7 @@ def service(
 
     Raises DefinitionError for an unknown keyword.
     """
-    check_keywords(keywords)
+    check_keywords(keywords, also=_WIRING)
     return _fixture(
         keywords, network=network, requires=requires, seed=None, service_type=Service, scope=scope, shared=shared
     )
@@ -134,7 +143,7 @@ def elasticsearch_service(
     fixture that yields a callable; it is called with the service before anyone gets it. `ES_JAVA_OPTS` in
     `environment` is appended to ours. An argument beats an option.
     """
-    check_keywords(keywords)
+    check_keywords(keywords, also=(*_WIRING, "version", "heap", "seed"))
     own = {"version": version, "heap": heap}
     given = {**keywords, **{name: value for name, value in own.items() if value is not None}}
     return _fixture(
