@@ -1,0 +1,66 @@
+"""What the README claims of names is what the code has; its code blocks are the examples' own, or run here."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks import elasticsearch_service, network, plugin, service
+from pytest_foodtrucks.definitions import ServiceKeywords
+from pytest_foodtrucks.settings import OPTIONS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Return the cells of the table whose first heading is given."""
+    table = README[README.index(f"| {heading} |") :].split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.splitlines()[2:]]
+
+
+def test_the_table_of_fixtures_is_complete() -> None:
+    told = {name for row in rows("fixture") for name in re.findall(r"`(\w+)`", row[0])}
+    assert told == {name for name, value in vars(plugin).items() if type(value).__name__ == "FixtureFunctionDefinition"}
+
+
+def test_the_table_of_options_is_complete() -> None:
+    assert [row[0] for row in rows("option")] == [f"`{option.name}`" for option in OPTIONS]
+
+
+def test_the_table_of_options_tells_the_defaults() -> None:
+    told = {row[0].strip("`"): row[2] for row in rows("option")}
+    for option in OPTIONS:
+        if option.default is not None:
+            assert str(option.default).removesuffix(".0") in told[option.name]
+
+
+def test_the_factories_keywords_are_told() -> None:
+    section = README[README.index("### Factories") : README.index("## What the networks promise")]
+    told = set(re.findall(r"`(\w+)`", section))
+    ours = {
+        name for factory in (network, service, elasticsearch_service) for name in inspect.signature(factory).parameters
+    }
+    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords", "shared", "driver", "internal"} <= told
+
+
+@pytest.mark.parametrize("block", PYTHON_BLOCKS)
+def test_a_code_block_is_python(block: str) -> None:
+    compile(block, "README.md", "exec")
+
+
+def test_the_steps_to_an_own_app_are_the_example() -> None:
+    example = ROOT / "examples/own_service"
+    assert (example / "conftest.py").read_text(encoding="utf-8") in PYTHON_BLOCKS
+    tests = (example / "tests/test_menu.py").read_text(encoding="utf-8")
+    assert any(tests.startswith(block) for block in PYTHON_BLOCKS)
+    (toml,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert toml in (example / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_commands_are_there() -> None:
+    usage = (ROOT / "run").read_text(encoding="utf-8")
+    for command in re.findall(r"^\$ \./run (\w+)", README, re.MULTILINE):
+        assert f"\n  {command} " in usage
