@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Unpack
@@ -202,7 +203,8 @@ def services_to_come(request: pytest.FixtureRequest) -> dict[object, ServiceDefi
             if recipe in found or not isinstance(recipe, Recipe) or recipe.network != request.fixturename:
                 continue
             if recipe.is_known_beforehand():
-                found[recipe] = recipe.define(name, request.config, {})
+                with suppress(DefinitionError):  # the service's own fixture says it to the tests that ask for it
+                    found[recipe] = recipe.define(name, request.config, {})
     return found
 
 

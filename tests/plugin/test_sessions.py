@@ -1,0 +1,232 @@
+"""Whole sessions on an engine in memory: what is prepared, shown and removed."""
+
+from collections.abc import Callable
+
+import pytest
+
+ENGINE = """
+import pytest
+from fakes import put_stack
+from pytest_foodtrucks import NotReady, elasticsearch_service, network, service
+from pytest_foodtrucks.factories import STACK
+
+ENGINES = []
+
+@pytest.fixture(scope="session")
+def foodtrucks_engine(pytestconfig):
+    ENGINES.append(put_stack(pytestconfig))
+    return ENGINES[-1]
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    for engine in ENGINES:
+        print("LEFT", len(engine.containers) + len(engine.networks))
+
+"""
+
+Session = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester) -> Session:
+    """Return a function that runs a test on an engine in memory, beside definitions in the conftest."""
+
+    def run(definitions: str, test: str, *arguments: str) -> pytest.RunResult:
+        (pytester.path / "conftest.py").write_text(ENGINE + definitions)
+        (pytester.path / "test_it.py").write_text(test)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments, no_reraise_ctrlc=True)
+
+    return run
+
+
+# preparation
+
+
+def created_beforehand(result: pytest.RunResult) -> list[str]:
+    """Return the containers that were there when only `first` had been asked for."""
+    line = next(line for line in result.outlines if "EVENTS" in line)
+    return sorted(event for event in line.partition("EVENTS ")[2].split(",") if event.startswith("create"))
+
+
+SHOW = """
+from pytest_foodtrucks.factories import STACK
+
+def test_show(first, foodtrucks_engine, pytestconfig):
+    pytestconfig.stash[STACK].pool.shutdown()  # waits for what goes on in the background
+    print("EVENTS " + ",".join(foodtrucks_engine.events))
+"""
+
+
+def test_containers_of_the_session_are_created_before_anyone_asks_for_them(session: Session) -> None:
+    definitions = "first = service(image='busybox')\nsecond = service(image='busybox', requires=['first'])"
+    result = session(definitions, SHOW + "def test_second(second): pass", "-s")
+    result.assert_outcomes(passed=2)
+    assert created_beforehand(result) == ["create foodtrucks-first", "create foodtrucks-second"]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        "service(image='busybox', scope='function')",
+        "service(image='busybox', environment=lambda first: {'A': first.alias})",
+        "service(image='busybox', network='other')",
+    ],
+    ids=["narrow", "by a fixture", "elsewhere"],
+)
+def test_what_cant_be_known_beforehand_isnt_created_beforehand(session: Session, late: str) -> None:
+    definitions = f"other = network()\nfirst = service(image='busybox')\nlate = {late}"
+    result = session(definitions, SHOW + "def test_late(late): pass", "-s")
+    assert created_beforehand(result) == ["create foodtrucks-first"]
+
+
+def test_what_no_test_asks_for_isnt_created(session: Session) -> None:
+    result = session("first = service(image='busybox')\nidle = service(image='busybox')", SHOW, "-s")
+    assert created_beforehand(result) == ["create foodtrucks-first"]
+
+
+def test_a_definition_that_is_wrong_fails_its_own_tests_only(session: Session) -> None:
+    definitions = "first = service(image='busybox')\nwrong = service(image='busybox', ports=['80:80'])"
+    result = session(definitions, "def test_first(first): pass\ndef test_wrong(wrong): pass")
+    result.assert_outcomes(passed=1, errors=1)
+    assert "ports has '80:80'" in result.stdout.str()
+
+
+def test_an_image_that_isnt_there_fails_its_own_tests_only(session: Session) -> None:
+    definitions = "first = service(image='busybox')\nwrong = service(image='nope')"
+    result = session(definitions, "def test_first(first): pass\ndef test_wrong(wrong): pass")
+    result.assert_outcomes(passed=1, errors=1)
+    assert "The image nope can't be pulled: " in result.stdout.str()
+
+
+def test_the_web_image_option_gives_the_app(session: Session) -> None:
+    definitions = """
+@pytest.fixture(scope="session")
+def es_on_net(): pass
+"""
+    result = session(definitions, "def test(web_on_net): pass", "--foodtrucks-web-image=team/web")
+    assert "The image team/web can't be pulled" in result.stdout.str()
+
+
+# removal
+
+
+def left(result: pytest.RunResult) -> list[str]:
+    """Return what was left at the end on each engine."""
+    return [line for line in result.outlines if line.startswith("LEFT")]
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test(victim): pass",
+        "def test(victim): assert False",
+        "def test(victim): raise KeyboardInterrupt",
+        "def test(victim): import pytest; pytest.exit('enough')",
+        "def test(victim, net_probe, bridge_probe): pass",
+    ],
+    ids=["passed", "failed", "interrupted", "exit", "probes"],
+)
+def test_nothing_is_left_however_a_session_ends(session: Session, test: str) -> None:
+    result = session("victim = service(image='busybox')", test, "-s")
+    assert left(result) == ["LEFT 0"]
+
+
+def test_what_a_test_left_on_the_engine_goes_with_the_session(session: Session) -> None:
+    test = """
+from pytest_foodtrucks.containers import ContainerSpec, Creation
+from pytest_foodtrucks.factories import STACK
+
+def test(foodtrucks_net, pytestconfig):
+    stack = pytestconfig.stash[STACK]
+    Creation(stack.engine, ContainerSpec(image="busybox", network="x", labels=stack.labels()), label="leak")
+"""
+    result = session("", test, "-s")
+    result.assert_outcomes(passed=1)
+    assert left(result) == ["LEFT 0"]
+
+
+def test_a_service_that_never_gets_ready_is_removed_and_named_once_for_each_test(session: Session) -> None:
+    definitions = """
+def never(target):
+    raise NotReady("still red")
+
+victim = service(image="busybox", ready=never, timeout=0.000001)
+"""
+    result = session(definitions, "def test_first(victim): pass\ndef test_second(victim): pass", "-s")
+    result.assert_outcomes(errors=2)
+    text = result.stdout.str()
+    assert text.count("victim was not ready after") >= 2
+    assert "still red" in text
+    assert "a line of the log" in text
+    assert left(result) == ["LEFT 0"]
+
+
+# what a failure shows
+
+
+def test_a_failed_test_shows_a_section_per_service(session: Session) -> None:
+    definitions = "one = service(image='busybox')\ntwo = service(image='busybox')"
+    text = session(definitions, "def test(one, two): assert False").stdout.str()
+    for alias in ("one", "two"):
+        assert f"- foodtrucks log of {alias} -" in text
+    assert text.count("a line of the log") == 2
+
+
+def test_a_passed_test_shows_none(session: Session) -> None:
+    text = session("one = service(image='busybox')", "def test(one): pass", "-rA").stdout.str()
+    assert "foodtrucks log" not in text
+
+
+def test_a_test_that_failed_without_services_shows_none(session: Session) -> None:
+    assert "foodtrucks log" not in session("", "def test(): assert False").stdout.str()
+
+
+def test_a_log_that_cant_be_read_leaves_the_failure_as_it_is(session: Session) -> None:
+    test = """
+from pytest_foodtrucks import EngineError
+
+def test(one, foodtrucks_engine):
+    foodtrucks_engine.log_error = EngineError("gone")
+    assert 1 + 1 == 3
+"""
+    text = session("one = service(image='busybox')", test).stdout.str()
+    assert "assert (1 + 1) == 3" in text
+    assert "(its log can't be read: gone)" in text
+
+
+def test_an_error_of_ours_in_a_tests_own_body_keeps_its_traceback(session: Session) -> None:
+    test = """
+def test(foodtrucks_net):
+    with foodtrucks_net.service(image="nope", aliases=["victim"]):
+        pass
+"""
+    text = session("", test).stdout.str()
+    assert 'with foodtrucks_net.service(image="nope", aliases=["victim"]):' in text
+    assert "The image nope can't be pulled" in text
+
+
+def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
+    definitions = "one = service(image='a', aliases=['db'])\ntwo = service(image='busybox', aliases=['db'])"
+    definitions = definitions.replace("image='a'", "image='busybox'")
+    result = session(definitions, "def test(one, two): pass")
+    result.assert_outcomes(errors=1)
+    assert "the alias 'db' belongs to 'db' (busybox) already" in result.stdout.str()
+
+
+def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
+    definitions = """
+from pytest_foodtrucks.plugin import _PROGRESS
+
+@pytest.fixture(scope="session")
+def foodtrucks_engine(pytestconfig):
+    from fakes import FakeEngine
+    from pytest_foodtrucks.factories import SETTINGS
+    from pytest_foodtrucks.stack import Stack
+
+    engine = FakeEngine()
+    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=pytestconfig.stash[_PROGRESS])
+    pytestconfig.stash[STACK] = stack
+    return engine
+"""
+    session(definitions + "one = service(image='busybox')", "def test(one): pass").assert_outcomes(passed=1)
+    assert "foodtrucks: pulling busybox" in capfd.readouterr().err
