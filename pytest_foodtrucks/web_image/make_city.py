@@ -1,29 +1,23 @@
-"""Draw the city of Port Amberlin: its coast, river, parks, districts and streets, as numbers for a map.
+"""Lay out the city of Port Amberlin: its coast, river, parks, districts and streets, as numbers.
 
 The map is 1000 units wide and 700 high, y points south; `PER_DEGREE` units are one degree, and the south-west
 corner lies at 0° N 0° E, in the open sea, so that nobody takes the city for a real one.
-
-Run it with `python -m pytest_foodtrucks.web_image.make_city`; it writes the file that the page's map is drawn from.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 Point: TypeAlias = tuple[float, float]
 Line: TypeAlias = list[Point]
 
-FILE = Path(__file__).parent / "foodtrucks_web" / "static" / "city.json"
 WIDTH, HEIGHT = 1000, 700
 PER_DEGREE = 5000
 
 _STEP = 6.0  # units between two points of a street while it is cut to the land
 _SHORTEST = 45.0  # units; what is left of a street must be worth a name
-_UNSEEN = 0.25  # units; no line on the screen shows less
 _OVER = 4.0  # units that a street runs on behind the edge of the map
 _EDGE = 12.0  # units; no truck is nearer to the edge of the map
 _WHARF = 4.0  # units from the water to a truck
@@ -49,10 +43,11 @@ def _spline(p: float, q: float, r: float, s: float, t: float) -> float:
 
 def distance(point: Point, line: Sequence[Point]) -> float:
     """Measure from a point to the nearest spot of a line."""
-    return min(_to_segment(point, start, end) for start, end in pairwise(line))
+    return min(to_segment(point, start, end) for start, end in pairwise(line))
 
 
-def _to_segment(point: Point, start: Point, end: Point) -> float:
+def to_segment(point: Point, start: Point, end: Point) -> float:
+    """Measure from a point to the nearest spot of a straight piece."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = dx * dx + dy * dy
     t = 0.0 if not length else ((point[0] - start[0]) * dx + (point[1] - start[1]) * dy) / length
@@ -186,7 +181,7 @@ def length(line: Sequence[Point]) -> float:
     return sum(math.dist(start, end) for start, end in pairwise(line))
 
 
-def _beside(line: Sequence[Point], offset: Callable[[Point], float]) -> Line:
+def beside(line: Sequence[Point], offset: Callable[[Point], float]) -> Line:
     """Draw a parallel to a line; a positive offset is to the right of its direction."""
     parallel: Line = []
     for before, point, after in zip(line, line[1:], line[2:], strict=False):
@@ -304,9 +299,9 @@ EAST = Grid(
 
 def streets() -> list[Street]:
     """Give all streets, the wide ones first."""
-    shore = _beside(COAST, lambda _: -16.0)
-    left = _beside(RIVER, lambda point: half_width(point) + _BANK + 4)
-    right = _beside(RIVER, lambda point: -half_width(point) - _BANK - 4)
+    shore = beside(COAST, lambda _: -16.0)
+    left = beside(RIVER, lambda point: half_width(point) + _BANK + 4)
+    right = beside(RIVER, lambda point: -half_width(point) - _BANK - 4)
     return [
         *(Street(name, "avenue", cut(smooth(corners), dry)) for name, corners in AVENUES.items()),
         Street("Lighthouse Promenade", "promenade", cut(shore, west)),
@@ -326,52 +321,3 @@ def district(point: Point) -> str:
 def degrees(point: Point) -> dict[str, float]:
     """Turn a place on the map into latitude and longitude, as Elasticsearch takes them."""
     return {"lat": round((HEIGHT - point[1]) / PER_DEGREE, 5), "lon": round(point[0] / PER_DEGREE, 5)}
-
-
-def city() -> dict[str, Any]:
-    """Give the map's numbers."""
-    banks = [*_beside(RIVER, half_width), *reversed(_beside(RIVER, lambda point: -half_width(point)))]
-    return {
-        "name": "Port Amberlin",
-        "width": WIDTH,
-        "height": HEIGHT,
-        "perDegree": PER_DEGREE,
-        "sea": _rounded(SEA),
-        "river": _rounded(banks),
-        "island": _rounded(ISLAND),
-        "parks": [{"name": name, "shape": _rounded(shape)} for name, shape in PARKS.items()],
-        "districts": [{"name": name, "at": at} for name, at in DISTRICTS.items()],
-        "streets": [
-            {"name": street.name, "kind": street.kind, "lines": [_rounded(line) for line in street.lines]}
-            for street in streets()
-        ],
-    }
-
-
-def _rounded(line: Sequence[Point]) -> list[Point]:
-    """Round to tenths, and leave out the points that the eye doesn't miss (Ramer, Douglas and Peucker)."""
-    return [(round(x, 1), round(y, 1)) for x, y in _thinned(line)]
-
-
-def _thinned(line: Sequence[Point]) -> Line:
-    between = ((_to_segment(line[i], line[0], line[-1]), i) for i in range(1, len(line) - 1))
-    far, middle = max(between, default=(0.0, 0))
-    if far < _UNSEEN:
-        return [line[0], line[-1]]
-    return [*_thinned(line[: middle + 1])[:-1], *_thinned(line[middle:])]
-
-
-def text() -> str:
-    """Give the file's text, one line per thing."""
-    rows = [f"{json.dumps(key)}: {_row(value)}" for key, value in city().items()]
-    return "{\n" + ",\n".join(rows) + "\n}\n"
-
-
-def _row(value: Any) -> str:
-    if isinstance(value, list) and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(_row(item) for item in value) + "\n]"
-    return json.dumps(value, separators=(",", ":"))
-
-
-if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")

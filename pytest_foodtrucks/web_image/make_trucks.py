@@ -136,7 +136,10 @@ KITCHENS = (
         (NOON, ALL_DAY, EVENING),
     ),
 )
-SIDES = ("Fries", "Lemonade", "Mint tea", "Mango lassi", "Ginger beer", "Green salad", "Iced coffee", "Pickles")
+SIDES = (
+    *("Fries", "Lemonade", "Mint tea", "Mango lassi", "Ginger beer", "Green salad", "Iced coffee", "Pickles"),
+    *("Apple juice", "Coleslaw", "Elderflower fizz", "Roasted nuts", "Watermelon", "Barley water"),
+)
 
 OPENERS = (
     *("Marigold", "Juniper", "Paper Boat", "Blue Door", "Second Moon", "Tin Roof", "Velvet", "Harbour Bell"),
@@ -206,7 +209,7 @@ def trucks() -> list[dict[str, object]]:
 
 
 def _truck(dice: Dice, name: str, kitchen: Kitchen, place: Place) -> dict[str, object]:
-    dishes = [*dice.draw(kitchen.dishes, dice.between(2, 4)), *dice.draw(SIDES, dice.between(0, 2))]
+    dishes = [*dice.draw(kitchen.dishes, dice.between(2, 4)), *dice.draw(SIDES, dice.between(0, 1))]
     return {
         "id": name.lower().replace(" & ", "-and-").replace(" ", "-"),
         "name": name,

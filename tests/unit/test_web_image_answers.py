@@ -16,8 +16,14 @@ class Catalogue:
     """An Elasticsearch with a number of trucks, or one that fails."""
 
     def __init__(
-        self, *, count: int = 733, failure: Exception | None = None, hits: Sequence[Mapping[str, str]] = ()
+        self,
+        *,
+        count: int = 733,
+        failure: Exception | None = None,
+        hits: Sequence[Mapping[str, str]] = (),
+        dishes: Mapping[str, int] | None = None,
     ) -> None:
+        self._dishes = {} if dishes is None else dishes
         self._count = count
         self._failure = failure
         self._hits = [{"_id": hit["id"], "_source": {"name": hit["name"]}} for hit in hits]
@@ -34,7 +40,11 @@ class Catalogue:
     def search(self, **query: Any) -> dict[str, Any]:
         self._fail()
         self.asked.append(query)
-        return {"hits": {"total": {"value": self._count}, "hits": self._hits}}
+        found: dict[str, Any] = {"hits": {"total": {"value": self._count}, "hits": self._hits}}
+        if self._dishes:
+            buckets = [{"key": dish, "doc_count": count} for dish, count in self._dishes.items()]
+            found["aggregations"] = {"dishes": {"buckets": buckets}}
+        return found
 
     def _fail(self) -> None:
         if self._failure is not None:
@@ -44,6 +54,14 @@ class Catalogue:
 def test_a_search_gives_the_number_and_the_trucks() -> None:
     truck = {"id": "the-merry-taco", "name": "The Merry Taco"}
     assert answers.search(Catalogue(count=1, hits=[truck]), {"q": "taco"}) == (200, {"hits": 1, "trucks": [truck]})
+
+
+def test_a_facet_gives_the_dishes_and_their_trucks() -> None:
+    catalogue = Catalogue(dishes={"Fish taco": 44, "Fries": 9})
+    assert answers.search(catalogue, {"facet": "dish"})[1]["dishes"] == [
+        {"name": "Fish taco", "trucks": 44},
+        {"name": "Fries", "trucks": 9},
+    ]
 
 
 def test_a_bad_search_is_told_without_asking_elasticsearch() -> None:

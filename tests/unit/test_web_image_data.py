@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_foodtrucks.web_image import make_city, make_trucks
+from pytest_foodtrucks.web_image import make_city, make_map, make_trucks
 from pytest_foodtrucks.web_image.foodtrucks_web.trucks import EXPECTED, MAPPING, document, trucks
 
 TRUCKS = list(trucks())
@@ -24,8 +24,8 @@ def test_the_trucks_can_be_made_again_byte_for_byte() -> None:
     assert make_trucks.text() == make_trucks.FILE.read_text(encoding="utf-8")
 
 
-def test_the_city_can_be_made_again_byte_for_byte() -> None:
-    assert make_city.text() == make_city.FILE.read_text(encoding="utf-8")
+def test_the_map_can_be_made_again_byte_for_byte() -> None:
+    assert make_map.text() == make_map.FILE.read_text(encoding="utf-8")
 
 
 def test_there_are_as_many_trucks_as_the_app_expects() -> None:
@@ -79,11 +79,16 @@ def test_streets_cross_the_river_on_avenues_only() -> None:
 
 
 def test_what_is_left_out_of_a_line_cannot_be_seen() -> None:
-    streets = {street["name"]: street["lines"] for street in make_city.city()["streets"]}
-    for street in STREETS:
-        for full, drawn in zip(street.lines, streets[street.name], strict=True):
-            assert max(make_city.distance(point, drawn) for point in full) < 0.4
-            assert all(start != end for start, end in pairwise(drawn))
+    for line in [*(line for street in STREETS for line in street.lines), make_city.SEA]:
+        drawn = make_map.thinned(line)
+        assert max(make_city.distance(point, drawn) for point in line) < 0.3
+        assert all(start != end for start, end in pairwise(drawn))
+
+
+def test_the_map_names_each_district_and_park() -> None:
+    texts = re.sub(r"<[^>]*>", "", make_map.FILE.read_text(encoding="utf-8"))
+    assert [name for name in make_city.DISTRICTS if name not in texts] == []
+    assert [park for park in make_city.PARKS if park.replace(" ", "") not in texts] == []
 
 
 def test_a_document_has_the_fields_of_the_mapping_and_no_other() -> None:

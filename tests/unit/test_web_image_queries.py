@@ -28,15 +28,25 @@ def test_blank_words_are_no_words() -> None:
 
 
 def test_a_dish_is_taken_exactly() -> None:
-    assert asked(dish="Fish taco")["query"]["bool"]["filter"] == [{"term": {"dishes.raw": "Fish taco"}}]
+    assert asked(dish="Fish taco")["post_filter"] == {"term": {"dishes.raw": "Fish taco"}}
+
+
+def test_a_facet_counts_the_trucks_of_each_dish() -> None:
+    assert asked(facet="dish")["aggregations"]["dishes"]["terms"]["field"] == "dishes.raw"
+
+
+def test_without_a_facet_nothing_is_counted() -> None:
+    assert "aggregations" not in asked()
 
 
 def test_open_asks_for_a_minute_of_the_week() -> None:
     assert asked(open="tue-00:01")["query"]["bool"]["filter"] == [{"term": {"open": 24 * 60 + 1}}]
 
 
-def test_equal_scores_come_in_the_order_of_names() -> None:
-    assert asked(q="taco")["sort"] == ["_score", "name.raw"]
+def test_equal_scores_come_in_the_order_of_distance_and_name() -> None:
+    score, distance, name = asked(q="taco")["sort"]
+    assert (score, name) == ("_score", "name.raw")
+    assert distance["_geo_distance"]["order"] == "asc"
 
 
 @pytest.mark.parametrize("size", ["0", "1000"])
@@ -51,9 +61,10 @@ def test_size_has_bounds_that_are_within(size: str) -> None:
         ("size", "1001", "size='1001' is not a whole number from 0 to 1000"),
         ("size", "²", "size='²' is not a whole number from 0 to 1000"),
         ("open", "now", "open='now' is not a moment of the week: use one such as fri-18:30"),
+        ("facet", "street", "facet='street' is unknown: use dish"),
         ("q", "x" * 201, "q has 201 characters: use at most 200"),
         ("dish", "x" * 201, "dish has 201 characters: use at most 200"),
-        ("query", "taco", "unknown parameter 'query': use q, dish, open and size"),
+        ("query", "taco", "unknown parameter 'query': use q, dish, open, size or facet"),
     ],
 )
 def test_what_cannot_be_asked_is_named(name: str, value: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any, TypeVar
 
 import pytest
@@ -49,6 +50,22 @@ def test_the_page_is_html(client: FlaskClient) -> None:
     answer = client.head("/")
     assert answer.status_code == 200
     assert answer.mimetype == "text/html"
+
+
+def test_the_page_holds_the_search_and_the_map(client: FlaskClient) -> None:
+    page = client.get("/").get_data(as_text=True)
+    assert '<input id="q"' in page
+    assert '<svg id="map"' in page
+
+
+def test_all_that_the_page_links_to_is_here(client: FlaskClient) -> None:
+    linked = re.findall(r'(?:href|src)="([^"#]+)"', client.get("/").get_data(as_text=True))
+    assert len(linked) >= 4
+    assert {path: client.get(path, buffered=True).status_code for path in linked} == dict.fromkeys(linked, 200)
+
+
+def test_the_page_may_load_nothing_from_elsewhere(client: FlaskClient) -> None:
+    assert client.get("/").headers["Content-Security-Policy"] == "default-src 'self'"
 
 
 @pytest.mark.parametrize("path", ["/search?q=taco", "/healthz", "/debug"])

@@ -16,7 +16,7 @@ from .starting import GaveUp, start
 from .trucks import trucks
 from .web import create_app
 
-_GRACE = 0.5  # seconds for requests under way; one that waits for a silent Elasticsearch would take longer
+_GRACE = 0.3  # seconds for requests under way; one that waits for a silent Elasticsearch would take longer
 _THREADS = 8  # a few may wait for Elasticsearch while others answer
 
 

@@ -26,17 +26,24 @@ class Searchable(Protocol):
 
 
 def search(catalogue: Searchable, parameters: Mapping[str, str]) -> Answer:
-    """Find trucks: how many, and the first of them."""
+    """Find trucks: how many, the first of them, and on request how many have which dish."""
     try:
-        found = catalogue.search(**Question.from_parameters(parameters).search())["hits"]
+        found = catalogue.search(**Question.from_parameters(parameters).search())
     except BadRequest as error:
         return HTTPStatus.BAD_REQUEST, {"error": str(error)}
     except Unavailable as error:
         return HTTPStatus.SERVICE_UNAVAILABLE, {"error": f"Elasticsearch is unavailable: {error}"}
     except Refused as error:
         return HTTPStatus.BAD_GATEWAY, {"error": f"Elasticsearch refused the search: {error}"}
-    trucks = [{"id": hit["_id"], **hit["_source"]} for hit in found["hits"]]
-    return HTTPStatus.OK, {"hits": found["total"]["value"], "trucks": trucks}
+    hits = found["hits"]
+    body = {
+        "hits": hits["total"]["value"],
+        "trucks": [{"id": hit["_id"], **hit["_source"]} for hit in hits["hits"]],
+    }
+    if "aggregations" in found:
+        buckets = found["aggregations"]["dishes"]["buckets"]
+        body["dishes"] = [{"name": bucket["key"], "trucks": bucket["doc_count"]} for bucket in buckets]
+    return HTTPStatus.OK, body
 
 
 def health(catalogue: Searchable) -> Answer:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .trucks import MIDDLE
 from .week import parse_moment
 
 _LONGEST = 200  # characters of a query; more is no dish
-_MOST = 1000  # trucks in one answer; all of them fit
+_MOST = 1000  # trucks or dishes in one answer; all of them fit
+_KNOWN = frozenset({"q", "dish", "open", "size", "facet"})
 
 
 class BadRequest(Exception):
@@ -16,23 +18,25 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a visitor looks for: words, a dish, a minute of the week, and how many trucks to show."""
+    """What a visitor looks for: words, a dish, a minute of the week, how many trucks; and counts of what."""
 
     words: str = ""
     dish: str = ""
     minute: int | None = None
     size: int = 20
+    facet: str = ""
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> "Question":
-        """Read `q`, `dish`, `open` and `size`; raise `BadRequest` for what can't be used."""
-        if unknown := sorted(set(parameters) - {"q", "dish", "open", "size"}):
-            raise BadRequest(f"unknown parameter {unknown[0]!r}: use q, dish, open and size")
+        """Read `q`, `dish`, `open`, `size` and `facet`; raise `BadRequest` for what can't be used."""
+        if unknown := sorted(set(parameters) - _KNOWN):
+            raise BadRequest(f"unknown parameter {unknown[0]!r}: use q, dish, open, size or facet")
         return cls(
             words=_text(parameters, "q"),
             dish=_text(parameters, "dish"),
             minute=_minute(parameters.get("open", "")),
             size=_size(parameters.get("size", "")),
+            facet=_facet(parameters.get("facet", "")),
         )
 
     def search(self) -> dict[str, Any]:
@@ -46,16 +50,23 @@ class Question:
                 {"match_bool_prefix": {"name": {"query": self.words, "boost": 3}}},
                 {"match_bool_prefix": {"dishes": {"query": self.words, "boost": 2}}},
             ]
-        if self.dish:
-            filters.append({"term": {"dishes.raw": self.dish}})
         if self.minute is not None:
-            filters.append({"term": {"open": self.minute}})
-        return {
+            filters = [{"term": {"open": self.minute}}]
+        search = {
             "query": {"bool": {"must": must, "should": should, "filter": filters}},
-            "sort": ["_score", "name.raw"],
+            # As good as each other: who is nearer to the middle of the city comes first.
+            "sort": ["_score", {"_geo_distance": {"location": MIDDLE, "order": "asc"}}, "name.raw"],
             "size": self.size,
             "source_excludes": ["open"],
         }
+        if self.dish:
+            # After the facet, which counts what other dishes would give.
+            search["post_filter"] = {"term": {"dishes.raw": self.dish}}
+        if self.facet:
+            search["aggregations"] = {
+                "dishes": {"terms": {"field": "dishes.raw", "size": _MOST, "order": {"_key": "asc"}}}
+            }
+        return search
 
 
 def _text(parameters: Mapping[str, str], name: str) -> str:
@@ -80,3 +91,9 @@ def _minute(text: str) -> int | None:
         return parse_moment(text)
     except ValueError as error:
         raise BadRequest(f"open={text!r} is not a moment of the week: use one such as fri-18:30") from error
+
+
+def _facet(text: str) -> str:
+    if text not in {"", "dish"}:
+        raise BadRequest(f"facet={text!r} is unknown: use dish")
+    return text

@@ -9,6 +9,7 @@ from .week import intervals
 
 INDEX = "trucks"
 EXPECTED = 733
+MIDDLE = {"lat": 0.0608, "lon": 0.1}  # the bridge of Meridian Avenue, where the city says it began
 _FILE = Path(__file__).with_name("trucks.jsonl")
 
 # Only what the server's core can do: no analyzer but the standard one, which even small builds have.

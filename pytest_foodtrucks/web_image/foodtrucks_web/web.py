@@ -11,6 +11,7 @@ from werkzeug.urls import iri_to_uri
 
 from . import answers
 from .settings import Settings
+from .trucks import EXPECTED
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def create_app(catalogue: answers.Searchable, settings: Settings) -> Flask:
 
     @app.get("/")
     def index() -> str:
-        return render_template("index.html")
+        return render_template("index.html", expected=EXPECTED)
 
     @app.get("/search")
     def search() -> Response:
@@ -41,6 +42,7 @@ def create_app(catalogue: answers.Searchable, settings: Settings) -> Flask:
         return _json((error.code, {"error": f"{error.name}: {error.description}"}))
 
     app.before_request(_note_the_time)
+    app.after_request(_stay_home)
     app.after_request(_log_request)
     return app
 
@@ -54,6 +56,12 @@ def _json(answer: tuple[int | None, dict[str, Any]]) -> Response:
 
 def _note_the_time() -> None:
     g.began = time.monotonic()
+
+
+def _stay_home(response: Response) -> Response:
+    """Let the page load nothing from elsewhere, and run nothing that isn't one of its files."""
+    response.headers["Content-Security-Policy"] = "default-src 'self'"
+    return response
 
 
 def _log_request(response: Response) -> Response:
