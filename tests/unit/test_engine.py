@@ -279,6 +279,27 @@ def test_a_remote_engine_publishes_on_all_of_its_addresses(remote: Daemon, find:
     assert find(remote.url, host="10.0.0.7").publish_on == "0.0.0.0"  # noqa: S104 - nothing listens here
 
 
+def container_of_ours(mode: str, gateway: str) -> tuple[int, Any]:
+    """Return what a daemon tells of the container that pytest runs in."""
+    networks = {"one": {"Gateway": gateway}, "two": {"Gateway": ""}}
+    return 200, {"HostConfig": {"NetworkMode": mode}, "NetworkSettings": {"Networks": networks}}
+
+
+def test_pytest_in_a_container_beside_is_told_which_host_would_do(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers[f"GET /containers/{socket.gethostname()}/json"] = container_of_ours("bridge", "172.17.0.1")
+    with pytest.raises(EngineError, match=r"set --foodtrucks-host to an address of the engine's .* here 172\.17\.0\.1"):
+        engine._refuse_from_sibling()  # noqa: SLF001 - only within a container is it asked by itself
+
+
+def test_pytest_in_a_container_on_the_hosts_network_reaches_its_loopback(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers[f"GET /containers/{socket.gethostname()}/json"] = container_of_ours("host", "")
+    engine._refuse_from_sibling()  # noqa: SLF001 - likewise
+
+
+def test_pytest_in_a_container_with_an_engine_of_its_own_reaches_its_loopback(engine: Engine) -> None:
+    engine._refuse_from_sibling()  # noqa: SLF001 - likewise
+
+
 # images
 
 
