@@ -129,7 +129,7 @@ function worry(reason) {
   document.body.classList.add("in-trouble");
   byId("trouble").replaceChildren(
     el("strong", {}, "The kitchen is out of reach."),
-    " The search will be back as soon as Elasticsearch answers; this page keeps trying. ",
+    " The search comes back by itself: this page keeps asking. ",
     el("small", {}, reason),
   );
   byId("trouble").hidden = false;
