@@ -57,7 +57,16 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
     pytest = ("coverage", "run", "-m", "pytest")
     run("coverage", "coverage", "erase", folder=root)
     outcomes = [
-        run("unit and plugin tests", *pytest, "tests/unit", "tests/plugin", folder=root, environ=environ),
+        run(
+            "unit and plugin tests",
+            *pytest,
+            "tests/unit",
+            "tests/plugin",
+            "tests/app",
+            "tests/bootstrap",
+            folder=root,
+            environ=environ,
+        ),
         run("integration tests", *pytest, "tests/integration", folder=root, environ=environ),
     ]
     run("coverage", "coverage", "combine", "--quiet", folder=root)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -80,6 +81,13 @@ def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
 
 def _context_url(name: str) -> str | None:
     context = ContextAPI.get_context(name)
+    kept = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
+    if context is None and (kept / sha256(name.encode()).hexdigest() / "meta.json").exists():
+        raise EngineNotFound(
+            f"The Docker context {name!r} can't be looked up: docker-py looks beside the Docker client's config.json, "
+            f"and there is none. Remedy: choose it with `docker context use {name}`, which writes that file.",
+            set_by=f"the context {name!r}",
+        )
     return None if context is None else context.Host
 
 
@@ -175,6 +183,8 @@ class Engine:
         """The address of the engine's machine on which ports are published."""
         if self.host in {"127.0.0.1", "localhost"}:
             return "127.0.0.1"
+        if ":" in self.host:
+            return self.host if self.local else "::"
         is_address = self.host.replace(".", "").isdigit()
         return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 

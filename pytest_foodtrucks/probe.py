@@ -131,8 +131,14 @@ class Probe:
         return self._connect(addresses[0], port)
 
     def listens(self, address: str, port: int) -> bool:
-        """Tell whether something accepts connections there."""
-        return self._connect(address, port).kind is VerdictKind.CONNECTED
+        """Tell whether something accepts connections there; ProbeError where that can't be told."""
+        verdict = self._connect(address, port)
+        if verdict.kind is VerdictKind.INCONCLUSIVE:
+            raise ProbeError(
+                f"{self.place}: whether {address} accepts on port {port} can't be told; the probe saw "
+                f"{verdict.evidence!r}. Remedy: see that the probe image has sh and nc."
+            )
+        return verdict.kind is VerdictKind.CONNECTED
 
     def http(self, url: str, *, timeout: float = 5.0) -> HttpAnswer:
         """GET a URL and return `status`, `headers` and `text`.
@@ -181,7 +187,10 @@ def _http_answer(result: "ExecResult", question: str) -> HttpAnswer:
     if status is None or not blank:
         raise ProbeError(f"{question}: no complete answer; the probe saw {(result.stdout + result.stderr)!r}.")
     fields = (line.partition(":") for line in head.split("\r\n")[1:])
-    return HttpAnswer(int(status[1]), {name.strip().lower(): value.strip() for name, _, value in fields}, text)
+    headers = {name.strip().lower(): value.strip() for name, _, value in fields}
+    if len(text.encode()) < int(headers.get("content-length", 0)):
+        raise ProbeError(f"{question}: the answer broke off after {len(text)} of {headers['content-length']} bytes.")
+    return HttpAnswer(int(status[1]), headers, text)
 
 
 def _after_server(answer: str) -> str:

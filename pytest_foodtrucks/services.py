@@ -121,7 +121,10 @@ class Service:
 
     def listens(self, port: int) -> bool:
         """Tell whether something accepts connections at the service's own address, asked from beside it."""
-        return self._sidecar.listens(self.container.ip, port)
+        try:
+            return self._sidecar.listens(self.container.ip, port)
+        except ProbeError as error:
+            raise NotReady(str(error)) from error
 
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
         """GET a path and return status and body; NotReady where no answer comes.

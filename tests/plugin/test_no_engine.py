@@ -1,6 +1,7 @@
 """A session without an engine: what needs one fails at set-up, and nothing else notices."""
 
 import itertools
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,18 @@ def test_without_a_need_nobody_looks_for_an_engine(
     result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.OK
     assert "No engine answers" not in result.stdout.str()
+
+
+def test_a_context_that_docker_py_cannot_look_up_is_told_apart(pytester: pytest.Pytester) -> None:
+    """Docker keeps contexts without a config.json; docker-py finds them only beside one."""
+    meta = pytester.path / "docker/contexts/meta" / sha256(b"elsewhere").hexdigest()
+    meta.mkdir(parents=True)
+    (meta / "meta.json").write_text('{"Name": "elsewhere", "Metadata": {}, "Endpoints": {}}', encoding="utf-8")
+    pytester.makepyfile("def test_it(foodtrucks_net): pass")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DOCKER_HOST", raising=False)
+        patch.setenv("DOCKER_CONTEXT", "elsewhere")
+        patch.setenv("DOCKER_CONFIG", str(pytester.path / "docker"))
+        result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*`docker context use elsewhere`*"])

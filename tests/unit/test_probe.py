@@ -208,11 +208,18 @@ def test_listens_means_connected_and_nothing_less() -> None:
 
 
 @pytest.mark.parametrize("output", ["", "end 127 sh: nc: not found\n"])
-def test_without_an_answer_nothing_is_taken_for_listening(output: str) -> None:
-    assert not probe(Answers(sh=ExecResult(0, output, ""))).listens("127.0.0.1", 80)
+def test_without_an_answer_listening_is_neither_true_nor_false(output: str) -> None:
+    with pytest.raises(ProbeError, match=r"can't be told.*Remedy: see that the probe image has sh and nc"):
+        probe(Answers(sh=ExecResult(0, output, ""))).listens("127.0.0.1", 80)
 
 
 # http
+
+
+def test_an_http_answer_that_breaks_off_is_no_answer() -> None:
+    short = http_answer("HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+    with pytest.raises(ProbeError, match="broke off after 4 of 10 bytes"):
+        probe(short).http("http://127.0.0.1/")
 
 
 def http_answer(text: str, stderr: str = "") -> Answers:
