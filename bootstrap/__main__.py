@@ -37,6 +37,13 @@ def main(arguments: Sequence[str]) -> int:
         case ["demo"]:
             engine, images = set_up()
             return demo(ROOT, engine, images, environment.read(ENVIRONMENT))
+        case ["screenshot"]:
+            set_up()
+            ready_test_tools()
+            taken = checks.run(
+                "screenshot", "pytest", "tests/screenshot", folder=ROOT, environ=environment.read(ENVIRONMENT)
+            )
+            return checks.summed_up([taken], began)
         case ["tests", *options]:
             set_up()
             ready_test_tools()

@@ -5,8 +5,8 @@ import shutil
 from . import debian
 from .steps import step
 
-_PACKAGES = {"docker-registry": "docker-registry", "chromium": "chromium"}
-"""Commands, and the distribution's packages that have them."""
+_PACKAGES = {"docker-registry": ("docker-registry",), "chromium": ("chromium", "fonts-dejavu-core")}
+"""Commands, and the distribution's packages that have them, with what they need besides."""
 
 
 def ready_test_tools() -> None:
@@ -14,7 +14,8 @@ def ready_test_tools() -> None:
 
     Raises SetupError where that can't be done, naming the packages.
     """
-    missing = [package for command, package in _PACKAGES.items() if shutil.which(command) is None]
+    lacking = [packages for command, packages in _PACKAGES.items() if shutil.which(command) is None]
+    missing = [package for packages in lacking for package in packages]
     if missing:
         with step("test tools", f"installing {', '.join(missing)}") as say:
             debian.install(*missing)
