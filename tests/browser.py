@@ -15,9 +15,12 @@ _ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the browser; without one the tests fail and say how to get it."""
+    """Start the browser; without one the tests fail and say how to get it.
+
+    For a module, because as long as it runs there is an event loop in this thread, and asyncio wants its own.
+    """
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         pytest.fail("There is no Chromium. Remedy: apt-get install chromium, or `./run tests`, which does it.")

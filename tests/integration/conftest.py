@@ -1,7 +1,11 @@
 """What the tests on a real engine share."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,13 @@ from pytest_foodtrucks import Engine
 from pytest_foodtrucks.stack import OWNER_LABEL
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """Hear Ctrl-C again where a shell's `&` had it ignored: the processes that tests start inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -61,9 +72,15 @@ class Downstream:
                     patch.setenv(name, value)
             return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=timeout)
 
-    def environ(self) -> dict[str, str]:
-        """Return the environment for a process that is started by hand."""
-        return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    @contextmanager
+    def started(self, *args: str) -> Iterator["subprocess.Popen[str]"]:
+        """Start its tests and go on; what still runs at the end of the block is killed."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
+        with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
 
 @pytest.fixture

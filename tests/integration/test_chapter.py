@@ -5,8 +5,6 @@ A control shows that the probe works and that the target listens, so that "no" m
 
 import os
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -236,15 +234,9 @@ class TestAgainAndAgain:
 
     def test_two_sessions_at_once_do_not_collide(self, downstream: Downstream) -> None:
         downstream.write(test_it=self.SUITE)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        sessions = [
-            subprocess.Popen(
-                command, cwd=downstream.folder, env=downstream.environ(), stdout=subprocess.PIPE, text=True
-            )
-            for _ in range(2)
-        ]
-        outputs = [session.communicate(timeout=180)[0] for session in sessions]
-        assert [session.returncode for session in sessions] == [0, 0], "\n".join(outputs)
+        with downstream.started() as one, downstream.started() as other:
+            outputs = [session.communicate(timeout=180)[0] for session in (one, other)]
+        assert [one.returncode, other.returncode] == [0, 0], "\n".join(outputs)
 
     def test_the_stack_can_be_started_again_at_once(self, downstream: Downstream) -> None:
         downstream.write(test_it=self.SUITE)

@@ -81,9 +81,9 @@ def slow_line(registry: Registry, foodtrucks_engine: Engine) -> Iterator[Line]:
         Registry(line.address, Path()).forget(foodtrucks_engine)
 
 
-def official(downstream: Downstream) -> dict[str, str]:
+def official() -> dict[str, str]:
     """Return the environment in which the official names count, for a process that is started by hand."""
-    return {name: value for name, value in downstream.environ().items() if name not in OFFICIAL}
+    return {name: value for name, value in os.environ.items() if name not in OFFICIAL}
 
 
 def one_error(result: pytest.RunResult) -> str:
@@ -277,7 +277,7 @@ def test_an_interrupted_pull_ends_the_session(downstream: Downstream, slow_line:
         process = subprocess.Popen(
             [*PYTEST, f"--foodtrucks-image-prefix={slow_line.address}"],
             cwd=downstream.folder,
-            env=official(downstream),
+            env=official(),
             stdout=subprocess.PIPE,
             stderr=stream,
         )
@@ -314,7 +314,7 @@ def test_two_pulls_at_once_share_a_terminal(downstream: Downstream, slow_line: L
     shown = run_on_terminal(
         [*PYTEST, f"--foodtrucks-image-prefix={slow_line.address}"],
         folder=downstream.folder,
-        environ=official(downstream),
+        environ=official(),
     )
     assert any(" of 4 MB pulling " in line for line in shown.splitlines()), shown
     screen = Screen(shown).lines
@@ -328,7 +328,7 @@ def test_workers_write_lines_on_the_terminal_that_they_share(downstream: Downstr
     shown = run_on_terminal(
         [*PYTEST, "-n2", f"--foodtrucks-image-prefix={mirror.address}"],
         folder=downstream.folder,
-        environ=official(downstream),
+        environ=official(),
     )
     assert "━" not in shown
     assert f"foodtrucks: pulling {mirror.address}/busybox …" in Screen(shown).lines

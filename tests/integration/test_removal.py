@@ -1,9 +1,6 @@
 """What a session started is gone when it ends, whichever way it ends."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,17 +106,11 @@ slow = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", 
         conftest=CONFTEST + slow, test_it=body if moment == "while a test runs" else "def test_it(echo, slow): pass"
     )
     before = ours_on_engine()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-        cwd=downstream.folder,
-        env=downstream.environ(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    while not reached.exists():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.02)
-    assert ours_on_engine() - before, "the control: there is something to remove"
-    os.kill(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    with downstream.started() as process:
+        while not reached.exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        assert ours_on_engine() - before, "the control: there is something to remove"
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
