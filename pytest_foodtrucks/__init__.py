@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ProbeError,
         SettingsError,
         StartError,
+        StateError,
     )
     from .es import ElasticsearchService
     from .factories import elasticsearch_service, network, service
@@ -44,6 +45,7 @@ __all__ = [
     "Service",
     "SettingsError",
     "StartError",
+    "StateError",
     "Verdict",
     "VerdictKind",
     "elasticsearch_service",

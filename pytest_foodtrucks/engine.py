@@ -308,18 +308,22 @@ class Engine:
     # by label
 
     def labelled(self, kind: Kind, label: str, value: str) -> list[str]:
-        """Return the ids of containers or networks whose own label has the value.
+        """Return the ids of containers or networks whose label has the value."""
+        return [thing for thing, found in self.labels(kind, label).items() if found == value]
 
-        Each object's labels are read again here: an old engine once ignored the filter.
+    def labels(self, kind: Kind, label: str) -> dict[str, str]:
+        """Return the ids of containers or networks that have a label, and its values.
+
+        Each object's own labels are read: an old engine once ignored the filter (ryuk#32).
         """
-        with self._asked(f"list the {kind} with the label {label}={value}"):
-            filters = {"label": f"{label}={value}"}
+        with self._asked(f"list the {kind} with the label {label}"):
+            filters = {"label": label}
             found = (
                 self.api.containers(all=True, filters=filters)
                 if kind == "containers"
                 else self.api.networks(filters=filters)
             )
-        return [thing["Id"] for thing in found if (thing.get("Labels") or {}).get(label) == value]
+        return {thing["Id"]: thing["Labels"][label] for thing in found if label in (thing.get("Labels") or {})}
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:

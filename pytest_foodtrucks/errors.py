@@ -47,6 +47,10 @@ class ImageError(FoodtrucksError):
     """An image is neither on the engine nor to be had, or cannot be built."""
 
 
+class StateError(FoodtrucksError):
+    """The state folder can't be used, or what is in it can't be read."""
+
+
 class StartError(FoodtrucksError):
     """A container could not be started, or ended while its readiness was awaited."""
 

@@ -95,7 +95,8 @@ def network(*, driver: str = "bridge", internal: bool = False, scope: Scope = "s
         del foodtrucks_engine  # asked for so that the engine is there
         stack = request.config.stash[STACK]
         prepare = services_to_come(request) if scope == "session" else {}
-        with throwaway_network(stack, driver=driver, internal=internal, prepare=prepare) as net:
+        shared_as = str(request.fixturename) if scope == "session" else None
+        with throwaway_network(stack, driver=driver, internal=internal, prepare=prepare, shared_as=shared_as) as net:
             yield net
 
     start.__doc__ = "A throwaway network."
@@ -182,9 +183,8 @@ def _fixture(
         request: pytest.FixtureRequest = fixtures["request"]
         on: Network = fixtures[network]
         definition = recipe.define(str(request.fixturename), request.config, fixtures)
-        with on.running(definition, service_type, key=recipe) as running:
-            if seed is not None:
-                fixtures[seed](running)
+        sow = fixtures[seed] if seed is not None else None
+        with on.running(definition, service_type, key=recipe, seed=sow, shared=recipe.shared) as running:
             yield running
 
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in recipe.parameters()]

@@ -1,16 +1,18 @@
 """A throwaway network: created, filled with services, asked, removed."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from . import sharing
 from .callers import calling_file
 from .containers import Container
 from .definitions import ServiceDefinition, ServiceKeywords, define
 from .errors import DefinitionError, EngineError
-from .services import Service, create, running_probe, running_service
+from .services import Service, create, running_probe, running_service, started_service
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -26,12 +28,12 @@ class Network:
     No public constructor: the fixture `foodtrucks_net`, and fixtures of the factory `network`, yield one.
     """
 
-    def __init__(self, stack: "Stack", name: str, driver: str, *, internal: bool) -> None:
+    def __init__(self, stack: "Stack", name: str, driver: str, *, internal: bool, network_id: str = "") -> None:
         self.stack = stack
         self.name = name
         self.driver = driver
         self.internal = internal
-        self.id = ""
+        self.id = network_id
         self._prepared: dict[object, Future[Creation]] = {}
         self._claims: dict[str, str] = {}
         self._lock = Lock()
@@ -78,15 +80,49 @@ class Network:
 
     @contextmanager
     def running(
-        self, definition: ServiceDefinition, service_type: type[Service] = Service, *, key: object = None
+        self,
+        definition: ServiceDefinition,
+        service_type: type[Service] = Service,
+        *,
+        key: object = None,
+        seed: Callable[[Any], object] | None = None,
+        shared: bool = False,
     ) -> Iterator[Service]:
-        """Start a defined service, wait until it is ready, yield it and remove it.
+        """Start a defined service, wait until it is ready, seed it, yield it and remove it.
 
-        `key` is the one that it was prepared under. Raises DefinitionError for an alias that the network has already.
+        `key` is the one that it was prepared under. A shared one is one for all xdist workers, and stays until their
+        controller ends. Raises DefinitionError for an alias that the network has already.
         """
         prepared = self._prepared.pop(key, None)
         creation = None if prepared is None else prepared.result
-        with self._claimed(definition), running_service(self, definition, service_type, creation) as service:
+        with self._claimed(definition):
+            if shared and self.stack.worker is not None:
+                with self._shared(definition, service_type, seed) as service:
+                    yield service
+            else:
+                with running_service(self, definition, service_type, creation=creation, seed=seed) as service:
+                    yield service
+
+    @contextmanager
+    def _shared(
+        self, definition: ServiceDefinition, service_type: type[Service], seed: Callable[[Any], object] | None
+    ) -> Iterator[Service]:
+        def load(about: Mapping[str, Any]) -> Service:
+            container = Container(self.stack.engine, about["id"], about["name"], self.name)
+            return service_type(self, container, definition.aliases, definition.ports)
+
+        def start() -> Service:
+            self.stack.remove_service(definition.alias)  # of a worker that died while it started the same
+            return started_service(self, definition, service_type, seed=seed)[0]
+
+        part = sharing.shared(
+            self.stack.run.folder,
+            f"service {self.name} {replace(definition, ready=None)!r}",
+            start=start,
+            dump=lambda service: {"id": service.container.id, "name": service.container.name},
+            load=load,
+        )
+        with part as service, self.stack.showing(service), closing(service):
             yield service
 
     def prepare(self, key: object, definition: ServiceDefinition) -> None:
@@ -143,16 +179,42 @@ def throwaway_network(
     driver: str = "bridge",
     internal: bool = False,
     prepare: Mapping[object, ServiceDefinition] | None = None,
+    shared_as: str | None = None,
 ) -> Iterator[Network]:
-    """Create a network, yield it, and remove it; the containers of `prepare` are created beside it."""
+    """Create a network, yield it, and remove it; the containers of `prepare` are created beside it.
+
+    With a name in `shared_as` xdist workers have it in common, and it stays until their controller ends.
+    """
+    if shared_as is not None and stack.worker is not None:
+        part = sharing.shared(
+            stack.run.folder,
+            f"network {shared_as} {driver} {internal}",
+            start=lambda: _started_network(stack, driver, internal=internal, prepare={})[0],
+            dump=lambda network: {"id": network.id, "name": network.name},
+            load=lambda about: Network(stack, about["name"], driver, internal=internal, network_id=about["id"]),
+        )
+        with part as network:
+            yield network
+    else:
+        network, undo = _started_network(
+            stack, driver, internal=internal, prepare=prepare if prepare is not None else {}
+        )
+        with undo:
+            yield network
+
+
+def _started_network(
+    stack: "Stack", driver: str, *, internal: bool, prepare: Mapping[object, ServiceDefinition]
+) -> tuple[Network, ExitStack]:
     network = Network(stack, f"foodtrucks-net-{secrets.token_hex(4)}", driver, internal=internal)
     with ExitStack() as undo:
         undo.callback(network.discard_prepared)
-        for key, definition in (prepare if prepare is not None else {}).items():
+        for key, definition in prepare.items():
             network.prepare(key, definition)
         network.id = stack.engine.create_network(network.name, driver=driver, internal=internal, labels=stack.labels())
         undo.callback(_remove, network)
-        yield network
+        stack.refuse_without_owner(lambda: stack.engine.remove_network(network.id))
+        return network, undo.pop_all()
 
 
 def _remove(network: Network) -> None:

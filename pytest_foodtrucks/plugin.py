@@ -3,12 +3,14 @@
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from . import es, ready, web
-from .errors import EngineError, SettingsError
+from . import es, ready, watchdog, web
+from .errors import EngineError, SettingsError, StateError
 from .factories import (
     SETTINGS,
     STACK,
@@ -21,9 +23,11 @@ from .factories import (
 )
 from .overrides import InUse
 from .progress import Progress, standard_error
+from .removal import remove_session, sweep
 from .report import log_sections, message_alone
+from .runs import Run, state_folder
 from .services import running_probe
-from .settings import OPTIONS, read_settings
+from .settings import OPTIONS, Settings, read_settings
 from .stack import Stack
 
 if TYPE_CHECKING:
@@ -39,6 +43,9 @@ if TYPE_CHECKING:
 _PROGRESS: Final = pytest.StashKey[Progress]()
 _IN_USE: Final = pytest.StashKey[InUse]()
 _BEGAN: Final = pytest.StashKey[float]()
+_RUN: Final = pytest.StashKey[Run]()
+_RUN_FOLDER: Final = "foodtrucks_run"
+_RUN_ERROR: Final = "foodtrucks_run_error"
 
 
 # fixtures
@@ -50,9 +57,11 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     from .engine import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     settings = pytestconfig.stash[SETTINGS]
+    run = _run(pytestconfig)
     engine = find_engine(settings.engine, host=settings.host)
+    run.open(lambda: _opened(engine, run, settings))
     pytestconfig.stash[STACK] = Stack(
-        engine, settings, progress=pytestconfig.stash[_PROGRESS], worker=worker_id(pytestconfig)
+        engine, settings, progress=pytestconfig.stash[_PROGRESS], run=run, worker=worker_id(pytestconfig)
     )
     return engine
 
@@ -183,15 +192,56 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what the fixtures could not."""
-    stack = config.stash.get(STACK, None)
-    if stack is None:
-        return
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker whose stack it shares; called in the controller, which owns it."""
     try:
-        stack.close()
+        node.workerinput[_RUN_FOLDER] = str(_run(node.config).folder)
+    except StateError as error:
+        node.workerinput[_RUN_ERROR] = error.message
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the fixtures could not, and what the workers shared.
+
+    What can't be removed now is left to the watchdog, which wakes when this process ends.
+    """
+    stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
+    try:
+        if stack is not None:
+            stack.close()
+        elif run is not None and run.is_owner:
+            _end_of_controller(config, run)
     except EngineError as error:
         config.issue_config_time_warning(pytest.PytestWarning(f"Containers may be left behind: {error}"), stacklevel=2)
+
+
+def _end_of_controller(config: pytest.Config, run: Run) -> None:
+    if run.is_open():
+        from .engine import find_engine  # noqa: PLC0415 - imports docker, as above
+
+        settings = config.stash[SETTINGS]
+        with closing(find_engine(settings.engine, host=settings.host)) as engine:
+            remove_session(engine, run.id)
+    run.end()
+
+
+def _run(config: pytest.Config) -> Run:
+    """Return the run that this process owns, or as an xdist worker shares."""
+    if _RUN not in config.stash:
+        workerinput = getattr(config, "workerinput", {})
+        if _RUN_ERROR in workerinput:
+            raise StateError(workerinput[_RUN_ERROR])
+        shared = workerinput.get(_RUN_FOLDER)
+        state = state_folder(config.stash[SETTINGS].state_dir, os.environ)
+        config.stash[_RUN] = Run.begin(state) if shared is None else Run(Path(shared))
+    return config.stash[_RUN]
+
+
+def _opened(engine: "Engine", run: Run, settings: Settings) -> None:
+    """Do what comes before a run's first object on the engine."""
+    watchdog.start(run, settings.engine)
+    sweep(engine, run.folder.parents[1])
 
 
 def _ini(config: pytest.Config, name: str) -> object:

@@ -152,14 +152,15 @@ class Service:
         return self._closing.enter_context(sidecar)
 
 
-@contextmanager
-def running_service(
+def started_service(
     network: "Network",
     definition: "ServiceDefinition",
     service_type: type[Service] = Service,
+    *,
     creation: Callable[[], Creation] | None = None,
-) -> Iterator[Service]:
-    """Create and start a service, wait until it is ready, yield it, and remove it.
+    seed: Callable[[Any], object] | None = None,
+) -> tuple[Service, ExitStack]:
+    """Create and start a service, wait until it is ready, seed it, and return it with what removes it.
 
     `creation` gives the container where it was created beforehand.
     """
@@ -170,10 +171,26 @@ def running_service(
         container = created.start()
         service = service_type(network, container, definition.aliases, definition.ports)
         undo.callback(service.close)
-        stack.services.append(service)
-        undo.callback(stack.services.remove, service)
+        undo.enter_context(stack.showing(service))
         timeout = definition.timeout if definition.timeout is not None else stack.settings.timeout
         ready.wait_until_ready(service, _checks(service, definition), timeout=timeout)
+        if seed is not None:
+            seed(service)
+        return service, undo.pop_all()
+
+
+@contextmanager
+def running_service(
+    network: "Network",
+    definition: "ServiceDefinition",
+    service_type: type[Service] = Service,
+    *,
+    creation: Callable[[], Creation] | None = None,
+    seed: Callable[[Any], object] | None = None,
+) -> Iterator[Service]:
+    """Start a service as `started_service` does, yield it, and remove it."""
+    service, undo = started_service(network, definition, service_type, creation=creation, seed=seed)
+    with undo:
         yield service
 
 
@@ -200,7 +217,9 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition") -> Cre
         healthcheck=definition.healthcheck,
         labels=stack.labels(definition.alias),
     )
-    return Creation(stack.engine, spec, label=definition.alias)
+    creation = Creation(stack.engine, spec, label=definition.alias)
+    stack.refuse_without_owner(creation.remove)
+    return creation
 
 
 def _checks(service: Service, definition: "ServiceDefinition") -> tuple[ready.Check, ...]:
@@ -223,6 +242,7 @@ def running_probe(stack: "Stack", network: str, place: str) -> Iterator[Probe]:
     )
     creation = Creation(stack.engine, spec, label="probe")
     try:
+        stack.refuse_without_owner(creation.remove)
         yield Probe(creation.start(), place)
     finally:
         creation.remove()

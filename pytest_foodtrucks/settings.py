@@ -39,6 +39,7 @@ class Settings:
     probe_image: str
     pull: str
     image_prefix: str | None
+    state_dir: str | None
     timeout: float
 
 
@@ -123,6 +124,12 @@ def _prefix(text: str) -> str:
     return prefix
 
 
+def _folder(text: str) -> str:
+    if not text.startswith(("/", "~")):
+        raise ValueError("use an absolute path, such as ~/.local/state/pytest-foodtrucks")
+    return text
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -163,6 +170,7 @@ OPTIONS: Final = (
     Option("probe-image", _image, "busybox", "image that network questions are asked from"),
     Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
     Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
+    Option("state-dir", _folder, None, "folder for leases and state (default: pytest-foodtrucks in $XDG_STATE_HOME)"),
     Option("timeout", _seconds, 120.0, "seconds that each start may take"),
 )
 

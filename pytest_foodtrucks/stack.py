@@ -1,24 +1,24 @@
 """One session's stack: its identity on the engine, its images, its running services, its removal."""
 
-import os
-import secrets
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 
 from . import images
+from .errors import FoodtrucksError
+from .removal import SESSION_LABEL, remove_session
+from .runs import OWNER_LABEL
 
 if TYPE_CHECKING:
     from .definitions import Build
     from .engine import Engine
     from .progress import Progress
+    from .runs import Run
     from .services import Service
     from .settings import Settings
 
-SESSION_LABEL: Final = "pytest-foodtrucks"
-OWNER_LABEL: Final = "pytest-foodtrucks.owner"
 SERVICE_LABEL: Final = "pytest-foodtrucks.service"
 
 
@@ -26,16 +26,16 @@ class Stack:
     """All that one session has on the engine.
 
     `worker` is the xdist worker's id, or None. Everything created for the stack carries its labels, so that what a
-    fixture could not remove any more goes in `close`.
+    fixture could not remove any more goes in `close`, or with the watchdog.
     """
 
     def __init__(
-        self, engine: "Engine", settings: "Settings", *, progress: "Progress", worker: str | None = None
+        self, engine: "Engine", settings: "Settings", *, progress: "Progress", run: "Run", worker: str | None = None
     ) -> None:
         self.engine = engine
         self.settings = settings
         self.worker = worker
-        self.id = secrets.token_hex(6)
+        self.run = run
         self.services: list[Service] = []
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self._progress = progress
@@ -45,7 +45,7 @@ class Stack:
 
     def labels(self, alias: str | None = None) -> Mapping[str, str]:
         """Return the labels that each container, with its alias, and each network carries."""
-        labels = {SESSION_LABEL: self.id, OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"}
+        labels = {SESSION_LABEL: self.run.id, OWNER_LABEL: self.run.owner_label}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
@@ -77,13 +77,32 @@ class Stack:
                 raise
         return future.result()
 
+    @contextmanager
+    def showing(self, service: "Service") -> Iterator[None]:
+        """Have a service's log in the reports of failed tests."""
+        self.services.append(service)
+        try:
+            yield
+        finally:
+            self.services.remove(service)
+
+    def remove_service(self, alias: str) -> None:
+        """Remove the stack's containers that have an alias."""
+        named = self.engine.labelled("containers", SERVICE_LABEL, alias)
+        for container in set(named) & set(self.engine.labelled("containers", SESSION_LABEL, self.run.id)):
+            self.engine.remove_container(container)
+
+    def refuse_without_owner(self, remove: Callable[[], object]) -> None:
+        """Undo what was just created if the owner died meanwhile: nobody would remove it any more."""
+        if not self.run.owner_lives():
+            remove()
+            raise FoodtrucksError("The xdist controller has ended, and its stack with it. Remedy: run again.")
+
     def close(self) -> None:
-        """Remove what is still there of the stack, containers before networks, and let go of the engine."""
+        """Remove what is still there of the stack, if it is this process's own, and let go of the engine."""
         self._closing.set()
         self.pool.shutdown(cancel_futures=True)
-        for container in self.engine.labelled("containers", SESSION_LABEL, self.id):
-            self.engine.remove_container(container)
-        for network in self.engine.labelled("networks", SESSION_LABEL, self.id):
-            self.engine.clear_network(network)
-            self.engine.remove_network(network)
+        if self.run.is_owner:
+            remove_session(self.engine, self.run.id)
+            self.run.end()
         self.engine.close()

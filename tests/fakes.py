@@ -1,8 +1,12 @@
 """Small real stand-ins for what the package speaks to: a clock, a service, an engine in memory."""
 
 import itertools
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -14,6 +18,7 @@ from pytest_foodtrucks.engine import Engine, ExecResult, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.services import Service
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
 from pytest_foodtrucks.stack import Stack
@@ -189,10 +194,11 @@ class FakeEngine(Engine):
         if self.containers.pop(container, None) is not None:
             self.events.append("remove")
 
-    def labelled(self, kind: Kind, label: str, value: str) -> list[str]:
-        if kind == "networks":
-            return [key for key, about in self.networks.items() if about["Labels"].get(label) == value]
-        return [key for key, about in self.containers.items() if about["Config"]["Labels"].get(label) == value]
+    def labels(self, kind: Kind, label: str) -> dict[str, str]:
+        networks = {key: about["Labels"] for key, about in self.networks.items()}
+        containers = {key: about["Config"]["Labels"] for key, about in self.containers.items()}
+        things = networks if kind == "networks" else containers
+        return {key: labels[label] for key, labels in things.items() if label in labels}
 
 
 def settings(**options: str) -> Settings:
@@ -203,13 +209,25 @@ def settings(**options: str) -> Settings:
 
 def new_stack(engine: Engine | None = None, **options: str) -> Stack:
     """Return a stack on an engine in memory."""
-    return Stack(engine if engine is not None else FakeEngine(), settings(**options), progress=Progress(None))
+    return Stack(
+        engine if engine is not None else FakeEngine(), settings(**options), progress=Progress(None), run=new_run()
+    )
+
+
+def new_run() -> Run:
+    """Return a run of this process's own; its folder goes with it."""
+    state = Path(tempfile.mkdtemp())
+    run = Run.begin(state)
+    weakref.finalize(run, shutil.rmtree, state, ignore_errors=True)
+    return run
 
 
 def put_stack(config: pytest.Config) -> FakeEngine:
     """Give a session an engine in memory, as the fixture `foodtrucks_engine` gives it a real one."""
     engine = FakeEngine()
-    config.stash[STACK] = Stack(engine, config.stash[SETTINGS], progress=Progress(None), worker=worker_id(config))
+    config.stash[STACK] = Stack(
+        engine, config.stash[SETTINGS], progress=Progress(None), run=new_run(), worker=worker_id(config)
+    )
     return engine
 
 
@@ -231,11 +249,20 @@ class DefiningNetwork:
 
     @contextmanager
     def running(
-        self, definition: ServiceDefinition, service_type: type[Service] = Service, *, key: object = None
+        self,
+        definition: ServiceDefinition,
+        service_type: type[Service] = Service,
+        *,
+        key: object = None,
+        seed: Callable[[Any], object] | None = None,
+        shared: bool = False,
     ) -> Iterator[Defined]:
-        del key
+        del key, shared
         self.up.append(definition.alias)
         try:
-            yield Defined(definition, service_type)
+            defined = Defined(definition, service_type)
+            if seed is not None:
+                seed(defined)
+            yield defined
         finally:
             self.up.remove(definition.alias)

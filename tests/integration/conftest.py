@@ -1,6 +1,5 @@
 """What the tests on a real engine share."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.stack import OWNER_LABEL
+from pytest_foodtrucks.runs import OWNER_LABEL
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,32 +22,36 @@ def _ctrl_c_is_heard() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the state of these tests, and of the sessions that they start, apart from everybody else's."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture
-def ours_on_engine(foodtrucks_engine: Engine) -> Callable[[], set[str]]:
-    """Ask for the ids of all containers and networks that carry the plugin's label."""
-    filters = {"label": "pytest-foodtrucks"}
+def ours_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], set[str]]:
+    """Ask for the ids of all containers and networks that have an owner in a state folder of these tests."""
 
     def ask() -> set[str]:
-        api = foodtrucks_engine.api
-        things = [*api.containers(all=True, filters=filters), *api.networks(filters=filters)]
-        return {thing["Id"] for thing in things}
+        identities = {file.read_text(encoding="ascii") for file in state_home.glob("*/identity")}
+        owners = {
+            **foodtrucks_engine.labels("containers", OWNER_LABEL),
+            **foodtrucks_engine.labels("networks", OWNER_LABEL),
+        }
+        return {thing for thing, owner in owners.items() if owner.partition("/")[0] in identities}
 
     return ask
 
 
 @pytest.fixture
-def nothing_left(foodtrucks_engine: Engine) -> Iterator[None]:
-    """See that a test left no container and no network on the engine; sessions that run elsewhere may have some."""
-    before = _of_no_other_session(foodtrucks_engine)
+def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
+    """See that a test left no container and no network on the engine."""
+    before = ours_on_engine()
     yield
-    assert _of_no_other_session(foodtrucks_engine) - before == set()
-
-
-def _of_no_other_session(engine: Engine) -> set[str]:
-    filters = {"label": OWNER_LABEL}
-    things = [*engine.api.containers(all=True, filters=filters), *engine.api.networks(filters=filters)]
-    pids = {thing["Id"]: int(thing["Labels"][OWNER_LABEL].rpartition(":")[2]) for thing in things}
-    return {key for key, pid in pids.items() if pid == os.getpid() or not Path(f"/proc/{pid}").exists()}
+    assert ours_on_engine() - before == set()
 
 
 class Downstream:
@@ -73,10 +76,12 @@ class Downstream:
             return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=timeout)
 
     @contextmanager
-    def started(self, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    def started(self, *args: str, new_session: bool = False) -> Iterator["subprocess.Popen[str]"]:
         """Start its tests and go on; what still runs at the end of the block is killed."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-        with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.PIPE, text=True, start_new_session=new_session
+        ) as process:
             try:
                 yield process
             finally:

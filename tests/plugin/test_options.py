@@ -24,6 +24,7 @@ TEXTS = {
     "probe-image": "team/probe",
     "pull": "never",
     "image-prefix": "mirror.example",
+    "state-dir": "/one",
     "timeout": "7",
 }
 """For each option a text that isn't its default."""

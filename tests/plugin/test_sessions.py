@@ -219,12 +219,12 @@ from pytest_foodtrucks.plugin import _PROGRESS
 
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
-    from fakes import FakeEngine
+    from fakes import FakeEngine, new_run
     from pytest_foodtrucks.factories import SETTINGS
     from pytest_foodtrucks.stack import Stack
 
     engine = FakeEngine()
-    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=pytestconfig.stash[_PROGRESS])
+    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=pytestconfig.stash[_PROGRESS], run=new_run())
     pytestconfig.stash[STACK] = stack
     return engine
 """

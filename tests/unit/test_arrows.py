@@ -12,10 +12,10 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "overrides"},
-    {"settings", "ready", "endpoints", "definitions"},
-    {"engine", "progress", "report"},
-    {"images", "containers"},
+    {"errors", "units", "callers", "overrides", "lease"},
+    {"settings", "ready", "endpoints", "definitions", "runs", "sharing"},
+    {"engine", "progress", "report", "removal"},
+    {"images", "containers", "watchdog"},
     {"probe", "stack"},
     {"services", "web"},
     {"networks", "es"},

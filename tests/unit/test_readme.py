@@ -43,7 +43,7 @@ def test_the_factories_keywords_are_told() -> None:
     ours = {
         name for factory in (network, service, elasticsearch_service) for name in inspect.signature(factory).parameters
     }
-    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords", "shared", "driver", "internal"} <= told
+    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords", "driver", "internal"} <= told
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS)

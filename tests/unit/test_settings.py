@@ -27,6 +27,7 @@ VALUES: Mapping[str, tuple[str, str, object, object]] = {
     "probe-image": ("team/probe", "busybox:1.36", "team/probe", "busybox:1.36"),
     "pull": ("never", "always", "never", "always"),
     "image-prefix": ("mirror.example/", "mirror.example:5000/hub", "mirror.example", "mirror.example:5000/hub"),
+    "state-dir": ("/one", "~/two", "/one", "~/two"),
     "timeout": ("7", "0.5", 7.0, 0.5),
 }
 """For each option two texts, and what they mean."""
@@ -43,6 +44,7 @@ DEFAULTS = Settings(
     pull="missing",
     image_prefix=None,
     timeout=120.0,
+    state_dir=None,
 )
 
 each_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
@@ -172,6 +174,7 @@ WRONG = [
     ("pull", "Missing", "use one of: missing, always, never"),
     ("image-prefix", "https://mirror.example", "without scheme"),
     ("image-prefix", "/mirror", "use a registry"),
+    ("state-dir", "state", "use an absolute path"),
     ("timeout", "0", "use seconds above 0, such as 120"),
     ("timeout", "-5", "use seconds above 0, such as 120"),
     ("timeout", "soon", "use seconds above 0, such as 120"),

@@ -1,7 +1,5 @@
 """A session's stack: its labels, its images, its removal."""
 
-import os
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,18 +49,14 @@ def container(stack: Stack) -> str:
 def test_labels_tell_session_owner_and_service() -> None:
     stack = new_stack()
     assert stack.labels("es") == {
-        "pytest-foodtrucks": stack.id,
-        "pytest-foodtrucks.owner": f"{socket.gethostname()}:{os.getpid()}",
+        "pytest-foodtrucks": stack.run.id,
+        "pytest-foodtrucks.owner": stack.run.owner_label,
         "pytest-foodtrucks.service": "es",
     }
 
 
 def test_what_is_no_service_has_no_label_of_one() -> None:
     assert "pytest-foodtrucks.service" not in new_stack().labels()
-
-
-def test_each_stack_has_an_id_of_its_own() -> None:
-    assert new_stack().id != new_stack().id
 
 
 def test_an_image_has_the_mirror_before_its_name() -> None:

@@ -1,0 +1,125 @@
+"""The state folder: who owns which stack, and whether the owner lives."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from . import lease
+from .errors import StateError
+
+OWNER_LABEL: Final = "pytest-foodtrucks.owner"
+_LEASE: Final = "lease"
+_OPEN: Final = "open"
+
+
+def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the state folder: the option's, else the user's by the XDG base directory specification."""
+    if option is not None:
+        return Path(option).expanduser().absolute()
+    base = environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base != "" else Path.home() / ".local/state") / "pytest-foodtrucks"
+
+
+class Run:
+    """One session's place in the state folder, shared by its xdist workers.
+
+    Whoever has `lease` is the owner: the xdist controller, or the one process there is.
+    """
+
+    def __init__(self, folder: Path, held: "lease.Lease | None" = None) -> None:
+        self.folder = folder
+        self._held = held
+
+    @classmethod
+    def begin(cls, state: Path) -> "Run":
+        """Make a run of this process's own; StateError where the folder can't be used."""
+        folder = state / "runs" / secrets.token_hex(6)
+        try:
+            _identity(state)
+            folder.mkdir(parents=True)
+            return cls(folder, lease.Lease(folder / _LEASE))
+        except ImportError as error:
+            raise StateError(
+                "A stack needs file locks that this system doesn't have. Remedy: on Windows, use WSL 2."
+            ) from error
+        except OSError as error:
+            raise StateError(
+                f"The state folder {state} can't be used: {error.strerror}. Remedy: make it writable, or choose "
+                "another with --foodtrucks-state-dir."
+            ) from error
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.folder.name
+
+    @property
+    def is_owner(self) -> bool:
+        """Tell whether this process owns the run's stack."""
+        return self._held is not None
+
+    @property
+    def owner_label(self) -> str:
+        """What tells whoever shares the state folder where to look for the owner."""
+        return f"{_identity(self.folder.parents[1])}/{self.id}"
+
+    @property
+    def lease_file(self) -> Path:
+        """The file whose lock is held as long as the owner lives."""
+        return self.folder / _LEASE
+
+    def owner_lives(self) -> bool:
+        """Tell whether the owner lives; asked in a worker, which may outlive its controller."""
+        return self.is_owner or not lease.is_free(self.lease_file)
+
+    def open(self, first: Callable[[], object]) -> None:
+        """Call `first` unless a process of this run did; before anything is created on the engine."""
+        from filelock import FileLock  # noqa: PLC0415 - only sessions that start something pay for it
+
+        with FileLock(self.folder / "open.lock"):
+            if not self.is_open():
+                first()
+                (self.folder / _OPEN).touch()
+
+    def is_open(self) -> bool:
+        """Tell whether a process of this run went to the engine."""
+        return (self.folder / _OPEN).exists()
+
+    def end(self) -> None:
+        """Forget the run, if it is this process's own: its stack is gone."""
+        if self._held is not None:
+            self.forget()
+            self._held.release()
+
+    def forget(self) -> None:
+        """Remove the run's folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)  # a worker that is still dying may write once more
+
+
+def is_orphan(owner_label: str, state: Path) -> bool:
+    """Tell whether an owner is provably dead: it is of this state folder, and its lease is free."""
+    identity, _, run = owner_label.partition("/")
+    if not run.isalnum() or identity != _identity(state):
+        return False
+    return lease.is_free(state / "runs" / run / _LEASE)
+
+
+def _identity(state: Path) -> str:
+    """Return the folder's own name, made once: who doesn't share the folder can't judge its owners."""
+    file = state / "identity"
+    if not file.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        part = state / f"identity.{secrets.token_hex(4)}"
+        part.write_text(secrets.token_hex(8), encoding="ascii")
+        try:
+            file.hardlink_to(part)  # the first one stays
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    text = file.read_text(encoding="ascii").strip()
+    if not text.isalnum():
+        raise StateError(f"{file} is corrupt: {text[:40]!r}. Remedy: remove the folder {state}.")
+    return text

@@ -1,0 +1,66 @@
+"""One stack for all xdist workers: whoever comes first starts a part, the others read where it is."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from . import errors
+from .errors import FoodtrucksError, StateError
+
+T = TypeVar("T")
+
+
+@contextmanager
+def shared(
+    folder: Path,
+    key: str,
+    *,
+    start: Callable[[], T],
+    dump: Callable[[T], Mapping[str, Any]],
+    load: Callable[[Mapping[str, Any]], T],
+) -> Iterator[T]:
+    """Yield a part of the run: started here, or taken over from the worker that started it.
+
+    It stays at the end of the block: whoever owns the run removes it by its label. A start that failed is remembered,
+    and told to each worker without another try.
+    """
+    from filelock import FileLock  # noqa: PLC0415 - only xdist workers pay for it
+
+    name = sha256(key.encode()).hexdigest()[:16]
+    state = folder / f"{name}.json"
+    with FileLock(folder / f"{name}.lock"):
+        value = load(_read(state)) if state.exists() else _started(start, dump, state)
+    yield value
+
+
+def _started(start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], state: Path) -> T:
+    try:
+        value = start()
+    except FoodtrucksError as error:
+        _write(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
+        raise
+    except Exception as error:
+        _write(state, {"error": "StartError", "message": f"{type(error).__name__}: {error}", "logs": ""})
+        raise
+    _write(state, dump(value))
+    return value
+
+
+def _write(state: Path, content: Mapping[str, Any]) -> None:
+    part = state.with_suffix(".part")
+    part.write_text(json.dumps(content), encoding="utf-8")
+    part.replace(state)
+
+
+def _read(state: Path) -> Mapping[str, Any]:
+    try:
+        content: Mapping[str, Any] = json.loads(state.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StateError(f"The state file {state} is corrupt: {error}. Remedy: run again.") from error
+    if "error" in content:
+        failed: type[FoodtrucksError] = getattr(errors, content["error"])
+        raise failed(content["message"], logs=content["logs"])
+    return content

@@ -1,0 +1,175 @@
+"""One stack for all xdist workers, counted from the engine's own events."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_foodtrucks import Engine
+from pytest_foodtrucks.stack import SERVICE_LABEL
+
+from .conftest import Downstream
+from .test_removal import CONFTEST
+
+SEED = """
+import pathlib
+import pytest
+
+@pytest.fixture(scope="session")
+def es_seed():
+    def seed(es):
+        with open({path!r}, "a") as file:
+            file.write("seeded\\n")
+        es.client.index(index="menu", document={{"dish": "taco"}}, refresh=True)
+    return seed
+"""
+
+MANY = """
+import pytest
+
+@pytest.mark.parametrize("number", range(12))
+def test_it(number, es_client, web_client, foodtrucks_net, es_index):
+    assert es_client.count(index="menu")["count"] == 1
+    assert web_client.get("/search?q=taco").json()["hits"] > 0
+    es_client.index(index=es_index, document={"number": number}, refresh=True)
+    assert es_client.count(index=es_index)["count"] == 1
+"""
+
+
+@pytest.fixture
+def created(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], Counter[str]]:
+    """Count what the engine created since the test began: networks, and containers by their alias."""
+    began = time.time()
+
+    def is_ours(event: dict[str, Any]) -> bool:
+        owner = event["Actor"]["Attributes"].get("pytest-foodtrucks.owner", "")
+        return any(owner.startswith(file.read_text(encoding="ascii")) for file in state_home.glob("*/identity"))
+
+    def count() -> Counter[str]:
+        span: dict[str, Any] = {"since": began, "until": time.time() + 0.1}  # fractions too, which the hints don't know
+        events = list(foodtrucks_engine.api.events(**span, decode=True))
+        containers = [event for event in events if event["Type"] == "container" and event["Action"] == "create"]
+        strangers = {event["Actor"]["ID"] for event in containers if not is_ours(event)}
+        counted = Counter(event["Actor"]["Attributes"][SERVICE_LABEL] for event in containers if is_ours(event))
+        networks = {
+            event["Actor"]["ID"] for event in events if event["Type"] == "network" and event["Action"] == "create"
+        }
+        for event in events:
+            if event["Type"] == "network" and event["Actor"]["Attributes"].get("container") in strangers:
+                networks.discard(event["Actor"]["ID"])  # made by somebody else's session at the same time
+        counted["network"] = len(networks)
+        return counted
+
+    return count
+
+
+@pytest.mark.parametrize("dist", ["load", "each", "worksteal"])
+def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], Counter[str]], dist: str) -> None:
+    seeds = downstream.folder / "seeds"
+    downstream.write(conftest=SEED.format(path=str(seeds)), test_it=MANY)
+    result = downstream.run("-n4", f"--dist={dist}", timeout=240)
+    result.assert_outcomes(passed=12 * (4 if dist == "each" else 1))
+    assert seeds.read_text(encoding="utf-8") == "seeded\n"
+    assert created() == {"network": 1, "es": 1, "foodtrucks-web": 1}
+
+
+def test_the_stack_outlives_the_worker_that_started_it(
+    downstream: Downstream, created: Callable[[], Counter[str]]
+) -> None:
+    downstream.write(
+        conftest=CONFTEST,
+        test_it="""
+        import os, pytest
+
+        def test_crash(echo): os._exit(1)
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(number, echo, foodtrucks_net):
+            assert echo.container.status == "running"
+            assert echo.listens(7000)
+        """,
+    )
+    downstream.run("-n2", timeout=180).assert_outcomes(passed=6, failed=1)
+    counted = created()
+    assert counted["network"] == 1
+    assert counted["echo"] == 1
+
+
+def test_a_worker_that_dies_while_it_starts_a_service_leaves_no_second_one(downstream: Downstream) -> None:
+    marker = downstream.folder / "crashed"
+    downstream.write(
+        conftest=f"""
+        import os, pathlib
+        from pytest_foodtrucks import service
+
+        def crash_once(target):
+            marker = pathlib.Path({str(marker)!r})
+            if not marker.exists():
+                marker.touch()
+                os._exit(1)
+
+        echo = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", ready=crash_once)
+        """,
+        test_it="""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(number, echo, net_probe):
+            assert net_probe.resolve("echo") == [echo.container.ip]
+        """,
+    )
+    downstream.run("-n2", timeout=180).assert_outcomes(passed=5, failed=1)
+
+
+def test_a_failed_start_is_told_to_each_worker_and_tried_once(
+    downstream: Downstream, created: Callable[[], Counter[str]]
+) -> None:
+    downstream.write(
+        conftest="""
+        import os
+        from pytest_foodtrucks import service
+
+        broken = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command=["sh", "-c", "echo oh no; exit 7"])
+        """,
+        test_it="""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_it(number, broken): pass
+        """,
+    )
+    result = downstream.run("-n4")
+    result.assert_outcomes(errors=8)
+    assert result.stdout.str().count("exited with exit code 7") >= 8
+    assert created()["broken"] == 1
+
+
+def test_what_is_not_shared_has_its_workers_name(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        import os
+        from pytest_foodtrucks import service
+
+        own = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", shared=False)
+        passing = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", scope="function")
+        """,
+        test_it="""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(number, own, passing, worker_id, net_probe):
+            assert own.alias == f"own-{worker_id}"
+            assert passing.alias == f"passing-{worker_id}"
+            assert net_probe.resolve(own.alias) == [own.container.ip]
+        """,
+    )
+    downstream.run("-n2").assert_outcomes(passed=6)
+
+
+def test_workers_start_only_what_their_tests_need(downstream: Downstream, created: Callable[[], Counter[str]]) -> None:
+    downstream.write(conftest=CONFTEST, test_it="def test_it(foodtrucks_net): pass\ndef test_none(): pass")
+    downstream.run("-n2").assert_outcomes(passed=2)
+    assert created() == {"network": 1}

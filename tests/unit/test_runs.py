@@ -1,0 +1,118 @@
+"""The state folder: leases, owners, and who is provably dead."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks import StateError, lease
+from pytest_foodtrucks.runs import Run, is_orphan, state_folder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pytest_foodtrucks.runs import Run
+run = Run.begin(Path(sys.argv[1]))
+print(run.folder, run.owner_label, flush=True)
+sys.stdin.read()
+"""
+
+ASK = """
+import sys
+from pathlib import Path
+from pytest_foodtrucks import lease
+print(lease.is_free(Path(sys.argv[1])))
+"""
+
+
+def holder(state: Path) -> "subprocess.Popen[str]":
+    """Start a process that owns a run until its standard input ends."""
+    command = [sys.executable, "-c", HOLD, str(state)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_folder_is_the_users_state_by_the_xdg_specification() -> None:
+    assert state_folder(None, {"XDG_STATE_HOME": "/state"}) == Path("/state/pytest-foodtrucks")
+    assert state_folder(None, {}) == Path.home() / ".local/state/pytest-foodtrucks"
+    assert state_folder("~/mine", {"XDG_STATE_HOME": "/state"}) == Path.home() / "mine"
+
+
+def test_an_owner_is_alive_until_its_process_ends(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        assert process.stdout is not None
+        folder, label = process.stdout.readline().split()
+        run = Run(Path(folder))
+        assert run.owner_lives()
+        assert not is_orphan(label, tmp_path)
+        process.kill()
+        process.wait()
+        assert not run.owner_lives()
+        assert is_orphan(label, tmp_path)
+
+
+def test_waiting_for_a_lease_ends_with_its_owner(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().split()[0])
+        process.kill()
+        lease.wait_until_free(Run(folder).lease_file)
+
+
+def test_a_process_takes_its_own_run_for_alive_and_keeps_the_lease(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    assert run.is_owner
+    assert not is_orphan(run.owner_label, tmp_path)
+    asked = subprocess.run([sys.executable, "-c", ASK, str(run.lease_file)], capture_output=True, text=True, check=True)
+    assert asked.stdout == "False\n"
+    run.end()
+    assert not run.folder.exists()
+
+
+def test_a_run_that_ended_owns_nothing_any_more(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    label = run.owner_label
+    run.end()
+    assert is_orphan(label, tmp_path)
+
+
+@pytest.mark.parametrize("label", ["", "kept", "another0folder/0123", "host:42", "../..", "{identity}/../../x"])
+def test_a_label_that_is_not_of_this_folder_is_never_an_orphans(tmp_path: Path, label: str) -> None:
+    run = Run.begin(tmp_path)
+    identity = run.owner_label.partition("/")[0]
+    assert not is_orphan(label.format(identity=identity), tmp_path)
+
+
+def test_all_runs_of_a_folder_share_its_identity(tmp_path: Path) -> None:
+    one, other = Run.begin(tmp_path), Run.begin(tmp_path)
+    assert one.id != other.id
+    assert one.owner_label.partition("/")[0] == other.owner_label.partition("/")[0]
+
+
+def test_the_first_to_come_opens_a_run(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    calls: list[str] = []
+    assert not run.is_open()
+    run.open(lambda: calls.append("first"))
+    Run(run.folder).open(lambda: calls.append("second"))
+    assert calls == ["first"]
+    assert run.is_open()
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match=r"state folder .*file.* can't be used: .*--foodtrucks-state-dir"):
+        Run.begin(tmp_path / "file" / "state")
+
+
+def test_a_corrupt_identity_is_told(tmp_path: Path) -> None:
+    (tmp_path / "identity").write_text("\0garbage\n", encoding="ascii")
+    with pytest.raises(StateError, match=r"identity is corrupt.*Remedy: remove the folder"):
+        Run.begin(tmp_path)
+
+
+def test_only_the_owner_ends_a_run(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    Run(run.folder).end()
+    assert run.folder.exists()
+    assert list((tmp_path / "runs").iterdir()) == [run.folder]

@@ -1,0 +1,56 @@
+"""One part for many workers: started once, taken over by the others, a failure told to each."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks import ImageError, StateError
+from pytest_foodtrucks.sharing import shared
+
+
+def worker(folder: Path, start: Callable[[], int]) -> int:
+    """Ask for a part as a worker does."""
+    with shared(folder, "part", start=start, dump=lambda n: {"n": n}, load=lambda about: int(about["n"])) as value:
+        return value
+
+
+def test_the_first_worker_starts_and_the_others_take_over(tmp_path: Path) -> None:
+    starts: list[int] = []
+
+    def start() -> int:
+        starts.append(7)
+        return 7
+
+    with ThreadPoolExecutor() as pool:
+        assert set(pool.map(lambda _: worker(tmp_path, start), range(8))) == {7}
+    assert starts == [7]
+
+
+def test_a_start_that_failed_is_told_to_each_and_not_tried_again(tmp_path: Path) -> None:
+    def fail() -> int:
+        raise ImageError("no such image", logs="its words")
+
+    for start in (fail, lambda: 1):
+        with pytest.raises(ImageError, match="no such image") as raised:
+            worker(tmp_path, start)
+        assert raised.value.logs == "its words"
+
+
+def test_a_seed_that_failed_is_told_with_its_own_words(tmp_path: Path) -> None:
+    def fail() -> int:
+        raise RuntimeError("no seed today")
+
+    with pytest.raises(RuntimeError, match="no seed today"):
+        worker(tmp_path, fail)
+    with pytest.raises(Exception, match="RuntimeError: no seed today"):
+        worker(tmp_path, lambda: 1)
+
+
+def test_a_corrupt_state_file_is_told(tmp_path: Path) -> None:
+    worker(tmp_path, lambda: 1)
+    (state,) = tmp_path.glob("*.json")
+    state.write_text("{half", encoding="utf-8")
+    with pytest.raises(StateError, match=r"is corrupt.*Remedy: run again"):
+        worker(tmp_path, lambda: 1)
