@@ -16,6 +16,7 @@ import docker
 import docker.errors
 from docker.auth import AuthConfig, resolve_repository_name
 from docker.context import ContextAPI
+from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 from docker.utils.config import load_general_config
 from requests.exceptions import RequestException
@@ -231,13 +232,24 @@ class Engine:
 
     # networks
 
-    def create_network(self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str]) -> str:
-        """Create a network and return its id."""
+    def create_network(
+        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+    ) -> str:
+        """Create a network and return its id; without a subnet the engine takes one from its address pools."""
+        ipam = None if subnet is None else IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
         with self._asked(f"create the network {name}"):
             answer = self.api.create_network(
-                name, driver=driver, internal=internal, labels=dict(labels), check_duplicate=True
+                name, driver=driver, internal=internal, labels=dict(labels), check_duplicate=True, ipam=ipam
             )
         return str(answer["Id"])
+
+    def subnets(self) -> list[str]:
+        """Return the subnets of all its networks."""
+        with self._asked("list its networks"):
+            found = self.api.networks()
+        return [
+            config["Subnet"] for network in found for config in network["IPAM"]["Config"] or () if "Subnet" in config
+        ]
 
     def inspect_network(self, network: str) -> dict[str, Any]:
         """Return what the engine tells of a network."""

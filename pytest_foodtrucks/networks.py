@@ -13,6 +13,7 @@ from .containers import Container
 from .definitions import ServiceDefinition, ServiceKeywords, define
 from .errors import DefinitionError, EngineError
 from .services import Service, create, running_probe, running_service, started_service
+from .subnets import free_subnet, host_routes
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .containers import Creation
     from .probe import Probe
     from .stack import Stack
+
+_POOLS_USED_UP = ("fully subnetted", "could not find an available")
+_SUBNET_TRIES = 5
 
 
 class Network:
@@ -211,10 +215,37 @@ def _started_network(
         undo.callback(network.discard_prepared)
         for key, definition in prepare.items():
             network.prepare(key, definition)
-        network.id = stack.engine.create_network(network.name, driver=driver, internal=internal, labels=stack.labels())
+        network.id = _created(stack, network.name, driver=driver, internal=internal, labels=stack.labels())
         undo.callback(_remove, network)
         stack.refuse_without_owner(lambda: stack.engine.remove_network(network.id))
         return network, undo.pop_all()
+
+
+def _created(stack: "Stack", name: str, **about: Any) -> str:
+    """Create a network; where the engine's address pools are used up (moby#29239), on a free subnet chosen here."""
+    try:
+        return stack.engine.create_network(name, **about)
+    except EngineError as error:
+        if not any(words in str(error) for words in _POOLS_USED_UP):
+            raise
+        refused = error
+    for _ in range(_SUBNET_TRIES):
+        subnet = free_subnet([*stack.engine.subnets(), *host_routes()])
+        if subnet is None:
+            break
+        try:
+            network_id = stack.engine.create_network(name, **about, subnet=subnet)
+        except EngineError as error:
+            if "overlap" not in str(error):
+                raise
+            continue  # somebody took it meanwhile
+        stack.say(f"the engine's address pools are used up; {name} is on {subnet}, which was free")
+        return network_id
+    raise EngineError(
+        f"{refused}. No free subnet was found either. Remedy: remove networks that nobody needs "
+        "(docker network prune).",
+        status=refused.status,
+    ) from refused
 
 
 def _remove(network: Network) -> None:

@@ -39,7 +39,7 @@ class Progress:
         began = self._clock()
         with self._shown(what) as update:
             yield update
-            self._say(f"{what}: done in {self._clock() - began:.1f} s")
+            self.say(f"{what}: done in {self._clock() - began:.1f} s")
 
     @contextmanager
     def _shown(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
@@ -49,7 +49,7 @@ class Progress:
             with self._bar(what) as update:
                 yield update
         else:
-            self._say(f"{what} …")
+            self.say(f"{what} …")
             yield self._lines(what)
 
     @contextmanager
@@ -103,11 +103,12 @@ class Progress:
             layers.add(event)
             if self._clock() - said >= _SECONDS_BETWEEN_LINES:
                 said = self._clock()
-                self._say(f"{what}: {layers.words if layers.words else 'still at it'}")
+                self.say(f"{what}: {layers.words if layers.words else 'still at it'}")
 
         return update
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Write a line."""
         with self._lock:
             if self._display is not None:
                 self._display.console.print(f"foodtrucks: {line}", markup=False, highlight=False, soft_wrap=True)

@@ -77,6 +77,10 @@ class Stack:
                 raise
         return future.result()
 
+    def say(self, line: str) -> None:
+        """Say something that the reader should know, on standard error."""
+        self._progress.say(line)
+
     @contextmanager
     def showing(self, service: "Service") -> Iterator[None]:
         """Have a service's log in the reports of failed tests."""

@@ -86,8 +86,8 @@ class Target:
 class FakeEngine(Engine):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
-    `start_errors` are raised by the next starts, `images` are there, `registry` can be pulled; `answer` is what a
-    command in a container says.
+    `start_errors` are raised by the next starts, `network_errors` by the next creations of networks, `images` are
+    there, `registry` can be pulled; `answer` is what a command in a container says.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -102,6 +102,7 @@ class FakeEngine(Engine):
         self.containers: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
         self.start_errors: list[EngineError] = []
+        self.network_errors: list[EngineError] = []
         self.answer: Callable[[Sequence[str]], ExecResult] = lambda _: OPEN
         self.log = "a line of the log\n"
         self.log_error: EngineError | None = None
@@ -122,9 +123,13 @@ class FakeEngine(Engine):
         yield from self.registry[image]
         self.images.add(image)
 
-    def create_network(self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str]) -> str:
+    def create_network(
+        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+    ) -> str:
+        if self.network_errors:
+            raise self.network_errors.pop(0)
         network_id = f"network{next(self._numbers)}"
-        config = [{"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1"}]
+        config = [{"Subnet": subnet if subnet is not None else "172.30.0.0/16", "Gateway": "172.30.0.1"}]
         self.networks[network_id] = {
             "Name": name,
             "Driver": driver,
@@ -134,6 +139,9 @@ class FakeEngine(Engine):
             "Containers": {},
         }
         return network_id
+
+    def subnets(self) -> list[str]:
+        return [config["Subnet"] for about in self.networks.values() for config in about["IPAM"]["Config"]]
 
     def inspect_network(self, network: str) -> dict[str, Any]:
         if network not in self.networks:

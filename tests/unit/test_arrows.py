@@ -12,7 +12,7 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "overrides", "lease"},
+    {"errors", "units", "callers", "overrides", "lease", "subnets"},
     {"settings", "ready", "endpoints", "definitions", "runs", "sharing"},
     {"engine", "progress", "report", "removal"},
     {"images", "containers", "watchdog"},

@@ -225,3 +225,34 @@ def test_readiness_is_whatever_the_definition_says(engine: FakeEngine) -> None:
     asked: list[object] = []
     with throwaway_network(new_stack(engine)) as net, net.running(defined("es", ready=asked.append)) as service:
         assert asked == [service]
+
+
+# crowded engines
+
+USED_UP = EngineError("could not find an available, non-overlapping IPv4 address pool", status=500)
+OVERLAP = EngineError("Pool overlaps with other one on this address space", status=403)
+
+
+def test_where_the_pools_are_used_up_a_free_subnet_is_taken() -> None:
+    engine = FakeEngine()
+    engine.network_errors = [USED_UP, OVERLAP]
+    with throwaway_network(new_stack(engine)) as net:
+        assert net.subnet.startswith("10.")
+
+
+def test_where_no_subnet_will_do_it_says_so() -> None:
+    engine = FakeEngine()
+    engine.network_errors = [USED_UP] + [OVERLAP] * 5
+    with (
+        pytest.raises(EngineError, match=r"No free subnet was found either\. Remedy: remove networks"),
+        throwaway_network(new_stack(engine)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("errors", [[EngineError("no driver")], [USED_UP, EngineError("no driver")]])
+def test_another_refusal_of_a_network_is_told_as_it_is(errors: list[EngineError]) -> None:
+    engine = FakeEngine()
+    engine.network_errors = errors
+    with pytest.raises(EngineError, match="no driver"), throwaway_network(new_stack(engine)):
+        pass
