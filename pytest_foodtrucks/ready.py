@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .errors import DefinitionError, FoodtrucksError, NotReady, NotReadyInTime, StartError
+from .errors import DefinitionError, NotReady, NotReadyInTime, StartError
 
 if TYPE_CHECKING:
     from .containers import ContainerState
@@ -54,7 +54,11 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
 
     `port` is the container's (default: the first of its `ports`), asked through the published port if there is
     one, else from inside its network namespace. `timeout` is in seconds, for one try.
+
+    Raises DefinitionError for a path without a slash before it.
     """
+    if not path.startswith("/"):
+        raise DefinitionError(f"ready.http({path!r}) is no path. Remedy: begin it with a slash, such as '/health'.")
 
     def check(target: Target) -> None:
         answered, body = target.fetch(path, port=port, timeout=timeout)
@@ -177,19 +181,31 @@ def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
             logs=target.logs(tail=_LOG_LINES),
         )
     for check in checks:
-        check(target)
+        answer: object = check(target)
+        if answer is False or callable(answer):
+            raise _no_check(check, f" (it returned {answer!r})")
 
 
 def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:
-    """Return one check or several as a tuple; FoodtrucksError for what is no check."""
-    checks = (ready,) if callable(ready) else tuple(ready)
+    """Return one check or several as a tuple; DefinitionError for what is no check."""
+    if callable(ready) or isinstance(ready, str) or not isinstance(ready, Iterable):
+        ready = (ready,)
+    checks = tuple(ready)
     for check in checks:
-        if not callable(check):
-            raise FoodtrucksError(
-                f"ready={check!r} is no readiness check. Remedy: use one of ready.http, tcp, log, healthcheck, exec, "
-                "or a callable that takes the service and raises NotReady."
-            )
+        if not callable(check) or check in _MAKERS:
+            raise _no_check(check)
     return checks
+
+
+_MAKERS: Final[tuple[object, ...]] = (http, tcp, log, healthcheck, exec, running)
+"""Asked like a check, without parentheses, most of these would return one, and so never say no."""
+
+
+def _no_check(check: object, seen: str = "") -> DefinitionError:
+    return DefinitionError(
+        f"ready={check!r} is no readiness check{seen}. Remedy: use one of ready.http(…), tcp(…), log(…), "
+        "healthcheck(), exec(…), or a callable that takes the service and raises NotReady until it is ready."
+    )
 
 
 def _shortened(text: str) -> str:

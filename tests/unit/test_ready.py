@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from fakes import Clock, Target, state
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine import ExecResult
-from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.errors import DefinitionError, NotReady, NotReadyInTime, StartError
 
 
 class ReadyAfter:
@@ -189,6 +190,11 @@ def test_http_hands_on_why_no_answer_came() -> None:
     assert refusal(ready.http(), Target()) == "nobody answers"
 
 
+def test_http_refuses_a_path_without_a_slash_where_it_is_written() -> None:
+    with pytest.raises(DefinitionError, match=r"ready\.http\('health'\) is no path\. Remedy: .*'/health'"):
+        ready.http("health")
+
+
 # tcp
 
 
@@ -300,8 +306,24 @@ def test_several_checks_are_a_tuple_in_their_order(
     assert ready.as_checks(collect(checks)) == tuple(checks)
 
 
-@pytest.mark.parametrize("wrong", [["/healthz"], [200], [None]])
-def test_what_is_no_check_is_named_with_what_would_do(wrong: list[ready.Check]) -> None:
-    with pytest.raises(FoodtrucksError) as raised:
-        ready.as_checks(wrong)
-    assert f"ready={wrong[0]!r} is no readiness check. Remedy: use one of ready.http, tcp, log" in str(raised.value)
+@pytest.mark.parametrize("wrong", ["/healthz", 200, None])
+@pytest.mark.parametrize("several", [False, True])
+def test_what_is_no_check_is_named_with_what_would_do(*, wrong: Any, several: bool) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        ready.as_checks([wrong] if several else wrong)
+    assert f"ready={wrong!r} is no readiness check. Remedy: use one of ready.http(…), tcp(…), log" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["http", "tcp", "log", "healthcheck", "exec", "running"])
+def test_a_check_without_its_parentheses_isnt_taken_for_one(name: str) -> None:
+    with pytest.raises(DefinitionError, match=rf"{name}.* is no readiness check"):
+        ready.as_checks(getattr(ready, name))
+
+
+@pytest.mark.parametrize("answer", [False, ready.tcp()])
+def test_a_check_that_answers_instead_of_raising_is_an_error_and_never_ready(answer: object) -> None:
+    def check(_: ready.Target) -> Any:
+        return answer
+
+    with pytest.raises(DefinitionError, match=r"is no readiness check \(it returned .*raises NotReady"):
+        wait(Target(), check)
