@@ -20,6 +20,9 @@ _PORT_TRIES: Final = 20
 _PORTS: Final = range(20_000, 32_768)
 """Below the range that Linux and macOS give to outgoing connections, so that those don't take our ports."""
 
+_TESTS: Final = ("CMD", "CMD-SHELL", "NONE")
+"""How the list form of a health check's test begins."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
@@ -85,19 +88,31 @@ def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on
 
 
 def _words(command: Sequence[str] | str) -> list[str]:
-    return shlex.split(command) if isinstance(command, str) else list(command)
+    try:
+        return shlex.split(command) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise DefinitionError(
+            f"The command {command!r} can't be split into words: {error}. Remedy: mend its quotes, or give a list."
+        ) from error
 
 
 def _healthcheck(compose: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(compose, Mapping):
+        raise DefinitionError(f"healthcheck={compose!r}. Remedy: write it as Compose does: {{'test': 'COMMAND'}}.")
     if compose.get("disable", False):
         return {"Test": ["NONE"]}
     unknown = compose.keys() - {"test", "interval", "timeout", "retries", "start_period", "disable"}
     if unknown or "test" not in compose:
         raise DefinitionError(
-            f"healthcheck={dict(compose)!r} is none. Remedy: give `test`, and if need be `interval`, `timeout`, "
-            "`retries` and `start_period`, as in Compose."
+            f"healthcheck={dict(compose)!r}. Remedy: give `test`, and if need be `interval`, `timeout`, `retries` and "
+            "`start_period`, as in Compose."
         )
     test = compose["test"]
+    if not isinstance(test, str) and (not test or test[0] not in _TESTS):
+        raise DefinitionError(
+            f"healthcheck has the test {test!r}. Remedy: begin the list with one of {', '.join(_TESTS)}, as in "
+            "Compose; the engine would pass over another one without a word."
+        )
     config: dict[str, Any] = {"Test": ["CMD-SHELL", test] if isinstance(test, str) else list(test)}
     for ours, theirs in (("interval", "Interval"), ("timeout", "Timeout"), ("start_period", "StartPeriod")):
         if ours in compose:

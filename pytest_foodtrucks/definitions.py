@@ -1,6 +1,7 @@
 """What a service is to be: the keywords of the factories, in Compose's words, and their meaning."""
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -108,7 +109,7 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
 
 
 def _environment(value: Mapping[str, object] | Sequence[str], *, keyword: str = "environment") -> dict[str, str]:
-    pairs = value if isinstance(value, Mapping) else dict(_pair(entry) for entry in _texts(value))
+    pairs = value if isinstance(value, Mapping) else dict(_pair(entry) for entry in _texts(value, keyword=keyword))
     for name, content in pairs.items():
         if content is None:
             raise DefinitionError(f"{keyword} has no value for {name!r}. Remedy: give one, or leave the name out.")
@@ -121,7 +122,8 @@ def _pair(entry: str) -> tuple[str, str | None]:
 
 
 def _ports(value: Sequence[int]) -> tuple[int, ...]:
-    ports = (value,) if isinstance(value, int | str) else tuple(value)
+    single = isinstance(value, str | Mapping) or not isinstance(value, Iterable)
+    ports: tuple[Any, ...] = (value,) if single else tuple(value)
     for port in ports:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:  # noqa: PLR2004 - TCP's range
             raise DefinitionError(
@@ -140,28 +142,38 @@ def _aliases(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _texts(value: Sequence[str] | str) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _texts(value: Sequence[str] | str, *, keyword: str) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if isinstance(value, Mapping) or not all(isinstance(text, str) for text in texts):
+        raise DefinitionError(f"{keyword}={value!r} is no list of texts. Remedy: write it as a list, as in Compose.")
+    return texts
+
+
+def _timeout(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise DefinitionError(f"timeout={value!r}. Remedy: give seconds above 0 as a number, such as 120.")
+    return value
 
 
 _NORMALISED: Mapping[str, Callable[[Any], Any]] = {
     "environment": _environment,
     "ports": _ports,
     "aliases": _aliases,
-    "volumes": _texts,
-    "tmpfs": _texts,
-    "cap_add": _texts,
+    "volumes": functools.partial(_texts, keyword="volumes"),
+    "tmpfs": functools.partial(_texts, keyword="tmpfs"),
+    "cap_add": functools.partial(_texts, keyword="cap_add"),
     "user": str,
+    "timeout": _timeout,
 }
 
 
 def _build(value: str | Path | Mapping[str, Any], folder: Path) -> Build:
-    given: dict[str, Any] = {"context": value} if isinstance(value, str | Path) else dict(value)
+    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {"context": value}
     unknown = given.keys() - {field.name for field in fields(Build)}
-    if unknown or "context" not in given:
+    if unknown or not isinstance(given.get("context"), str | Path):
         raise DefinitionError(
-            f"build={value!r} is none. Remedy: give a folder, or a mapping with `context` and if need be `dockerfile`, "
-            "`args`, `target`."
+            f"build={value!r} can't be built. Remedy: give a folder, or a mapping with `context` and if need be "
+            "`dockerfile`, `args`, `target`."
         )
     context = (folder / Path(given["context"]).expanduser()).resolve()
     dockerfile = given.get("dockerfile", "Dockerfile")

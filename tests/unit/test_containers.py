@@ -117,11 +117,19 @@ def test_a_healthcheck_can_be_switched_off() -> None:
         {"test": "true", "intervall": "5s"},
         {"test": "true", "interval": "5"},
         {"test": "true", "retries": "often"},
+        {"test": ["wget", "localhost"]},
+        {"test": []},
+        "wget localhost",
     ],
 )
-def test_a_healthcheck_of_another_form_is_an_error_with_a_remedy(check: Mapping[str, Any]) -> None:
-    with pytest.raises(DefinitionError, match=r"healthcheck=.*Remedy: "):
+def test_a_healthcheck_of_another_form_is_an_error_with_a_remedy(check: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"healthcheck.*Remedy: "):
         config(healthcheck=check)
+
+
+def test_a_command_with_an_open_quote_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(DefinitionError, match=r"The command \"echo 'a\" can't be split.*Remedy: mend its quotes"):
+        config(command="echo 'a")
 
 
 def test_a_memory_limit_of_no_known_form_is_an_error_with_a_remedy() -> None:

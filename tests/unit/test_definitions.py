@@ -104,8 +104,8 @@ def test_a_build_without_its_dockerfile_is_an_error_that_names_the_path(tmp_path
         build("web", tmp_path)
 
 
-@pytest.mark.parametrize("value", [{"dockerfile": "Dockerfile"}, {"context": ".", "cache_from": []}])
-def test_a_build_of_another_form_is_an_error_that_says_which_would_do(value: Mapping[str, Any], context: Path) -> None:
+@pytest.mark.parametrize("value", [{"dockerfile": "Dockerfile"}, {"context": ".", "cache_from": []}, 5, ["."]])
+def test_a_build_of_another_form_is_an_error_that_says_which_would_do(value: Any, context: Path) -> None:
     with pytest.raises(DefinitionError, match="Remedy: give a folder, or a mapping with `context`"):
         build(value, context)
 
@@ -126,6 +126,11 @@ def test_values_of_the_environment_may_be_numbers() -> None:
 def test_a_variable_without_a_value_is_an_error_that_names_it(environment: object) -> None:
     with pytest.raises(DefinitionError, match=r"environment has no value for 'TOKEN'\. Remedy: give one, or leave"):
         defined(environment=environment)
+
+
+def test_an_environment_of_another_form_is_an_error() -> None:
+    with pytest.raises(DefinitionError, match=r"environment=5 is no list of texts\. Remedy: "):
+        defined(environment=5)
 
 
 def test_without_environment_it_is_empty() -> None:
@@ -178,6 +183,13 @@ def test_one_port_may_stand_for_a_list() -> None:
     assert defined(ports=5000).ports == (5000,)
 
 
+@pytest.mark.parametrize("ports", [{5000: 8080}, 5000.0])
+def test_ports_of_another_form_are_an_error(ports: object) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        defined(ports=ports)
+    assert f"ports has {ports!r}. Remedy: " in str(raised.value)
+
+
 def test_a_port_as_a_text_is_an_error_that_shows_the_whole_text() -> None:
     with pytest.raises(DefinitionError, match="ports has '8080:5000'"):
         defined(ports="8080:5000")
@@ -196,6 +208,20 @@ def test_one_entry_may_stand_for_a_list() -> None:
     assert one.tmpfs == ("/tmp:size=1m",)  # noqa: S108 - in a container
     assert one.cap_add == ("NET_ADMIN",)
     assert one.volumes == ("./data:/data",)
+
+
+@pytest.mark.parametrize("keyword", ["volumes", "tmpfs", "cap_add"])
+@pytest.mark.parametrize("value", [{"./data": "/data"}, 5, [5]])
+def test_what_is_no_list_of_texts_is_an_error_that_names_the_keyword(keyword: str, value: object) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        defined(**{keyword: value})
+    assert str(raised.value).startswith(f"{keyword}={value!r} is no list of texts. Remedy: ")
+
+
+@pytest.mark.parametrize("timeout", ["30", "30s", 0, -1, True, float("inf"), float("nan")])
+def test_a_timeout_that_is_no_time_is_an_error_before_anything_starts(timeout: object) -> None:
+    with pytest.raises(DefinitionError, match=r"timeout=.*Remedy: give seconds above 0"):
+        defined(timeout=timeout)
 
 
 @pytest.mark.parametrize("user", [1000, "1000"])
