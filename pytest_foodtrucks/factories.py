@@ -181,6 +181,11 @@ def _fixture(
 
     def start(**fixtures: Any) -> Iterator[Service]:
         request: pytest.FixtureRequest = fixtures["request"]
+        if seed is not None and not callable(fixtures[seed]):
+            raise DefinitionError(
+                f"The fixture {seed} gave {fixtures[seed]!r}, and it is to give a function that fills the service. "
+                "Remedy: return one, such as `lambda es: es.client.index(…)`."
+            )
         on: Network = fixtures[network]
         definition = recipe.define(str(request.fixturename), request.config, fixtures)
         sow = fixtures[seed] if seed is not None else None

@@ -309,6 +309,20 @@ def test_second(search): assert search.seeded == 1
     passes(session(SEED.format(then=""), test), 2)
 
 
+def test_a_seed_that_is_no_function_is_told_before_anything_starts(session: Session) -> None:
+    definitions = """
+@pytest.fixture(scope="session")
+def fill(): pass
+
+search = elasticsearch_service(seed="fill")
+"""
+    result = session(
+        definitions, "def test(search): pass\ndef test_none(foodtrucks_net): assert foodtrucks_net.up == []"
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["The fixture fill gave None, and it is to give a function *Remedy: return one*"])
+
+
 def test_a_seed_that_fails_hands_out_nothing_and_the_service_goes(session: Session) -> None:
     result = session(
         SEED.format(then="raise ValueError('no trucks')"),
