@@ -43,9 +43,9 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
     `keywords` are those of a service, with `version` and `heap`; what they don't say, the settings do. With `build`
     the version tells which server is built.
     """
-    given = dict(keywords)
+    given = {name: value for name, value in keywords.items() if value is not None}
     version, size = given.pop("version", None), given.pop("heap", None)
-    if given.get("build") is None:
+    if "build" not in given:
         given["image"] = _image(settings, given.get("image"), version)
         version = split_tag(given["image"].partition("@")[0])[1]
     given.setdefault("ports", PORTS)
@@ -158,10 +158,10 @@ class ElasticsearchService(Service):
     @asynccontextmanager
     async def async_client(self) -> "AsyncIterator[AsyncElasticsearch]":
         """Yield an `elasticsearch.AsyncElasticsearch`, and close it; needs the extra `async`."""
-        from elasticsearch import AsyncElasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
-
         check_pair(importlib.metadata.version("elasticsearch"), self.version)
         try:
+            from elasticsearch import AsyncElasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
+
             client = AsyncElasticsearch(self.url)
         except (ImportError, ValueError) as error:
             raise FoodtrucksError(

@@ -143,6 +143,11 @@ def test_it_has_the_http_and_the_transport_port_and_is_ready_when_healthy() -> N
     assert defined.ready is es.healthy
 
 
+def test_none_counts_as_not_given() -> None:
+    nothing = dict.fromkeys(("image", "build", "ports", "ready", "version", "heap", "environment"))
+    assert define(**nothing) == define()
+
+
 def test_ports_and_readiness_can_be_given() -> None:
     defined = define(ports=[9200], ready=es.healthy)
     assert defined.ports == (9200,)

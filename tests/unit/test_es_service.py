@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import elasticsearch
 import httpx2
 import pytest
 from elasticsearch import Elasticsearch
@@ -17,7 +18,7 @@ from elasticsearch import Elasticsearch
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks import es
 from pytest_foodtrucks.definitions import define
-from pytest_foodtrucks.errors import ClientMismatch
+from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.services import running_service
 
@@ -149,6 +150,19 @@ def test_an_async_client_is_refused_a_server_that_it_cant_speak_to(
             pass
 
     with pytest.raises(ClientMismatch):
+        asyncio.run(ask())
+
+
+def test_an_async_client_that_isnt_there_is_an_error_with_a_remedy(
+    service: es.ElasticsearchService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(elasticsearch, "AsyncElasticsearch")  # so does a client of the 7 line without aiohttp
+
+    async def ask() -> None:
+        async with service.async_client():
+            pass
+
+    with pytest.raises(FoodtrucksError, match=r"An async client can't be made: .*pytest-foodtrucks\[async\]"):
         asyncio.run(ask())
 
 
