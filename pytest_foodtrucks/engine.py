@@ -26,10 +26,8 @@ from . import endpoints
 from .endpoints import Endpoint
 from .errors import EngineError, EngineNotFound, SettingsError
 
-_REMEDY = (
-    "Remedy: install and start Docker (on Debian and Ubuntu: apt-get install docker.io), or name a running "
-    "engine with --foodtrucks-engine or DOCKER_HOST. `-m 'not foodtrucks'` leaves these tests out."
-)
+_NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
+_LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
 
 _KNOCK_SECONDS: Final = 5.0
 
@@ -66,16 +64,24 @@ def find_engine(option: str = "auto", environ: Mapping[str, str] = os.environ, *
 
 def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
     first, error = tried[0]
+    locked = next((endpoint.url for endpoint, error in tried if isinstance(error, PermissionError)), None)
+    if locked is not None:
+        remedy = f"let this user open {locked} (for Docker on Linux: join the group docker, log in again)"
+    elif first.set_by is not None:
+        remedy = "start the engine there, mend or unset that address"
+    else:
+        remedy = "install and start Docker (on Debian and Ubuntu: apt-get install docker.io)"
+    remedy = f"Remedy: {remedy}, {_NAME_ANOTHER}. {_LEAVE_OUT}"
     if first.set_by is not None:
         return EngineNotFound(
             f"No engine answers at {first.url}, set by {first.set_by}: {_words(error)}. Nothing else was "
-            f"tried, because that address was set. {_REMEDY}",
+            f"tried, because that address was set. {remedy}",
             set_by=first.set_by,
         )
     places = ", ".join(endpoint.url for endpoint, _ in tried)
     return EngineNotFound(
         f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
-        f"(the first: {_words(error)}). {_REMEDY}",
+        f"(the first: {_words(error)}). {remedy}",
         set_by=None,
     )
 

@@ -40,7 +40,7 @@ def test_a_set_address_without_an_engine_fails_each_test_that_needs_one_with_the
     assert len(said) == 5
     assert len(set(said)) == 1
     assert "No engine answers at unix:///nonexistent.sock, set by DOCKER_HOST: there is no such socket." in said[0]
-    assert "Remedy: install and start Docker" in said[0]
+    assert "Remedy: start the engine there, mend or unset that address" in said[0]
     assert "`-m 'not foodtrucks'` leaves these tests out." in said[0]
 
 

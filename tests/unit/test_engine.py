@@ -192,7 +192,7 @@ def test_a_set_address_without_an_engine_is_named_with_who_set_it_and_a_remedy(f
         find(DOCKER_HOST="unix:///nonexistent.sock")
     message = str(raised.value)
     assert "No engine answers at unix:///nonexistent.sock, set by DOCKER_HOST: there is no such socket." in message
-    assert "Nothing else was tried, because that address was set. Remedy: " in message
+    assert "Nothing else was tried, because that address was set. Remedy: start the engine there, mend" in message
     assert "-m 'not foodtrucks'" in message
     assert raised.value.set_by == "DOCKER_HOST"
 
@@ -221,15 +221,22 @@ def test_what_answers_nonsense_is_no_engine(
 
 def test_when_nothing_is_set_all_that_was_tried_is_listed() -> None:
     tried = [
-        (Endpoint("unix:///var/run/docker.sock"), PermissionError("denied")),
+        (Endpoint("unix:///var/run/docker.sock"), ConnectionRefusedError("refused")),
         (Endpoint("unix:///home/me/.colima/default/docker.sock"), FileNotFoundError("there is no such socket")),
     ]
     error = _not_found(tried)
     assert error.set_by is None
     assert str(error).startswith(
         "No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: "
-        "unix:///var/run/docker.sock, unix:///home/me/.colima/default/docker.sock (the first: denied). Remedy: "
+        "unix:///var/run/docker.sock, unix:///home/me/.colima/default/docker.sock (the first: refused). "
+        "Remedy: install and start Docker "
     )
+
+
+@pytest.mark.parametrize("set_by", [None, "DOCKER_HOST"])
+def test_a_socket_that_this_user_may_not_open_has_a_remedy_of_its_own(set_by: str | None) -> None:
+    tried = [(Endpoint("unix:///var/run/docker.sock", set_by), PermissionError("denied"))]
+    assert "Remedy: let this user open unix:///var/run/docker.sock (for Docker on Linux: join" in str(_not_found(tried))
 
 
 def test_podman_is_refused_with_a_remedy(daemon: Daemon, find: Callable[..., Engine]) -> None:
