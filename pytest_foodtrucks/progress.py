@@ -158,6 +158,6 @@ class Layers:
 def standard_error() -> IO[str] | None:
     """Return a stream to where standard error leads now, before pytest captures it; None where it is closed."""
     try:
-        return os.fdopen(os.dup(2), "w")
+        return os.fdopen(os.dup(2), "w", errors="replace")  # an encoding without "…" is no reason to fail
     except OSError:
         return None

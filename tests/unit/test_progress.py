@@ -1,6 +1,9 @@
 """What is shown while the engine pulls or builds."""
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -163,3 +166,15 @@ def test_a_terminal_that_cant_move_its_cursor_gets_lines(kind: str, monkeypatch:
     with Progress(stream).working("pulling es"):
         pass
     assert stream.getvalue().startswith("foodtrucks: pulling es …\n")
+
+
+def test_an_encoding_that_lacks_a_character_is_no_reason_to_fail() -> None:
+    """LC_ALL=POSIX without Python's UTF-8 mode, or a Latin-1 terminal."""
+    code = """
+from pytest_foodtrucks.progress import Progress, standard_error
+with standard_error() as stream, Progress(stream).working("it"):
+    pass
+"""
+    environ = {**os.environ, "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert result.stderr.startswith("foodtrucks: it ?\n")
