@@ -171,7 +171,13 @@ class Container:
     @property
     def ip(self) -> str:
         """The IPv4 address on the service's network; empty while the container doesn't run."""
-        return str(self.inspect()["NetworkSettings"]["Networks"].get(self.network, {}).get("IPAddress", ""))
+        return self.addresses.get(self.network, "")
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The IPv4 address on each network that it is attached to, by the network's name; empty as long as `ip` is."""
+        networks = self.inspect()["NetworkSettings"]["Networks"]
+        return {name: str(about.get("IPAddress", "")) for name, about in networks.items()}
 
     @property
     def ports(self) -> dict[int, int]:

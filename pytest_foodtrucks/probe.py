@@ -124,11 +124,17 @@ class Probe:
             return Verdict(VerdictKind.DNS_FAILED, None, port, 1, str(error))
         if not addresses:
             return Verdict(VerdictKind.UNRESOLVED, None, port, 1, f"{name}: NXDOMAIN")
-        expected = "" if isinstance(target, str) else target.container.ip
-        if not isinstance(target, str) and addresses != [expected]:
-            evidence = f"{name} resolves to {', '.join(addresses)}, and the container has {expected}"
+        expected = addresses if isinstance(target, str) else self._shared_addresses(target.container)
+        if len(addresses) > len(expected) or not set(addresses) <= set(expected):
+            has = ", ".join(expected) if expected else "no address on a network of the probe's"
+            evidence = f"{name} resolves to {', '.join(addresses)}, and the container has {has}"
             return Verdict(VerdictKind.MISRESOLVED, addresses[0], port, 1, evidence)
         return self._connect(addresses[0], port)
+
+    def _shared_addresses(self, target: "Container") -> list[str]:
+        """Return the target's addresses on the networks that the probe is on too."""
+        here = self.container.addresses
+        return [address for network, address in target.addresses.items() if network in here]
 
     def listens(self, address: str, port: int) -> bool:
         """Tell whether something accepts connections there; ProbeError where that can't be told."""

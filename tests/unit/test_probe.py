@@ -184,6 +184,18 @@ def test_a_name_with_another_address_than_the_services_is_misresolved(addresses:
     assert verdict.evidence == f"es resolves to {', '.join(addresses)}, and the container has 172.30.0.2"
 
 
+def test_a_service_that_was_connected_has_its_address_on_the_network_that_is_shared() -> None:
+    visitor = service(ip="172.31.0.9")
+    networks = visitor.container.inspect()["NetworkSettings"]["Networks"]
+    networks["home"] = networks.pop("net")
+    elsewhere = probe(Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n")).connect(visitor)
+    assert elsewhere.kind is VerdictKind.MISRESOLVED
+    assert elsewhere.evidence.endswith("and the container has no address on a network of the probe's")
+    networks["net"] = {"IPAddress": "172.30.0.2"}
+    shared = probe(Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n")).connect(visitor)
+    assert shared.kind is VerdictKind.CONNECTED
+
+
 def test_a_name_that_doesnt_exist_is_unresolved() -> None:
     verdict = probe(Answers(nslookup=NEW + "** server can't find es: NXDOMAIN\n")).connect("es", 9200)
     assert verdict == Verdict(VerdictKind.UNRESOLVED, None, 9200, 1, "es: NXDOMAIN")
