@@ -50,9 +50,13 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceDefinition:
-    """A service's definition with all values resolved; `folder` is where relative paths begin."""
+    """A service's definition with all values resolved.
+
+    `folder` is where relative paths begin, `name` the default of `aliases`: that of the service's fixture.
+    """
 
     folder: Path
+    name: str = ""
     image: str | None = None
     build: Build | None = None
     command: Sequence[str] | str | None = None
@@ -105,7 +109,7 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     values.setdefault("environment", {})
     if not values.get("aliases"):
         values["aliases"] = (alias,)
-    return ServiceDefinition(folder=folder, **values)
+    return ServiceDefinition(folder=folder, name=alias, **values)
 
 
 def _environment(value: Mapping[str, object] | Sequence[str], *, keyword: str = "environment") -> dict[str, str]:

@@ -266,4 +266,5 @@ def _container_id(target: "Service | Container | Probe | str") -> str:
 
 def _described(definition: ServiceDefinition) -> str:
     source = definition.image if definition.build is None else f"built from {definition.build.context}"
-    return f"{definition.alias!r} ({source})"
+    name = f"the service {definition.name!r}" if definition.name else f"a service in {definition.folder}"
+    return f"{name} ({source})"

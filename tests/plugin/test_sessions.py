@@ -210,7 +210,8 @@ def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
     definitions = definitions.replace("image='a'", "image='busybox'")
     result = session(definitions, "def test(one, two): pass")
     result.assert_outcomes(errors=1)
-    assert "the alias 'db' belongs to 'db' (busybox) already" in result.stdout.str()
+    text = result.stdout.str()
+    assert "the alias 'db' belongs to the service 'one' (busybox) already, and the service 'two' (busybox)" in text
 
 
 def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:

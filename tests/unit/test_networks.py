@@ -119,9 +119,9 @@ def test_an_alias_belongs_to_one_service_and_the_error_names_both_and_the_remedi
         with pytest.raises(DefinitionError) as raised, net.running(defined("other", aliases=["web", "search"])):
             pass
         assert str(raised.value) == (
-            f"On {net.name} the alias 'search' belongs to 'es' (busybox) already, and 'web' (busybox) wants it too. "
-            "Remedy: give one of them other aliases=; for a round robin on purpose, attach the second one with "
-            "foodtrucks_net.connect(…, aliases=[…])."
+            f"On {net.name} the alias 'search' belongs to the service 'es' (busybox) already, and the service 'other' "
+            "(busybox) wants it too. Remedy: give one of them other aliases=; for a round robin on purpose, attach "
+            "the second one with foodtrucks_net.connect(…, aliases=[…])."
         )
         assert len(engine.containers) == 1
 
