@@ -24,7 +24,7 @@ from .factories import (
 from .overrides import InUse
 from .progress import Progress, standard_error
 from .removal import remove_session, sweep
-from .report import log_sections, message_alone
+from .report import log_sections, message_alone, own_frames
 from .runs import Run, state_folder
 from .services import running_probe
 from .settings import OPTIONS, Settings, read_settings
@@ -184,8 +184,9 @@ def pytest_runtest_makereport(
     An error of ours outside the test's own body is its message alone: the frames above it are none of the reader's.
     """
     report = yield
-    if call.when != "call" and call.excinfo is not None and not item.config.option.fulltrace:
-        report.longrepr = message_alone(call.excinfo) or report.longrepr
+    if call.excinfo is not None and not item.config.option.fulltrace:
+        ours = own_frames(call.excinfo, item.config) if call.when == "call" else message_alone(call.excinfo)
+        report.longrepr = ours if ours is not None else report.longrepr
     stack = item.config.stash.get(STACK, None)
     if report.failed and stack is not None and _BEGAN in item.stash:
         report.sections.extend(log_sections(stack.services, item.stash[_BEGAN]))

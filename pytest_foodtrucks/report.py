@@ -1,6 +1,6 @@
 """What a failed test's report shows of the services."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import EngineError, FoodtrucksError
 
@@ -8,8 +8,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pytest
+    from _pytest._code import Traceback
 
     from .services import Service
+
+_MACHINERY: Final = frozenset({"pytest_foodtrucks", "_pytest", "pluggy", "contextlib"})
+"""Top-level modules whose frames are none of the reader's."""
 
 
 def log_sections(services: "Iterable[Service]", since: float) -> list[tuple[str, str]]:
@@ -28,3 +32,25 @@ def _log(service: "Service", since: float) -> str:
 def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:
     """Return what a report shows of an error of ours: its message without a traceback; None for other errors."""
     return error.getrepr(style="value", chain=False) if isinstance(error.value, FoodtrucksError) else None
+
+
+def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Config") -> Any:
+    """Return what a report shows of an error of ours in a test's own body: the user's frames, and not what caused it.
+
+    None for other errors, and where the user asked for Python's own traceback.
+    """
+    style = config.option.tbstyle
+    if not isinstance(error.value, FoodtrucksError) or style == "native":
+        return None
+    return error.getrepr(
+        style="long" if style == "auto" else style,
+        showlocals=config.option.showlocals,
+        tbfilter=lambda error: _without_machinery(error.traceback),
+        funcargs=True,
+        chain=False,
+    )
+
+
+def _without_machinery(frames: "Traceback") -> "Traceback":
+    own = frames.filter(lambda entry: entry.frame.f_globals.get("__name__", "").partition(".")[0] not in _MACHINERY)
+    return own if own else frames

@@ -194,15 +194,38 @@ def test(one, foodtrucks_engine):
     assert "(its log can't be read: gone)" in text
 
 
-def test_an_error_of_ours_in_a_tests_own_body_keeps_its_traceback(session: Session) -> None:
-    test = """
-def test(foodtrucks_net):
-    with foodtrucks_net.service(image="nope", aliases=["victim"]):
+IN_A_TEST = """
+def start(net):
+    with net.service(image="nope", aliases=["victim"]):
         pass
+
+def test(foodtrucks_net):
+    start(foodtrucks_net)
 """
-    text = session("", test).stdout.str()
-    assert 'with foodtrucks_net.service(image="nope", aliases=["victim"]):' in text
+
+
+@pytest.mark.parametrize("style", ["auto", "long", "short"])
+def test_an_error_of_ours_in_a_tests_own_body_shows_the_users_lines_alone(session: Session, style: str) -> None:
+    text = session("", IN_A_TEST, f"--tb={style}").stdout.str()
+    assert "start(foodtrucks_net)" in text
+    assert 'with net.service(image="nope", aliases=["victim"]):' in text
     assert "The image nope can't be pulled" in text
+    assert "direct cause" not in text
+    assert "networks.py" not in text
+
+
+@pytest.mark.parametrize("style", ["--full-trace", "--tb=native"])
+def test_the_whole_traceback_of_an_error_of_ours_may_be_asked_for(session: Session, style: str) -> None:
+    text = session("", IN_A_TEST, style).stdout.str()
+    assert "direct cause" in text
+    assert "networks.py" in text
+
+
+@pytest.mark.parametrize("style", ["line", "no"])
+def test_an_error_of_ours_is_short_where_that_is_asked_for(session: Session, style: str) -> None:
+    result = session("", IN_A_TEST, f"--tb={style}")
+    result.assert_outcomes(failed=1)
+    assert "networks.py" not in result.stdout.str()
 
 
 def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
