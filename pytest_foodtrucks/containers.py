@@ -225,13 +225,17 @@ class Creation:
     def __init__(self, engine: "Engine", spec: ContainerSpec, *, label: str) -> None:
         self._engine = engine
         self._spec = spec
+        self._label = label
         self._name = f"foodtrucks-{label}-{secrets.token_hex(4)}"
         self.container = self._create()
 
     def _create(self) -> Container:
         host_ports = {port: free_port(self._engine) for port in self._spec.ports}
         config = engine_config(self._spec, host_ports, self._engine.publish_on)
-        container_id = self._engine.create_container(self._name, config)
+        try:
+            container_id = self._engine.create_container(self._name, config)
+        except EngineError as error:
+            raise self._failed("created", error) from error
         return Container(self._engine, container_id, self._name, self._spec.network)
 
     def start(self) -> Container:
@@ -243,11 +247,19 @@ class Creation:
                 self._engine.start_container(self.container.id)
             except EngineError as error:
                 if tries == _PORT_TRIES or not _port_taken(error):
-                    raise StartError(str(error)) from error
+                    raise self._failed("started", error) from error
             else:
                 return self.container
             self.remove()
             self.container = self._create()
+
+    def _failed(self, what: str, error: EngineError) -> StartError:
+        if error.status is None:  # the engine didn't answer, and the message says what to do about that
+            return StartError(str(error))
+        return StartError(
+            f"The container of {self._label} ({self._spec.image}) can't be {what}: {error.reason}. Remedy: mend in its "
+            "definition what the engine refuses here."
+        )
 
     def remove(self) -> None:
         """Remove it, running or not."""

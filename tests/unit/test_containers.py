@@ -230,7 +230,24 @@ def test_where_somebody_took_a_port_the_container_is_created_anew_with_others(wo
 def test_any_other_failure_to_start_is_an_error_at_once() -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError("no such binary", status=400), EngineError("asked again", status=400)]
-    with pytest.raises(StartError, match="no such binary"):
+    with pytest.raises(StartError, match=r"of victim \(busybox\) can't be started: no such binary\. Remedy: "):
+        creation(engine).start()
+
+
+def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> str:
+        raise EngineError("The engine could not create it: unknown capability", status=400, reason="unknown capability")
+
+    engine = FakeEngine()
+    monkeypatch.setattr(engine, "create_container", refuse)
+    with pytest.raises(StartError, match=r"of victim \(busybox\) can't be created: unknown capability\. Remedy: mend"):
+        creation(engine)
+
+
+def test_an_engine_that_gives_no_answer_isnt_taken_for_one_that_refuses() -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError("The engine gave no answer. Remedy: start it again.")]
+    with pytest.raises(StartError, match=r"^The engine gave no answer\. Remedy: start it again\.$"):
         creation(engine).start()
 
 
