@@ -206,9 +206,8 @@ class TestTheApp:
             "Env": ["ES_HOST=es", "ES_WAIT=2"],
             "Labels": dict(foodtrucks_net.stack.labels("lost")),
         }
-        lost = Container(
-            engine, engine.create_container("foodtrucks-lost-app", config), "foodtrucks-lost-app", "bridge"
-        )
+        name = f"foodtrucks-lost-app-{secrets.token_hex(4)}"
+        lost = Container(engine, engine.create_container(name, config), name, "bridge")
         try:
             engine.start_container(lost.id)
             deadline = time.monotonic() + 30
