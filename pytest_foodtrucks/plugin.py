@@ -1,6 +1,7 @@
 """pytest's hooks and the ready-made fixtures: wiring, no logic."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -214,7 +215,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         elif run is not None and run.is_owner:
             _end_of_controller(config, run)
     except EngineError as error:
-        config.issue_config_time_warning(pytest.PytestWarning(f"Containers may be left behind: {error}"), stacklevel=2)
+        # Not a warning: pytest has shown those by now.
+        sys.stderr.write(
+            f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: Remedy: remove what `docker ps --all "
+            "--filter label=pytest-foodtrucks` lists, then the network.\n"
+        )
 
 
 def _end_of_controller(config: pytest.Config, run: Run) -> None:

@@ -237,6 +237,23 @@ def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
     assert "the alias 'db' belongs to the service 'one' (busybox) already, and the service 'two' (busybox)" in text
 
 
+@pytest.mark.parametrize("arguments", [[], ["-W", "error"]])
+def test_what_cannot_be_removed_is_said_after_all(
+    session: Session, capfd: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    test = """
+from pytest_foodtrucks.errors import EngineError
+
+def test(foodtrucks_net, foodtrucks_engine):
+    def refuse(*_):
+        raise EngineError("The engine gave no answer.")
+    foodtrucks_engine.labelled = refuse
+"""
+    assert session("", test, *arguments).ret == pytest.ExitCode.OK
+    said = capfd.readouterr().err
+    assert "foodtrucks: Containers may be left behind: The engine gave no answer.\nfoodtrucks: Remedy: " in said
+
+
 def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
     definitions = """
 from pytest_foodtrucks.plugin import _PROGRESS
