@@ -4,6 +4,10 @@
 class FoodtrucksError(Exception):
     """Any error of this plugin; `logs` holds the container's last log lines where there is one."""
 
+    def __init_subclass__(cls) -> None:
+        """Show by its public name, which leaves pytest's summary lines more room for the message."""
+        cls.__module__ = "pytest_foodtrucks"
+
     def __init__(self, message: str, *, logs: str = "") -> None:
         super().__init__(message)
         self.message = message

@@ -187,9 +187,10 @@ def _fixture(
                 "Remedy: return one, such as `lambda es: es.client.index(…)`."
             )
         on: Network = fixtures[network]
-        definition = recipe.define(str(request.fixturename), request.config, fixtures)
+        name = str(request.fixturename)
+        definition = recipe.define(name, request.config, fixtures)
         sow = fixtures[seed] if seed is not None else None
-        with on.running(definition, service_type, key=recipe, seed=sow, shared=recipe.shared) as running:
+        with on.running(definition, service_type, key=(recipe, name), seed=sow, shared=recipe.shared) as running:
             yield running
 
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in recipe.parameters()]
@@ -200,16 +201,16 @@ def _fixture(
 
 
 def services_to_come(request: pytest.FixtureRequest) -> dict[object, ServiceDefinition]:
-    """Return the session's services on the network of this fixture that can be defined already, by their recipes."""
+    """Return the session's services on this fixture's network that can be defined already, by recipe and name."""
     found: dict[object, ServiceDefinition] = {}
     for item in request.session.items:
         for name, function in fixture_functions(item).items():
             recipe = getattr(function, "recipe", None)
-            if recipe in found or not isinstance(recipe, Recipe) or recipe.network != request.fixturename:
+            if (recipe, name) in found or not isinstance(recipe, Recipe) or recipe.network != request.fixturename:
                 continue
             if recipe.is_known_beforehand():
                 with suppress(DefinitionError):  # the service's own fixture says it to the tests that ask for it
-                    found[recipe] = recipe.define(name, request.config, {})
+                    found[recipe, name] = recipe.define(name, request.config, {})
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .errors import EngineError
 from .runs import OWNER_LABEL, is_orphan
 
 if TYPE_CHECKING:
@@ -32,9 +33,18 @@ def sweep(engine: "Engine", state: Path) -> int:
 
 
 def _remove(engine: "Engine", containers: list[str], networks: list[str]) -> int:
+    failed: list[EngineError] = []
     for container in containers:
-        engine.remove_container(container)
+        try:
+            engine.remove_container(container)
+        except EngineError as error:  # the others can go all the same
+            failed.append(error)
     for network in networks:
-        engine.clear_network(network)
-        engine.remove_network(network)
+        try:
+            engine.clear_network(network)
+            engine.remove_network(network)
+        except EngineError as error:
+            failed.append(error)
+    if failed:
+        raise EngineError("; ".join(map(str, failed)), status=failed[0].status) from failed[0]
     return len(containers) + len(networks)

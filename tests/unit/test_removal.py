@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from fakes import FakeEngine
+from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.removal import remove_session, sweep
 from pytest_foodtrucks.runs import Run
 
@@ -39,3 +42,23 @@ def test_a_sweep_removes_only_what_dead_owners_of_this_folder_left(tmp_path: Pat
     dead.end()
     assert sweep(engine, tmp_path) == 2
     assert list(engine.containers) == left
+
+
+class Stubborn(FakeEngine):
+    """An engine that can't remove its first container."""
+
+    def remove_container(self, container: str) -> None:
+        if container == next(iter(self.containers)):
+            raise EngineError("device or resource busy", status=500)
+        super().remove_container(container)
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
+    engine = Stubborn()
+    stays = container(engine, "mine", "x/mine")
+    container(engine, "mine", "x/mine")
+    network(engine, "mine", "x/mine")
+    with pytest.raises(EngineError, match="device or resource busy"):
+        remove_session(engine, "mine")
+    assert list(engine.containers) == [stays]
+    assert engine.networks == {}
