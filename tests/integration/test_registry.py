@@ -289,7 +289,7 @@ def test_an_interrupted_pull_ends_the_session(downstream: Downstream, slow_line:
             slow_line.hold()
             time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=3)
+        output, _ = process.communicate(timeout=30)
     finally:
         process.kill()
         process.communicate()
