@@ -33,8 +33,8 @@ class EngineError(FoodtrucksError):
     `status` is its HTTP status, or None without an answer; `reason` holds its own words.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, reason: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, status: int | None = None, reason: str | None = None, logs: str = "") -> None:
+        super().__init__(message, logs=logs)
         self.status = status
         self.reason = message if reason is None else reason
 
@@ -42,8 +42,8 @@ class EngineError(FoodtrucksError):
 class EngineNotFound(EngineError):
     """No engine answers; `set_by` names the setting that chose its address, None where nobody set one."""
 
-    def __init__(self, message: str, *, set_by: str | None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, set_by: str | None = None, logs: str = "") -> None:
+        super().__init__(message, logs=logs)
         self.set_by = set_by
 
 

@@ -1,7 +1,6 @@
 """A service: a container with a name on the network, an address for the test, and a client."""
 
 import functools
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -47,7 +46,6 @@ class Service:
         self.aliases = tuple(aliases)
         self.container_ports = tuple(ports)
         self._closing = ExitStack()
-        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.alias} on {self.network.name}>"

@@ -42,7 +42,7 @@ def _started(start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], sta
     except FoodtrucksError as error:
         _write(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
         raise
-    except Exception as error:
+    except Exception as error:  # a seed is the user's, and may raise anything
         _write(state, {"error": "StartError", "message": f"{type(error).__name__}: {error}", "logs": ""})
         raise
     _write(state, dump(value))

@@ -72,7 +72,7 @@ class Stack:
         if mine:
             try:
                 future.set_result(work())
-            except BaseException as error:
+            except BaseException as error:  # Ctrl-C too: the others would wait without end
                 future.set_exception(error)
                 raise
         return future.result()

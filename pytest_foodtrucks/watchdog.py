@@ -34,7 +34,8 @@ def start(run: "Run", engine_option: str) -> None:
     """
     import subprocess  # noqa: PLC0415 - needs memory, which the watchdog itself is to have little of
 
-    command = [sys.executable, "-S", "-c", _START, os.pathsep.join(sys.path), str(run.folder), engine_option]
+    paths = os.pathsep.join(map(os.path.abspath, sys.path))  # it doesn't live in this folder
+    command = [sys.executable, "-S", "-c", _START, paths, str(run.folder), engine_option]
     environment = {name: value for name, value in os.environ.items() if name != "RUNNER_TRACKING_ID"}
     subprocess.run(
         ["/bin/sh", "-c", '"$@" &', "sh", *command],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks import ImageError, StateError
+from pytest_foodtrucks import EngineError, FoodtrucksError, ImageError, NotReadyInTime, StartError, StateError
 from pytest_foodtrucks.sharing import shared
 
 
@@ -34,6 +34,17 @@ def test_a_start_that_failed_is_told_to_each_and_not_tried_again(tmp_path: Path)
 
     for start in (fail, lambda: 1):
         with pytest.raises(ImageError, match="no such image") as raised:
+            worker(tmp_path, start)
+        assert raised.value.logs == "its words"
+
+
+@pytest.mark.parametrize("kind", [EngineError, *EngineError.__subclasses__(), StartError, NotReadyInTime])
+def test_errors_of_each_kind_are_told_as_what_they_are(tmp_path: Path, kind: type[FoodtrucksError]) -> None:
+    def fail() -> int:
+        raise kind("no", logs="its words")
+
+    for start in (fail, lambda: 1):
+        with pytest.raises(kind, match="no") as raised:
             worker(tmp_path, start)
         assert raised.value.logs == "its words"
 
