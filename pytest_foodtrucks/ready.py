@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .errors import DefinitionError, NotReady, NotReadyInTime, StartError
+from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 
 if TYPE_CHECKING:
     from .containers import ContainerState
@@ -173,6 +173,18 @@ def wait_until_ready(
 
 
 def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
+    _refuse_ended(target, elapsed=elapsed)
+    try:
+        for check in checks:
+            answer: object = check(target)
+            if answer is False or callable(answer):
+                raise _no_check(check, f" (it returned {answer!r})")
+    except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile
+        _refuse_ended(target, elapsed=elapsed)
+        raise
+
+
+def _refuse_ended(target: Target, *, elapsed: float) -> None:
     state = target.state()
     if state.ended:
         raise StartError(
@@ -180,10 +192,6 @@ def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
             "Remedy: mend what its log shows.",
             logs=target.logs(tail=_LOG_LINES),
         )
-    for check in checks:
-        answer: object = check(target)
-        if answer is False or callable(answer):
-            raise _no_check(check, f" (it returned {answer!r})")
 
 
 def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:

@@ -9,7 +9,7 @@ import pytest
 from fakes import Clock, Target, state
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine import ExecResult
-from pytest_foodtrucks.errors import DefinitionError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 
 
 class ReadyAfter:
@@ -100,6 +100,20 @@ def test_a_container_that_ends_during_the_wait_ends_it_at_the_next_look() -> Non
 @pytest.mark.parametrize("status", ["exited", "dead"])
 def test_what_ran_and_runs_no_more_has_ended(status: str) -> None:
     assert state(status).ended
+
+
+@pytest.mark.parametrize("refusal", [EngineError("container is not running", status=409), StartError("no sidecar")])
+def test_a_container_that_ends_while_a_check_asks_is_told_as_ended(refusal: Exception) -> None:
+    def check(_: object) -> None:
+        raise refusal
+
+    target = Target()
+    target.states = [state(), state("exited", exit_code=3)]
+    with pytest.raises(StartError, match=r"es ended before it was ready.* exited with exit code 3"):
+        wait(target, check)
+    target.states = [state()]
+    with pytest.raises(type(refusal), match=str(refusal)):
+        wait(target, check)
 
 
 @pytest.mark.parametrize("status", ["created", "running", "paused", "restarting"])
