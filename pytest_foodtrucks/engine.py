@@ -1,11 +1,14 @@
 """The container engine: finds it and speaks to it. The only module that imports docker."""
 
+import functools
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
@@ -194,6 +197,20 @@ class Engine:
             return self.host if self.local else "::"
         is_address = self.host.replace(".", "").isdigit()
         return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+
+    def clock_difference(self) -> float:
+        """Return by how many seconds the engine's clock is ahead of this machine's; negative where it is behind.
+
+        Asked once: a clock that is set meanwhile isn't noticed.
+        """
+        return self._clock_difference
+
+    @functools.cached_property
+    def _clock_difference(self) -> float:
+        began = time.time()
+        with self._asked("tell the time"):
+            told = datetime.fromisoformat(self.api.info()["SystemTime"])
+        return told.timestamp() - (began + time.time()) / 2
 
     def close(self) -> None:
         """Let go of the connection."""

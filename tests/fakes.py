@@ -108,10 +108,14 @@ class FakeEngine(Engine):
         self.log_error: EngineError | None = None
         self.events: list[str] = []
         self.closed = False
+        self.ahead = 0.0
         self._numbers = itertools.count()
 
     def close(self) -> None:
         self.closed = True
+
+    def clock_difference(self) -> float:
+        return self.ahead
 
     def image_exists(self, image: str) -> bool:
         return image in self.images

@@ -8,8 +8,10 @@ import re
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +254,18 @@ def test_logins_that_cant_be_read_are_an_error_that_hides_their_secrets(
     with pytest.raises(SettingsError, match=r"DOCKER_AUTH_CONFIG in the environment can't be read. Remedy: ") as raised:
         find(daemon.url, DOCKER_AUTH_CONFIG=config)
     assert "%" not in str(raised.value)
+
+
+# its clock
+
+
+@pytest.mark.parametrize("ahead", [0.0, 90.0, -7200.0])
+def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, engine: Engine, ahead: float) -> None:
+    told = datetime.fromtimestamp(time.time() + ahead, tz=timezone(timedelta(hours=2)))
+    daemon.answers["GET /info"] = (200, {"SystemTime": told.isoformat().replace("+", "123+")})  # in nanoseconds
+    assert engine.clock_difference() == pytest.approx(ahead, abs=30)
+    del daemon.answers["GET /info"]
+    assert engine.clock_difference() == pytest.approx(ahead, abs=30)
 
 
 # where published ports are
