@@ -218,16 +218,20 @@ class Engine:
 
     # images
 
-    def image_exists(self, image: str) -> bool:
-        """Tell whether the engine has the image."""
+    def image_id(self, image: str) -> str | None:
+        """Return the digest of the image's content; None where the engine hasn't got it."""
         try:
             with self._asked(f"look for the image {image}"):
-                self.api.inspect_image(image)  # type: ignore[no-untyped-call] # a gap of types-docker
+                found = self.api.inspect_image(image)  # type: ignore[no-untyped-call] # a gap of types-docker
         except EngineError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                return False
+                return None
             raise
-        return True
+        return str(found["Id"])
+
+    def image_exists(self, image: str) -> bool:
+        """Tell whether the engine has the image."""
+        return self.image_id(image) is not None
 
     def pull(self, image: str) -> Iterator[dict[str, Any]]:
         """Pull an image, and yield the engine's progress events.
@@ -318,6 +322,15 @@ class Engine:
         """Return what the engine tells of a container."""
         with self._asked(f"inspect the container {container}"):
             return dict(self.api.inspect_container(container))
+
+    def is_on(self, container: str, network: str) -> bool:
+        """Tell whether a container was made for a network; one that is gone wasn't."""
+        try:
+            return bool(self.inspect_container(container)["HostConfig"]["NetworkMode"] == network)
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
 
     def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
         """Return a container's log; `since` is in seconds of the epoch, by the engine's clock."""

@@ -5,9 +5,10 @@ import importlib.metadata
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -170,6 +171,15 @@ class ElasticsearchService(Service):
         async with client:
             yield client
 
+    def contents(self) -> set[str]:
+        """Return the paths of its indices, aliases, templates and data streams, but for the server's own."""
+        return set(_listed(self))
+
+    def restore(self, contents: "Iterable[str]") -> None:
+        """Delete those that aren't among the contents that it once had."""
+        had = set(contents)
+        _delete(self, [path for path in _listed(self) if path not in had])
+
 
 def check_pair(client: str, server: str) -> None:
     """Raise ClientMismatch for a client and a server that can't speak to each other, naming what would do.
@@ -201,30 +211,51 @@ def private_index(service: ElasticsearchService) -> Iterator[str]:
 
 
 def delete_under(service: ElasticsearchService, prefix: str) -> None:
-    """Delete all data streams, indices, aliases and templates whose names begin with a prefix.
+    """Delete all data streams, indices, aliases and templates whose names begin with a prefix."""
+    _delete(service, _listed(service, prefix))
 
-    One by one, by their own names: since 8 the server refuses to delete by wildcard. A listing of indices follows
+
+def _listed(service: ElasticsearchService, prefix: str = "") -> list[str]:
+    """Return the paths of all data streams, indices, aliases and templates whose names begin with a prefix.
+
+    In the order in which they can be deleted, one by one, by their own names: since 8 the server refuses to delete by
+    wildcard. What begins with a dot, and templates that are managed, are the server's own. A listing of indices follows
     aliases too, so what it names is looked at again: another's index may have an alias under the prefix.
     """
-    http = service.http
-    for stream in _names(service, f"/_data_stream/{prefix}*", lambda found: found["data_streams"]):
-        http.delete(f"/_data_stream/{stream['name']}").raise_for_status()
-    for index in _names(service, f"/_cat/indices/{prefix}*?format=json&expand_wildcards=all", list):
-        if index["index"].startswith(prefix):
-            http.delete(f"/{index['index']}").raise_for_status()
-    for index, about in _names(service, f"/_alias/{prefix}*", dict.items):
-        for alias in about["aliases"]:
-            http.delete(f"/{index}/_alias/{alias}").raise_for_status()
-    for kind in ("_index_template", "_component_template"):
-        for template in _names(service, f"/{kind}/{prefix}*", lambda found, kind=kind: found[f"{kind[1:]}s"]):
-            http.delete(f"/{kind}/{template['name']}").raise_for_status()
-    for template in _names(service, f"/_template/{prefix}*", dict):
-        http.delete(f"/_template/{template}").raise_for_status()
+    streams = [f"_data_stream/{stream['name']}" for stream in _named(service, "_data_stream", prefix, "data_streams")]
+    found = _found(service, f"/_cat/indices/{prefix}*?format=json&expand_wildcards=all", [])
+    indices = [index["index"] for index in found if index["index"].startswith(prefix)]
+    aliases = [
+        f"{index}/_alias/{alias}"
+        for index, about in _found(service, f"/_alias/{prefix}*", {}).items()
+        for alias in about["aliases"]
+    ]
+    templates = [
+        f"{kind}/{template['name']}"
+        for kind in ("_index_template", "_component_template")
+        for template in _named(service, kind, prefix, f"{kind[1:]}s")
+        if not (template.get(kind[1:], {}).get("_meta") or {}).get("managed", False)
+    ]
+    legacy = [f"_template/{template}" for template in _found(service, f"/_template/{prefix}*", {})]
+    paths = [*streams, *indices, *aliases, *templates, *legacy]
+    return [path for path in paths if not path.rpartition("/")[2].startswith(".")]
 
 
-def _names(service: ElasticsearchService, path: str, read: Any) -> list[Any]:
+def _delete(service: ElasticsearchService, paths: Iterable[str]) -> None:
+    for path in paths:
+        answer = service.http.delete(f"/{path}")
+        if answer.status_code != HTTPStatus.NOT_FOUND:  # an alias goes with its index
+            answer.raise_for_status()
+
+
+def _named(service: ElasticsearchService, kind: str, prefix: str, key: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _found(service, f"/{kind}/{prefix}*", {}).get(key, [])
+    return found
+
+
+def _found(service: ElasticsearchService, path: str, nothing: Any) -> Any:
     """Return what a listing holds; nothing where there is none, or where the server hasn't got the feature."""
     answer = service.http.get(path)
-    if answer.status_code in {400, 404, 405}:
-        return []
-    return list(read(answer.raise_for_status().json()))
+    if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        return nothing
+    return answer.raise_for_status().json()

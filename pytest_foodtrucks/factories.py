@@ -190,7 +190,10 @@ def _fixture(
         name = str(request.fixturename)
         definition = recipe.define(name, request.config, fixtures)
         sow = fixtures[seed] if seed is not None else None
-        with on.running(definition, service_type, key=(recipe, name), seed=sow, shared=recipe.shared) as running:
+        requires = [value for value in fixtures.values() if isinstance(value, Service)]
+        with on.running(
+            definition, service_type, key=(recipe, name), seed=sow, shared=recipe.shared, requires=requires
+        ) as running:
             yield running
 
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in recipe.parameters()]

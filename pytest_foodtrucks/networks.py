@@ -3,16 +3,16 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
-from . import sharing
+from . import parts
 from .callers import calling_file
 from .containers import Container
 from .definitions import ServiceDefinition, ServiceKeywords, define
 from .errors import DefinitionError, EngineError
-from .services import Service, create, running_probe, running_service, started_service
+from .lasting import service_part
+from .services import Service, create, running_probe, running_service
 from .subnets import free_subnet, host_routes
 
 if TYPE_CHECKING:
@@ -91,43 +91,24 @@ class Network:
         key: object = None,
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
+        requires: Sequence[Service] = (),
     ) -> Iterator[Service]:
         """Start a defined service, wait until it is ready, seed it, yield it and remove it.
 
         `key` is the one that it was prepared under. A shared one is one for all xdist workers, and stays until their
-        controller ends. Raises DefinitionError for an alias that the network has already.
+        controller ends, or for the next session; `requires` are the services that it was defined with. Raises
+        DefinitionError for an alias that the network has already.
         """
         prepared = self._prepared.pop(key, None)
         creation = None if prepared is None else prepared.result
         with self._claimed(definition):
-            if shared and self.stack.worker is not None:
-                with self._shared(definition, service_type, seed) as service:
+            if shared and self.stack.outlives:
+                part = service_part(self, definition, service_type, seed=seed, requires=requires)
+                with parts.shared(self.stack, part) as service, self.stack.showing(service), closing(service):
                     yield service
             else:
                 with running_service(self, definition, service_type, creation=creation, seed=seed) as service:
                     yield service
-
-    @contextmanager
-    def _shared(
-        self, definition: ServiceDefinition, service_type: type[Service], seed: Callable[[Any], object] | None
-    ) -> Iterator[Service]:
-        def load(about: Mapping[str, Any]) -> Service:
-            container = Container(self.stack.engine, about["id"], about["name"], self.name)
-            return service_type(self, container, definition.aliases, definition.ports)
-
-        def start() -> Service:
-            self.stack.remove_service(definition.alias)  # of a worker that died while it started the same
-            return started_service(self, definition, service_type, seed=seed)[0]
-
-        part = sharing.shared(
-            self.stack.run.folder,
-            f"service {self.name} {replace(definition, ready=None)!r}",
-            start=start,
-            dump=lambda service: {"id": service.container.id, "name": service.container.name},
-            load=load,
-        )
-        with part as service, self.stack.showing(service), closing(service):
-            yield service
 
     def prepare(self, key: object, definition: ServiceDefinition) -> None:
         """Have a service's image fetched and its container created in the background."""
@@ -187,17 +168,11 @@ def throwaway_network(
 ) -> Iterator[Network]:
     """Create a network, yield it, and remove it; the containers of `prepare` are created beside it.
 
-    With a name in `shared_as` xdist workers have it in common, and it stays until their controller ends.
+    With a name in `shared_as` xdist workers have it in common, and it stays until their controller ends, or for the
+    next session.
     """
-    if shared_as is not None and stack.worker is not None:
-        part = sharing.shared(
-            stack.run.folder,
-            f"network {shared_as} {driver} {internal}",
-            start=lambda: _started_network(stack, driver, internal=internal, prepare={})[0],
-            dump=lambda network: {"id": network.id, "name": network.name},
-            load=lambda about: Network(stack, about["name"], driver, internal=internal, network_id=about["id"]),
-        )
-        with part as network:
+    if shared_as is not None and stack.outlives:
+        with parts.shared(stack, _network_part(stack, driver, internal=internal, name=shared_as)) as network:
             yield network
     else:
         network, undo = _started_network(
@@ -207,15 +182,43 @@ def throwaway_network(
             yield network
 
 
+def _network_part(stack: "Stack", driver: str, *, internal: bool, name: str) -> parts.Part[Network]:
+    def clear(kept: Mapping[str, Any] | None) -> None:
+        """Remove what an earlier session kept under this name, with all that is on it."""
+        if kept is not None:
+            stack.remove_lasting(kept["name"])
+            stack.engine.clear_network(kept["id"])
+            stack.engine.remove_network(kept["id"])
+
+    return parts.Part(
+        key=f"network {name} {driver} {internal}",
+        name=f"network {name}",
+        title=name,
+        made_from=lambda: {"driver": driver, "internal": internal, "engine": stack.engine.url},
+        start=lambda: _started_network(stack, driver, internal=internal, prepare={}, lasting=True)[0],
+        dump=lambda network: {"id": network.id, "name": network.name},
+        load=lambda about: Network(stack, about["name"], driver, internal=internal, network_id=about["id"]),
+        take_over=lambda network, _: stack.engine.inspect_network(network.id),
+        clear=clear,
+    )
+
+
 def _started_network(
-    stack: "Stack", driver: str, *, internal: bool, prepare: Mapping[object, ServiceDefinition]
+    stack: "Stack",
+    driver: str,
+    *,
+    internal: bool,
+    prepare: Mapping[object, ServiceDefinition],
+    lasting: bool = False,
 ) -> tuple[Network, ExitStack]:
     network = Network(stack, f"foodtrucks-net-{secrets.token_hex(4)}", driver, internal=internal)
     with ExitStack() as undo:
         undo.callback(network.discard_prepared)
         for key, definition in prepare.items():
             network.prepare(key, definition)
-        network.id = _created(stack, network.name, driver=driver, internal=internal, labels=stack.labels())
+        network.id = _created(
+            stack, network.name, driver=driver, internal=internal, labels=stack.labels(lasting=lasting)
+        )
         undo.callback(_remove, network)
         stack.refuse_without_owner(lambda: stack.engine.remove_network(network.id))
         return network, undo.pop_all()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from . import es, ready, watchdog, web
+from . import es, kept, ready, watchdog, web
 from .errors import EngineError, SettingsError, StateError
 from .factories import (
     SETTINGS,
@@ -22,13 +22,14 @@ from .factories import (
     service,
     worker_id,
 )
+from .kept import Kept
 from .overrides import InUse
 from .progress import Progress, standard_error
-from .removal import remove_session, sweep
+from .removal import remove_session, remove_unrecorded, sweep
 from .report import log_sections, message_alone, own_frames
 from .runs import Run, state_folder
 from .services import running_probe
-from .settings import OPTIONS, Settings, read_settings
+from .settings import OPTIONS, read_settings
 from .stack import Stack
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _PROGRESS: Final = pytest.StashKey[Progress]()
 _IN_USE: Final = pytest.StashKey[InUse]()
 _BEGAN: Final = pytest.StashKey[float]()
 _RUN: Final = pytest.StashKey[Run]()
+_KEPT: Final = pytest.StashKey[Kept | None]()
 _RUN_FOLDER: Final = "foodtrucks_run"
 _RUN_ERROR: Final = "foodtrucks_run_error"
 
@@ -60,7 +62,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     settings = pytestconfig.stash[SETTINGS]
     run = _run(pytestconfig)
     engine = find_engine(settings.engine, host=settings.host)
-    run.open(lambda: _opened(engine, run, settings))
+    run.open(lambda: _opened(engine, run, pytestconfig))
     pytestconfig.stash[STACK] = Stack(
         engine, settings, progress=pytestconfig.stash[_PROGRESS], run=run, worker=worker_id(pytestconfig)
     )
@@ -130,8 +132,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Register each option on the command line and for the configuration file."""
     group = parser.getgroup("foodtrucks", "container network (pytest-foodtrucks)")
     for option in OPTIONS:
-        text = option.help if option.default is None else f"{option.help} (default: {option.default})"
-        group.addoption(option.flag, dest=f"foodtrucks_{option.field}", default=None, metavar="VALUE", help=text)
+        name = f"foodtrucks_{option.field}"
+        text = option.help if option.default is None or option.switch else f"{option.help} (default: {option.default})"
+        if option.switch:
+            group.addoption(option.flag, dest=name, default=None, action="store_const", const="on", help=text)
+            group.addoption(option.off_flag, dest=name, action="store_const", const="off", help="don't")
+        else:
+            group.addoption(option.flag, dest=name, default=None, metavar="VALUE", help=text)
         parser.addini(option.ini, text, default=None)
 
 
@@ -220,6 +227,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: Remedy: remove what `docker ps --all "
             "--filter label=pytest-foodtrucks` lists, then the network.\n"
         )
+    finally:
+        _leave_kept(config)
 
 
 def _end_of_controller(config: pytest.Config, run: Run) -> None:
@@ -232,6 +241,18 @@ def _end_of_controller(config: pytest.Config, run: Run) -> None:
     run.end()
 
 
+def _leave_kept(config: pytest.Config) -> None:
+    """Leave the kept stack to the next session."""
+    stack = config.stash.get(_KEPT, None)
+    if stack is not None:
+        if any(stack.records()):
+            config.stash[_PROGRESS].say(
+                f"the stack stays for the next session, {kept.UNUSED_HOURS} hours at most; "
+                "`python -m pytest_foodtrucks prune` removes it"
+            )
+        stack.release()
+
+
 def _run(config: pytest.Config) -> Run:
     """Return the run that this process owns, or as an xdist worker shares."""
     if _RUN not in config.stash:
@@ -239,15 +260,28 @@ def _run(config: pytest.Config) -> Run:
         if _RUN_ERROR in workerinput:
             raise StateError(workerinput[_RUN_ERROR])
         shared = workerinput.get(_RUN_FOLDER)
-        state = state_folder(config.stash[SETTINGS].state_dir, os.environ)
-        config.stash[_RUN] = Run.begin(state) if shared is None else Run(Path(shared))
+        config.stash[_RUN] = _own_run(config) if shared is None else Run(Path(shared))
     return config.stash[_RUN]
 
 
-def _opened(engine: "Engine", run: Run, settings: Settings) -> None:
+def _own_run(config: pytest.Config) -> Run:
+    settings = config.stash[SETTINGS]
+    run = Run.begin(state_folder(settings.state_dir, os.environ))
+    if settings.reuse:
+        project = f"{config.rootpath} {kept.place(settings.engine, os.environ)}".strip()
+        config.stash[_KEPT] = kept.choose(run, project)
+    return run
+
+
+def _opened(engine: "Engine", run: Run, config: pytest.Config) -> None:
     """Do what comes before a run's first object on the engine."""
-    watchdog.start(run, settings.engine)
-    sweep(engine, run.folder.parents[1])
+    watchdog.start(run, config.stash[SETTINGS].engine)
+    sweep(engine, run.state)
+    stack = kept.chosen(run)
+    if stack is not None:
+        remove_unrecorded(engine, stack)
+    elif kept.is_refused(run):
+        config.stash[_PROGRESS].say("another session holds this project's kept stack; this one gets a stack of its own")
 
 
 def _ini(config: pytest.Config, name: str) -> object:

@@ -1,16 +1,20 @@
-"""Removal by label: a session's own things, and those of owners that are provably dead."""
+"""Removal by label: a session's own things, those of owners that are provably dead, kept ones whose time is over."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from . import kept
 from .errors import EngineError
-from .runs import OWNER_LABEL, is_orphan
+from .kept import Kept
+from .runs import OWNER_LABEL, Run, is_orphan
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 SESSION_LABEL: Final = "pytest-foodtrucks"
+_CLOCK_TOLERANCE: Final = 300.0
+"""Seconds."""
 
 
 def remove_session(engine: "Engine", session: str) -> int:
@@ -22,7 +26,55 @@ def remove_session(engine: "Engine", session: str) -> int:
     )
 
 
+def remove_after(engine: "Engine", run: Run) -> int:
+    """Remove what a dead owner left: its own things, and what it had begun for a kept stack that nobody has now."""
+    found = remove_session(engine, run.id)
+    chosen = kept.chosen(run)
+    held = None if chosen is None else Kept.held(chosen.folder)
+    if held is not None:
+        try:
+            found += remove_unrecorded(engine, held)
+        finally:
+            held.release()
+    return found
+
+
 def sweep(engine: "Engine", state: Path) -> int:
+    """Remove what provably dead owners of this state folder left, and kept stacks that nobody used for long.
+
+    Returns how many things there were.
+    """
+    return remove_orphans(engine, state) + sum(remove_kept(engine, unused) for unused in _unused(engine, state))
+
+
+def _unused(engine: "Engine", state: Path) -> list[Kept]:
+    """Return the kept stacks whose time is over; none where this clock and the engine's don't agree on the time."""
+    unused = [each for each in kept.all_kept(state) if each.unused_for() > kept.UNUSED_HOURS * 3600]
+    return unused if unused and abs(engine.clock_difference()) < _CLOCK_TOLERANCE else []
+
+
+def remove_kept(engine: "Engine", stack: Kept) -> int:
+    """Remove a kept stack that no session holds; return how many things there were."""
+    held = Kept.held(stack.folder)
+    if held is None:
+        return 0
+    try:
+        found = remove_session(engine, held.id)
+    except EngineError:
+        held.release()
+        raise
+    held.end()
+    return found
+
+
+def remove_unrecorded(engine: "Engine", stack: Kept) -> int:
+    """Remove what a session that was killed had begun for a kept stack, and didn't finish; return how many things."""
+    finished = {record["value"]["id"] for record in stack.records()}
+    begun = [engine.labelled(kind, SESSION_LABEL, stack.id) for kind in ("containers", "networks")]
+    return _remove(engine, *([thing for thing in things if thing not in finished] for things in begun))
+
+
+def remove_orphans(engine: "Engine", state: Path) -> int:
     """Remove what provably dead owners of this state folder left; return how many things there were."""
 
     def orphaned(things: Mapping[str, str]) -> list[str]:

@@ -37,7 +37,7 @@ class Run:
         """Make a run of this process's own; StateError where the folder can't be used."""
         folder = state / "runs" / secrets.token_hex(6)
         try:
-            _identity(state)
+            identity(state)
             folder.mkdir(parents=True)
             return cls(folder, lease.Lease(folder / _LEASE))
         except ImportError as error:
@@ -56,6 +56,11 @@ class Run:
         return self.folder.name
 
     @property
+    def state(self) -> Path:
+        """The state folder."""
+        return self.folder.parents[1]
+
+    @property
     def is_owner(self) -> bool:
         """Tell whether this process owns the run's stack."""
         return self._held is not None
@@ -63,7 +68,7 @@ class Run:
     @property
     def owner_label(self) -> str:
         """What tells whoever shares the state folder where to look for the owner."""
-        return f"{_identity(self.folder.parents[1])}/{self.id}"
+        return f"{identity(self.state)}/{self.id}"
 
     @property
     def lease_file(self) -> Path:
@@ -100,13 +105,13 @@ class Run:
 
 def is_orphan(owner_label: str, state: Path) -> bool:
     """Tell whether an owner is provably dead: it is of this state folder, and its lease is free."""
-    identity, _, run = owner_label.partition("/")
-    if not run.isalnum() or identity != _identity(state):
+    folder, _, run = owner_label.partition("/")
+    if not run.isalnum() or folder != identity(state):
         return False
     return lease.is_free(state / "runs" / run / _LEASE)
 
 
-def _identity(state: Path) -> str:
+def identity(state: Path) -> str:
     """Return the folder's own name, made once: who doesn't share the folder can't judge its owners."""
     file = state / "identity"
     if not file.exists():

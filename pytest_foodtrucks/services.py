@@ -1,7 +1,7 @@
 """A service: a container with a name on the network, an address for the test, and a client."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -103,6 +103,15 @@ class Service:
         """Close the clients; the container goes with whoever started it."""
         self._closing.close()
 
+    # what a kept stack asks between two sessions
+
+    def contents(self) -> set[str]:
+        """Return what was put into it, as far as `restore` can delete it again."""
+        return set()
+
+    def restore(self, contents: Iterable[str]) -> None:
+        """Delete what was put into it and isn't among the contents that it once had."""
+
     # what readiness checks ask
 
     def state(self) -> ContainerState:
@@ -157,21 +166,23 @@ def started_service(
     *,
     creation: Callable[[], Creation] | None = None,
     seed: Callable[[Any], object] | None = None,
+    lasting: bool = False,
 ) -> tuple[Service, ExitStack]:
     """Create and start a service, wait until it is ready, seed it, and return it with what removes it.
 
-    `creation` gives the container where it was created beforehand.
+    `creation` gives the container where it was created beforehand. A `lasting` one goes into the kept stack, if there
+    is one.
     """
     stack = network.stack
     with ExitStack() as undo:
-        created = create(network.stack, network.name, definition) if creation is None else creation()
+        created = create(stack, network.name, definition, lasting=lasting) if creation is None else creation()
         undo.callback(created.remove)
         container = created.start()
         service = service_type(network, container, definition.aliases, definition.ports)
         undo.callback(service.close)
         undo.enter_context(stack.showing(service))
         timeout = definition.timeout if definition.timeout is not None else stack.settings.timeout
-        ready.wait_until_ready(service, _checks(service, definition), timeout=timeout)
+        wait_until_ready(service, definition, timeout=timeout)
         if seed is not None:
             seed(service)
         return service, undo.pop_all()
@@ -192,15 +203,19 @@ def running_service(
         yield service
 
 
-def create(stack: "Stack", network: str, definition: "ServiceDefinition") -> Creation:
+def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
+    """See that the engine has a service's image, pulled or built, and return its name."""
+    return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+
+
+def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, lasting: bool = False) -> Creation:
     """See to a service's image and create its container, not yet started.
 
     The network needs only a name by then: the engine looks for it when the container starts.
     """
-    image = stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
     local = stack.engine.local
     spec = ContainerSpec(
-        image=image,
+        image=image_of(stack, definition),
         network=network,
         command=definition.command,
         entrypoint=definition.entrypoint,
@@ -213,11 +228,16 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition") -> Cre
         user=definition.user,
         cap_add=definition.cap_add,
         healthcheck=definition.healthcheck,
-        labels=stack.labels(definition.alias),
+        labels=stack.labels(definition.alias, lasting=lasting),
     )
     creation = Creation(stack.engine, spec, label=definition.alias)
     stack.refuse_without_owner(creation.remove)
     return creation
+
+
+def wait_until_ready(service: Service, definition: "ServiceDefinition", *, timeout: float) -> None:
+    """Wait until a service passes the checks of its definition; `timeout` is in seconds."""
+    ready.wait_until_ready(service, _checks(service, definition), timeout=timeout)
 
 
 def _checks(service: Service, definition: "ServiceDefinition") -> tuple[ready.Check, ...]:

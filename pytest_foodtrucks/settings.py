@@ -10,6 +10,16 @@ from .units import size_in_bytes
 
 ENGINES: Final = ("auto", "docker")
 JVM_MODES: Final = ("fast-start", "server")
+_SWITCHES: Final = {
+    "on": True,
+    "true": True,
+    "yes": True,
+    "1": True,
+    "off": False,
+    "false": False,
+    "no": False,
+    "0": False,
+}
 PULL_MODES: Final = ("missing", "always", "never")
 ELASTICSEARCH_IMAGE: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 
@@ -40,6 +50,7 @@ class Settings:
     probe_image: str
     pull: str
     image_prefix: str | None
+    reuse: bool
     state_dir: str | None
     timeout: float
 
@@ -49,7 +60,7 @@ class Option:
     """An option: its name on the command line, how its text becomes a value, its default, its help.
 
     `parse` raises ValueError with what would do instead. `also` is an environment variable of others that counts
-    where ours isn't set.
+    where ours isn't set. A `switch` has no value on the command line, and a second flag that turns it off.
     """
 
     name: str
@@ -57,6 +68,7 @@ class Option:
     default: Any
     help: str
     also: str | None = None
+    switch: bool = False
 
     @property
     def field(self) -> str:
@@ -67,6 +79,11 @@ class Option:
     def flag(self) -> str:
         """The name on the command line."""
         return f"--foodtrucks-{self.name}"
+
+    @property
+    def off_flag(self) -> str:
+        """The name on the command line that turns a switch off."""
+        return f"--no-foodtrucks-{self.name}"
 
     @property
     def variable(self) -> str:
@@ -86,6 +103,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in _SWITCHES:
+        raise ValueError("use on or off")
+    return _SWITCHES[text.lower()]
 
 
 def _engine(text: str) -> str:
@@ -171,6 +194,13 @@ OPTIONS: Final = (
     Option("probe-image", _image, "busybox", "image that network questions are asked from"),
     Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
     Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
+    Option(
+        "reuse",
+        _switch,
+        default=False,
+        help="keep the stack for the next session, and take over what the last one kept",
+        switch=True,
+    ),
     Option("state-dir", _folder, None, "folder for leases and state (default: pytest-foodtrucks in $XDG_STATE_HOME)"),
     Option("timeout", _seconds, 120.0, "seconds that each start may take"),
 )
@@ -218,7 +248,7 @@ def _first(
 
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
-    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+    if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
         raise SettingsError(f"{origin} is {raw!r}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())

@@ -32,7 +32,7 @@ def shared(
     name = sha256(key.encode()).hexdigest()[:16]
     state = folder / f"{name}.json"
     with FileLock(folder / f"{name}.lock"):
-        value = load(_read(state)) if state.exists() else _started(start, dump, state)
+        value = load(_told(state)) if state.exists() else _started(start, dump, state)
     yield value
 
 
@@ -40,27 +40,36 @@ def _started(start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], sta
     try:
         value = start()
     except FoodtrucksError as error:
-        _write(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
+        write_json(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
         raise
     except Exception as error:  # a seed is the user's, and may raise anything
-        _write(state, {"error": "StartError", "message": f"{type(error).__name__}: {error}", "logs": ""})
+        write_json(state, {"error": "StartError", "message": f"{type(error).__name__}: {error}", "logs": ""})
         raise
-    _write(state, dump(value))
+    write_json(state, dump(value))
     return value
 
 
-def _write(state: Path, content: Mapping[str, Any]) -> None:
-    part = state.with_suffix(".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    part.replace(state)
-
-
-def _read(state: Path) -> Mapping[str, Any]:
-    try:
-        content: Mapping[str, Any] = json.loads(state.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StateError(f"The state file {state} is corrupt: {error}. Remedy: run again.") from error
+def _told(state: Path) -> Mapping[str, Any]:
+    content = read_json(state)
     if "error" in content:
         failed: type[FoodtrucksError] = getattr(errors, content["error"])
         raise failed(content["message"], logs=content["logs"])
+    return content
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a state file, so that a reader sees all of it or the one before."""
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(content), encoding="utf-8")
+    part.replace(file)
+
+
+def read_json(file: Path) -> Mapping[str, Any]:
+    """Read a state file; StateError where it is corrupt."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StateError(f"The state file {file} is corrupt: {error}. Remedy: run again.") from error
+    if not isinstance(content, dict):
+        raise StateError(f"The state file {file} is corrupt: it has {content!r}. Remedy: run again.")
     return content

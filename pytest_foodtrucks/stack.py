@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 
-from . import images
+from . import images, kept
 from .errors import FoodtrucksError
 from .removal import SESSION_LABEL, remove_session
 from .runs import OWNER_LABEL
@@ -14,6 +14,7 @@ from .runs import OWNER_LABEL
 if TYPE_CHECKING:
     from .definitions import Build
     from .engine import Engine
+    from .kept import Kept
     from .progress import Progress
     from .runs import Run
     from .services import Service
@@ -26,7 +27,8 @@ class Stack:
     """All that one session has on the engine.
 
     `worker` is the xdist worker's id, or None. Everything created for the stack carries its labels, so that what a
-    fixture could not remove any more goes in `close`, or with the watchdog.
+    fixture could not remove any more goes in `close`, or with the watchdog. Its networks and services that outlive
+    their fixtures may be those of a kept stack.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Stack:
         self.settings = settings
         self.worker = worker
         self.run = run
+        self.kept: Kept | None = kept.chosen(run)
         self.services: list[Service] = []
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self._progress = progress
@@ -43,9 +46,20 @@ class Stack:
         self._lock = Lock()
         self._closing = Event()
 
-    def labels(self, alias: str | None = None) -> Mapping[str, str]:
-        """Return the labels that each container, with its alias, and each network carries."""
-        labels = {SESSION_LABEL: self.run.id, OWNER_LABEL: self.run.owner_label}
+    @property
+    def outlives(self) -> bool:
+        """Tell whether networks and services outlive their fixtures, for other workers or the next session."""
+        return self.worker is not None or self.kept is not None
+
+    def labels(self, alias: str | None = None, *, lasting: bool = False) -> Mapping[str, str]:
+        """Return the labels that each container, with its alias, and each network carries.
+
+        `lasting` tells those apart that go into the kept stack, if there is one.
+        """
+        session, owner = self.run.id, self.run.owner_label
+        if lasting and self.kept is not None:
+            session, owner = self.kept.id, kept.OWNER
+        labels = {SESSION_LABEL: session, OWNER_LABEL: owner}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
@@ -90,11 +104,12 @@ class Stack:
         finally:
             self.services.remove(service)
 
-    def remove_service(self, alias: str) -> None:
-        """Remove the stack's containers that have an alias."""
-        named = self.engine.labelled("containers", SERVICE_LABEL, alias)
-        for container in set(named) & set(self.engine.labelled("containers", SESSION_LABEL, self.run.id)):
-            self.engine.remove_container(container)
+    def remove_lasting(self, network: str, alias: str | None = None) -> None:
+        """Remove the lasting containers on a network that have an alias, or all."""
+        aliases = self.engine.labels("containers", SERVICE_LABEL)
+        for container in self.engine.labelled("containers", SESSION_LABEL, self.labels(lasting=True)[SESSION_LABEL]):
+            if alias in {None, aliases.get(container)} and self.engine.is_on(container, network):
+                self.engine.remove_container(container)
 
     def refuse_without_owner(self, remove: Callable[[], object]) -> None:
         """Undo what was just created if the owner died meanwhile: nobody would remove it any more."""

@@ -59,11 +59,11 @@ def main() -> None:
         return
 
     from .engine import find_engine  # noqa: PLC0415 - imports docker: not while it waits
-    from .removal import remove_session  # noqa: PLC0415 - likewise
+    from .removal import remove_after  # noqa: PLC0415 - likewise
 
     def remove() -> int:
         with closing(find_engine(engine_option)) as engine:
-            return remove_session(engine, run.id)
+            return remove_after(engine, run)
 
     clean_up(run, remove)
 

@@ -117,8 +117,8 @@ class FakeEngine(Engine):
     def clock_difference(self) -> float:
         return self.ahead
 
-    def image_exists(self, image: str) -> bool:
-        return image in self.images
+    def image_id(self, image: str) -> str | None:
+        return f"sha256:{image}" if image in self.images else None
 
     def pull(self, image: str) -> Iterator[dict[str, Any]]:
         if image not in self.registry:
@@ -268,8 +268,9 @@ class DefiningNetwork:
         key: object = None,
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
+        requires: Sequence[Service] = (),
     ) -> Iterator[Defined]:
-        del key, shared
+        del key, shared, requires
         self.up.append(definition.alias)
         try:
             defined = Defined(definition, service_type)

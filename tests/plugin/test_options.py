@@ -24,6 +24,7 @@ TEXTS = {
     "probe-image": "team/probe",
     "pull": "never",
     "image-prefix": "mirror.example",
+    "reuse": "on",
     "state-dir": "/one",
     "timeout": "7",
 }
@@ -55,9 +56,22 @@ def test_these_tests_know_all_options() -> None:
 
 
 def test_each_option_can_be_given_on_the_command_line(shown: Callable[..., str]) -> None:
-    line = shown(*(f"{option.flag}={TEXTS[option.name]}" for option in OPTIONS))
+    line = shown(*(option.flag if option.switch else f"{option.flag}={TEXTS[option.name]}" for option in OPTIONS))
     for option in OPTIONS:
         assert expected(option) in line
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.switch], ids=lambda option: option.name)
+def test_a_switch_is_turned_off_by_a_flag_of_its_own(
+    shown: Callable[..., str], monkeypatch: pytest.MonkeyPatch, option: Option
+) -> None:
+    monkeypatch.setenv(option.variable, "on")
+    assert f"{option.field}=False" in shown(option.off_flag)
+
+
+def test_a_switch_may_be_a_truth_value_of_toml(pytester: pytest.Pytester, shown: Callable[..., str]) -> None:
+    pytester.makepyprojecttoml("[tool.pytest]\nfoodtrucks_reuse = true")
+    assert "reuse=True" in shown()
 
 
 def test_each_option_can_be_given_in_the_environment(
@@ -188,7 +202,7 @@ def test_there_is_no_option_to_skip_what_needs_an_engine() -> None:
 def test_help_lists_each_option_and_its_name_in_the_file(pytester: pytest.Pytester) -> None:
     text = pytester.runpytest_inprocess("--help").stdout.str()
     for option in OPTIONS:
-        assert f"{option.flag}=VALUE" in text
+        assert (option.flag if option.switch else f"{option.flag}=VALUE") in text
         assert f"{option.ini} (" in text
 
 

@@ -14,13 +14,15 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 LAYERS = (
     {"errors", "units", "callers", "overrides", "lease", "subnets"},
     {"settings", "ready", "endpoints", "definitions", "runs", "sharing"},
+    {"kept"},
     {"engine", "progress", "report", "removal"},
-    {"images", "containers", "watchdog"},
+    {"images", "containers", "watchdog", "cli"},
     {"probe", "stack"},
-    {"services", "web"},
+    {"services", "web", "parts"},
+    {"lasting"},
     {"networks", "es"},
     {"factories"},
-    {"plugin"},
+    {"plugin", "__main__"},
 )
 """From the ground up: a module imports what lies deeper, and nothing else."""
 

@@ -197,6 +197,27 @@ def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, serv
     ]
 
 
+def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    node.answers = {
+        "/_cat/indices/*": (200, [{"index": "menu"}, {"index": "new"}, {"index": ".tasks"}]),
+        "/_alias/*": (200, {"menu": {"aliases": {"old": {}, "young": {}}}, ".tasks": {"aliases": {}}}),
+        "/_index_template/*": (
+            200,
+            {
+                "index_templates": [
+                    {"name": "logs", "index_template": {"_meta": {"managed": True}}},
+                    {"name": "mine", "index_template": {"_meta": None}},
+                ]
+            },
+        ),
+    }
+    assert service.contents() == {"menu", "new", "menu/_alias/old", "menu/_alias/young", "_index_template/mine"}
+    service.restore(["menu", "menu/_alias/old"])
+    assert node.deleted == ["/new", "/menu/_alias/young", "/_index_template/mine"]
+
+
 @pytest.mark.parametrize("status", [400, 404, 405])
 def test_a_server_without_a_feature_has_nothing_of_it_to_delete(
     node: Node, service: es.ElasticsearchService, status: int

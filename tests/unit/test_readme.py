@@ -33,7 +33,9 @@ def test_the_table_of_options_is_complete() -> None:
 def test_the_table_of_options_tells_the_defaults() -> None:
     told = {row[0].strip("`"): row[2] for row in rows("option")}
     for option in OPTIONS:
-        if option.default is not None:
+        if option.switch:
+            assert told[option.name] == ("`on`" if option.default else "`off`")
+        elif option.default is not None:
             assert str(option.default).removesuffix(".0") in told[option.name]
 
 

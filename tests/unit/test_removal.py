@@ -1,12 +1,15 @@
 """Removal by label: a session's own, and what provably dead owners left."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from fakes import FakeEngine
 from pytest_foodtrucks.errors import EngineError
-from pytest_foodtrucks.removal import remove_session, sweep
+from pytest_foodtrucks.kept import UNUSED_HOURS, Kept, choose
+from pytest_foodtrucks.removal import remove_after, remove_kept, remove_session, sweep
 from pytest_foodtrucks.runs import Run
 
 
@@ -62,3 +65,76 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
         remove_session(engine, "mine")
     assert list(engine.containers) == [stays]
     assert engine.networks == {}
+
+
+def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None) -> Kept:
+    """Hold a kept stack with a network and a container that are finished, and a container that was half started."""
+    kept = choose(run if run is not None else Run.begin(state), "/app")
+    assert kept is not None
+    for part in (network(engine, kept.id, "kept"), container(engine, kept.id, "kept")):
+        kept.write(part, {"value": {"id": part}})
+    container(engine, kept.id, "kept")
+    return kept
+
+
+def unused(kept: Kept, hours: float) -> None:
+    """Leave a kept stack, as if that had been some hours ago."""
+    kept.release()
+    moment = time.time() - hours * 3600
+    os.utime(kept.folder / "used", (moment, moment))
+
+
+def test_a_sweep_takes_a_kept_stack_that_nobody_used_for_long(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    kept = kept_stack(engine, tmp_path)
+    unused(kept, UNUSED_HOURS + 1)
+    assert sweep(engine, tmp_path) == 3
+    assert engine.containers == engine.networks == {}
+    assert not kept.folder.exists()
+
+
+def test_a_sweep_leaves_a_kept_stack_whose_time_is_not_over(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    unused(kept_stack(engine, tmp_path), UNUSED_HOURS - 1)
+    assert sweep(engine, tmp_path) == 0
+
+
+def test_a_sweep_leaves_a_kept_stack_that_a_session_holds(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    kept = kept_stack(engine, tmp_path)
+    os.utime(kept.folder / "used", (0, 0))
+    assert sweep(engine, tmp_path) == 0
+
+
+@pytest.mark.parametrize("ahead", [-7 * 86400.0, 7 * 86400.0])
+def test_with_a_wrong_clock_no_kept_stacks_time_is_over(tmp_path: Path, ahead: float) -> None:
+    engine = FakeEngine()
+    engine.ahead = ahead
+    unused(kept_stack(engine, tmp_path), UNUSED_HOURS + 1)
+    assert sweep(engine, tmp_path) == 0
+
+
+def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) -> None:
+    engine = Stubborn()
+    kept = kept_stack(engine, tmp_path)
+    kept.release()
+    with pytest.raises(EngineError, match="device or resource busy"):
+        remove_kept(engine, kept)
+    assert kept.folder.exists()
+    assert Kept.held(kept.folder) is not None
+
+
+def test_after_an_owners_death_what_it_had_begun_for_its_kept_stack_goes(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, run)
+    container(engine, run.id, run.owner_label)
+    kept.release()  # as its death does
+    assert remove_after(engine, run) == 2
+    assert (len(engine.containers), len(engine.networks)) == (1, 1)
+    assert remove_after(engine, run) == 0
+
+
+def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    kept_stack(engine, tmp_path, run)  # and still held
+    assert remove_after(engine, run) == 0

@@ -27,6 +27,7 @@ VALUES: Mapping[str, tuple[str, str, object, object]] = {
     "probe-image": ("team/probe", "busybox:1.36", "team/probe", "busybox:1.36"),
     "pull": ("never", "always", "never", "always"),
     "image-prefix": ("mirror.example/", "mirror.example:5000/hub", "mirror.example", "mirror.example:5000/hub"),
+    "reuse": ("on", "FALSE", True, False),
     "state-dir": ("/one", "~/two", "/one", "~/two"),
     "timeout": ("7", "0.5", 7.0, 0.5),
 }
@@ -44,6 +45,7 @@ DEFAULTS = Settings(
     pull="missing",
     image_prefix=None,
     timeout=120.0,
+    reuse=False,
     state_dir=None,
 )
 
@@ -174,6 +176,7 @@ WRONG = [
     ("pull", "Missing", "use one of: missing, always, never"),
     ("image-prefix", "https://mirror.example", "without scheme"),
     ("image-prefix", "/mirror", "use a registry"),
+    ("reuse", "maybe", "use on or off"),
     ("state-dir", "state", "use an absolute path"),
     ("timeout", "0", "use seconds above 0, such as 120"),
     ("timeout", "-5", "use seconds above 0, such as 120"),

@@ -1,0 +1,8 @@
+"""The command, as python -m pytest_foodtrucks."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

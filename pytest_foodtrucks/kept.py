@@ -1,0 +1,174 @@
+"""Kept stacks: what stays on the engine for the next session of the same project, and the record of how it was made."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from . import lease
+from .errors import StateError
+from .runs import Run, identity
+from .sharing import read_json, write_json
+
+OWNER: Final = "kept"
+"""What the label pytest-foodtrucks.owner says of kept things; the session label then is the kept stack's id."""
+
+UNUSED_HOURS: Final = 8
+"""After so many hours without a session any session's sweep may take a kept stack."""
+
+_CHOICE: Final = "kept"
+"""The file in a run's folder that names its kept stack; empty where another session holds that."""
+
+_PATIENCE: Final = 2.0
+"""Seconds that a watchdog or a sweep may hold a kept stack, and a session waits for it."""
+_PAUSE: Final = 0.05
+
+
+class Kept:
+    """A stack that outlives its session; one session at a time holds it.
+
+    Its folder has a record for each part. The lease is beside the folder and stays when that goes: whoever waits for
+    the lease of a removed folder would hold what nobody else can see.
+    """
+
+    def __init__(self, folder: Path, held: "lease.Lease | None" = None) -> None:
+        self.folder = folder
+        self._held = held
+
+    @classmethod
+    def held(cls, folder: Path) -> "Kept | None":
+        """Hold it; None where another session does."""
+        lease_file = folder.with_suffix(".lease")
+        if not lease.is_free(lease_file):
+            return None
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            return cls(folder, lease.Lease(lease_file))
+        except BlockingIOError:  # another one was quicker
+            return None
+
+    @property
+    def id(self) -> str:
+        """What its things carry as their session."""
+        return self.folder.name
+
+    @property
+    def project(self) -> str:
+        """Whose it is, for people."""
+        try:
+            return (self.folder / "project").read_text(encoding="utf-8")
+        except OSError:
+            return "an unknown project"
+
+    def begin(self, project: str) -> None:
+        """Make its folder, and note that it is in use."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "project").write_text(project, encoding="utf-8")
+        self._used()
+
+    def _used(self) -> None:
+        (self.folder / "used").touch()
+
+    def unused_for(self, clock: Callable[[], float] = time.time) -> float:
+        """Return the seconds since a session used it."""
+        try:
+            return clock() - (self.folder / "used").stat().st_mtime
+        except OSError:  # its session died before it made anything
+            return float("inf")
+
+    def record(self, part: str) -> Mapping[str, Any] | None:
+        """Return what was noted of a part; None where nothing can be read."""
+        try:
+            return read_json(self._file(part))
+        except (OSError, StateError):
+            return None
+
+    def write(self, part: str, content: Mapping[str, Any]) -> None:
+        """Note how a part was made and where it is."""
+        write_json(self._file(part), content)
+
+    def add_contents(self, part: str, contents: Iterable[str]) -> None:
+        """Note what another part put into one when it started, as far as this one is kept too."""
+        record = self.record(part)
+        if record is not None:
+            value = record["value"]
+            self.write(part, {**record, "value": {**value, "contents": sorted({*value["contents"], *contents})}})
+
+    def forget(self, part: str) -> None:
+        """Forget a part."""
+        self._file(part).unlink(missing_ok=True)
+
+    def records(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of all parts that can be read."""
+        for file in self.folder.glob("*.json"):
+            try:
+                yield read_json(file)
+            except (OSError, StateError):  # a corrupt one counts as none, and its part is made anew
+                continue
+
+    def _file(self, part: str) -> Path:
+        return self.folder / f"{sha256(part.encode()).hexdigest()[:16]}.json"
+
+    def release(self) -> None:
+        """Leave it to the next session."""
+        if self._held is not None:
+            if self.folder.exists():
+                self._used()
+            self._held.release()
+
+    def end(self) -> None:
+        """Forget it: its things are gone."""
+        shutil.rmtree(self.folder, ignore_errors=True)  # nobody else writes there: the lease is held
+        if self._held is not None:
+            self._held.release()
+
+
+def choose(
+    run: Run, project: str, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> Kept | None:
+    """Hold a project's kept stack for a run, and note it in the run's folder; None where another session has it."""
+    state = run.state
+    folder = state / "kept" / sha256(f"{identity(state)} {project}".encode()).hexdigest()[:12]
+    until = clock() + _PATIENCE
+    try:
+        while (kept := Kept.held(folder)) is None and clock() < until:
+            sleep(_PAUSE)
+        if kept is not None:
+            kept.begin(project)
+        (run.folder / _CHOICE).write_text("" if kept is None else kept.id, encoding="ascii")
+    except OSError as error:
+        raise StateError(
+            f"The state folder {state} can't be used: {error.strerror}. Remedy: make it writable, or choose another "
+            "with --foodtrucks-state-dir."
+        ) from error
+    return kept
+
+
+def chosen(run: Run) -> Kept | None:
+    """Return the kept stack that a run holds, for its workers and its watchdog; None where it has none."""
+    try:
+        name = (run.folder / _CHOICE).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    return Kept(run.state / "kept" / name) if name else None
+
+
+def is_refused(run: Run) -> bool:
+    """Tell whether a run wanted a kept stack that another session holds."""
+    file = run.folder / _CHOICE
+    return file.exists() and chosen(run) is None
+
+
+def all_kept(state: Path) -> list[Kept]:
+    """Return the kept stacks of a state folder."""
+    return [Kept(folder) for folder in sorted((state / "kept").glob("*/"))]
+
+
+def place(engine_option: str, environ: Mapping[str, str]) -> str:
+    """Return where the engine is, as somebody set it; another engine has another kept stack."""
+    if "://" in engine_option:
+        return f"on {engine_option}"
+    set_by = [environ[name] for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if environ.get(name, "") != ""]
+    return f"on {set_by[0]}" if set_by else ""

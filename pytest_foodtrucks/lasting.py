@@ -1,0 +1,84 @@
+"""A service that outlives its fixture: how it is started once, found again, and made fit for another session."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from .containers import Container
+from .definitions import ServiceDefinition
+from .errors import StartError
+from .parts import Part, source
+from .services import Service, image_of, started_service, wait_until_ready
+
+if TYPE_CHECKING:
+    from .networks import Network
+
+_TAKE_OVER_SECONDS: Final = 10.0
+"""A kept service that isn't ready by then is replaced: it was ready when the last session left it."""
+
+_MADE_FROM: Final = tuple(
+    field.name
+    for field in fields(ServiceDefinition)
+    if field.name not in {"folder", "name", "image", "timeout", "ready"}
+)
+"""What of a definition makes a container another one."""
+
+
+def service_part(
+    network: "Network",
+    definition: ServiceDefinition,
+    service_type: type[Service],
+    *,
+    seed: Callable[[Any], object] | None,
+    requires: Sequence[Service],
+) -> Part[Service]:
+    """Return a service as a part of its stack; `requires` are the services that it was defined with."""
+    stack = network.stack
+
+    def load(about: Mapping[str, Any]) -> Service:
+        container = Container(stack.engine, about["id"], about["name"], network.name)
+        return service_type(network, container, definition.aliases, definition.ports)
+
+    def start() -> Service:
+        had = {_name(service): service.contents() for service in requires} if stack.kept is not None else {}
+        started = started_service(network, definition, service_type, seed=seed, lasting=True)[0]
+        if stack.kept is not None:
+            for service in requires:
+                stack.kept.add_contents(_name(service), service.contents() - had[_name(service)])
+        return started
+
+    def dump(service: Service) -> dict[str, Any]:
+        contents = sorted(service.contents()) if stack.kept is not None else []
+        container = service.container
+        return {"id": container.id, "name": container.name, "network": network.name, "contents": contents}
+
+    return Part(
+        key=f"service {network.name} {replace(definition, ready=None)!r}",
+        name=f"service {definition.alias} on {network.name}",
+        title=definition.alias,
+        made_from=lambda: {
+            **{keyword: getattr(definition, keyword) for keyword in _MADE_FROM},
+            "image": stack.engine.image_id(image_of(stack, definition)),
+            "seed": source(seed),
+            "required services": [service.container.id for service in requires],
+            "host": stack.engine.publish_on,
+        },
+        start=start,
+        dump=dump,
+        load=load,
+        take_over=lambda service, about: _taken_over(service, definition, about["contents"]),
+        clear=lambda _: stack.remove_lasting(network.name, definition.alias),
+    )
+
+
+def _name(service: Service) -> str:
+    return f"service {service.alias} on {service.network.name}"
+
+
+def _taken_over(service: Service, definition: ServiceDefinition, contents: Sequence[str]) -> None:
+    """See that a kept service is well, and delete what came into it after its seed."""
+    status = service.container.status
+    if status != "running":
+        raise StartError(f"it is {status}.")
+    wait_until_ready(service, definition, timeout=_TAKE_OVER_SECONDS)
+    service.restore(contents)

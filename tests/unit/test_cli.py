@@ -1,0 +1,100 @@
+"""The command: what prune removes, what it leaves, what it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeEngine
+from pytest_foodtrucks import EngineNotFound, cli
+from pytest_foodtrucks.kept import Kept, choose
+from pytest_foodtrucks.runs import Run
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """Return the engine that the command finds."""
+    found = FakeEngine()
+    monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", lambda _: found)
+    return found
+
+
+def container(engine: FakeEngine, session: str, owner: str) -> str:
+    """Create a container with labels, and return its id."""
+    labels = {"pytest-foodtrucks": session, "pytest-foodtrucks.owner": owner}
+    return engine.create_container("c", {"Image": "busybox", "Labels": labels, "HostConfig": {"NetworkMode": "net"}})
+
+
+def kept(state: Path, project: str) -> Kept:
+    """Hold the kept stack of a project."""
+    found = choose(Run.begin(state), project)
+    assert found is not None
+    return found
+
+
+def prune(state: Path) -> int:
+    """Run the command."""
+    return cli.main(["prune", f"--state-dir={state}"])
+
+
+def test_prune_removes_kept_and_orphaned_things(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack, dead = kept(tmp_path, "/app"), Run.begin(tmp_path)
+    container(engine, stack.id, "kept")
+    container(engine, dead.id, dead.owner_label)
+    stack.release()
+    dead.end()
+    assert prune(tmp_path) == 0
+    assert engine.containers == {}
+    assert not stack.folder.exists()
+    assert capsys.readouterr().out == (
+        "removed: the kept stack of /app (1 container or network)\n"
+        "removed: 1 container or network that dead sessions left\n"
+    )
+    assert engine.closed
+
+
+def test_prune_leaves_what_others_have_and_says_so(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack, living = kept(tmp_path, "/app"), Run.begin(tmp_path)
+    for session, owner in ((stack.id, "kept"), (living.id, living.owner_label), ("0", "kept"), ("1", "elsewhere/1")):
+        container(engine, session, owner)
+    assert prune(tmp_path) == 0
+    assert len(engine.containers) == 4
+    assert capsys.readouterr().out == (
+        "left: the kept stack of /app, which a session uses\n"
+        "removed: 0 containers and networks that dead sessions left\n"
+        "left: 4 containers and networks of living sessions and other state folders, 2 of them kept\n"
+    )
+
+
+def test_without_an_engine_prune_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(_: str) -> None:
+        raise EngineNotFound("No engine answers. Remedy: start one.")
+
+    monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", missing)
+    assert prune(tmp_path) == 1
+    assert capsys.readouterr().err == "foodtrucks: No engine answers. Remedy: start one.\n"
+
+
+def test_a_wrong_option_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["prune", "--engine=ftp://x", f"--state-dir={tmp_path}"]) == 1
+    assert "ftp://x" in capsys.readouterr().err
+
+
+def test_the_command_is_a_module_too() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest_foodtrucks", "prune", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "kept stacks" in result.stdout
+
+
+def test_without_a_command_the_usage_is_shown() -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 2

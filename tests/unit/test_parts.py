@@ -1,0 +1,192 @@
+"""Parts of a stack that outlive their fixture: taken over, or replaced for a reason that is said."""
+
+import functools
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeEngine, settings
+from pytest_foodtrucks.errors import StartError
+from pytest_foodtrucks.kept import Kept, choose
+from pytest_foodtrucks.parts import Part, shared, source
+from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.stack import Stack
+
+
+@dataclass
+class Thing:
+    """Something that can be started, kept, and found again; `done` is what happened to it."""
+
+    made_from: Mapping[str, object] = field(default_factory=lambda: {"command": "sleep"})
+    well: bool = True
+    done: list[str] = field(default_factory=list)
+
+    def part(self) -> Part[str]:
+        return Part(
+            key="thing",
+            name="thing",
+            title="the thing",
+            made_from=lambda: self.made_from,
+            start=self._start,
+            dump=lambda name: {"id": name},
+            load=lambda about: str(about["id"]),
+            take_over=self._take_over,
+            clear=lambda kept: self.done.append(f"clear {kept['id']}" if kept is not None else "clear"),
+        )
+
+    def _start(self) -> str:
+        self.done.append("start")
+        return "it"
+
+    def _take_over(self, name: str, about: Mapping[str, Any]) -> None:
+        assert name == about["id"]
+        if not self.well:
+            raise StartError("it is exited. Remedy: none")
+        self.done.append("take over")
+
+
+Session = Callable[[Thing], str]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """Return a function that is a session with a kept stack: it asks for a thing and returns what was said."""
+
+    def run(thing: Thing) -> str:
+        run = Run.begin(tmp_path)
+        kept = choose(run, "/app")
+        assert kept is not None
+        said = io.StringIO()
+        stack = Stack(FakeEngine(), settings(), progress=Progress(said), run=run)
+        try:
+            with shared(stack, thing.part()) as value:
+                assert value == "it"
+        finally:
+            stack.close()
+            kept.release()
+        return said.getvalue().replace("foodtrucks: ", "").strip()
+
+    return run
+
+
+def test_what_was_kept_is_taken_over(session: Session) -> None:
+    thing = Thing()
+    assert session(thing) == ""
+    assert session(thing) == "the thing is taken over from the kept stack"
+    assert thing.done == ["clear", "start", "take over"]
+
+
+def test_what_is_made_from_something_else_is_replaced_and_the_reason_said(session: Session) -> None:
+    session(Thing({"command": "sleep", "image": "a", "seed": "s"}))
+    thing = Thing({"command": "sleep", "image": "b", "seed": "t"})
+    assert session(thing) == "the thing of the kept stack is replaced: its image and its seed changed"
+    assert thing.done == ["clear it", "start"]
+    assert session(thing) == "the thing is taken over from the kept stack"
+
+
+def test_what_is_not_well_is_replaced_and_the_reason_said(session: Session) -> None:
+    session(Thing())
+    thing = Thing(well=False)
+    assert session(thing) == "the thing of the kept stack is replaced: it is exited"
+    assert thing.done == ["clear it", "start"]
+
+
+def test_a_start_that_fails_is_not_kept(session: Session) -> None:
+    def fail() -> str:
+        raise StartError("no")
+
+    class Failing(Thing):
+        def part(self) -> Part[str]:
+            return replace(super().part(), start=fail)
+
+    with pytest.raises(StartError):
+        session(Failing())
+    thing = Thing()
+    assert session(thing) == ""
+    assert thing.done == ["clear", "start"]
+
+
+def test_without_a_kept_stack_workers_start_it_and_say_nothing(tmp_path: Path) -> None:
+    thing, said = Thing(), io.StringIO()
+    stack = Stack(FakeEngine(), settings(), progress=Progress(said), run=Run.begin(tmp_path), worker="gw0")
+    for _ in range(2):
+        with shared(stack, thing.part()):
+            pass
+    assert thing.done == ["clear", "start"]
+    assert said.getvalue() == ""
+
+
+def test_values_are_not_written_to_the_state_folder(session: Session, tmp_path: Path) -> None:
+    session(Thing({"environment": {"TOKEN": "a secret"}}))
+    [kept] = tmp_path.glob("kept/*/")
+    assert "secret" not in "".join(file.read_text() for file in kept.iterdir())
+    assert any(Kept(kept).records())
+
+
+# where a seed comes from
+
+SEEDS = """
+import pytest
+
+WORDS = ["taco"]
+
+@pytest.fixture
+def es_seed():
+    dish = "taco"
+    def seed(es):
+        return dish
+    return seed
+
+def other(): pass
+
+class Sower:
+    def __call__(self, es): pass
+
+sow = lambda es: None
+"""
+
+
+def module(path: Path, text: str) -> dict[str, Any]:
+    """Run a file and return its names."""
+    path.write_text(text)
+    names: dict[str, Any] = {"__name__": "conftest"}
+    exec(compile(text, path, "exec"), names)  # noqa: S102 - as pytest's import of a conftest
+    return names
+
+
+def seed_of(path: Path, text: str) -> Any:
+    """Return the seed that the file's fixture gives."""
+    names = module(path, text.replace("@pytest.fixture\n", ""))
+    return names["es_seed"]()
+
+
+def test_a_seeds_source_is_the_whole_fixture_around_it(tmp_path: Path) -> None:
+    before = source(seed_of(tmp_path / "a.py", SEEDS))
+    assert before.startswith("def es_seed():")
+    assert before.endswith("return seed")
+    assert source(seed_of(tmp_path / "b.py", SEEDS.replace("def other(): pass", "def other(): return 1"))) == before
+    assert source(seed_of(tmp_path / "c.py", SEEDS.replace('dish = "taco"', 'dish = "nacho"'))) != before
+
+
+def test_decorators_belong_to_it(tmp_path: Path) -> None:
+    names = module(tmp_path / "a.py", "def same(f): return f\n\n@same\ndef seed(es): pass\n")
+    assert source(names["seed"]) == "@same\ndef seed(es): pass"
+
+
+def test_callable_objects_and_partial_functions_have_a_source_too(tmp_path: Path) -> None:
+    names = module(tmp_path / "a.py", SEEDS)
+    assert source(names["Sower"]()).startswith("class Sower:")
+    assert source(names["Sower"]().__call__).startswith("class Sower:")
+    assert source(functools.partial(names["sow"], 1, b=2)) == "sow = lambda es: None (1,) {'b': 2}"
+    assert source(print) == "<class 'builtin_function_or_method'>"
+    assert source(None) == ""
+
+
+def test_a_function_without_a_file_is_told_by_its_code() -> None:
+    one, other = (eval(f"lambda es: {number}") for number in (1, 2))  # noqa: S307 - our own text
+    assert source(one) != source(other)
