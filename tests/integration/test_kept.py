@@ -1,0 +1,283 @@
+"""Kept stacks: taken over by the next session, replaced for a reason that is said, held by one session at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks import Engine
+from pytest_foodtrucks.removal import SESSION_LABEL
+
+from .conftest import Downstream
+from .test_ways_out import PATIENCE, gone, reached
+
+SEEDED = """
+import os
+import pytest
+from pytest_foodtrucks import service
+
+GREETING = {greeting!r}
+
+@pytest.fixture(scope="session")
+def es_seed():
+    def seed(es):
+        es.client.index(index="menu", id="1", document={{"dish": "{dish}"}}, refresh=True)
+    return seed
+
+echo = service(
+    image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+    command="nc -ll -p 7000 -e cat",
+    environment={{"GREETING": GREETING}},
+    ports=[7000],
+)
+"""
+
+SHOWING = """
+import pathlib
+
+def test_it(echo):
+    pathlib.Path("ids").open("a").write(echo.container.id + "\\n")
+"""
+
+
+class Keeping:
+    """A suite whose stack is kept."""
+
+    def __init__(self, downstream: Downstream, state: Path) -> None:
+        self.downstream = downstream
+        self.options = ["--foodtrucks-reuse", f"--foodtrucks-state-dir={state}"]
+        self.state = state
+
+    def write(self, *, greeting: str = "hello", dish: str = "taco", tests: str = SHOWING) -> None:
+        self.downstream.write(conftest=SEEDED.format(greeting=greeting, dish=dish), test_it=tests)
+
+    def run(self, *args: str, passed: int = 1) -> str:
+        """Run the tests, and return what was said about the stack."""
+        result = self.downstream.run(*self.options, *args, timeout=240)
+        result.assert_outcomes(passed=passed)
+        return result.stderr.str()
+
+    def prune(self) -> str:
+        """Run the command prune, and return what it said."""
+        command = [sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={self.state}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def ids(self) -> list[str]:
+        """Return the container's id in each session so far."""
+        return (self.downstream.folder / "ids").read_text().split()
+
+
+@pytest.fixture
+def keeping(downstream: Downstream, state_home: Path, kept_on_engine: Callable[[], int]) -> Iterator[Keeping]:
+    """Return a suite whose stack is kept, and is pruned after the test."""
+    suite = Keeping(downstream, state_home / f"{downstream.folder.name}-kept")
+    suite.write()
+    before = kept_on_engine()
+    yield suite
+    suite.prune()
+    assert kept_on_engine() == before, "the test's own kept stack is gone"
+
+
+@pytest.fixture
+def kept_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], int]:
+    """Count the containers and networks that are kept by a state folder of these tests."""
+
+    def count() -> int:
+        ids = {folder.name for folder in state_home.glob("*/kept/*/")}
+        sessions = [
+            *foodtrucks_engine.labels("containers", SESSION_LABEL).values(),
+            *foodtrucks_engine.labels("networks", SESSION_LABEL).values(),
+        ]
+        return sum(session in ids for session in sessions)
+
+    return count
+
+
+def test_the_stack_stays_and_the_next_session_takes_it_over(
+    keeping: Keeping, kept_on_engine: Callable[[], int]
+) -> None:
+    first = keeping.run()
+    assert "the stack stays for the next session" in first
+    assert "taken over" not in first
+    assert kept_on_engine() == 2
+    second = keeping.run()
+    assert "foodtrucks_net is taken over from the kept stack" in second
+    assert "echo is taken over from the kept stack" in second
+    assert len(set(keeping.ids())) == 1
+    assert kept_on_engine() == 2
+    assert "removed: the kept stack of" in keeping.prune()
+    assert kept_on_engine() == 0
+
+
+def test_a_session_without_reuse_leaves_a_kept_stack_alone(keeping: Keeping) -> None:
+    keeping.run()
+    assert "kept stack" not in keeping.run("--no-foodtrucks-reuse")
+    assert "echo is taken over" in keeping.run()
+    first, own, third = keeping.ids()
+    assert first == third != own
+
+
+def test_a_service_of_other_settings_is_replaced_and_the_rest_taken_over(keeping: Keeping) -> None:
+    keeping.run()
+    keeping.write(greeting="good day")
+    said = keeping.run()
+    assert "echo of the kept stack is replaced: its environment changed" in said
+    assert "foodtrucks_net is taken over" in said
+    first, second = keeping.ids()
+    assert first != second
+
+
+def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks_engine: Engine) -> None:
+    keeping.run()
+    foodtrucks_engine.api.kill(keeping.ids()[0])
+    assert "echo of the kept stack is replaced: it is exited" in keeping.run()
+
+
+def test_a_network_that_is_gone_is_replaced_with_all_that_was_on_it(
+    keeping: Keeping, foodtrucks_engine: Engine
+) -> None:
+    keeping.run()
+    foodtrucks_engine.remove_container(keeping.ids()[0])
+    for network, session in foodtrucks_engine.labels("networks", SESSION_LABEL).items():
+        if (keeping.state / "kept" / session).is_dir():
+            foodtrucks_engine.remove_network(network)
+    assert "foodtrucks_net of the kept stack is replaced: The engine could not inspect the network" in keeping.run()
+
+
+def test_a_record_that_is_corrupt_makes_the_part_new(keeping: Keeping) -> None:
+    keeping.run()
+    for file in keeping.state.glob("kept/*/*.json"):
+        file.write_text("{")
+    keeping.run()
+    first, second = keeping.ids()
+    assert first != second
+
+
+def test_one_session_at_a_time_holds_it_and_another_gets_its_own(keeping: Keeping) -> None:
+    keeping.run()
+    keeping.write(
+        tests="""
+        import pathlib, time
+
+        def test_0(echo):
+            pathlib.Path("test_0-reached").touch()
+            while not pathlib.Path("done").exists():
+                time.sleep(0.1)
+        """
+    )
+    with keeping.downstream.started(*keeping.options) as first:
+        reached(keeping.downstream, first)
+        keeping.write()
+        assert "another session holds this project's kept stack; this one gets a stack of its own" in keeping.run()
+        assert "left: the kept stack of" in keeping.prune()
+        (keeping.downstream.folder / "done").touch()
+        assert first.wait(timeout=60) == 0
+    kept, own = keeping.ids()
+    assert kept != own
+    assert "echo is taken over" in keeping.run()
+    assert keeping.ids()[-1] == kept
+
+
+def test_workers_take_it_over_together(keeping: Keeping) -> None:
+    keeping.write(
+        tests=SHOWING.replace("def test_it(echo)", "def test_it(echo, number)").replace(
+            "import pathlib", "import pathlib, pytest\npytestmark = pytest.mark.parametrize('number', range(6))"
+        )
+    )
+    keeping.run("-n3", passed=6)
+    said = keeping.run("-n3", passed=6)
+    assert said.count("echo is taken over") == 1
+    assert len(set(keeping.ids())) == 1
+
+
+def test_a_killed_session_leaves_the_kept_stack_and_nothing_that_was_half_done(
+    keeping: Keeping,
+    kept_on_engine: Callable[[], int],
+    ours_on_engine: Callable[[], set[str]],
+) -> None:
+    before = ours_on_engine()
+    keeping.write(
+        tests="""
+        import pathlib, pytest
+
+        @pytest.fixture(scope="session")
+        def probe_first(net_probe): return net_probe
+
+        def test_0(probe_first, echo, never_ready): pass
+        """
+    )
+    with (keeping.downstream.folder / "conftest.py").open("a") as file:
+        file.write(
+            """
+def hang(target):
+    import pathlib, time
+    pathlib.Path("test_0-reached").touch()
+    time.sleep(60)
+
+never_ready = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", ready=hang)
+"""
+        )
+    with keeping.downstream.started(*keeping.options) as process:
+        reached(keeping.downstream, process)
+        assert kept_on_engine() == 3
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        assert gone(ours_on_engine, before, PATIENCE), "the probe is the session's own"
+        deadline = time.monotonic() + PATIENCE
+        while kept_on_engine() != 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert kept_on_engine() == 2
+    keeping.write()
+    assert "echo is taken over" in keeping.run()
+
+
+def test_nobodys_stack_goes_after_its_time(keeping: Keeping, kept_on_engine: Callable[[], int]) -> None:
+    keeping.run()
+    [used] = keeping.state.glob("kept/*/used")
+    os.utime(used, (time.time() - 9 * 3600,) * 2)
+    assert kept_on_engine() == 2
+    keeping.run("--no-foodtrucks-reuse")
+    assert kept_on_engine() == 0
+
+
+def test_elasticsearch_is_taken_over_as_its_seed_left_it(keeping: Keeping) -> None:
+    keeping.write(
+        tests="""
+        import pathlib
+
+        def test_it(es_client, web_client, es_on_net):
+            pathlib.Path("ids").open("a").write(es_on_net.container.id + "\\n")
+            assert es_client.count(index="menu")["count"] == 1
+            assert web_client.get("/search?q=taco").json()["hits"] > 0
+            assert not es_client.indices.exists(index="left")
+            assert not es_client.indices.exists_alias(name="left-alias")
+            assert not es_client.indices.exists_index_template(name="left-template")
+            assert not es_client.indices.exists_template(name="left-old")
+            es_client.index(index="left", document={"dish": "nacho"})
+            es_client.indices.put_alias(index="menu", name="left-alias")
+            es_client.indices.put_index_template(name="left-template", index_patterns=["left-*"])
+            es_client.indices.put_template(name="left-old", index_patterns=["older-*"])
+        """
+    )
+    keeping.run()
+    said = keeping.run()
+    assert "es is taken over" in said
+    assert "foodtrucks-web is taken over" in said
+    keeping.write(
+        dish="nacho",
+        tests="""
+        import pathlib
+
+        def test_it(es_client, es_on_net):
+            pathlib.Path("ids").open("a").write(es_on_net.container.id + "\\n")
+            assert es_client.get(index="menu", id="1")["_source"] == {"dish": "nacho"}
+        """,
+    )
+    assert "es of the kept stack is replaced: its seed changed" in keeping.run()
+    first, second, third = keeping.ids()
+    assert first == second != third
