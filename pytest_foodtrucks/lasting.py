@@ -40,21 +40,23 @@ def service_part(
         return service_type(network, container, definition.aliases, definition.ports)
 
     def start() -> Service:
-        had = {_name(service): service.contents() for service in requires} if stack.kept is not None else {}
+        had = [(service, service.contents()) for service in requires] if stack.kept is not None else []
         started = started_service(network, definition, service_type, seed=seed, lasting=True)[0]
         if stack.kept is not None:
-            for service in requires:
-                stack.kept.add_contents(_name(service), service.contents() - had[_name(service)])
+            for service, before in had:
+                name = part_name(service.network.name, service.alias)
+                stack.kept.add_contents(name, service.contents() - before)
         return started
 
     def dump(service: Service) -> dict[str, Any]:
         contents = sorted(service.contents()) if stack.kept is not None else []
         container = service.container
-        return {"id": container.id, "name": container.name, "network": network.name, "contents": contents}
+        where = {"id": container.id, "name": container.name, "network": network.name}
+        return {**where, "aliases": list(service.aliases), "contents": contents}
 
     return Part(
         key=f"service {network.name} {replace(definition, ready=None)!r}",
-        name=f"service {definition.alias} on {network.name}",
+        name=part_name(network.name, definition.alias),
         title=definition.alias,
         made_from=lambda: {
             **{keyword: getattr(definition, keyword) for keyword in _MADE_FROM},
@@ -71,8 +73,9 @@ def service_part(
     )
 
 
-def _name(service: Service) -> str:
-    return f"service {service.alias} on {service.network.name}"
+def part_name(network: str, alias: str) -> str:
+    """Return what finds a service again in a kept stack."""
+    return f"service {alias} on {network}"
 
 
 def _taken_over(service: Service, definition: ServiceDefinition, contents: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from .callers import calling_file
 from .containers import Container
 from .definitions import ServiceDefinition, ServiceKeywords, define
 from .errors import DefinitionError, EngineError
-from .lasting import service_part
+from .lasting import part_name, service_part
 from .services import Service, create, running_probe, running_service
 from .subnets import free_subnet, host_routes
 
@@ -129,10 +129,11 @@ class Network:
     @contextmanager
     def _claimed(self, definition: ServiceDefinition) -> Iterator[None]:
         with self._lock:
+            claims = {**self._kept_aliases(definition), **self._claims}
             for alias in definition.aliases:
-                if alias in self._claims:
+                if alias in claims:
                     raise DefinitionError(
-                        f"On {self.name} the alias {alias!r} belongs to {self._claims[alias]} already, and "
+                        f"On {self.name} the alias {alias!r} belongs to {claims[alias]} already, and "
                         f"{_described(definition)} wants it too. Remedy: give one of them other aliases=; for a round "
                         "robin on purpose, attach the second one with foodtrucks_net.connect(…, aliases=[…])."
                     )
@@ -143,6 +144,18 @@ class Network:
             with self._lock:
                 for alias in definition.aliases:
                     del self._claims[alias]
+
+    def _kept_aliases(self, definition: ServiceDefinition) -> dict[str, str]:
+        """Return the aliases of kept services here, but for the definition's own: they run even if no test asks."""
+        if self.stack.kept is None:
+            return {}
+        own = part_name(self.name, definition.alias)
+        return {
+            alias: f"the service {record['value']['aliases'][0]!r} of the kept stack (`foodtrucks prune` removes it)"
+            for record in self.stack.kept.records()
+            if record["value"].get("network") == self.name and record["name"] != own
+            for alias in record["value"]["aliases"]
+        }
 
     def discard_prepared(self) -> None:
         """Remove the containers that were prepared and never asked for, without waiting for those in the making."""

@@ -14,6 +14,7 @@ from . import sharing
 from .errors import EngineError, StartError
 
 if TYPE_CHECKING:
+    from .kept import Kept
     from .stack import Stack
 
 T = TypeVar("T")
@@ -45,18 +46,16 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     """Yield a part: started here, or taken over from another worker or an earlier session."""
 
     def begin() -> T:
-        if stack.kept is None:
-            part.clear(None)  # of a worker that died while it started the same
-            return part.start()
-        return _kept(stack, part)
+        if stack.kept is not None:
+            return _taken_over(stack.kept, part, say=stack.say)
+        part.clear(None)  # of a worker that died while it started the same
+        return part.start()
 
     return sharing.shared(stack.run.folder, part.key, start=begin, dump=part.dump, load=part.load)
 
 
-def _kept(stack: "Stack", part: Part[T]) -> T:
-    """Take a part over from the kept stack; where that can't be, say why and start it anew."""
-    kept = stack.kept
-    assert kept is not None  # noqa: S101 - for the type checker: asked by the caller
+def _taken_over(kept: "Kept", part: Part[T], *, say: Callable[[str], None]) -> T:
+    """Take a part over from a kept stack; where that can't be, say why and start it anew."""
     made_from = {word: sha256(repr(value).encode()).hexdigest()[:16] for word, value in part.made_from().items()}
     record = kept.record(part.name)
     if record is not None:
@@ -65,9 +64,9 @@ def _kept(stack: "Stack", part: Part[T]) -> T:
             value = part.load(record["value"])
             part.take_over(value, record["value"])
         except (EngineError, StartError, _Differs) as reason:
-            stack.say(f"{part.title} of the kept stack is replaced: {_first_sentence(str(reason))}")
+            say(f"{part.title} of the kept stack is replaced: {_first_sentence(str(reason))}")
         else:
-            stack.say(f"{part.title} is taken over from the kept stack")
+            say(f"{part.title} is taken over from the kept stack")
             return value
         kept.forget(part.name)
     part.clear(None if record is None else record["value"])

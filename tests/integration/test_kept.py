@@ -132,6 +132,23 @@ def test_a_service_of_other_settings_is_replaced_and_the_rest_taken_over(keeping
     assert first != second
 
 
+def test_a_kept_services_alias_is_taken_even_if_no_test_asks_for_it(keeping: Keeping) -> None:
+    keeping.run()
+    keeping.write(
+        tests="""
+        import os
+        import pytest
+        from pytest_foodtrucks import DefinitionError
+
+        def test_it(foodtrucks_net):
+            other = foodtrucks_net.service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], aliases=["other", "echo"])
+            with pytest.raises(DefinitionError, match="'echo' belongs to the service 'echo' of the kept stack"), other:
+                pass
+        """
+    )
+    keeping.run()
+
+
 def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks_engine: Engine) -> None:
     keeping.run()
     foodtrucks_engine.api.kill(keeping.ids()[0])
