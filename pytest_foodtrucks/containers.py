@@ -7,6 +7,7 @@ import shlex
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -132,6 +133,8 @@ class ContainerState:
     error: str
     health: str | None
     health_output: str
+    ended_before: float | None = None
+    """When its life before this one ended, in seconds of the epoch by the engine's clock; None in its first life."""
 
     @property
     def ended(self) -> bool:
@@ -202,6 +205,7 @@ class Container:
             error=state.get("Error", ""),
             health=health.get("Status"),
             health_output=outputs[-1].strip() if outputs else "",
+            ended_before=_moment(state.get("FinishedAt", "")),
         )
 
     def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
@@ -214,6 +218,14 @@ class Container:
     def exec(self, argv: Sequence[str]) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`."""
         return self._engine.exec(self.id, argv)
+
+
+def _moment(text: str) -> float | None:
+    """Read the engine's time, in nanoseconds (2026-01-31T12:00:00.123456789Z); None for its zero, the year 1."""
+    if not text or text.startswith("0001-"):
+        return None
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction}" if fraction else 0)
 
 
 class Creation:
@@ -246,7 +258,7 @@ class Creation:
                 tries += 1
                 self._engine.start_container(self.container.id)
             except EngineError as error:
-                if tries == _PORT_TRIES or not _port_taken(error):
+                if tries == _PORT_TRIES or not port_taken(error):
                     raise self._failed("started", error) from error
             else:
                 return self.container
@@ -270,14 +282,15 @@ def free_port(engine: "Engine") -> int:
     """Choose a port of the engine's machine that is free at this moment, as far as can be seen from here."""
     for _ in range(_PORT_TRIES):
         port = random.choice(_PORTS)  # noqa: S311 - no secret
-        if not (engine.local and _in_use(engine.publish_on, port)):
+        if not (engine.local and in_use(engine.publish_on, port)):
             return port
     raise EngineError(f"No free port between {_PORTS.start} and {_PORTS.stop} in {_PORT_TRIES} tries.")
 
 
-def _in_use(address: str, port: int) -> bool:
+def in_use(address: str, port: int) -> bool:
     """Tell whether a port is taken; an address that isn't this machine's can't be asked, and counts as free."""
     with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections that linger don't count
         try:
             attempt.bind((address, port))
         except OSError as error:
@@ -285,7 +298,8 @@ def _in_use(address: str, port: int) -> bool:
     return False
 
 
-def _port_taken(error: EngineError) -> bool:
+def port_taken(error: EngineError) -> bool:
+    """Tell whether the engine refused a start because somebody else has a host port."""
     return any(words in str(error) for words in ("port is already allocated", "address already in use"))
 
 

@@ -318,6 +318,26 @@ class Engine:
         with self._asked(f"start the container {container}"):
             self.api.start(container)
 
+    def stop_container(self, container: str, *, timeout: int) -> None:
+        """Ask a container's process to end, and kill it after `timeout` seconds; one that doesn't run is stopped."""
+        with self._asked(f"stop the container {container}"):
+            self.api.stop(container, timeout=timeout)
+
+    def kill_container(self, container: str) -> None:
+        """Kill a container's processes."""
+        with self._asked(f"kill the container {container}"):
+            self.api.kill(container)
+
+    def pause_container(self, container: str) -> None:
+        """Freeze a container's processes."""
+        with self._asked(f"pause the container {container}"):
+            self.api.pause(container)
+
+    def unpause_container(self, container: str) -> None:
+        """Let a container's frozen processes go on."""
+        with self._asked(f"unpause the container {container}"):
+            self.api.unpause(container)
+
     def inspect_container(self, container: str) -> dict[str, Any]:
         """Return what the engine tells of a container."""
         with self._asked(f"inspect the container {container}"):

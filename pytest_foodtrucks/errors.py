@@ -67,6 +67,10 @@ class NotReady(FoodtrucksError):
     """A readiness check's answer: not yet, and why."""
 
 
+class FaultError(FoodtrucksError):
+    """A fault cannot begin, or its service could not be healed."""
+
+
 class ClientMismatch(FoodtrucksError):
     """The installed Elasticsearch client cannot speak to this server."""
 

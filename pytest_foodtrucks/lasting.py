@@ -8,7 +8,7 @@ from .containers import Container
 from .definitions import ServiceDefinition
 from .errors import StartError
 from .parts import Part, source
-from .services import Service, image_of, started_service, wait_until_ready
+from .services import Service, image_of, started_service
 
 if TYPE_CHECKING:
     from .networks import Network
@@ -37,7 +37,7 @@ def service_part(
 
     def load(about: Mapping[str, Any]) -> Service:
         container = Container(stack.engine, about["id"], about["name"], network.name)
-        return service_type(network, container, definition.aliases, definition.ports)
+        return service_type(network, container, definition)
 
     def start() -> Service:
         had = [(service, service.contents()) for service in requires] if stack.kept is not None else []
@@ -68,7 +68,7 @@ def service_part(
         start=start,
         dump=dump,
         load=load,
-        take_over=lambda service, about: _taken_over(service, definition, about["contents"]),
+        take_over=lambda service, about: _taken_over(service, about["contents"]),
         clear=lambda _: stack.remove_lasting(network.name, definition.alias),
     )
 
@@ -78,10 +78,10 @@ def part_name(network: str, alias: str) -> str:
     return f"service {alias} on {network}"
 
 
-def _taken_over(service: Service, definition: ServiceDefinition, contents: Sequence[str]) -> None:
+def _taken_over(service: Service, contents: Sequence[str]) -> None:
     """See that a kept service is well, and delete what came into it after its seed."""
     status = service.container.status
     if status != "running":
         raise StartError(f"it is {status}.")
-    wait_until_ready(service, definition, timeout=_TAKE_OVER_SECONDS)
+    service.wait_until_ready(timeout=_TAKE_OVER_SECONDS)
     service.restore(contents)

@@ -105,6 +105,7 @@ class Network:
             if shared and self.stack.outlives:
                 part = service_part(self, definition, service_type, seed=seed, requires=requires)
                 with parts.shared(self.stack, part) as service, self.stack.showing(service), closing(service):
+                    service.shared = self.stack.worker is not None
                     yield service
             else:
                 with running_service(self, definition, service_type, creation=creation, seed=seed) as service:

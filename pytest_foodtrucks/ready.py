@@ -36,6 +36,9 @@ class Target(Protocol):
     def logs(self, *, tail: int | None = None) -> str:
         """Return the container's log."""
 
+    def life_log(self) -> str:
+        """Return the container's log since its last start."""
+
     def exec(self, argv: Sequence[str]) -> "ExecResult":
         """Run a command in the container."""
 
@@ -89,11 +92,11 @@ def tcp(port: int | None = None) -> Check:
 
 
 def log(pattern: str) -> Check:
-    """Ready when a line of the log matches the regular expression."""
+    """Ready when a line of the log matches the regular expression; after a restart, a line since then."""
     compiled = re.compile(pattern, re.MULTILINE)
 
     def check(target: Target) -> None:
-        if not compiled.search(target.logs()):
+        if not compiled.search(target.life_log()):
             raise NotReady(f"no line of its log matches {pattern!r}")
 
     return check

@@ -1,11 +1,11 @@
-"""A service: a container with a name on the network, an address for the test, and a client."""
+"""A service: a container with a name on the network, an address for the test, a client, and faults."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from . import ready
+from . import faults, ready
 from .containers import Container, ContainerSpec, ContainerState, Creation, bind
 from .errors import DefinitionError, NotReady, ProbeError
 from .probe import Probe
@@ -13,6 +13,7 @@ from .probe import Probe
 if TYPE_CHECKING:
     import httpx2
 
+    from .connections import Connections
     from .definitions import ServiceDefinition
     from .engine import ExecResult
     from .networks import Network
@@ -40,12 +41,17 @@ class Service:
     No public constructor: a fixture of the factories yields one, and so does `Network.service`.
     """
 
-    def __init__(self, network: "Network", container: Container, aliases: Sequence[str], ports: Sequence[int]) -> None:
+    shared = False
+    """Whether other xdist workers have it too."""
+
+    def __init__(self, network: "Network", container: Container, definition: "ServiceDefinition") -> None:
         self.network = network
         self.container = container
-        self.aliases = tuple(aliases)
-        self.container_ports = tuple(ports)
+        self.aliases = definition.aliases
+        self.container_ports = definition.ports
+        self._definition = definition
         self._closing = ExitStack()
+        self._beside = self._closing.enter_context(ExitStack())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.alias} on {self.network.name}>"
@@ -96,12 +102,71 @@ class Service:
         """The HTTP client, whatever `client` is."""
         import httpx2  # noqa: PLC0415 - only tests that talk to a service pay for it
 
-        client = httpx2.Client(base_url=self.url, timeout=_CLIENT_SECONDS, trust_env=False)
+        client = httpx2.Client(base_url=self.url, timeout=_CLIENT_SECONDS, trust_env=False, transport=self._connections)
         return self._closing.enter_context(client)
+
+    @functools.cached_property
+    def _connections(self) -> "Connections":
+        from .connections import Connections  # noqa: PLC0415 - imports httpx2, as above
+
+        return Connections()
 
     def close(self) -> None:
         """Close the clients; the container goes with whoever started it."""
         self._closing.close()
+
+    # faults
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Freeze its processes for the length of a `with` block.
+
+        Connections are still accepted, by the kernel, and nobody answers. This fault and the others end when the
+        service is ready again, also where the block fails. They raise FaultError for a service that other xdist
+        workers have too, for one that isn't up, and where it can't be healed.
+        """
+        return faults.paused(self)
+
+    def stopped(self, *, timeout: int = 10) -> AbstractContextManager[None]:
+        """Stop it for the length of a `with` block, as `docker stop` does, and start the same container again.
+
+        `timeout` is in seconds: the time that its process gets to end by itself before it is killed.
+        """
+        return faults.stopped(self, timeout=timeout)
+
+    def killed(self) -> AbstractContextManager[None]:
+        """Kill its processes, and start the same container again at the end of a `with` block."""
+        return faults.killed(self)
+
+    def disconnected(self) -> AbstractContextManager[None]:
+        """Detach it from its network for the length of a `with` block; it goes on running, and its published ports go.
+
+        Other networks that it was connected to stay; where there is one, the engine publishes the ports by way of it.
+        """
+        return faults.disconnected(self)
+
+    def restart(self, *, timeout: int = 10) -> None:
+        """Stop it and start it again, also where it ended by itself; return when it is ready.
+
+        `timeout` is in seconds, as in `stopped`.
+        """
+        faults.restart(self, timeout=timeout)
+
+    def wait_until_ready(self, *, timeout: float | None = None) -> None:
+        """Return when the checks of its definition pass.
+
+        `timeout` is in seconds; the time that its definition gives it if none is given.
+        """
+        definition, settings = self._definition, self.network.stack.settings
+        times = (timeout, definition.timeout, settings.timeout)
+        seconds = next(seconds for seconds in times if seconds is not None)
+        ready.wait_until_ready(self, _checks(self, definition), timeout=seconds)
+
+    def renew(self) -> None:
+        """Let go of what belonged to the container's life before: the probe beside it, and connections to it."""
+        self._beside.close()
+        self.__dict__.pop("_sidecar", None)
+        if "_connections" in self.__dict__:
+            self._connections.renew()
 
     # what a kept stack asks between two sessions
 
@@ -121,6 +186,10 @@ class Service:
     def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
         """Return the container's log; `since` is in seconds of the epoch."""
         return self.container.logs(since=since, tail=tail)
+
+    def life_log(self) -> str:
+        """Return the container's log since its last start."""
+        return self.logs(since=self.state().ended_before)
 
     def exec(self, argv: Sequence[str]) -> "ExecResult":
         """Run a command in the container."""
@@ -156,7 +225,7 @@ class Service:
         """A probe in the service's own network namespace, so that images without tools can be asked too."""
         place = f"the network namespace of {self.alias}"
         sidecar = running_probe(self.network.stack, f"container:{self.container.id}", place)
-        return self._closing.enter_context(sidecar)
+        return self._beside.enter_context(sidecar)
 
 
 def started_service(
@@ -178,11 +247,10 @@ def started_service(
         created = create(stack, network.name, definition, lasting=lasting) if creation is None else creation()
         undo.callback(created.remove)
         container = created.start()
-        service = service_type(network, container, definition.aliases, definition.ports)
+        service = service_type(network, container, definition)
         undo.callback(service.close)
         undo.enter_context(stack.showing(service))
-        timeout = definition.timeout if definition.timeout is not None else stack.settings.timeout
-        wait_until_ready(service, definition, timeout=timeout)
+        service.wait_until_ready()
         if seed is not None:
             seed(service)
         return service, undo.pop_all()
@@ -233,11 +301,6 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, las
     creation = Creation(stack.engine, spec, label=definition.alias)
     stack.refuse_without_owner(creation.remove)
     return creation
-
-
-def wait_until_ready(service: Service, definition: "ServiceDefinition", *, timeout: float) -> None:
-    """Wait until a service passes the checks of its definition; `timeout` is in seconds."""
-    ready.wait_until_ready(service, _checks(service, definition), timeout=timeout)
 
 
 def _checks(service: Service, definition: "ServiceDefinition") -> tuple[ready.Check, ...]:

@@ -68,6 +68,9 @@ class Target:
         lines = self.log.splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:])
 
+    def life_log(self) -> str:
+        return self.log
+
     def exec(self, argv: Sequence[str]) -> ExecResult:
         self.asked.append(" ".join(argv))
         return self.result
@@ -86,8 +89,8 @@ class Target:
 class FakeEngine(Engine):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
-    `start_errors` are raised by the next starts, `network_errors` by the next creations of networks, `images` are
-    there, `registry` can be pulled; `answer` is what a command in a container says.
+    `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks,
+    `images` are there, `registry` can be pulled; `answer` is what a command in a container says.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -153,12 +156,23 @@ class FakeEngine(Engine):
         return self.networks[network]
 
     def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+        if self.start_errors:
+            raise self.start_errors.pop(0)
         about = {"Name": container, "Aliases": list(aliases)}
         self.networks[network]["Containers"][container] = about
+        if container in self.containers:
+            endpoint = {"IPAddress": "172.30.0.2", "Aliases": list(aliases)}
+            self._endpoints(container)[self.networks[network]["Name"]] = endpoint
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
         self.events.append(f"disconnect {container}{' by force' if force else ''}")
-        self.networks[network]["Containers"].pop(container)
+        self.networks[network]["Containers"].pop(container, None)
+        if container in self.containers:
+            del self._endpoints(container)[self.networks[network]["Name"]]
+
+    def _endpoints(self, container: str) -> dict[str, Any]:
+        endpoints: dict[str, Any] = self.containers[container]["NetworkSettings"]["Networks"]
+        return endpoints
 
     def clear_network(self, network: str) -> None:
         for container in list(self.networks[network]["Containers"]):
@@ -187,16 +201,32 @@ class FakeEngine(Engine):
         self.events.append(f"start {self.containers[container]['Name'].rpartition('-')[0]}")
         self.containers[container]["State"]["Status"] = "running"
 
+    def stop_container(self, container: str, *, timeout: int) -> None:
+        self._ended(container, f"stop within {timeout}")
+
+    def kill_container(self, container: str) -> None:
+        self._ended(container, "kill")
+
+    def _ended(self, container: str, event: str) -> None:
+        self.events.append(f"{event} {self.inspect_container(container)['Name'].rpartition('-')[0]}")
+        self.containers[container]["State"].update(Status="exited", FinishedAt="2026-01-31T12:00:00.5Z")
+
+    def pause_container(self, container: str) -> None:
+        self.inspect_container(container)["State"]["Status"] = "paused"
+
+    def unpause_container(self, container: str) -> None:
+        self.inspect_container(container)["State"]["Status"] = "running"
+
     def inspect_container(self, container: str) -> dict[str, Any]:
         if container not in self.containers:
             raise EngineError(f"no such container: {container}", status=404)
         return self.containers[container]
 
     def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
-        del container, since, tail
+        del container, tail
         if self.log_error is not None:
             raise self.log_error
-        return self.log
+        return self.log if since is None else f"{self.log}since {since:.1f}\n"
 
     def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
         del container

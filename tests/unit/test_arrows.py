@@ -16,8 +16,8 @@ LAYERS = (
     {"settings", "ready", "endpoints", "definitions", "runs", "sharing"},
     {"kept"},
     {"engine", "progress", "report", "removal"},
-    {"images", "containers", "watchdog", "cli"},
-    {"probe", "stack"},
+    {"images", "containers", "watchdog", "connections", "cli"},
+    {"probe", "stack", "faults"},
     {"services", "web", "parts"},
     {"lasting"},
     {"networks", "es"},
@@ -77,8 +77,13 @@ def test_only_plugin_and_factories_import_pytest(module: str) -> None:
 
 
 @each_module
-def test_a_module_but_engine_imports_heavy_things_only_when_a_function_needs_them(module: str) -> None:
-    allowed = {"engine": {"docker", "requests"}, "plugin": {"pytest"}, "factories": {"pytest"}}
+def test_a_module_but_engine_and_connections_imports_heavy_things_only_when_a_function_needs_them(module: str) -> None:
+    allowed = {
+        "engine": {"docker", "requests"},
+        "connections": {"httpx2"},
+        "plugin": {"pytest"},
+        "factories": {"pytest"},
+    }
     assert HEAVY & set(imports(module, lazy=False)) <= allowed.get(module, set())
 
 

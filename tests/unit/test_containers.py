@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, state
-from pytest_foodtrucks.containers import Container, ContainerSpec, Creation, bind, engine_config, free_port
+from pytest_foodtrucks.containers import Container, ContainerSpec, Creation, bind, engine_config, free_port, in_use
 from pytest_foodtrucks.engine import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 
@@ -195,6 +195,18 @@ def test_a_port_that_is_taken_isnt_chosen() -> None:
         assert free_port(FakeEngine()) != first
 
 
+def test_a_port_with_connections_that_were_closed_just_now_counts_as_free() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the engine's own have it
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert in_use("127.0.0.1", port)
+        with socket.create_connection(("127.0.0.1", port)):
+            listener.accept()[0].close()
+    assert not in_use("127.0.0.1", port)
+
+
 def test_at_an_address_of_another_machine_a_port_is_chosen_without_asking() -> None:
     assert free_port(FakeEngine(host="192.0.2.1")) in range(20_000, 32_768)
 
@@ -299,6 +311,22 @@ def test_the_state_tells_the_last_output_of_the_health_check() -> None:
 
 def test_without_a_health_check_the_state_knows_no_health() -> None:
     assert creation(FakeEngine()).start().state() == state()
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+        ("2026-01-31T12:00:00Z", 1769860800.0),
+        ("2026-01-31T12:00:00.123456789Z", 1769860800.123456789),
+    ],
+)
+def test_the_state_tells_when_the_life_before_ended(told: str, seconds: float | None) -> None:
+    engine = FakeEngine()
+    container = creation(engine).start()
+    engine.containers[container.id]["State"]["FinishedAt"] = told
+    assert container.state().ended_before == seconds
 
 
 def test_a_command_in_it_gives_exit_code_and_both_outputs() -> None:

@@ -1,6 +1,7 @@
 """The engine: found, and spoken to, by way of a small HTTP server that answers as a daemon does."""
 
 import base64
+import functools
 import hashlib
 import http.server
 import json
@@ -442,6 +443,26 @@ def test_a_network_in_use_isnt_taken_for_removed(daemon: Daemon, engine: Engine)
     daemon.answers["DELETE /networks/n1"] = (403, {"message": "network n1 has active endpoints"})
     with pytest.raises(EngineError, match="could not remove the network n1: network n1 has active endpoints"):
         engine.remove_network("n1")
+
+
+@pytest.mark.parametrize(
+    ("begin", "asked"),
+    [
+        (Engine.kill_container, "POST /containers/c1/kill"),
+        (Engine.pause_container, "POST /containers/c1/pause"),
+        (Engine.unpause_container, "POST /containers/c1/unpause"),
+        (functools.partial(Engine.stop_container, timeout=3), "POST /containers/c1/stop?t=3"),
+    ],
+)
+def test_what_becomes_of_a_container_is_asked_for_and_a_refusal_is_told(
+    daemon: Daemon, engine: Engine, begin: Callable[[Engine, str], None], asked: str
+) -> None:
+    daemon.answers[asked.partition("?")[0]] = (204, {})
+    begin(engine, "c1")
+    assert daemon.asked[-1] == asked
+    daemon.answers[asked.partition("?")[0]] = (409, {"message": "c1 is not running"})
+    with pytest.raises(EngineError, match=r"could not \w+ the container c1: c1 is not running"):
+        begin(engine, "c1")
 
 
 def test_a_container_is_killed_and_removed_with_its_anonymous_volumes(daemon: Daemon, engine: Engine) -> None:

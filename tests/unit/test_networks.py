@@ -69,6 +69,20 @@ def test_what_tests_left_on_a_network_is_detached_by_force(engine: FakeEngine) -
     assert engine.events == ["disconnect stranger by force"]
 
 
+def test_under_xdist_a_shared_service_is_known_as_one_that_other_workers_have_too(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as net, net.running(defined("es"), shared=True) as alone:
+        assert not alone.shared
+    stack.worker = "gw0"
+    with (
+        throwaway_network(stack) as net,
+        net.running(defined("es"), shared=True) as everybodys,
+        net.running(defined("own")) as own,
+    ):
+        assert everybodys.shared
+        assert not own.shared
+
+
 def test_a_service_can_be_attached_to_another_network_and_detached(engine: FakeEngine) -> None:
     stack = new_stack(engine)
     with throwaway_network(stack) as net, throwaway_network(stack) as other, net.running(defined("es")) as service:

@@ -1,11 +1,13 @@
 """Questions from inside a network: reading the tools' words, never taking silence for an answer."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from fakes import OPEN, FakeEngine, new_stack
 from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
+from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.engine import ExecResult
 from pytest_foodtrucks.errors import ProbeError
 from pytest_foodtrucks.networks import Network
@@ -43,7 +45,8 @@ def service(ip: str = "172.30.0.2", ports: Sequence[int] = (9200,)) -> Service:
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     made = Creation(engine, ContainerSpec(image="es", network="net", aliases=["es"], ports=ports), label="es")
     engine.containers[made.container.id]["NetworkSettings"]["Networks"]["net"]["IPAddress"] = ip
-    return Service(network, Container(engine, made.container.id, "es", "net"), ["es"], ports)
+    definition = define({"image": "es", "ports": ports}, alias="es", folder=Path("/project"))
+    return Service(network, Container(engine, made.container.id, "es", "net"), definition)
 
 
 # resolve
