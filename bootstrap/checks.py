@@ -64,6 +64,7 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
             "tests/plugin",
             "tests/app",
             "tests/bootstrap",
+            "tests/soak",
             folder=root,
             environ=environ,
         ),

@@ -1,0 +1,37 @@
+"""The table of the soak runs; ./run soak NAME begins here, after set-up."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bootstrap.steps import tell
+from pytest_foodtrucks.errors import FoodtrucksError
+
+from . import kill
+from .command import Command
+from .sessions import hear_signals
+
+COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in (kill.COMMAND,)}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the soak that was named; return the exit code."""
+    if not arguments or arguments[0] not in COMMANDS:
+        tell("usage: ./run soak NAME [--seed N] [--no-document] [OPTION...]; NAME --help tells of its options")
+        for command in COMMANDS.values():
+            tell(f"  {command.name:9} {command.help}")
+        return 2
+    hear_signals()
+    return COMMANDS[arguments[0]].main(arguments[1:])
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except FoodtrucksError as error:
+        tell(f"[soak] {error}")
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.stdout.flush()
+    sys.exit(code)

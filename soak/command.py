@@ -1,0 +1,84 @@
+"""What all soak runs have in common: options, progress, the section in the document, and the exit code."""
+
+import argparse
+import os
+import random
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.steps import tell
+from pytest_foodtrucks.engine import Engine, find_engine
+from pytest_foodtrucks.settings import read_settings
+
+from . import document, machine
+from .document import Section
+
+
+@dataclass(frozen=True)
+class Soak:
+    """One soak run as it goes on.
+
+    `folder` is a temporary folder of its own; `choose` is where all its random choices come from.
+    """
+
+    name: str
+    options: argparse.Namespace
+    engine: Engine
+    folder: Path
+    choose: random.Random
+
+    def say(self, line: str) -> None:
+        """Tell the one who waits how far it is."""
+        tell(f"[soak {self.name}] {line}")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A soak run's name, a sentence about it, its own options, and what does it."""
+
+    name: str
+    help: str
+    options: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[Soak], Section]
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Run it; return the exit code: 1 where a promise was broken."""
+        options = self._parsed(arguments)
+        began = time.monotonic()
+        with closing(an_engine()) as engine, tempfile.TemporaryDirectory(prefix="foodtrucks-soak-") as folder:
+            soak = Soak(self.name, options, engine, Path(folder), random.Random(options.seed))  # noqa: S311 - no secret
+            soak.say(f"seed {options.seed}")
+            section = self.run(soak)
+            where = machine.facts(engine)
+        self._told(section, options, where, time.monotonic() - began)
+        return 1 if section.broken else 0
+
+    def _parsed(self, arguments: Sequence[str]) -> argparse.Namespace:
+        parser = argparse.ArgumentParser(prog=f"./run soak {self.name}", description=self.help)
+        parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of all random choices")
+        parser.add_argument(
+            "--document", type=Path, default=document.DOCUMENT, help="file to write to (default: docs/reliability.md)"
+        )
+        parser.add_argument("--no-document", action="store_true", help="write no file: for a short trial")
+        self.options(parser)
+        return parser.parse_args(arguments)
+
+    def _told(self, section: Section, options: argparse.Namespace, where: str, seconds: float) -> None:
+        about = [
+            f"{document.today()}, commit {machine.commit()}, {seconds / 60:.0f} minutes, seed {options.seed}",
+            where,
+        ]
+        text = document.rendered(section, command=f"./run soak {self.name}", about=about)
+        tell(f"\n{text}")
+        if not options.no_document:
+            document.write(options.document, section.name, text)
+
+
+def an_engine() -> Engine:
+    """Return the engine that the sessions will find too: the one that set-up told the environment about."""
+    return find_engine(read_settings(lambda _: None, os.environ, lambda _: None).engine)

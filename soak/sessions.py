@@ -1,0 +1,173 @@
+"""Sessions of somebody's own: a suite written to a folder, and a pytest that runs it with its own state folder."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import processes
+
+SMALL: Final = """
+import os
+from pytest_foodtrucks import ready, service
+
+store = service(
+    image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+    command=["sh", "-c", "echo {word} > /data/word && exec httpd -f -p 8080 -h /data"],
+    volumes=["/data"],
+    ports=[8080],
+    ready=ready.http("/word"),
+)
+echo = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="nc -ll -p 7000 -e cat", ports=[7000])
+"""
+"""A conftest with two small services in place of Elasticsearch and the app; `store` keeps its word in a volume."""
+
+SMALL_TESTS: Final = """
+import pytest, time
+
+@pytest.mark.parametrize("number", range({tests}))
+def test_it(number, store, echo, net_probe, bridge_probe):
+    assert store.client.get("/word").text == "{word}\\n"
+    assert net_probe.resolve("echo") == [echo.container.ip]
+    time.sleep({pause})
+
+def test_one_of_its_own(foodtrucks_net, store):
+    with foodtrucks_net.service(image=store.container.image, command=["sleep", "600"], aliases=["own"]):
+        pass
+"""
+
+ELASTICSEARCH: Final = """
+import pytest
+
+@pytest.fixture(scope="session")
+def es_seed():
+    def seed(es):
+        for number in range({documents}):
+            es.client.index(index="menu", document={{"word": "{word}", "number": number}})
+        es.client.indices.refresh(index="menu")
+    return seed
+"""
+
+ELASTICSEARCH_TESTS: Final = """
+import pytest, time
+
+@pytest.mark.parametrize("number", range({tests}))
+def test_it(number, es_client, web_client, es_index, net_probe, es_on_net):
+    assert es_client.count(index="menu")["count"] == {documents}
+    assert web_client.get("/search?q=taco").json()["hits"] > 0
+    assert net_probe.resolve("es") == [es_on_net.container.ip]
+    es_client.index(index=es_index, document={{"number": number}}, refresh=True)
+    assert es_client.count(index=es_index)["count"] == 1
+    time.sleep({pause})
+"""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite in a folder; `state` is the state folder of its sessions."""
+
+    folder: Path
+    state: Path
+
+    @classmethod
+    def write(cls, folder: Path, *, state: Path | None = None, **files: str) -> "Suite":
+        """Write Python files into a new folder: `conftest="…"` becomes conftest.py."""
+        folder.mkdir(parents=True)
+        (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+        for name, content in files.items():
+            (folder / f"{name}.py").write_text(content, encoding="utf-8")
+        return cls(folder, state if state is not None else folder / "state")
+
+    @classmethod
+    def small(cls, folder: Path, *, word: str = "taco", tests: int = 6, pause: float = 0.1) -> "Suite":
+        """Write a suite of two small services; `pause` is how many seconds each test sleeps."""
+        content = SMALL_TESTS.format(word=word, tests=tests, pause=pause)
+        return cls.write(folder, conftest=SMALL.format(word=word), test_it=content)
+
+    @classmethod
+    def elasticsearch(cls, folder: Path, *, word: str = "taco", tests: int = 6, pause: float = 0.1) -> "Suite":
+        """Write a suite of a real Elasticsearch and the app."""
+        content = ELASTICSEARCH_TESTS.format(documents=20, tests=tests, pause=pause)
+        return cls.write(folder, conftest=ELASTICSEARCH.format(documents=20, word=word), test_it=content)
+
+    @contextmanager
+    def started(self, *options: str) -> Iterator["Session"]:
+        """Start a session, in a process group of its own, and go on; at the end of the block none of it runs."""
+        log = self.folder / f"log-{time.time_ns()}.txt"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command += [f"--foodtrucks-state-dir={self.state}", *options]
+        with (
+            log.open("wb") as stream,
+            subprocess.Popen(
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+            ) as process,
+        ):
+            try:
+                yield Session(process, log)
+            finally:
+                for pid in processes.of_group(process.pid):
+                    with suppress(ProcessLookupError):  # ended meanwhile
+                        processes.kill(pid)
+
+    def run(self, *options: str, timeout: float = 300) -> "Ended":
+        """Run a session to its end; `timeout` is in seconds."""
+        began = time.monotonic()
+        with self.started(*options) as session:
+            code = session.process.wait(timeout=timeout)
+        return Ended(code, time.monotonic() - began, session.output)
+
+    def identity(self) -> str | None:
+        """Return what the labels of its sessions' owners begin with; None as long as none made one."""
+        file = self.state / "identity"
+        return file.read_text(encoding="ascii").strip() if file.exists() else None
+
+    def files(self) -> list[str]:
+        """Return the paths of all files in its state folder, but not those of the folder's own identity."""
+        return sorted(
+            str(path.relative_to(self.state))
+            for path in self.state.rglob("*")
+            if path.is_file() and path.name != "identity"
+        )
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that was started; its process leads its process group."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def output(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a session ended by itself, and after how many seconds."""
+
+    code: int
+    seconds: float
+    output: str
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the last lines of what it printed."""
+        return "\n".join(self.output.splitlines()[-lines:])
+
+
+def hear_signals() -> None:
+    """Hear again what a shell's `&` or nohup had ignored: the sessions that are started inherit that."""
+    default: tuple[tuple[signal.Signals, object], ...] = (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGTERM, signal.SIG_DFL),
+    )
+    for number, handler in default:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)  # type: ignore[arg-type] # one of typeshed's handlers each
