@@ -7,11 +7,14 @@ from typing import Final
 from bootstrap.steps import tell
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import kill
+from . import crowd, cycles, decoys, kill, watchdog, workers
 from .command import Command
 from .sessions import hear_signals
 
-COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in (kill.COMMAND,)}
+COMMANDS: Final[Mapping[str, Command]] = {
+    command.name: command
+    for command in (kill.COMMAND, crowd.COMMAND, cycles.COMMAND, decoys.COMMAND, watchdog.COMMAND, workers.COMMAND)
+}
 
 
 def main(arguments: Sequence[str]) -> int:

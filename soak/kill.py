@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import onengine, processes
+from . import onengine, processes, suites
 from .command import Command, Soak, an_engine
 from .document import Section, table
 from .sessions import Session, Suite
@@ -128,8 +129,7 @@ def aftermath(engine: Engine, suite: Suite, group: int, died: float) -> tuple[in
 
 def killed(kill: Kill, folder: Path, length: float, pause: float) -> Outcome:
     """Start a session, end it by force at the moment, and see what comes of it."""
-    make = Suite.elasticsearch if kill.elasticsearch else Suite.small
-    suite = make(folder)
+    suite = suites.write(folder, elasticsearch=kill.elasticsearch)
     with closing(an_engine()) as engine, suite.started(*_options(kill.workers)) as session:
         began = time.monotonic()
         time.sleep(kill.moment * length)
@@ -147,18 +147,21 @@ def _options(workers: int) -> list[str]:
 
 
 def _lengths(soak: Soak, kills: Sequence[Kill]) -> dict[tuple[int, bool], float]:
-    """Measure how long undisturbed sessions take, for each kind that the plan has."""
+    """Measure how long undisturbed sessions take, of each kind that the plan has, and as many at the same time."""
     lengths = {}
     for workers, elasticsearch in sorted({kill.kind for kill in kills}):
-        taken = []
-        for number in range(2):
-            make = Suite.elasticsearch if elasticsearch else Suite.small
-            ended = make(soak.folder / f"undisturbed-{workers}-{elasticsearch}-{number}").run(*_options(workers))
-            if ended.code != 0:
-                raise AssertionError(f"An undisturbed session fails:\n{ended.tail()}")
-            taken.append(ended.seconds)
-        lengths[workers, elasticsearch] = max(taken)
-        soak.say(f"undisturbed, {_kind(workers, elasticsearch=elasticsearch)}: {max(taken):.1f} s")
+        name = f"undisturbed-{workers}-{elasticsearch}"
+        some = [
+            suites.write(soak.folder / f"{name}-{number}", elasticsearch=elasticsearch)
+            for number in range(soak.options.side_by_side)
+        ]
+        with ThreadPoolExecutor(len(some)) as pool:
+            ended = list(pool.map(lambda suite: suite.run(*_options(workers)), some))  # noqa: B023 - ends in this turn
+        for one in ended:
+            if one.code != 0:
+                raise FoodtrucksError(f"An undisturbed session fails:\n{one.tail()}")
+        lengths[workers, elasticsearch] = statistics.median(one.seconds for one in ended)
+        soak.say(f"undisturbed, {_kind(workers, elasticsearch=elasticsearch)}: {lengths[workers, elasticsearch]:.1f} s")
     return lengths
 
 
@@ -226,11 +229,12 @@ def reported(outcomes: Sequence[Outcome], lengths: dict[tuple[int, bool], float]
     by_itself = sum(outcome.by_itself for outcome in outcomes)
     elasticsearch = sum(outcome.kill.elasticsearch for outcome in outcomes)
     notes = f"""
-Undisturbed sessions took: {undisturbed}. Each moment was drawn evenly from such a length; {by_itself} sessions had
-ended by then. {elasticsearch} sessions had a real Elasticsearch and the app, the others small containers;
-{side_by_side} ran side by side. Seconds count from the owner's death. The engine was asked ten times a second, and
-counts as empty only from the look after which it stayed so until the watchdog and all workers had ended.
-{len(files)} state folders still had files of the run, of which nobody holds the lease."""
+Undisturbed sessions took: {undisturbed}.
+Each moment was drawn evenly from such a length; {by_itself} sessions had ended by then.
+{elasticsearch} sessions had a real Elasticsearch and the app, the others small containers; {side_by_side} ran side by
+side. Seconds count from the owner's death. The engine was asked ten times a second, and counts as empty only from the
+look after which it stayed so until the watchdog and all workers had ended. {len(files)} state folders still had files
+of the run, of which nobody holds the lease."""
     kept = sum(outcome.kept for outcome in outcomes)
     return Section(
         name="kill",

@@ -13,11 +13,12 @@ _GONE: Final = "ZX"
 
 @dataclass(frozen=True)
 class Use:
-    """What a process uses: memory in KiB, processor time in clock ticks, and open descriptors."""
+    """What a process uses: memory in KiB, processor time in clock ticks, how often it woke, open descriptors."""
 
     rss: int
     pss: int
     ticks: int
+    switches: int
     descriptors: int
 
 
@@ -64,11 +65,13 @@ def use(pid: int) -> Use:
     """Return what a process uses now; OSError where it may not be asked, or has ended."""
     about = _PROC / str(pid)
     rollup = dict(line.split(":", 1) for line in (about / "smaps_rollup").read_text().splitlines()[1:])
+    status = dict(line.split(":", 1) for line in (about / "status").read_text().splitlines())
     fields = (about / "stat").read_text().rpartition(")")[2].split()
     return Use(
         rss=int(rollup["Rss"].split()[0]),
         pss=int(rollup["Pss"].split()[0]),
         ticks=int(fields[11]) + int(fields[12]),
+        switches=int(status["voluntary_ctxt_switches"]),
         descriptors=descriptors(pid),
     )
 

@@ -1,5 +1,6 @@
 """Sessions of somebody's own: a suite written to a folder, and a pytest that runs it with its own state folder."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,63 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from . import processes
-
-SMALL: Final = """
-import os
-from pytest_foodtrucks import ready, service
-
-store = service(
-    image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
-    command=["sh", "-c", "echo {word} > /data/word && exec httpd -f -p 8080 -h /data"],
-    volumes=["/data"],
-    ports=[8080],
-    ready=ready.http("/word"),
-)
-echo = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="nc -ll -p 7000 -e cat", ports=[7000])
-"""
-"""A conftest with two small services in place of Elasticsearch and the app; `store` keeps its word in a volume."""
-
-SMALL_TESTS: Final = """
-import pytest, time
-
-@pytest.mark.parametrize("number", range({tests}))
-def test_it(number, store, echo, net_probe, bridge_probe):
-    assert store.client.get("/word").text == "{word}\\n"
-    assert net_probe.resolve("echo") == [echo.container.ip]
-    time.sleep({pause})
-
-def test_one_of_its_own(foodtrucks_net, store):
-    with foodtrucks_net.service(image=store.container.image, command=["sleep", "600"], aliases=["own"]):
-        pass
-"""
-
-ELASTICSEARCH: Final = """
-import pytest
-
-@pytest.fixture(scope="session")
-def es_seed():
-    def seed(es):
-        for number in range({documents}):
-            es.client.index(index="menu", document={{"word": "{word}", "number": number}})
-        es.client.indices.refresh(index="menu")
-    return seed
-"""
-
-ELASTICSEARCH_TESTS: Final = """
-import pytest, time
-
-@pytest.mark.parametrize("number", range({tests}))
-def test_it(number, es_client, web_client, es_index, net_probe, es_on_net):
-    assert es_client.count(index="menu")["count"] == {documents}
-    assert web_client.get("/search?q=taco").json()["hits"] > 0
-    assert net_probe.resolve("es") == [es_on_net.container.ip]
-    es_client.index(index=es_index, document={{"number": number}}, refresh=True)
-    assert es_client.count(index=es_index)["count"] == 1
-    time.sleep({pause})
-"""
 
 
 @dataclass(frozen=True)
@@ -82,18 +29,6 @@ class Suite:
         for name, content in files.items():
             (folder / f"{name}.py").write_text(content, encoding="utf-8")
         return cls(folder, state if state is not None else folder / "state")
-
-    @classmethod
-    def small(cls, folder: Path, *, word: str = "taco", tests: int = 6, pause: float = 0.1) -> "Suite":
-        """Write a suite of two small services; `pause` is how many seconds each test sleeps."""
-        content = SMALL_TESTS.format(word=word, tests=tests, pause=pause)
-        return cls.write(folder, conftest=SMALL.format(word=word), test_it=content)
-
-    @classmethod
-    def elasticsearch(cls, folder: Path, *, word: str = "taco", tests: int = 6, pause: float = 0.1) -> "Suite":
-        """Write a suite of a real Elasticsearch and the app."""
-        content = ELASTICSEARCH_TESTS.format(documents=20, tests=tests, pause=pause)
-        return cls.write(folder, conftest=ELASTICSEARCH.format(documents=20, word=word), test_it=content)
 
     @contextmanager
     def started(self, *options: str) -> Iterator["Session"]:
@@ -125,6 +60,11 @@ class Suite:
         """Return what the labels of its sessions' owners begin with; None as long as none made one."""
         file = self.state / "identity"
         return file.read_text(encoding="ascii").strip() if file.exists() else None
+
+    def notes(self) -> list[dict[str, Any]]:
+        """Return what its tests wrote into notes.jsonl."""
+        file = self.folder / "notes.jsonl"
+        return list(map(json.loads, file.read_text(encoding="utf-8").splitlines())) if file.exists() else []
 
     def files(self) -> list[str]:
         """Return the paths of all files in its state folder, but not those of the folder's own identity."""
