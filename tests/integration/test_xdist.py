@@ -1,15 +1,14 @@
 """One stack for all xdist workers, counted from the engine's own events."""
 
-import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.stack import SERVICE_LABEL
+from soak.events import heard, made
 
 from .conftest import Downstream
 from .test_removal import CONFTEST
@@ -40,30 +39,21 @@ def test_it(number, es_client, web_client, foodtrucks_net, es_index):
 
 
 @pytest.fixture
-def created(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], Counter[str]]:
+def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[], Counter[str]]]:
     """Count what the engine created since the test began: networks, and containers by their alias."""
-    began = time.time()
+    with ExitStack() as listening:
+        events = listening.enter_context(heard(foodtrucks_engine))
 
-    def is_ours(event: dict[str, Any]) -> bool:
-        owner = event["Actor"]["Attributes"].get("pytest-foodtrucks.owner", "")
-        return any(owner.startswith(file.read_text(encoding="ascii")) for file in state_home.glob("*/identity"))
+        def count() -> Counter[str]:
+            listening.close()
+            identities = {file.read_text(encoding="ascii") for file in state_home.glob("*/identity")}
+            counted: Counter[str] = Counter()
+            for session in made(events, identities).values():
+                counted.update(session.containers)
+                counted["network"] += len(session.networks)
+            return counted
 
-    def count() -> Counter[str]:
-        span: dict[str, Any] = {"since": began, "until": time.time() + 0.1}  # fractions too, which the hints don't know
-        events = list(foodtrucks_engine.api.events(**span, decode=True))
-        containers = [event for event in events if event["Type"] == "container" and event["Action"] == "create"]
-        strangers = {event["Actor"]["ID"] for event in containers if not is_ours(event)}
-        counted = Counter(event["Actor"]["Attributes"][SERVICE_LABEL] for event in containers if is_ours(event))
-        networks = {
-            event["Actor"]["ID"] for event in events if event["Type"] == "network" and event["Action"] == "create"
-        }
-        for event in events:
-            if event["Type"] == "network" and event["Actor"]["Attributes"].get("container") in strangers:
-                networks.discard(event["Actor"]["ID"])  # made by somebody else's session at the same time
-        counted["network"] = len(networks)
-        return counted
-
-    return count
+        yield count
 
 
 @pytest.mark.parametrize("dist", ["load", "each", "worksteal"])
@@ -170,6 +160,6 @@ def test_what_is_not_shared_has_its_workers_name(downstream: Downstream) -> None
 
 
 def test_workers_start_only_what_their_tests_need(downstream: Downstream, created: Callable[[], Counter[str]]) -> None:
-    downstream.write(conftest=CONFTEST, test_it="def test_it(foodtrucks_net): pass\ndef test_none(): pass")
+    downstream.write(conftest=CONFTEST, test_it="def test_it(net_probe): pass\ndef test_none(): pass")
     downstream.run("-n2").assert_outcomes(passed=2)
-    assert created() == {"network": 1}
+    assert created() == {"network": 1, "probe": 1}
