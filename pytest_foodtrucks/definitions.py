@@ -3,10 +3,10 @@
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
 from .errors import DefinitionError
 
@@ -79,14 +79,24 @@ class ServiceDefinition:
         return self.aliases[0]
 
 
-def check_keywords(keywords: Mapping[str, object], *, also: Iterable[str] = ()) -> None:
-    """Raise DefinitionError for a keyword that no service has, naming the nearest that would do."""
-    known = {*ServiceKeywords.__annotations__, *also}
-    for keyword in keywords:
-        if keyword not in known:
-            near = difflib.get_close_matches(keyword, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
-            raise DefinitionError(f"A service has no keyword {keyword!r}; {hint}")
+SERVICE_KEYWORDS: Final = frozenset(ServiceKeywords.__annotations__)
+
+
+def check_keywords(keywords: Iterable[str], known: Collection[str] = SERVICE_KEYWORDS, *, of: str = "service") -> None:
+    """Raise DefinitionError for keywords that aren't known, naming the nearest that would do."""
+    unknown = [keyword for keyword in keywords if keyword not in known]
+    if unknown:
+        raise DefinitionError(" ".join(f"A {of} has no keyword {each!r}; {_nearest(each, known)}" for each in unknown))
+
+
+def _nearest(keyword: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(keyword, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
+
+
+def kept(keywords: Mapping[str, object]) -> dict[str, Any]:
+    """Return keywords whose values may be read more than once."""
+    return {name: tuple(value) if isinstance(value, Iterator) else value for name, value in keywords.items()}
 
 
 def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
@@ -95,7 +105,7 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     Raises DefinitionError, which names the value and what would do.
     """
     check_keywords(keywords)
-    values = {name: value for name, value in keywords.items() if value is not None}
+    values = {name: value for name, value in kept(keywords).items() if value is not None}
     for name, normalise in _NORMALISED.items():
         if name in values:
             values[name] = normalise(values[name])

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
-from . import parts
+from . import parts, ready
 from .callers import calling_file
 from .containers import Container
 from .definitions import ServiceDefinition, ServiceKeywords, define
@@ -97,8 +97,10 @@ class Network:
 
         `key` is the one that it was prepared under. A shared one is one for all xdist workers, and stays until their
         controller ends, or for the next session; `requires` are the services that it was defined with. Raises
-        DefinitionError for an alias that the network has already.
+        DefinitionError for an alias that the network has already, and for a check of a port where there is none.
         """
+        if definition.ready is not None:
+            ready.refuse_without_ports(definition.ready, definition.ports)
         prepared = self._prepared.pop(key, None)
         creation = None if prepared is None else prepared.result
         with self._claimed(definition):

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +24,11 @@ from .factories import (
     worker_id,
 )
 from .kept import Kept
+from .mistakes import mistakes_of
 from .overrides import InUse
 from .progress import Progress, standard_error
 from .removal import remove_session, remove_unrecorded, sweep
-from .report import log_sections, message_alone, own_frames
+from .report import import_message, log_sections, message_alone, own_frames
 from .runs import Run, state_folder
 from .services import running_probe
 from .settings import OPTIONS, read_settings
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 _PROGRESS: Final = pytest.StashKey[Progress]()
 _IN_USE: Final = pytest.StashKey[InUse]()
+_MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
 _RUN: Final = pytest.StashKey[Run]()
 _KEPT: Final = pytest.StashKey[Kept | None]()
@@ -142,6 +145,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.ini, text, default=None)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Tell a factory's mistake in the root conftest by its message alone."""
+    try:
+        return (yield)
+    except Exception as error:
+        options, told = early_config.known_args_namespace, import_message(error)
+        if told is None or options.fulltrace or options.help or options.version:
+            raise
+        raise pytest.UsageError(told) from error
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings, so that a wrong one ends the session before any container starts."""
     config.addinivalue_line("markers", "foodtrucks: uses a fixture of pytest-foodtrucks (set by the plugin)")
@@ -162,6 +177,36 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that use a fixture of ours."""
     if any(_is_ours(function) for function in fixture_functions(item).values()):
         item.add_marker("foodtrucks")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Tell a factory's mistake in a test module, or in a conftest of a subfolder, by its message alone."""
+    report = yield
+    call = getattr(report, "call", None)
+    told = None if call is None or call.excinfo is None else import_message(call.excinfo.value)
+    if told is not None and not collector.config.option.fulltrace:
+        report.longrepr = told  # a text: xdist tells equal texts of all workers once
+        collector.config.stash[_MISTAKEN] = True
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the factories' mistakes that concern a selected test, as errors of the collection: nothing runs then.
+
+    Without workers pytest itself stops after such errors; to xdist's controller a worker offers no tests.
+    """
+    config = session.config
+    for file, mistakes in groupby(mistakes_of(session.items, worker_id(config)), lambda mistake: mistake.place.file):
+        inside = file.relative_to(config.rootpath) if file.is_relative_to(config.rootpath) else file
+        told = "\n".join(str(mistake) for mistake in mistakes)
+        session.ihook.pytest_collectreport(report=pytest.CollectReport(inside.as_posix(), "failed", told, []))
+        config.stash[_MISTAKEN] = True
+    if _MISTAKEN in config.stash and worker_id(config) is not None and not config.option.continue_on_collection_errors:
+        session.items.clear()
 
 
 def pytest_fixture_setup(fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest) -> None:

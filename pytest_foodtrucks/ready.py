@@ -6,6 +6,7 @@ A check is any callable that takes the service and raises `NotReady("reason")` u
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
@@ -52,6 +53,22 @@ class Target(Protocol):
 Check = Callable[[Target], None]
 
 
+@dataclass(frozen=True)
+class PortCheck:
+    """A check that asks a port: `port`, or the service's own where that is None; `call` is how it was written."""
+
+    call: str
+    port: int | None
+    ask: Check = field(repr=False)
+
+    def __call__(self, target: Target) -> None:
+        """Ask."""
+        self.ask(target)
+
+    def __repr__(self) -> str:
+        return self.call
+
+
 def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout: float = 2.0) -> Check:
     """Ready when a GET answers with just this status; redirects aren't followed.
 
@@ -68,7 +85,7 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
         if answered != status:
             raise NotReady(f"GET {path} answered {answered}, not {status}: {_shortened(body)}")
 
-    return check
+    return PortCheck(f"ready.http({path!r})", port, check)
 
 
 def tcp(port: int | None = None) -> Check:
@@ -88,7 +105,7 @@ def tcp(port: int | None = None) -> Check:
             if not target.listens(each):
                 raise NotReady(f"nothing listens on port {each}")
 
-    return check
+    return PortCheck("ready.tcp()", port, check)
 
 
 def log(pattern: str) -> Check:
@@ -206,6 +223,16 @@ def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:
         if not callable(check) or check in _MAKERS:
             raise _no_check(check)
     return checks
+
+
+def refuse_without_ports(ready: Check | Iterable[Check], ports: Sequence[int]) -> None:
+    """Raise DefinitionError for a check of the service's own ports where it has none."""
+    for check in as_checks(ready):
+        if isinstance(check, PortCheck) and check.port is None and not ports:
+            raise DefinitionError(
+                f"ready={check.call} asks a port of the service, and it has none. Remedy: name the container's port "
+                "with ports=, or in the check with port=."
+            )
 
 
 _MAKERS: Final[tuple[object, ...]] = (http, tcp, log, healthcheck, exec, running)

@@ -34,6 +34,12 @@ def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:
     return error.getrepr(style="value", chain=False) if isinstance(error.value, FoodtrucksError) else None
 
 
+def import_message(error: BaseException) -> str | None:
+    """Return the message of an error of ours that ended an import; pytest wraps that of a conftest. None for others."""
+    ours = next((each for each in (error, error.__cause__) if isinstance(each, FoodtrucksError)), None)
+    return None if ours is None else str(ours)
+
+
 def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Config") -> Any:
     """Return what a report shows of an error of ours in a test's own body: the user's frames, and not what caused it.
 

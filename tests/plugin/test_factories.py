@@ -320,7 +320,9 @@ search = elasticsearch_service(seed="fill")
         definitions, "def test(search): pass\ndef test_none(foodtrucks_net): assert foodtrucks_net.up == []"
     )
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["The fixture fill gave None, and it is to give a function *Remedy: return one*"])
+    result.stdout.fnmatch_lines(
+        ["conftest.py:15: The fixture fill gave None, and it is to give a function *Remedy: return one*"]
+    )
 
 
 def test_a_seed_that_fails_hands_out_nothing_and_the_service_goes(session: Session) -> None:

@@ -22,6 +22,7 @@ LAYERS = (
     {"lasting"},
     {"networks", "es"},
     {"factories"},
+    {"mistakes"},
     {"plugin", "__main__"},
 )
 """From the ground up: a module imports what lies deeper, and nothing else."""

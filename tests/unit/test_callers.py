@@ -1,9 +1,13 @@
-"""Which file a definition was written in."""
+"""Which file and line a definition was written in."""
 
+import inspect
 from pathlib import Path
 
+import pytest
+
 import pytest_foodtrucks
-from pytest_foodtrucks.callers import calling_file
+from pytest_foodtrucks import plugin
+from pytest_foodtrucks.callers import Place, calling_file, calling_place
 
 
 def test_the_calling_file_is_the_one_that_calls() -> None:
@@ -22,3 +26,27 @@ def test_a_folder_that_only_begins_like_the_packages_is_no_part_of_it() -> None:
     names: dict[str, object] = {}
     exec(code, names)  # noqa: S102 - how code gets a file's name without a file
     assert names["file"] == Path(neighbour)
+
+
+def test_the_line_is_the_one_where_the_call_begins() -> None:
+    factory = pytest_foodtrucks.service(
+        image="busybox",
+    )
+    lines, first = inspect.getsourcelines(test_the_line_is_the_one_where_the_call_begins)
+    assert factory.__wrapped__.recipe.place == Place(Path(__file__), first + 1)
+    assert calling_place().line == first + len(lines) - 1
+
+
+def test_a_ready_made_fixture_is_told_by_its_own_line() -> None:
+    place = plugin.web_on_net.__wrapped__.recipe.place
+    assert place.file == Path(plugin.__file__)
+    assert place.is_ready_made()
+    assert not Place(Path(__file__), 1).is_ready_made()
+
+
+def test_a_place_is_shown_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path / "sub/conftest.py", 7)
+    monkeypatch.chdir(tmp_path)
+    assert str(place) == "sub/conftest.py:7"
+    monkeypatch.chdir(Path(__file__).parent)
+    assert str(place) == f"{tmp_path}/sub/conftest.py:7"

@@ -1,0 +1,338 @@
+"""Mistakes in factories: told with file and line when they are defined or collected, before anything starts."""
+
+from collections.abc import Callable
+
+import pytest
+
+Session = Callable[..., pytest.RunResult]
+
+IMPORTS = "import pytest\nfrom pytest_foodtrucks import elasticsearch_service, network, ready, service\n\n"
+"""Before each conftest's own lines, which so begin at the fourth."""
+
+SHARED = "workers can share only what lasts for the session. Remedy: leave one of them out."
+NARROW = "@pytest.fixture\ndef narrow(): pass\n"
+
+
+@pytest.fixture
+def session(pytester: pytest.Pytester) -> Session:
+    """Return a function that runs tests, beside definitions in the conftest, where no engine answers."""
+
+    def run(definitions: str, tests: str, *arguments: str) -> pytest.RunResult:
+        (pytester.path / "conftest.py").write_text(IMPORTS + definitions)
+        (pytester.path / "test_it.py").write_text(tests)
+        no_engine = "--foodtrucks-engine=unix:///no/such.sock"
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", no_engine, *arguments)
+
+    return run
+
+
+def told(result: pytest.RunResult) -> list[str]:
+    """Return the mistakes that a session told, and see that it ran no test and showed no traceback."""
+    text = result.stdout.str() + result.stderr.str()
+    assert result.ret != pytest.ExitCode.OK
+    assert "Traceback" not in text
+    assert "in <module>" not in text
+    assert not {"passed", "failed"} & set(result.parseoutcomes() if result.stdout.str() else {})
+    lines = [line.removeprefix("ERROR: ") for line in text.splitlines() if ".py:" in line]
+    return [line for line in lines if not line.startswith("ERROR ")]
+
+
+# told when they are defined
+
+
+AT_DEFINITION = {
+    "service(imag='a')": "A service has no keyword 'imag'; did you mean 'image'?",
+    "elasticsearch_service(vesion='9')": "A service has no keyword 'vesion'; did you mean 'version'?",
+    "network(intern=True)": "A network has no keyword 'intern'; did you mean 'internal'?",
+    "service(image='a', shared=True, scope='module')": f"shared=True with scope='module': {SHARED}",
+    "service(image='a', scope='sesion')": "scope='sesion' is none of pytest's. Remedy: use one of session, *",
+    "network(scope='sesion')": "scope='sesion' is none of pytest's. Remedy: *",
+    "service(image='a', ready=ready.http('/up'))": "ready=ready.http('/up') asks a port *, and it has none. Remedy: *",
+    "service(image='a', ready=[ready.tcp()], ports=[])": "ready=ready.tcp() asks a port of the service, *",
+    "elasticsearch_service(ready=ready.http('/'), ports=[])": "ready=ready.http('/') asks a port of the service, *",
+    "service(image='a', ready=ready.http)": "ready=<function http at *> is no readiness check. Remedy: *",
+    "service(image='a', requires='db')": "requires='db' is a text. Remedy: give a list, such as *",
+    "service(image='a', requires=[pytest])": "requires has <module 'pytest' *takes fixtures by name. Remedy: *",
+    "service(image='a', network='my-net')": "network has 'my-net', and takes fixtures by name. Remedy: *",
+}
+
+
+@pytest.mark.parametrize(("call", "message"), AT_DEFINITION.items())
+def test_a_mistake_that_shows_by_itself_is_told_with_the_line_of_the_call(
+    session: Session, call: str, message: str
+) -> None:
+    result = session(f"\nvictim = {call}", "def test(): pass")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert len(result.stderr.str().strip().splitlines()) == 1
+    result.stderr.fnmatch_lines([f"ERROR: conftest.py:5: {message}"])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "service(image='a', ready=ready.http('/up', port=80))",
+        "service(image='a', ready=ready.tcp(80))",
+        "service(image='a', ready=ready.http('/up'), ports=lambda: [80])",
+        "service(image='a', ready=ready.http('/up'), ports=[80])",
+        "elasticsearch_service(ready=ready.http('/'))",
+        "elasticsearch_service(ready=ready.http('/'), ports=None)",
+        "service(image='a', ready=(check for check in [ready.tcp(80)]))",
+    ],
+)
+def test_a_check_that_has_a_port_or_may_get_one_is_fine(session: Session, call: str) -> None:
+    assert session(f"victim = {call}", "def test(victim): pass", "--collect-only").ret == pytest.ExitCode.OK
+
+
+def test_the_mistakes_of_one_call_are_told_together(session: Session) -> None:
+    definitions = "victim = service(\n    imag='a',\n    port=[80],\n    shared=True,\n    scope='class',\n)"
+    keywords, sharing = told(session(definitions, "def test(): pass"))
+    assert keywords == (
+        "conftest.py:4: A service has no keyword 'imag'; did you mean 'image'? A service has no keyword 'port'; did "
+        "you mean 'ports'?"
+    )
+    assert sharing == f"conftest.py:4: shared=True with scope='class': {SHARED}"
+
+
+def test_a_mistake_in_a_module_that_the_conftest_imports_is_told_with_that_file(
+    session: Session, pytester: pytest.Pytester
+) -> None:
+    (pytester.path / "services.py").write_text(f"{IMPORTS}victim = service(imag='a')")
+    pytester.syspathinsert()
+    result = session("from services import victim", "def test(): pass")
+    assert told(result) == ["services.py:4: A service has no keyword 'imag'; did you mean 'image'?"]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("file", ["test_wrong.py", "sub/conftest.py"])
+def test_a_mistake_in_a_test_module_or_a_subfolder_is_told_once_and_nothing_runs(
+    session: Session, pytester: pytest.Pytester, file: str, workers: list[str]
+) -> None:
+    (pytester.path / "sub").mkdir()
+    (pytester.path / "sub/test_sub.py").write_text("def test_sub(): pass")
+    (pytester.path / file).write_text(f"{IMPORTS}victim = service(imag='a')\ndef test_wrong(victim): pass")
+    result = session("", "def test(): pass", *workers)
+    assert told(result) == [f"{file}:4: A service has no keyword 'imag'; did you mean 'image'?"]
+    assert result.parseoutcomes() == {"errors": 1}
+
+
+def test_the_whole_traceback_may_be_asked_for(session: Session, pytester: pytest.Pytester) -> None:
+    (pytester.path / "test_wrong.py").write_text(f"{IMPORTS}victim = service(imag='a')")
+    assert "factories.py" in session("", "", "--full-trace").stdout.str()
+    assert "factories.py" in session("victim = service(imag='a')", "", "--full-trace").stderr.str()
+
+
+def test_pytest_s_help_is_to_be_had_beside_a_mistake(session: Session) -> None:
+    assert session("victim = service(imag='a')", "", "--help").ret == pytest.ExitCode.OK
+
+
+def test_other_errors_of_an_import_are_shown_as_pytest_shows_them(session: Session, pytester: pytest.Pytester) -> None:
+    (pytester.path / "test_wrong.py").write_text("raise ValueError('own')")
+    assert "in <module>" in session("", "").stdout.str()
+    assert "in <module>" in session("raise ValueError('own')", "").stderr.str()
+
+
+# told when tests are collected
+
+
+AT_COLLECTION = {
+    "\nweb = service(image='a', requires=['reddis'])\nredis = service(image='a')": (
+        "conftest.py:5: The service web asks for 'reddis' by requires=['reddis'], and its tests see no such fixture; "
+        "did you mean 'redis'? Remedy: mend the name, or"
+    ),
+    "redis = service(image='a')\nweb = service(image='a', network='island')": (
+        "conftest.py:5: The service web asks for 'island' by network='island', and its tests see no such fixture."
+    ),
+    "redis = elasticsearch_service()\nweb = elasticsearch_service(seed='sow')": (
+        "conftest.py:5: The service web asks for 'sow' by seed='sow', and its tests see no such fixture."
+    ),
+    "redis = service(image='a')\nweb = service(image='a', environment=lambda db: {})": (
+        "conftest.py:5: The service web asks for 'db' by environment=, a function, and its tests see no such fixture."
+    ),
+    f"{NARROW}redis = service(image='a')\nweb = service(image='a', requires=['narrow'])": (
+        "conftest.py:7: The service web asks for 'narrow' by requires=['narrow'], which has the narrower scope "
+        "'function': the service's is 'session'. Remedy: give narrow scope='session', or the service scope='function'."
+    ),
+    f"{NARROW}redis = service(image='a')\nweb = service(image='a', user=lambda narrow: 1, scope='class')": (
+        "conftest.py:7: The service web asks for 'narrow' by user=, a function, which has the narrower scope "
+        "'function': the service's is 'class'."
+    ),
+    "redis = service(image='a')\nnet = network(scope='module')\nweb = service(image='a', network='net')": (
+        "conftest.py:6: The service web asks for 'net' by network='net', which has the narrower scope 'module'"
+    ),
+    "redis = service(image='a', aliases=['db'])\nweb = service(image='a', aliases=['web', 'db'])": (
+        "conftest.py:5: On foodtrucks_net the alias 'db' would belong to two services: web, and redis (conftest.py:4). "
+        "Remedy: give one of them other aliases=; for a round robin on purpose, attach the second one with "
+        "foodtrucks_net.connect(…, aliases=[…])."
+    ),
+    "redis = service(image='a')\nweb = service(image='a', aliases=['redis'], scope='function')": (
+        "conftest.py:5: On foodtrucks_net the alias 'redis' would belong to two services: web, and redis"
+    ),
+    "redis = service(image='a')\nweb = service(image='a')\nweb_on_net = service(image='a', aliases=['web'])\n"
+    "@pytest.fixture(autouse=True)\ndef _too(web_on_net): pass": (
+        "conftest.py:6: On foodtrucks_net the alias 'web' would belong to two services: web_on_net, and web"
+    ),
+}
+
+
+@pytest.mark.parametrize(("definitions", "message"), AT_COLLECTION.items(), ids=range(len(AT_COLLECTION)))
+@pytest.mark.parametrize("arguments", [[], ["--collect-only"]])
+def test_a_mistake_among_fixtures_is_told_at_collection(
+    session: Session, definitions: str, message: str, arguments: list[str]
+) -> None:
+    result = session(definitions, "def test(web, redis): pass\ndef test_other(web): pass", *arguments)
+    (line,) = told(result)
+    assert line.startswith(message)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+
+
+SEVERAL = """
+@pytest.fixture
+def narrow(): pass
+one = service(image='a', requires=['narrow', 'missing'])
+two = service(image='a', aliases=['one'])
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"], ["-n2", "--dist=loadgroup"]])
+def test_several_mistakes_are_told_together_and_once_however_many_tests_and_workers_there_are(
+    session: Session, workers: list[str]
+) -> None:
+    tests = (
+        "@pytest.mark.parametrize('n', range(9))\ndef test_one(one, n): pass\ndef test_two(two): pass\ndef test(): pass"
+    )
+    result = session(SEVERAL, f"import pytest\n{tests}", *workers)
+    assert [line.partition(": ")[2].partition(" by ")[0].partition(":")[0] for line in told(result)] == [
+        "The service one asks for 'missing'",
+        "The service one asks for 'narrow'",
+        "On foodtrucks_net the alias 'one' would belong to two services",
+    ]
+    assert result.parseoutcomes() == {"errors": 1}
+
+
+def test_mistakes_of_two_files_are_told_in_one_session(session: Session, pytester: pytest.Pytester) -> None:
+    (pytester.path / "sub").mkdir()
+    (pytester.path / "sub/conftest.py").write_text(f"{IMPORTS}two = service(image='a', requires=['missing'])")
+    (pytester.path / "sub/test_sub.py").write_text("def test_sub(two): pass")
+    result = session("one = service(image='a', requires=['missing'])", "def test(one): pass")
+    assert [line.partition(": ")[0] for line in told(result)] == ["conftest.py:4", "sub/conftest.py:4"]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("selection", [["-k", "theirs"], ["-m", "not foodtrucks"], ["test_it.py::test_theirs"]])
+def test_a_mistake_that_concerns_no_selected_test_is_no_ones_business(
+    session: Session, selection: list[str], workers: list[str]
+) -> None:
+    tests = "def test_ours(one): pass\ndef test_two(two): pass\ndef test_theirs(): pass"
+    result = session(SEVERAL, tests, *selection, *workers)
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes()["passed"] == 1
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_who_wants_to_go_on_after_errors_of_the_collection_does(session: Session, workers: list[str]) -> None:
+    tests = "def test_ours(one): pass\ndef test_theirs(): pass"
+    result = session(SEVERAL, tests, "--continue-on-collection-errors", *workers)
+    result.assert_outcomes(passed=1, errors=2)
+
+
+def test_a_narrow_seed_is_told_where_it_is_defined(session: Session) -> None:
+    result = session("@pytest.fixture\ndef es_seed(): return print", "def test(es_client): pass")
+    (line,) = told(result)
+    assert line == (
+        "conftest.py:4: The service es_on_net asks for 'es_seed' by seed='es_seed', which has the narrower scope "
+        "'function': the service's is 'session'. Remedy: give es_seed scope='session'."
+    )
+
+
+def test_a_narrow_override_is_told_where_it_is_defined(session: Session) -> None:
+    result = session("\nes_on_net = elasticsearch_service(scope='module')", "def test(web_client): pass")
+    assert any("conftest.py:5: The service web_on_net asks for 'es_on_net'" in line for line in told(result))
+
+
+@pytest.mark.parametrize(
+    "tests", ["def test(mine, es_on_net): pass", "def test(mine): pass\ndef test_es(es_on_net): pass"]
+)
+def test_of_a_clash_with_a_ready_made_service_the_users_own_line_is_told(session: Session, tests: str) -> None:
+    (line,) = told(session("mine = service(image='a', aliases=['es'])", tests))
+    assert line.startswith(
+        "conftest.py:4: On foodtrucks_net the alias 'es' would belong to two services: mine, and es_on"
+    )
+    assert "plugin.py:" in line
+
+
+def test_an_override_that_asks_for_what_it_overrides_is_fine_where_there_is_one(session: Session) -> None:
+    definitions = "es_on_net = elasticsearch_service(aliases=['own'], environment=lambda es_on_net: {})"
+    assert session(definitions, "def test(es_on_net): pass", "--collect-only").ret == pytest.ExitCode.OK
+
+
+TWO = "one = service(image='a', aliases=['db']{one})\ntwo = service(image='a', aliases=['db']{two})\n"
+APART = "def test_one(one): pass\ndef test_two(two): pass"
+
+
+@pytest.mark.parametrize(
+    ("definitions", "tests"),
+    [
+        (TWO.format(one=", scope='function'", two=", scope='function'"), APART),
+        (TWO.format(one=", scope='module'", two=""), APART),
+        (TWO.format(one="", two=", network='net'") + "net = network()", "def test(one, two): pass"),
+        (TWO.format(one="", two=""), "def test(one): pass"),
+        ("a = b = network()\n" + TWO.format(one=", network='a'", two=", network='b'"), "def test(one, two): pass"),
+        (TWO.replace("['db']{two}", "lambda: ['db']").format(one=""), "def test(one, two): pass"),
+        (TWO.replace("['db']{two}", "'db'").format(one=""), "def test(one, two): pass"),
+        (TWO.format(one="", two=""), APART.replace("def test_two", "@pytest.mark.skipif('True')\ndef test_two")),
+        (
+            "@pytest.fixture(scope='session', params=[1, 2])\ndef line(request): return request.param\n"
+            + TWO.format(one=", requires=['line']", two=", requires=['line']"),
+            APART,
+        ),
+        ("web_on_net = service(image='a')\n@pytest.fixture\ndef both(web_on_net): pass", "def test(both): pass"),
+        ("es_on_net = elasticsearch_service()", "def test(es_on_net, web_on_net): pass"),
+        ("web = service(image='a', user=lambda request: 1)", "def test(web): pass"),
+        (
+            "web = service(image='a', requires=['missing'])",
+            "@pytest.mark.parametrize('web', [1])\ndef test(web): pass",
+        ),
+        (
+            "web = service(image='a', requires=['given'])",
+            "@pytest.mark.parametrize('given', [1], scope='session')\ndef test(web, given): pass",
+        ),
+        (
+            "web = service(image='a', requires=['missing'])",
+            "def test(request):\n    if 0: request.getfixturevalue('web')",
+        ),
+    ],
+)
+def test_what_may_be_right_is_not_told(session: Session, definitions: str, tests: str) -> None:
+    result = session(definitions, f"import pytest\n{tests}", "--collect-only")
+    assert result.ret == pytest.ExitCode.OK, result.stdout.str()
+
+
+def test_an_override_of_the_same_name_in_a_subfolder_is_no_clash(session: Session, pytester: pytest.Pytester) -> None:
+    (pytester.path / "sub").mkdir()
+    (pytester.path / "sub/conftest.py").write_text(f"{IMPORTS}db = service(image='b')")
+    (pytester.path / "sub/test_sub.py").write_text("def test_sub(db): pass")
+    result = session("db = service(image='a')", "def test(db): pass", "--collect-only")
+    assert result.ret == pytest.ExitCode.OK
+
+
+# the contract's aliases under xdist
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "alias"),
+    [
+        ("es_on_net", "shared=False", "es"),
+        ("es_on_net", "shared=False, aliases=['es']", "es"),
+        ("web_on_net", "scope='module'", "foodtrucks-web"),
+    ],
+)
+def test_a_service_of_the_contracts_name_that_workers_do_not_share_is_told_to_them(
+    session: Session, name: str, how: str, alias: str
+) -> None:
+    definitions, tests = f"{name} = service(image='a', {how})", f"def test({name}): pass"
+    (line,) = told(session(definitions, tests, "-n2"))
+    assert line == (
+        f"conftest.py:4: Under xdist each worker would have a {name} of its own, and on one network only one container "
+        f"can be {alias!r}. Remedy: leave shared= and scope= out, define it under another name, or run without -n."
+    )
+    assert session(definitions, tests, "--collect-only").ret == pytest.ExitCode.OK
