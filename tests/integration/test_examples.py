@@ -23,11 +23,6 @@ def test_an_example_passes(
     downstream.run(env=environment).assert_outcomes(passed=tests)
 
 
-def test_an_app_of_ones_own_takes_at_most_20_lines() -> None:
-    lines = (ROOT / "examples/own_service/conftest.py").read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 20
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

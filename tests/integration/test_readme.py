@@ -2,16 +2,34 @@
 
 import os
 import re
+import shutil
 
 from .conftest import ROOT, Downstream
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def block(words: str) -> str:
+    """Return the one Python block that has some words."""
+    (found,) = [block for block in BLOCKS if words in block]
+    return found
+
+
+def test_an_own_app_with_elasticsearch_and_a_second_service_takes_at_most_20_lines_and_passes(
+    downstream: Downstream,
+) -> None:
+    services = block("web_on_net = service")
+    assert len(services.splitlines()) <= 20
+    assert "redis = service" in services
+    shutil.copytree(ROOT / "examples/own_service/menu", downstream.folder / "menu")
+    downstream.write(**{"conftest": services, "tests/test_menu": block("def test_the_app_serves")})
+    downstream.run().assert_outcomes(passed=2)
 
 
 def test_a_check_of_ones_own_and_a_value_from_a_fixture(downstream: Downstream) -> None:
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "NotReady" in block]
     downstream.write(
-        conftest=block.replace('"redis:8"', repr(os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"))),
+        conftest=block("NotReady").replace('"redis:8"', repr(os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"))),
         test_it="""
         def test_it(cache, reader):
             assert cache.container.exec(["redis-cli", "get", "ready"]).stdout == "yes\\n"
