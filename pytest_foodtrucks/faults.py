@@ -89,7 +89,7 @@ def heal(
         _mend(service, clock, sleep)
         service.wait_until_ready()
     except EngineError as error:
-        _refuse_gone(service, name, error)
+        _refuse_gone(service, f"was {name} and can't be healed", error)
         raise FaultError(
             f"{service.alias} was {name} and can't be healed: {error}. Remedy: see to what the engine refuses there; "
             f"{service.alias}.restart() tries again."
@@ -135,8 +135,10 @@ def _with_its_ports(
 
 def _refuse_taken(service: "Service") -> None:
     engine = service.network.stack.engine
+    if not engine.local or service.network.internal or service.container.inspect()["NetworkSettings"].get("Ports"):
+        return  # where it has another network, Docker publishes by way of that one meanwhile
     for port in service.container.ports.values():
-        if engine.local and not service.network.internal and in_use(engine.publish_on, port):
+        if in_use(engine.publish_on, port):
             raise EngineError(
                 f"its host port {port} was taken meanwhile, and {engine.publish_on}:{port} is an address already in use"
             )
@@ -195,11 +197,11 @@ def _inspected(service: "Service", name: str) -> dict[str, Any]:
     try:
         return service.container.inspect()
     except EngineError as error:
-        _refuse_gone(service, name, error)
+        _refuse_gone(service, f"can't be {name}", error)
         raise
 
 
-def _refuse_gone(service: "Service", name: str, error: EngineError) -> None:
+def _refuse_gone(service: "Service", what: str, error: EngineError) -> None:
     """Raise a FaultError where the container was removed."""
     try:
         gone = service.container.status == "removing"
@@ -207,7 +209,7 @@ def _refuse_gone(service: "Service", name: str, error: EngineError) -> None:
         gone = again.status == HTTPStatus.NOT_FOUND
     if gone:
         raise FaultError(
-            f"{service.alias} can't be {name} and healed: its container {service.container.name} was removed. Remedy: "
-            "leave removal to the fixture; a test that wants it removed starts a service of its own, "
+            f"{service.alias} {what}: its container {service.container.name} was removed. Remedy: leave removal to the "
+            "fixture; a test that wants it removed starts a service of its own, "
             "`with foodtrucks_net.service(…) as mine:`."
         ) from error

@@ -262,7 +262,7 @@ def test_a_container_that_was_removed_is_named_at_the_end(web: Service, engine: 
     name = web.container.name
     with (
         pytest.raises(
-            FaultError, match=rf"web can't be {kind} and healed: its container {name} was removed\. Remedy: "
+            FaultError, match=rf"web was {kind} and can't be healed: its container {name} was removed\. Remedy: "
         ),
         KINDS[kind](web),
     ):
@@ -272,7 +272,7 @@ def test_a_container_that_was_removed_is_named_at_the_end(web: Service, engine: 
 @each_kind
 def test_a_container_that_was_removed_before_is_named_at_once(web: Service, engine: FakeEngine, kind: str) -> None:
     engine.remove_container(web.container.id)
-    with pytest.raises(FaultError, match=r"its container .* was removed"), KINDS[kind](web):
+    with pytest.raises(FaultError, match=rf"web can't be {kind}: its container .* was removed"), KINDS[kind](web):
         pytest.fail("the block ran")
 
 
@@ -297,7 +297,7 @@ def test_the_blocks_own_error_stays_and_has_a_note(web: Service, engine: FakeEng
     with pytest.raises(pytest.fail.Exception, match="as the test says") as raised, KINDS[kind](web):
         fail()
     [note] = raised.value.__notes__
-    assert note.startswith(f"pytest-foodtrucks: web can't be {kind} and healed: its container")
+    assert note.startswith(f"pytest-foodtrucks: web was {kind} and can't be healed: its container")
 
 
 def test_a_container_that_cannot_run_again_is_told_with_the_engines_words(web: Service, engine: FakeEngine) -> None:
@@ -345,6 +345,15 @@ def test_a_host_port_that_stays_taken_ends_in_an_error_that_names_it(web: Servic
         assert "web.restart() tries again" in str(raised.value)
         assert 10 <= clock.now - 1000 < 11
     assert is_up(web)
+
+
+def test_a_host_port_that_is_published_by_way_of_another_network_is_its_own(web: Service, engine: FakeEngine) -> None:
+    with socket.socket() as its_own:
+        with web.disconnected():
+            engine.containers[web.container.id]["NetworkSettings"]["Ports"] = {"80/tcp": [{"HostPort": "20001"}]}
+            its_own.bind(("127.0.0.1", web.container.ports[80]))
+            its_own.listen()
+        assert is_up(web)
 
 
 def test_where_nothing_is_published_no_host_port_is_looked_at(engine: FakeEngine, check: Checked) -> None:
