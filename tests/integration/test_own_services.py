@@ -86,7 +86,7 @@ def test_compose_keywords_reach_the_container(foodtrucks_net: Network, tmp_path:
 def test_host_ports_survive_a_restart(foodtrucks_net: Network) -> None:
     with foodtrucks_net.service(image=IMAGE, command=SERVER, ports=[7000], aliases=["again"]) as again:
         before = again.address(7000)
-        again.network.stack.engine.api.restart(again.container.id, timeout=0)
+        again.restart(timeout=0)
         assert again.container.ports == {7000: before.port}
         bindings = again.container.inspect()["NetworkSettings"]["Ports"]["7000/tcp"]
         assert bindings[0]["HostPort"] == str(before.port)

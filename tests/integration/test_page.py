@@ -1,7 +1,6 @@
 """The app's page in a real browser: search, filters, cards and map, and Elasticsearch away and back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -12,17 +11,6 @@ from pytest_foodtrucks import ElasticsearchService, Service
 
 FRIDAY = "now=fri-18:30"
 SECONDS_TO_NOTICE = 15_000  # milliseconds
-
-
-@contextmanager
-def paused(service: Service) -> Iterator[None]:
-    """Pause a service's processes for the length of a block."""
-    api = service.network.stack.engine.api
-    api.pause(service.container.id)
-    try:
-        yield
-    finally:
-        api.unpause(service.container.id)
 
 
 @pytest.fixture
@@ -75,7 +63,7 @@ def test_nothing_found_offers_ways_out(page: Page) -> None:
 
 
 def test_it_says_that_elasticsearch_is_away_and_recovers(page: Page, es_on_net: ElasticsearchService) -> None:
-    with paused(es_on_net):
+    with es_on_net.paused():
         page.get_by_role("searchbox").fill("taco")
         expect(page.get_by_role("alert")).to_contain_text("Elasticsearch is unavailable", timeout=SECONDS_TO_NOTICE)
     expect(page.get_by_role("alert")).to_be_hidden(timeout=SECONDS_TO_NOTICE)
@@ -83,7 +71,7 @@ def test_it_says_that_elasticsearch_is_away_and_recovers(page: Page, es_on_net: 
 
 
 def test_it_notices_that_elasticsearch_is_away_while_nobody_types(page: Page, es_on_net: ElasticsearchService) -> None:
-    with paused(es_on_net):
+    with es_on_net.paused():
         expect(page.get_by_role("alert")).to_be_visible(timeout=SECONDS_TO_NOTICE)
     expect(page.get_by_role("alert")).to_be_hidden(timeout=SECONDS_TO_NOTICE)
 

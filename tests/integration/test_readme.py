@@ -41,3 +41,9 @@ def test_a_check_of_ones_own_and_a_value_from_a_fixture(downstream: Downstream) 
         """,
     )
     downstream.run().assert_outcomes(passed=2)
+
+
+def test_the_app_while_elasticsearch_is_away(downstream: Downstream) -> None:
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if '"disconnected"' in block]
+    downstream.write(test_it=block)
+    downstream.run(timeout=240).assert_outcomes(passed=3)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks import elasticsearch_service, network, plugin, service
+from pytest_foodtrucks import Service, elasticsearch_service, network, plugin, service
 from pytest_foodtrucks.definitions import ServiceKeywords
 from pytest_foodtrucks.settings import OPTIONS
 
@@ -40,12 +40,19 @@ def test_the_table_of_options_tells_the_defaults() -> None:
 
 
 def test_the_factories_keywords_are_told() -> None:
-    section = README[README.index("### Factories") : README.index("## What the networks promise")]
+    section = README[README.index("### Factories") : README.index("## Faults")]
     told = set(re.findall(r"`(\w+)`", section))
     ours = {
         name for factory in (network, service, elasticsearch_service) for name in inspect.signature(factory).parameters
     }
     assert ServiceKeywords.__annotations__.keys() | ours - {"keywords", "driver", "internal"} <= told
+
+
+def test_the_table_of_faults_tells_their_arguments() -> None:
+    told = [row[0].strip("`") for row in rows("on a service")]
+    for name in ("paused", "stopped", "killed", "disconnected", "restart"):
+        arguments = list(inspect.signature(getattr(Service, name)).parameters.values())[1:]
+        assert f"{name}({', '.join(f'{each.name}={each.default}' for each in arguments)})" in told
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS)
