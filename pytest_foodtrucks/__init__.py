@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import ready
+    from .assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
     from .containers import Container
     from .engine import Engine
     from .errors import (
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
         FaultError,
         FoodtrucksError,
         ImageError,
+        IsolationError,
         NotReady,
         NotReadyInTime,
         ProbeError,
+        ReachabilityError,
+        ResolutionError,
         SettingsError,
         StartError,
         StateError,
@@ -25,8 +29,9 @@ if TYPE_CHECKING:
     from .es import ElasticsearchService
     from .factories import elasticsearch_service, network, service
     from .networks import Network
-    from .probe import Probe, Verdict, VerdictKind
+    from .probe import Probe
     from .services import Service
+    from .verdicts import Verdict, VerdictKind
 
 __all__ = [
     "ClientMismatch",
@@ -39,17 +44,24 @@ __all__ = [
     "FaultError",
     "FoodtrucksError",
     "ImageError",
+    "IsolationError",
     "Network",
     "NotReady",
     "NotReadyInTime",
     "Probe",
     "ProbeError",
+    "ReachabilityError",
+    "ResolutionError",
     "Service",
     "SettingsError",
     "StartError",
     "StateError",
     "Verdict",
     "VerdictKind",
+    "assert_isolated",
+    "assert_not_resolves",
+    "assert_reachable",
+    "assert_resolves",
     "elasticsearch_service",
     "network",
     "ready",
@@ -57,13 +69,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
     "containers": ("Container",),
     "engine": ("Engine",),
     "es": ("ElasticsearchService",),
     "factories": ("elasticsearch_service", "network", "service"),
     "networks": ("Network",),
-    "probe": ("Probe", "Verdict", "VerdictKind"),
+    "probe": ("Probe",),
     "services": ("Service",),
+    "verdicts": ("Verdict", "VerdictKind"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -1,11 +1,12 @@
 """One container: from Compose's words to the engine's, created, started, asked, removed."""
 
 import errno
+import functools
 import random
 import secrets
 import shlex
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from .errors import DefinitionError, EngineError, StartError
 from .units import nanoseconds, size_in_bytes
 
 if TYPE_CHECKING:
-    from .engine import Engine, ExecResult
+    from .engine import Engine, ExecResult, ExecStream
 
 _PORT_TRIES: Final = 20
 _PORTS: Final = range(20_000, 32_768)
@@ -124,6 +125,16 @@ def _healthcheck(compose: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """What a container has on one network; `addresses` and `gateways` are of both families."""
+
+    network: str
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...]
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ContainerState:
     """What the engine tells of a container's life at one moment."""
 
@@ -147,6 +158,23 @@ class ContainerState:
         return f"{self.status} with exit code {self.exit_code}{memory}{words}"
 
 
+def attachments(about: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """Read a container's networks from what the engine tells of it."""
+    return tuple(
+        Attachment(
+            name,
+            _given(network, "IPAddress", "GlobalIPv6Address"),
+            _given(network, "Gateway", "IPv6Gateway"),
+            tuple(network.get("Aliases") or ()),
+        )
+        for name, network in about["NetworkSettings"]["Networks"].items()
+    )
+
+
+def _given(network: Mapping[str, Any], *keys: str) -> tuple[str, ...]:
+    return tuple(str(network[key]) for key in keys if network.get(key))
+
+
 class Container:
     """A container on the engine; each property asks the engine anew.
 
@@ -154,7 +182,7 @@ class Container:
     """
 
     def __init__(self, engine: "Engine", container_id: str, name: str, network: str) -> None:
-        self._engine = engine
+        self.engine = engine
         self.id = container_id
         self.name = name
         self.network = network
@@ -164,7 +192,7 @@ class Container:
 
     def inspect(self) -> dict[str, Any]:
         """Return all that the engine tells."""
-        return self._engine.inspect_container(self.id)
+        return self.engine.inspect_container(self.id)
 
     @property
     def image(self) -> str:
@@ -183,6 +211,11 @@ class Container:
         return {name: str(about.get("IPAddress", "")) for name, about in networks.items()}
 
     @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """What it has on each network at this moment."""
+        return attachments(self.inspect())
+
+    @property
     def ports(self) -> dict[int, int]:
         """The published ports: container port to the engine's host port."""
         bindings = self.inspect()["HostConfig"]["PortBindings"] or {}
@@ -192,6 +225,11 @@ class Container:
     def status(self) -> str:
         """The engine's word for its state, such as created, running, paused or exited."""
         return self.state().status
+
+    @property
+    def started_at(self) -> str:
+        """When it was started last, in the engine's words; another time is another network namespace."""
+        return str(self.inspect()["State"].get("StartedAt", ""))
 
     def state(self) -> ContainerState:
         """Return its state with exit code and health."""
@@ -213,11 +251,15 @@ class Container:
 
         `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
         """
-        return self._engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
+        return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
 
     def exec(self, argv: Sequence[str]) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`."""
-        return self._engine.exec(self.id, argv)
+        return self.engine.exec(self.id, argv)
+
+    def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
+        """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""
+        return functools.partial(self.engine.open_exec, self.id, argv)
 
 
 def _moment(text: str) -> float | None:

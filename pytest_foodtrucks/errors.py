@@ -79,5 +79,17 @@ class ProbeError(FoodtrucksError):
     """A question about the network could not be answered; neither a yes nor a no."""
 
 
+class ResolutionError(FoodtrucksError, AssertionError):
+    """A name resolves where it shouldn't, doesn't where it should, or leads to somebody else."""
+
+
+class ReachabilityError(FoodtrucksError, AssertionError):
+    """A target that should be reached from a source isn't."""
+
+
+class IsolationError(FoodtrucksError, AssertionError):
+    """A target that should be out of a source's reach isn't."""
+
+
 def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())

@@ -12,7 +12,8 @@ from .containers import Container
 from .definitions import ServiceDefinition, ServiceKeywords, define
 from .errors import DefinitionError, EngineError
 from .lasting import part_name, service_part
-from .services import Service, create, running_probe, running_service
+from .places import Outpost, keep_beacon, remove_beacon, running_probe
+from .services import Service, create, running_service
 from .subnets import free_subnet, host_routes
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Network:
         self._prepared: dict[object, Future[Creation]] = {}
         self._claims: dict[str, str] = {}
         self._lock = Lock()
+        self._watcher = Outpost(self.probe)
+        keep_beacon(stack, name)
 
     def __repr__(self) -> str:
         return f"<Network {self.name}>"
@@ -121,6 +124,18 @@ class Network:
         """Start a probe on this network."""
         return running_probe(self.stack, self.name, f"the network {self.name}")
 
+    @property
+    def watcher(self) -> "Probe":
+        """A probe on this network that is kept, for questions from the network itself."""
+        return self._watcher.get()
+
+    def dismiss(self) -> None:
+        """Remove what was kept on it for questions."""
+        try:
+            self._watcher.close()
+        finally:
+            remove_beacon(self.stack, self.name)
+
     def connect(self, target: "Service | Container | Probe | str", *, aliases: Sequence[str] = ()) -> None:
         """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""
         self.stack.engine.connect(self.id, _container_id(target), aliases=aliases)
@@ -189,7 +204,10 @@ def throwaway_network(
     """
     if shared_as is not None and stack.outlives:
         with parts.shared(stack, _network_part(stack, driver, internal=internal, name=shared_as)) as network:
-            yield network
+            try:
+                yield network
+            finally:
+                network.dismiss()
     else:
         network, undo = _started_network(
             stack, driver, internal=internal, prepare=prepare if prepare is not None else {}
@@ -269,6 +287,7 @@ def _created(stack: "Stack", name: str, **about: Any) -> str:
 
 def _remove(network: Network) -> None:
     network.discard_prepared()
+    network.dismiss()
     engine = network.stack.engine
     try:
         engine.remove_network(network.id)

@@ -26,11 +26,11 @@ from .factories import (
 from .kept import Kept
 from .mistakes import mistakes_of
 from .overrides import InUse
+from .places import running_probe
 from .progress import Progress, standard_error
 from .removal import remove_session, remove_unrecorded, sweep
 from .report import import_message, log_sections, message_alone, own_frames
 from .runs import Run, state_folder
-from .services import running_probe
 from .settings import OPTIONS, read_settings
 from .stack import Stack
 

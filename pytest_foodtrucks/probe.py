@@ -1,29 +1,37 @@
 """Questions asked from inside a network: names, connections, HTTP; and their verdicts."""
 
-import ipaddress
 import re
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from .errors import ProbeError
+from . import verdicts
+from .errors import EngineError, ProbeError
+from .shell import ARGV, Shell
+from .verdicts import Answer, Resolution, Resolver, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from .containers import Container
     from .engine import ExecResult
     from .services import Service
+    from .stack import Stack
 
-_CONNECT_SECONDS: Final = 3
+_GLANCE: Final = 1
+"""Seconds for the first try; enough for what answers, and too short for a verdict about what doesn't."""
+
+_PATIENCE: Final = 3
 """A drop is told by silence only; with 1 s a busy machine's answers were taken for drops (kubernetes#136715)."""
 
-_CONNECT: Final = """
-exec 3>&1
-words=$(nc -w "$3" "$1" "$2" -e sh -c 'echo open >&3' 2>&1 </dev/null)
-echo "end $? $words"
-"""
-"""busybox' nc runs the command behind -e once it is connected, in both of its builds."""
+_TRIES: Final = 3
+"""Fresh connects that must all be unanswered before silence counts as dropped."""
+
+_LOOKUP_SECONDS: Final = 12.0
+"""busybox' nslookup gives up after 5 s for each name server."""
+
+_MARGIN: Final = 6.0
+"""What a busy machine may take to start tools and carry their words."""
 
 _HTTP: Final = """
 exec 3>&1
@@ -32,37 +40,6 @@ timeout "$5" nc "$1" "$2" -e sh -c "$ask" "$3" "$4" </dev/null
 """
 """nc instead of wget, because Debian's static busybox crashes in wget (exit code 139); and a command behind -e instead
 of a pipe, because a pipe's end half-closes the connection, and Elasticsearch then hangs up without an answer."""
-
-
-class VerdictKind(StrEnum):
-    """What became of a connection."""
-
-    CONNECTED = "connected"
-    REFUSED = "refused"
-    """The packet arrived; nothing listens, or the answer was a reset."""
-    UNREACHABLE = "unreachable"
-    """An ICMP error, or no route."""
-    DROPPED = "dropped"
-    """No answer."""
-    UNRESOLVED = "unresolved"
-    """The name doesn't exist."""
-    MISRESOLVED = "misresolved"
-    """Not the target's address on a network that they share, or several containers answer to the name."""
-    DNS_FAILED = "dns_failed"
-    """The name server failed or was silent."""
-    INCONCLUSIVE = "inconclusive"
-    """The question could not be answered."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """An answered question: what became of it, for which address and port, and the tool's own words."""
-
-    kind: VerdictKind
-    address: str | None
-    port: int
-    tries: int
-    evidence: str
 
 
 @dataclass(frozen=True)
@@ -74,71 +51,130 @@ class HttpAnswer:
     text: str
 
 
+@dataclass(frozen=True)
+class Knock:
+    """A connection to be tried: an address, a port, how many tries side by side, and how long each waits."""
+
+    address: str
+    port: int
+    tries: int = _TRIES
+    seconds: int = _PATIENCE
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """What the shell is to do for one try."""
+        return ("knock", self.address, str(self.port), str(self.seconds))
+
+
 class Probe:
     """A small container from whose place in a network questions are asked.
 
-    No public constructor: the fixtures `net_probe` and `bridge_probe` yield one.
+    No public constructor: the fixtures `net_probe` and `bridge_probe` yield one. `subject` is the container whose
+    network namespace it is in; by default its own. `stack` is what beacons are started for.
     """
 
-    def __init__(self, container: "Container", place: str) -> None:
+    def __init__(
+        self,
+        container: "Container",
+        place: str,
+        *,
+        subject: "Container | None" = None,
+        stack: "Stack | None" = None,
+    ) -> None:
         self.container = container
         self.place = place
+        self.subject = subject if subject is not None else container
+        self.stack = stack
+        self._shell = Shell(container.shell_starter(ARGV))
+        self._finalizer = weakref.finalize(self, self._shell.close)  # nobody need close a probe
 
     def __repr__(self) -> str:
         return f"<Probe in {self.place}>"
+
+    def close(self) -> None:
+        """Hang up the kept shell; a question opens another one."""
+        self._shell.close()
 
     def run(self, argv: Sequence[str]) -> "ExecResult":
         """Run a command and return `exit_code`, `stdout` and `stderr`."""
         return self.container.exec(argv)
 
     def resolve(self, name: str) -> list[str]:
-        """Return the addresses that the place's name server gives; none where the name doesn't exist.
+        """Return the addresses that an application there gets for a name; none where the name doesn't exist.
 
-        Raises ProbeError where the name server fails, is silent, or the answer can't be read.
+        The hosts file counts, and so do search domains. Raises ProbeError where the name server fails, is silent, or
+        the answer can't be read.
         """
-        result = self.run(["nslookup", name])
-        answer = result.stdout + result.stderr
-        addresses = re.findall(r"^Address(?: \d+)?:\s+([0-9a-fA-F.:]+)", _after_server(answer), re.MULTILINE)
-        if addresses:
-            return list(dict.fromkeys(addresses))
-        if "NXDOMAIN" in answer or "No answer" in answer:
-            return []
-        raise ProbeError(
-            f"{self.place}: whether the name {name!r} resolves can't be told; nslookup said: {answer.strip()!r}. "
-            "Remedy: see whether the engine's name server answers, and whether the probe image has nslookup."
-        )
+        ((found,), _) = self.put([name], [])
+        if found.failure is not None:
+            raise ProbeError(
+                f"{self.place}: whether the name {name!r} resolves can't be told; nslookup said: {found.words!r}. "
+                "Remedy: see whether the engine's name server answers, and whether the probe image has nslookup."
+            )
+        return list(found.addresses)
 
     def connect(self, target: "Service | str", port: int | None = None) -> Verdict:
         """Open a TCP connection and say what became of it.
 
         `target` is a service (asked for by its alias), a name or an address; `port` defaults to the first of a
-        service's ports.
+        service's ports. What doesn't answer within a second is asked again by several fresh connects side by side.
         """
         name = target if isinstance(target, str) else target.alias
         port = _port(target, port)
-        if _is_address(name):
-            return self._connect(name, port)
+        if verdicts.is_address(name):
+            return self._connect([name], port)
+        ((found,), _) = self.put([name], [])
+        if found.failure is not None:
+            return Verdict(found.failure, None, port, 1, found.words)
+        if not found.addresses:
+            return Verdict(VerdictKind.UNRESOLVED, None, port, 1, found.words)
         try:
-            addresses = self.resolve(name)
-        except ProbeError as error:
-            return Verdict(VerdictKind.DNS_FAILED, None, port, 1, str(error))
-        if not addresses:
-            return Verdict(VerdictKind.UNRESOLVED, None, port, 1, f"{name}: NXDOMAIN")
-        expected = addresses if isinstance(target, str) else self._shared_addresses(target.container)
-        if len(addresses) > len(expected) or not set(addresses) <= set(expected):
-            has = ", ".join(expected) if expected else "no address on a network of the probe's"
-            evidence = f"{name} resolves to {', '.join(addresses)}, and the container has {has}"
-            return Verdict(VerdictKind.MISRESOLVED, addresses[0], port, 1, evidence)
-        return self._connect(addresses[0], port)
+            stranger = self.misled(found, None if isinstance(target, str) else target.container)
+        except EngineError as error:
+            return Verdict(VerdictKind.INCONCLUSIVE, found.addresses[0], port, 1, str(error))
+        if stranger:
+            return Verdict(VerdictKind.MISRESOLVED, found.addresses[0], port, 1, stranger)
+        return self._connect(found.addresses, port)
+
+    def _connect(self, addresses: Sequence[str], port: int) -> Verdict:
+        """Ask a target's addresses side by side, as applications do; the first that connects counts."""
+        glances = self.knock([Knock(address, port, 1, _GLANCE) for address in addresses])
+        told = [verdict for verdict in glances if verdict.kind is VerdictKind.CONNECTED]
+        if not told and any(verdict.kind is VerdictKind.DROPPED for verdict in glances):
+            glances = self.knock([Knock(address, port) for address in addresses])
+            told = [verdict for verdict in glances if verdict.arrived and verdict.kind is VerdictKind.CONNECTED]
+        return [*told, *glances][0]
+
+    def misled(self, found: Resolution, target: "Container | None") -> str:
+        """Say whom a name leads to if not to the target alone; nothing where all is well.
+
+        Without a target, which is what a name alone is, only several containers that answer to it are wrong.
+        """
+        if target is None:
+            owners = self._neighbours()
+            named = {owners[address] for address in found.addresses if address in owners}
+            several = f"{found.name} leads to several containers: {', '.join(sorted(named))}"
+            return several if len(named) > 1 else ""
+        expected = self._shared_addresses(target)
+        if set(found.addresses) <= set(expected):
+            return ""
+        has = ", ".join(expected) if expected else "no address on a network of the probe's"
+        return f"{found.name} resolves to {', '.join(found.addresses)}, and the container has {has}"
+
+    def _neighbours(self) -> dict[str, str]:
+        """Return the names of the containers on the networks that it is on, by their addresses."""
+        engine = self.container.engine
+        networks = [attachment.network for attachment in self.subject.attachments if attachment.addresses]
+        return {address: name for network in networks for address, name in engine.attached(network).items()}
 
     def _shared_addresses(self, target: "Container") -> list[str]:
         """Return the target's addresses on the networks that the probe is on too."""
-        here = self.container.addresses
-        return [address for network, address in target.addresses.items() if network in here]
+        here = {attachment.network for attachment in self.subject.attachments}
+        return [address for there in target.attachments if there.network in here for address in there.addresses]
 
     def listens(self, address: str, port: int) -> bool:
         """Tell whether something accepts connections there; ProbeError where that can't be told."""
-        verdict = self._connect(address, port)
+        verdict = self._connect([address], port)
         if verdict.kind is VerdictKind.INCONCLUSIVE:
             raise ProbeError(
                 f"{self.place}: whether {address} accepts on port {port} can't be told; the probe saw "
@@ -154,7 +190,7 @@ class Probe:
         parts = urlsplit(url)
         if parts.scheme != "http" or parts.hostname is None:
             raise ProbeError(f"The probe asks http:// URLs only, not {url!r}.")
-        addresses = [parts.hostname] if _is_address(parts.hostname) else self.resolve(parts.hostname)
+        addresses = [parts.hostname] if verdicts.is_address(parts.hostname) else self.resolve(parts.hostname)
         if not addresses:
             raise ProbeError(f"{self.place}: {url} can't be asked: the name {parts.hostname!r} doesn't resolve.")
         path = (parts.path if parts.path else "/") + (f"?{parts.query}" if parts.query else "")
@@ -163,28 +199,54 @@ class Probe:
         result = self.run(["sh", "-c", _HTTP, "sh", *argv])
         return _http_answer(result, f"{self.place}: GET {url}")
 
-    def _connect(self, address: str, port: int) -> Verdict:
-        result = self.run(["sh", "-c", _CONNECT, "sh", address, str(port), str(_CONNECT_SECONDS)])
-        return Verdict(read_connect(result.stdout), address, port, 1, result.stdout.strip())
+    # many questions at once
+
+    def put(self, names: Sequence[str], knocks: Sequence[Knock]) -> tuple[list[Resolution], list[Verdict]]:
+        """Ask for names and connections side by side.
+
+        Nothing is raised: what can't be answered is a failure or inconclusive, with what there was instead.
+        """
+        resolver, trouble = self._resolver() if names else (Resolver(), "")
+        candidates = [[] if trouble else resolver.candidates(name) for name in names]
+        lookups = [("nslookup", candidate) for each in candidates for candidate in each]
+        tries = [knock.question for knock in knocks for _ in range(knock.tries)]
+        longest = max([float(knock.seconds) for knock in knocks] + [_LOOKUP_SECONDS for _ in lookups[:1]], default=0.0)
+        answers = iter(self._shell.ask([*lookups, *tries], within=longest + _MARGIN) if lookups or tries else [])
+        found = [
+            verdicts.read_lookup(name, resolver, [next(answers) for _ in each])
+            if not trouble
+            else Resolution(name, (), VerdictKind.INCONCLUSIVE, trouble)
+            for name, each in zip(names, candidates, strict=True)
+        ]
+        said = [
+            verdicts.of_attempts(knock.address, knock.port, [next(answers) for _ in range(knock.tries)])
+            for knock in knocks
+        ]
+        return found, [self._told_apart(verdict, knock) for verdict, knock in zip(said, knocks, strict=True)]
+
+    def knock(self, knocks: Sequence[Knock]) -> list[Verdict]:
+        """Ask for connections alone."""
+        return self.put([], knocks)[1]
+
+    def _resolver(self) -> tuple[Resolver, str]:
+        (answer,) = self._shell.ask([("settings",)], within=_MARGIN)
+        resolver = verdicts.read_resolver(answer)
+        return (resolver, "") if resolver is not None else (Resolver(), _shown_settings(answer))
+
+    def _told_apart(self, verdict: Verdict, knock: Knock) -> Verdict:
+        """Ask a refusal again, one try after the other, to tell a reset from an ICMP error."""
+        if all(attempt.kind is not VerdictKind.REFUSED for attempt in verdict.attempts):
+            return verdict
+        counted: list[Answer] = []
+        for _ in range(_TRIES):
+            counted += self._shell.ask([("recount", *knock.question[1:])], within=knock.seconds + _MARGIN)
+            if verdicts.after_recount(verdict, counted) == verdict:
+                break
+        return verdicts.after_recount(verdict, counted)
 
 
-def read_connect(output: str) -> VerdictKind:
-    """Read the probe's own words about a connection; anything short of a complete line is inconclusive."""
-    end = re.search(r"^end (\d+) ?(.*)\n\Z", output, re.MULTILINE | re.DOTALL)
-    if end is None:
-        return VerdictKind.INCONCLUSIVE
-    if output.startswith("open\n") and end[1] == "0":
-        return VerdictKind.CONNECTED
-    for words, kind in (
-        ("Connection refused", VerdictKind.REFUSED),
-        ("reset by peer", VerdictKind.REFUSED),
-        ("No route to host", VerdictKind.UNREACHABLE),
-        ("unreachable", VerdictKind.UNREACHABLE),
-        ("timed out", VerdictKind.DROPPED),
-    ):
-        if words in end[2]:
-            return kind
-    return VerdictKind.INCONCLUSIVE
+def _shown_settings(answer: Answer) -> str:
+    return f"its resolv.conf and hosts file can't be read: {answer.words}"
 
 
 def _http_answer(result: "ExecResult", question: str) -> HttpAnswer:
@@ -197,19 +259,6 @@ def _http_answer(result: "ExecResult", question: str) -> HttpAnswer:
     if len(text.encode()) < int(headers.get("content-length", 0)):
         raise ProbeError(f"{question}: the answer broke off after {len(text)} of {headers['content-length']} bytes.")
     return HttpAnswer(int(status[1]), headers, text)
-
-
-def _after_server(answer: str) -> str:
-    """Cut off the lines that name the name server itself."""
-    return re.sub(r"\AServer:.*\nAddress(?: \d+)?:.*\n", "", answer)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _port(target: "Service | str", port: int | None) -> int:

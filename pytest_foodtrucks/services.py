@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from . import faults, ready
 from .containers import Container, ContainerSpec, ContainerState, Creation, bind
 from .errors import DefinitionError, NotReady, ProbeError
+from .places import Outpost, running_probe
 from .probe import Probe
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Service:
         self.container_ports = definition.ports
         self._definition = definition
         self._closing = ExitStack()
-        self._beside = self._closing.enter_context(ExitStack())
+        self._sidecar = Outpost(self._running_sidecar)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.alias} on {self.network.name}>"
@@ -112,8 +113,11 @@ class Service:
         return Connections()
 
     def close(self) -> None:
-        """Close the clients; the container goes with whoever started it."""
-        self._closing.close()
+        """Close the clients and remove the sidecar; the container goes with whoever started it."""
+        try:
+            self._sidecar.close()
+        finally:
+            self._closing.close()
 
     # faults
 
@@ -162,9 +166,7 @@ class Service:
         ready.wait_until_ready(self, _checks(self, definition), timeout=seconds)
 
     def renew(self) -> None:
-        """Let go of what belonged to the container's life before: the probe beside it, and connections to it."""
-        self._beside.close()
-        self.__dict__.pop("_sidecar", None)
+        """Let go of the connections to the container's life before."""
         if "_connections" in self.__dict__:
             self._connections.renew()
 
@@ -198,7 +200,7 @@ class Service:
     def listens(self, port: int) -> bool:
         """Tell whether something accepts connections at the service's own address, asked from beside it."""
         try:
-            return self._sidecar.listens(self.container.ip, port)
+            return self.sidecar.listens(self.container.ip, port)
         except ProbeError as error:
             raise NotReady(str(error)) from error
 
@@ -212,7 +214,7 @@ class Service:
         port = self._first_port() if port is None else port
         try:
             if port not in self._host_ports:
-                answer = self._sidecar.http(f"http://{self.container.ip}:{port}{path}", timeout=timeout)
+                answer = self.sidecar.http(f"http://{self.container.ip}:{port}{path}", timeout=timeout)
                 return answer.status, answer.text
             response = self.http.get(f"{self.address(port).url}{path}", timeout=timeout)
         except (httpx2.TransportError, ProbeError) as error:
@@ -220,12 +222,17 @@ class Service:
             raise NotReady(f"GET {path} on port {port}: {words if words else type(error).__name__}") from error
         return response.status_code, response.text
 
-    @functools.cached_property
-    def _sidecar(self) -> Probe:
-        """A probe in the service's own network namespace, so that images without tools can be asked too."""
+    @property
+    def sidecar(self) -> Probe:
+        """A probe in the service's own network namespace, so that images without tools can be asked too.
+
+        Made anew when the service was restarted: its namespace is another one then.
+        """
+        return self._sidecar.get(of=self.container.started_at)
+
+    def _running_sidecar(self) -> AbstractContextManager[Probe]:
         place = f"the network namespace of {self.alias}"
-        sidecar = running_probe(self.network.stack, f"container:{self.container.id}", place)
-        return self._beside.enter_context(sidecar)
+        return running_probe(self.network.stack, f"container:{self.container.id}", place, subject=self.container)
 
 
 def started_service(
@@ -310,20 +317,3 @@ def _checks(service: Service, definition: "ServiceDefinition") -> tuple[ready.Ch
     if test and test != ["NONE"]:
         return (ready.healthcheck(),)
     return (ready.tcp(),) if definition.ports else (ready.running(),)
-
-
-@contextmanager
-def running_probe(stack: "Stack", network: str, place: str) -> Iterator[Probe]:
-    """Start a probe on a network, on the default bridge (`bridge`) or in a container's namespace, and remove it."""
-    spec = ContainerSpec(
-        image=stack.image(stack.settings.probe_image),
-        network=network,
-        command=["tail", "-f", "/dev/null"],
-        labels=stack.labels("probe"),
-    )
-    creation = Creation(stack.engine, spec, label="probe")
-    try:
-        stack.refuse_without_owner(creation.remove)
-        yield Probe(creation.start(), place)
-    finally:
-        creation.remove()

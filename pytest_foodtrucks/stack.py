@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .definitions import Build
     from .engine import Engine
     from .kept import Kept
+    from .places import Outpost
     from .progress import Progress
     from .runs import Run
     from .services import Service
@@ -40,6 +41,7 @@ class Stack:
         self.run = run
         self.kept: Kept | None = kept.chosen(run)
         self.services: list[Service] = []
+        self.outposts: dict[str, Outpost] = {}
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self._progress = progress
         self._images: dict[object, Future[str]] = {}

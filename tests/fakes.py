@@ -1,6 +1,8 @@
 """Small real stand-ins for what the package speaks to: a clock, a service, an engine in memory."""
 
 import itertools
+import re
+import shlex
 import shutil
 import tempfile
 import weakref
@@ -14,7 +16,7 @@ import pytest
 from pytest_foodtrucks.containers import ContainerState
 from pytest_foodtrucks.definitions import ServiceDefinition
 from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import Engine, ExecResult, Kind
+from pytest_foodtrucks.engine import Engine, ExecResult, ExecStream, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.progress import Progress
@@ -23,8 +25,12 @@ from pytest_foodtrucks.services import Service
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
 from pytest_foodtrucks.stack import Stack
 
-OPEN = ExecResult(0, "open\nend 0 \n", "")
-"""What the probe says of a port that is open."""
+OPEN = ExecResult(0, "open\n", "")
+"""What the probe's shell says of a port that is open."""
+
+REFUSED = ExecResult(1, "nc: can't connect to remote host (1.2.3.4): Connection refused\n", "")
+DROPPED = ExecResult(1, "nc: timed out\n", "")
+RESOLVER_FILES = ExecResult(0, "nameserver 127.0.0.11\noptions ndots:0\n=hosts=\n127.0.0.1\tlocalhost\n", "")
 
 
 class Clock:
@@ -86,11 +92,39 @@ class Target:
         return answer
 
 
+class FakeStream(ExecStream):
+    """A kept shell in memory: each question is answered by a function; one whose exit code is None has no line."""
+
+    def __init__(self, answer: Callable[[Sequence[str]], ExecResult]) -> None:
+        self.answer = answer
+        self.said: list[bytes] = []
+        self.closed = False
+
+    def send(self, data: bytes) -> None:
+        heard = data.decode()
+        for line in re.findall(r"^ask (.*) &$", heard, re.MULTILINE):
+            nonce, index, *argv = shlex.split(line)
+            result = self.answer(argv)
+            if result.exit_code is not None:
+                words = "|".join(result.stdout.splitlines())
+                self.said.append(f"{nonce} {index} 10.00 10.01 {result.exit_code}|{words}\n".encode())
+            else:
+                self.said.append(result.stdout.encode())
+        self.said.append((re.findall(r"^echo (\w+ end)$", heard, re.MULTILINE)[-1] + "\n").encode())
+
+    def receive(self, seconds: float) -> bytes:
+        del seconds
+        return self.said.pop(0)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class FakeEngine(Engine):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks,
-    `images` are there, `registry` can be pulled; `answer` is what a command in a container says.
+    `images` are there, `registry` can be pulled; `answer` is what a command in a container says, and a kept shell too.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -199,7 +233,7 @@ class FakeEngine(Engine):
         if self.start_errors:
             raise self.start_errors.pop(0)
         self.events.append(f"start {self.containers[container]['Name'].rpartition('-')[0]}")
-        self.containers[container]["State"]["Status"] = "running"
+        self.containers[container]["State"].update(Status="running", StartedAt=f"start {next(self._numbers)}")
 
     def stop_container(self, container: str, *, timeout: int) -> None:
         self._ended(container, f"stop within {timeout}")
@@ -231,6 +265,11 @@ class FakeEngine(Engine):
     def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
         del container
         return self.answer(argv)
+
+    def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
+        del argv
+        self.inspect_container(container)
+        return FakeStream(lambda argv: RESOLVER_FILES if argv == ["settings"] else self.answer(argv))
 
     def remove_container(self, container: str) -> None:
         if self.containers.pop(container, None) is not None:

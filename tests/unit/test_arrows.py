@@ -13,16 +13,17 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     {"errors", "units", "callers", "overrides", "lease", "subnets"},
-    {"settings", "ready", "endpoints", "definitions", "runs", "sharing"},
+    {"settings", "ready", "endpoints", "definitions", "runs", "sharing", "verdicts"},
     {"kept"},
-    {"engine", "progress", "report", "removal"},
+    {"engine", "progress", "report", "removal", "shell"},
     {"images", "containers", "watchdog", "connections", "cli"},
     {"probe", "stack", "faults"},
-    {"services", "web", "parts"},
+    {"places", "parts"},
+    {"services", "web"},
     {"lasting"},
     {"networks", "es"},
-    {"factories"},
-    {"mistakes"},
+    {"factories", "inquiry"},
+    {"assertions", "mistakes"},
     {"plugin", "__main__"},
 )
 """From the ground up: a module imports what lies deeper, and nothing else."""

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from fakes import OPEN, FakeEngine, new_stack
+from fakes import DROPPED, OPEN, REFUSED, FakeEngine, new_stack
 from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
 from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.engine import ExecResult
 from pytest_foodtrucks.errors import ProbeError
 from pytest_foodtrucks.networks import Network
-from pytest_foodtrucks.probe import Probe, Verdict, VerdictKind, read_connect
+from pytest_foodtrucks.probe import Probe
 from pytest_foodtrucks.services import Service
+from pytest_foodtrucks.verdicts import VerdictKind
 
 NEW = "Server:\t\t127.0.0.11\nAddress:\t127.0.0.11:53\n\n"
 """How nslookup begins since busybox 1.30; in front of that in OLD."""
@@ -20,20 +21,31 @@ OLD = "Server:    127.0.0.11\nAddress 1: 127.0.0.11\n\n"
 
 
 class Answers:
-    """A probe's container that answers each tool as scripted."""
+    """A probe's container that answers each tool as scripted; of several answers to a knock, one after the other."""
 
-    def __init__(self, *, nslookup: str = "", sh: ExecResult = OPEN, stderr: str = "") -> None:
-        self._answers = {"nslookup": ExecResult(0, nslookup, stderr), "sh": sh}
+    def __init__(
+        self,
+        *,
+        nslookup: str = "",
+        knock: Sequence[ExecResult] = (OPEN,),
+        sh: ExecResult = OPEN,
+        recount: ExecResult = REFUSED,
+    ) -> None:
+        self._tools = {"nslookup": ExecResult(0, nslookup, ""), "sh": sh, "recount": recount}
+        self._knocks = list(knock)
         self.asked: list[list[str]] = []
 
     def __call__(self, argv: Sequence[str]) -> ExecResult:
         self.asked.append(list(argv))
-        return self._answers[argv[0]]
+        if argv[0] == "knock":
+            return self._knocks.pop(0) if len(self._knocks) > 1 else self._knocks[0]
+        return self._tools[argv[0]]
 
 
 def probe(answers: Answers) -> Probe:
     """Return a probe whose container answers so."""
     engine = FakeEngine()
+    engine.networks["net"] = {"Containers": {}}
     engine.answer = answers
     made = Creation(engine, ContainerSpec(image="busybox", network="net"), label="probe")
     return Probe(made.container, "the network net")
@@ -82,83 +94,68 @@ def test_a_name_that_doesnt_exist_has_no_addresses(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "stderr"),
+    "answer",
     [
-        (NEW + "** server can't find es: SERVFAIL\n", ""),
-        (NEW + "** server can't find es: REFUSED\n", ""),
-        (";; connection timed out; no servers could be reached\n\n", ""),
-        (OLD, "nslookup: can't resolve 'es'\n"),
-        ("", "nslookup: can't connect to remote host (172.30.0.1): Connection refused\n"),
-        ("", 'OCI runtime exec failed: exec failed: "nslookup": executable file not found in $PATH\n'),
-        (NEW, ""),
-        ("", ""),
+        NEW + "** server can't find es: SERVFAIL\n",
+        NEW + "** server can't find es: REFUSED\n",
+        ";; connection timed out; no servers could be reached\n\n",
+        OLD + "nslookup: can't resolve 'es'\n",
+        "nslookup: can't connect to remote host (172.30.0.1): Connection refused\n",
+        "sh: nslookup: not found\n",
+        NEW,
+        "",
     ],
     ids=["SERVFAIL", "REFUSED", "time-out", "old without a reason", "no server", "no nslookup", "half", "nothing"],
 )
-def test_what_is_no_answer_is_an_error_and_never_an_absent_name(answer: str, stderr: str) -> None:
+def test_what_is_no_answer_is_an_error_and_never_an_absent_name(answer: str) -> None:
     with pytest.raises(ProbeError) as raised:
-        probe(Answers(nslookup=answer, stderr=stderr)).resolve("es")
+        probe(Answers(nslookup=answer)).resolve("es")
     assert "the network net: whether the name 'es' resolves can't be told; nslookup said: " in str(raised.value)
     assert "Remedy: " in str(raised.value)
-
-
-# reading a connection
-
-
-@pytest.mark.parametrize(
-    ("output", "kind"),
-    [
-        ("open\nend 0 \n", VerdictKind.CONNECTED),
-        ("end 1 nc: can't connect to remote host (1.2.3.4): Connection refused\n", VerdictKind.REFUSED),
-        ("end 1 nc: read error: Connection reset by peer\n", VerdictKind.REFUSED),
-        ("end 1 nc: can't connect to remote host (1.2.3.4): No route to host\n", VerdictKind.UNREACHABLE),
-        ("end 1 nc: can't connect to remote host: Network is unreachable\n", VerdictKind.UNREACHABLE),
-        ("end 1 nc: can't connect to remote host: Host is unreachable\n", VerdictKind.UNREACHABLE),
-        ("end 1 nc: can't connect to remote host (1.2.3.4): Connection timed out\n", VerdictKind.DROPPED),
-        ("end 1 nc: timed out\nand more\n", VerdictKind.DROPPED),
-    ],
-)
-def test_a_complete_answer_is_told_by_the_tools_words(output: str, kind: VerdictKind) -> None:
-    assert read_connect(output) is kind
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        "",
-        "\n",
-        "open\n",
-        "open",
-        "end",
-        "end 1",
-        "end 1 nc: Connection refu",
-        "end 1 nc: Connection refused",
-        "open\nend 0 ",
-        "open\nend 1 \n",
-        "end 0 \n",
-        "end 1 \n",
-        "end 127 sh: nc: not found\n",
-        "end 1 nc: bad address 'es'\n",
-        "end 1 nc: unrecognized option: e\n",
-        "end 143 Terminated\n",
-        "Connection refused\n",
-        "xopen\nend 0 \n",
-        "end x Connection refused\n",
-        "OCI runtime exec failed: exec failed\n",
-    ],
-)
-def test_half_an_answer_and_odd_words_are_inconclusive(output: str) -> None:
-    assert read_connect(output) is VerdictKind.INCONCLUSIVE
 
 
 # connect
 
 
 def test_an_address_is_asked_without_a_name_server() -> None:
-    answers = Answers(sh=OPEN)
+    answers = Answers()
     verdict = probe(answers).connect("10.0.0.7", 80)
-    assert verdict == Verdict(VerdictKind.CONNECTED, "10.0.0.7", 80, 1, "open\nend 0")
-    assert [argv[0] for argv in answers.asked] == ["sh"]
+    assert (verdict.kind, verdict.address, verdict.port) == (VerdictKind.CONNECTED, "10.0.0.7", 80)
+    assert (verdict.tries, verdict.evidence) == (1, "open (0.01 s)")
+    assert answers.asked == [["knock", "10.0.0.7", "80", "1"]]
+
+
+def test_what_doesnt_answer_at_once_is_asked_by_several_fresh_connects() -> None:
+    answers = Answers(knock=[DROPPED])
+    verdict = probe(answers).connect("10.0.0.7", 80)
+    assert (verdict.kind, verdict.tries, verdict.flaky) == (VerdictKind.DROPPED, 3, False)
+    assert answers.asked[1:] == [["knock", "10.0.0.7", "80", "3"]] * 3
+
+
+def test_tries_that_differ_are_flaky_and_not_averaged() -> None:
+    verdict = probe(Answers(knock=[DROPPED, DROPPED, OPEN, DROPPED])).connect("10.0.0.7", 80)
+    assert (verdict.kind, verdict.flaky) == (VerdictKind.INCONCLUSIVE, True)
+    assert verdict.evidence.startswith("flaky, of 3 tries 2 dropped, 1 connected: nc: timed out (0.01 s); open")
+
+
+def test_a_busy_machines_late_answer_is_no_drop() -> None:
+    assert probe(Answers(knock=[DROPPED, OPEN])).connect("10.0.0.7", 80).kind is VerdictKind.CONNECTED
+
+
+def test_an_icmp_error_is_told_from_a_reset_by_the_namespaces_counter() -> None:
+    before, after = "Icmp: 1 0 0 4 9", "Icmp: 2 0 0 5 9"
+    refusal = f"{before}\nknocked\n{REFUSED.stdout}knocked\n"
+    icmp, reset = ExecResult(0, refusal + after, ""), ExecResult(0, refusal + before, "")
+    firewall = probe(Answers(knock=[REFUSED], recount=icmp)).connect("10.0.0.7", 80)
+    assert firewall.kind is VerdictKind.UNREACHABLE
+    assert "by an ICMP error and no reset" in firewall.evidence
+    assert probe(Answers(knock=[REFUSED], recount=reset)).connect("10.0.0.7", 80).kind is VerdictKind.REFUSED
+
+
+def test_an_answer_that_was_lost_is_inconclusive_and_shows_what_there_was() -> None:
+    verdict = probe(Answers(knock=[ExecResult(None, "Killed\n", "")])).connect("10.0.0.7", 80)
+    assert verdict.kind is VerdictKind.INCONCLUSIVE
+    assert "no complete answer: its line is missing; heard 'Killed'" in verdict.evidence
 
 
 def test_a_name_is_resolved_and_its_address_asked() -> None:
@@ -171,7 +168,7 @@ def test_a_service_is_asked_for_by_its_alias_at_the_first_of_its_ports() -> None
     answers = Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n")
     verdict = probe(answers).connect(service(ports=(9200, 9300)))
     assert (verdict.kind, verdict.address, verdict.port) == (VerdictKind.CONNECTED, "172.30.0.2", 9200)
-    assert answers.asked[0] == ["nslookup", "es"]
+    assert answers.asked[0] == ["nslookup", "es."]
 
 
 def test_a_port_given_beats_the_services_own() -> None:
@@ -201,7 +198,20 @@ def test_a_service_that_was_connected_has_its_address_on_the_network_that_is_sha
 
 def test_a_name_that_doesnt_exist_is_unresolved() -> None:
     verdict = probe(Answers(nslookup=NEW + "** server can't find es: NXDOMAIN\n")).connect("es", 9200)
-    assert verdict == Verdict(VerdictKind.UNRESOLVED, None, 9200, 1, "es: NXDOMAIN")
+    assert (verdict.kind, verdict.address, verdict.tries) == (VerdictKind.UNRESOLVED, None, 1)
+    assert "NXDOMAIN" in verdict.evidence
+
+
+def test_a_name_that_leads_to_several_containers_is_misresolved() -> None:
+    both = NEW + "Name:\tes\nAddress: 172.30.0.2\nName:\tes\nAddress: 172.30.0.3\n"
+    asking = probe(Answers(nslookup=both))
+    asking.container.engine.connect("net", "es-1")
+    neighbours = asking.container.engine.inspect_network("net")["Containers"]
+    neighbours["es-1"] = {"Name": "es-1", "IPv4Address": "172.30.0.2/16"}
+    assert asking.connect("es", 9200).kind is VerdictKind.CONNECTED
+    neighbours["es-2"] = {"Name": "es-2", "IPv4Address": "172.30.0.3/16", "IPv6Address": ""}
+    verdict = asking.connect("es", 9200)
+    assert (verdict.kind, verdict.evidence) == (VerdictKind.MISRESOLVED, "es leads to several containers: es-1, es-2")
 
 
 def test_a_silent_name_server_is_a_verdict_of_its_own() -> None:
@@ -217,15 +227,14 @@ def test_without_a_port_to_ask_the_question_is_refused(target: Service | str) ->
 
 
 def test_listens_means_connected_and_nothing_less() -> None:
-    refused = ExecResult(0, "end 1 nc: Connection refused\n", "")
-    assert probe(Answers(sh=OPEN)).listens("127.0.0.1", 80)
-    assert not probe(Answers(sh=refused)).listens("127.0.0.1", 80)
+    assert probe(Answers()).listens("127.0.0.1", 80)
+    assert not probe(Answers(knock=[REFUSED])).listens("127.0.0.1", 80)
 
 
-@pytest.mark.parametrize("output", ["", "end 127 sh: nc: not found\n"])
-def test_without_an_answer_listening_is_neither_true_nor_false(output: str) -> None:
+@pytest.mark.parametrize("answer", [ExecResult(None, "", ""), ExecResult(127, "sh: nc: not found\n", "")])
+def test_without_an_answer_listening_is_neither_true_nor_false(answer: ExecResult) -> None:
     with pytest.raises(ProbeError, match=r"can't be told.*Remedy: see that the probe image has sh and nc"):
-        probe(Answers(sh=ExecResult(0, output, ""))).listens("127.0.0.1", 80)
+        probe(Answers(knock=[answer])).listens("127.0.0.1", 80)
 
 
 # http

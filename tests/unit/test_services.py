@@ -10,12 +10,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from fakes import OPEN, FakeEngine, new_stack, settings, state
+from fakes import OPEN, REFUSED, FakeEngine, new_stack, settings, state
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.engine import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.networks import Network
-from pytest_foodtrucks.services import Address, Service, running_probe, running_service
+from pytest_foodtrucks.places import running_probe
+from pytest_foodtrucks.services import Address, Service, running_service
 from pytest_foodtrucks.stack import Stack
 
 
@@ -216,7 +217,7 @@ def test_one_probe_beside_a_service_serves_all_questions_and_goes_with_it(
 
 
 def test_nothing_listens_where_the_probe_isnt_connected(engine: FakeEngine, network: Network, up: ExitStack) -> None:
-    engine.answer = lambda _: ExecResult(0, "end 1 nc: Connection refused\n", "")
+    engine.answer = lambda _: REFUSED
     assert not run(network, up).listens(5000)
 
 
@@ -242,7 +243,7 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
 def test_without_ready_it_is_the_health_check_else_each_port(
     engine: FakeEngine, network: Network, keywords: dict[str, Any], reason: str
 ) -> None:
-    engine.answer = lambda _: ExecResult(0, "end 1 nc: Connection refused\n", "")
+    engine.answer = lambda _: REFUSED
     with pytest.raises(NotReadyInTime, match=reason), running_service(network, defined(**keywords)):
         pass
 

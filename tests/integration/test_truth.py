@@ -1,0 +1,217 @@
+"""The assertions on a real engine, each green and red: from a probe, a service without a shell, and a network."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_foodtrucks import (
+    IsolationError,
+    Network,
+    Probe,
+    ProbeError,
+    ReachabilityError,
+    ResolutionError,
+    Service,
+    assert_isolated,
+    assert_not_resolves,
+    assert_reachable,
+    assert_resolves,
+    network,
+    service,
+)
+
+IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
+ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
+IDLE = ["tail", "-f", "/dev/null"]
+
+home = network()
+abroad = network()
+island = network(internal=True)
+echo = service(image=IMAGE, command=ECHO, ports=[7000], network="home")
+neighbour = service(image=IMAGE, command=IDLE, network="home")
+stranger = service(image=IMAGE, command=IDLE, network="abroad")
+castaway = service(image=IMAGE, command=ECHO, ports=[7000], network="island")
+
+
+@pytest.fixture(scope="module")
+def home_probe(home: Network) -> Iterator[Probe]:
+    with home.probe() as probe:
+        yield probe
+
+
+class TestGreen:
+    """What is true is asserted without a word."""
+
+    def test_from_a_probe(self, home_probe: Probe, bridge_probe: Probe, echo: Service) -> None:
+        assert_resolves(home_probe, echo)
+        assert_reachable(home_probe, echo)
+        assert_not_resolves(bridge_probe, echo)
+        assert_isolated(bridge_probe, echo)
+
+    def test_from_a_service(self, neighbour: Service, stranger: Service, echo: Service) -> None:
+        assert_resolves(neighbour, echo)
+        assert_reachable(neighbour, echo, 7000)
+        assert_not_resolves(stranger, echo)
+        assert_isolated(stranger, echo)
+
+    @pytest.mark.usefixtures("echo")
+    def test_from_a_network(self, home: Network, abroad: Network) -> None:
+        assert_resolves(home, "echo")
+        assert_reachable(home, "echo", 7000)
+        assert_not_resolves(abroad, "echo")
+        assert_isolated(abroad, "echo")
+
+    def test_to_and_from_an_internal_network(
+        self, island: Network, home: Network, castaway: Service, echo: Service
+    ) -> None:
+        assert_reachable(island, castaway)
+        assert_isolated(home, castaway)
+        assert_isolated(island, echo)
+
+
+def told(error: pytest.ExceptionInfo[BaseException]) -> dict[str, str]:
+    """Return the rows of an error's message."""
+    return dict(re.findall(r"^  (\w+) +(\S.*)$", str(error.value), re.MULTILINE))
+
+
+def ask_again(command: str) -> str:
+    """Run the command that a message gives, and return what it says."""
+    argv = shlex.split(command)
+    assert argv[:2] == ["docker", "run"]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return result.stdout + result.stderr
+
+
+class TestRed:
+    """What isn't true is told with source, way, expected, seen, evidence, and a command."""
+
+    def test_isolation_where_there_is_a_way(self, neighbour: Service, echo: Service) -> None:
+        with pytest.raises(
+            IsolationError, match="echo isn't isolated from the network namespace of neighbour"
+        ) as error:
+            assert_isolated(neighbour, echo)
+        rows = told(error)
+        address = echo.container.ip
+        assert rows["source"] == f"the network namespace of neighbour ({neighbour.container.name})"
+        assert rows["way"] == f"{address}:7000, its address on {echo.network.name}"
+        assert rows["expected"] == "dropped or unreachable"
+        assert rows["seen"] == "connected, in each of 3 tries"
+        assert rows["evidence"].startswith("open (0.")
+        assert ask_again(rows["again"]) == "connected\nexit status 0\n"
+
+    def test_isolation_where_the_packet_arrives(self, home_probe: Probe, echo: Service) -> None:
+        with pytest.raises(IsolationError) as error:
+            assert_isolated(home_probe, echo, 7001)
+        assert told(error)["seen"] == "refused, in each of 3 tries"
+        said = ask_again(told(error)["again"])
+        assert "Connection refused" in said
+        assert "exit status 1" in said
+
+    def test_reachability_where_there_is_no_way(self, abroad: Network, stranger: Service, echo: Service) -> None:
+        for source in (abroad, stranger):
+            with pytest.raises(ReachabilityError, match="echo isn't reached from") as error:
+                assert_reachable(source, echo, timeout=0)
+            rows = told(error)
+            assert (rows["way"], rows["expected"]) == ("the name echo, port 7000", "connected")
+            assert rows["seen"].startswith("unresolved, asked 1 times")
+            assert "NXDOMAIN" in rows["evidence"]
+            assert "NXDOMAIN" in ask_again(rows["again"])
+
+    def test_reachability_where_nothing_listens(self, home_probe: Probe, echo: Service) -> None:
+        with pytest.raises(ReachabilityError, match="see that the target listens") as error:
+            assert_reachable(home_probe, echo, 7001, timeout=0.5)
+        assert told(error)["seen"].startswith("refused, asked ")
+
+    def test_a_name_that_should_resolve(self, bridge_probe: Probe, echo: Service) -> None:
+        for target in (echo, "echo"):
+            with pytest.raises(
+                ResolutionError, match="echo doesn't resolve as it should from the default bridge"
+            ) as error:
+                assert_resolves(bridge_probe, target)
+            assert told(error)["seen"] == "unresolved"
+
+    def test_a_name_that_shouldnt_resolve(self, home: Network, echo: Service) -> None:
+        for target in (echo, "echo"):
+            with pytest.raises(ResolutionError, match=r"echo resolves from the network .*, and shouldn't") as error:
+                assert_not_resolves(home, target)
+            assert told(error)["seen"] == f"resolved to {echo.container.ip}"
+            assert echo.container.ip in ask_again(told(error)["again"])
+
+
+@pytest.fixture(scope="module")
+def bare_image(home: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Build an image with one static binary and neither shell nor tools: busybox under the name of its httpd."""
+    folder = tmp_path_factory.mktemp("bare")
+    engine = home.stack.engine
+    (folder / "Dockerfile").write_text(
+        f"FROM {IMAGE} AS tools\nFROM scratch\nCOPY --from=tools /bin/busybox /httpd\n"
+        'ENTRYPOINT ["/httpd", "-f", "-p", "7000", "-h", "/sys/kernel"]\n'
+    )
+    list(engine.build(folder, dockerfile="Dockerfile", args={}, tag="foodtrucks-bare:test"))
+    yield "foodtrucks-bare:test"
+    engine.api.remove_image("foodtrucks-bare:test", force=True)
+
+
+def test_an_image_with_neither_shell_nor_tools_is_source_and_target(
+    home: Network, abroad: Network, bare_image: str, echo: Service
+) -> None:
+    with home.service(image=bare_image, ports=[7000], aliases=["bare"]) as bare:
+        assert bare.container.exec(["sh"]).exit_code not in {0, None}
+        assert_reachable(bare, echo)
+        assert_reachable(home, bare)
+        assert_isolated(abroad, bare)
+
+
+def test_a_sidecar_is_made_anew_when_its_service_restarted(home: Network, echo: Service) -> None:
+    with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["again"]) as again:
+        before = again.sidecar
+        assert_reachable(again, echo)
+        assert again.sidecar is before
+        again.network.stack.engine.api.restart(again.container.id, timeout=0)
+        assert_reachable(again, echo)
+        assert_reachable(home, again)
+        assert again.sidecar is not before
+
+
+class TestOutside:
+    """What is no service of ours: a bystander on the default bridge vouches for it."""
+
+    def test_an_address_that_nobody_reaches_says_nothing(self, home: Network) -> None:
+        with pytest.raises(ProbeError, match="isn't reached from the default bridge either"):
+            assert_isolated(home, "192.0.2.1", 80)
+
+
+class TestControls:
+    """A control that fails is no answer: neither green nor red."""
+
+    def test_a_target_that_doesnt_listen(self, abroad: Network, echo: Service) -> None:
+        with pytest.raises(ProbeError, match=r"nothing listens on port 7001 of echo") as error:
+            assert_isolated(abroad, echo, 7001)
+        assert not isinstance(error.value, AssertionError)
+        assert "again     docker run" in str(error.value)
+
+    def test_a_target_that_doesnt_run(self, home: Network, abroad: Network) -> None:
+        with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["ended"]) as ended:
+            ended.network.stack.engine.api.kill(ended.container.id)
+            with pytest.raises(ProbeError, match="ended is exited"):
+                assert_isolated(abroad, ended)
+            with pytest.raises(ProbeError, match="ended is exited"):
+                assert_not_resolves(abroad, ended)
+            with pytest.raises(ReachabilityError, match="ended is exited"):
+                assert_reachable(home, ended, timeout=0)
+            with pytest.raises(ProbeError, match="ended is exited: nothing can be asked from it"):
+                assert_reachable(ended, "x", 80)
+
+    def test_a_source_on_no_network(self, home: Network, echo: Service) -> None:
+        with home.service(image=IMAGE, command=IDLE, aliases=["lonely"]) as lonely:
+            home.disconnect(lonely)
+            with pytest.raises(ProbeError, match="is on no network, so whatever it doesn't reach says nothing"):
+                assert_isolated(lonely, echo)
+
+    def test_a_port_must_be_named(self, home: Network, neighbour: Service) -> None:
+        with pytest.raises(ProbeError, match=r"Which port of .*neighbour.* is to be asked\? Remedy: give port="):
+            assert_isolated(home, neighbour)
