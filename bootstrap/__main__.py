@@ -52,8 +52,9 @@ def main(arguments: Sequence[str]) -> int:
                 environ["FOODTRUCKS_TEST_ALL"] = "1"
             return checks.summed_up([*checks.lint(ROOT), *checks.tests(ROOT, environ)], began)
         case ["soak", *options]:
-            set_up()
-            ready_test_tools()
+            if options and "--help" not in options:
+                set_up()
+                ready_test_tools()
             soak = checks.run("soak", "soak", *options, folder=ROOT, environ=environment.read(ENVIRONMENT))
             return 0 if soak.ok else 1
     raise SetupError(f"There is no command {' '.join(arguments)!r}. See ./run for those that there are.")

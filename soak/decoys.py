@@ -4,6 +4,8 @@ import argparse
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pytest_foodtrucks import kept
 from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError
+from pytest_foodtrucks.kept import Kept
 from pytest_foodtrucks.removal import SESSION_LABEL
 from pytest_foodtrucks.runs import OWNER_LABEL, Run
 
@@ -38,15 +42,23 @@ class Pair:
 
 @dataclass(frozen=True)
 class Owners:
-    """Who may be named as an owner: `dead` and `living` have the state folder of the sessions that clean up.
+    """Whom decoys may belong to, here or in another state folder than that of the sessions that clean up.
 
-    The other two have another state folder; each is an owner's label.
+    The first four are owners' labels, the others ids of kept stacks: one that is held though its time is over, one that
+    was used just now, and one of the other state folder whose time is over.
     """
 
     dead: str
     living: str
     others_dead: str
     others_living: str
+    kept_in_use: str
+    kept_just_now: str
+    others_kept: str
+
+
+JUST_NOW: Final = "a kept stack's that was used just now"
+"""Stays until its time is over, or somebody prunes."""
 
 
 def decoys(owners: Owners) -> dict[str, Mapping[str, str]]:
@@ -66,11 +78,14 @@ def decoys(owners: Owners) -> dict[str, Mapping[str, str]]:
         "of a newer format, with more labels": {**_labels("kept"), "pytest-foodtrucks.until": "0"},
         "kept": _labels("kept"),
         "with a path for a run": _labels(f"{identity}/../runs/{dead}"),
+        "a kept stack's that a session holds, though its time is over": _labels(kept.OWNER, owners.kept_in_use),
+        "another state folder's kept stack, its time over": _labels(kept.OWNER, owners.others_kept),
+        JUST_NOW: _labels(kept.OWNER, owners.kept_just_now),
     }
 
 
-def _labels(owner: str) -> dict[str, str]:
-    return {SESSION_LABEL: owner.rpartition("/")[2], OWNER_LABEL: owner}
+def _labels(owner: str, session: str | None = None) -> dict[str, str]:
+    return {SESSION_LABEL: owner.rpartition("/")[2] if session is None else session, OWNER_LABEL: owner}
 
 
 @dataclass
@@ -123,14 +138,54 @@ def _owners(state: Path, other: Path) -> Iterator[Owners]:
     """Make the owners; the living ones are this process's own runs."""
     dead, others_dead = Run.begin(state), Run.begin(other)
     living, others_living = Run.begin(state), Run.begin(other)
-    owners = Owners(dead.owner_label, living.owner_label, others_dead.owner_label, others_living.owner_label)
+    held = _kept(state)
+    fresh, others = _kept(state), _kept(other)
     dead.end()
     others_dead.end()
+    fresh.release()
+    others.release()
+    _let_expire(held)
+    _let_expire(others)
     try:
-        yield owners
+        yield Owners(
+            dead=dead.owner_label,
+            living=living.owner_label,
+            others_dead=others_dead.owner_label,
+            others_living=others_living.owner_label,
+            kept_in_use=held.id,
+            kept_just_now=fresh.id,
+            others_kept=others.id,
+        )
     finally:
         living.end()
         others_living.end()
+        held.end()
+        for stack in (fresh, others):
+            Kept(stack.folder).end()  # its lease was given up before
+
+
+def _kept(state: Path) -> Kept:
+    """Begin and hold a kept stack that nobody has."""
+    stack = Kept.held(state / "kept" / secrets.token_hex(6))
+    assert stack is not None  # noqa: S101 - a new one is nobody's
+    stack.begin("a project of the decoys")
+    return stack
+
+
+def _let_expire(stack: Kept) -> None:
+    long_ago = time.time() - (kept.UNUSED_HOURS + 1) * 3600
+    os.utime(stack.folder / "used", (long_ago, long_ago))
+
+
+@contextmanager
+def _to_be_removed(engine: Engine, state: Path, dead: str) -> Iterator[list[Pair]]:
+    """Have a true orphan, and a kept stack whose time is over: the controls."""
+    expired = _kept(state)
+    expired.release()
+    _let_expire(expired)
+    kinds = {"an orphan": _labels(dead), "a kept stack whose time is over": _labels(kept.OWNER, expired.id)}
+    with _standing(engine, kinds) as pairs:
+        yield pairs
 
 
 def _ends_well(suite: Suite, *options: str) -> None:
@@ -156,44 +211,61 @@ def _is_killed(suite: Suite, *options: str) -> None:
         time.sleep(0.1)
 
 
+def _prune(suite: Suite) -> None:
+    command = [sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={suite.state}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise FoodtrucksError(f"The command prune failed: {result.stdout}{result.stderr}")
+
+
 def _run(soak: Soak) -> Section:
     counted = Counted()
     with ignoring_filters(soak.engine.url, soak.folder) as proxy:
         suite = suites.write(soak.folder / "suite", tests=4)
         filterless = f"--foodtrucks-engine={proxy.url}"
-        cleaners: dict[str, Callable[[], None]] = {
+        sessions: dict[str, Callable[[], None]] = {
             "a session's own end and its sweep": lambda: _ends_well(suite),
             "the same with `-n 2`": lambda: _ends_well(suite, "-n2"),
+            "the same with `--foodtrucks-reuse`": lambda: _ends_well(suite, "--foodtrucks-reuse"),
             "the watchdog of a killed session": lambda: _is_killed(suite),
             "a session, on an engine that ignores filters": lambda: _ends_well(suite, filterless),
             "a watchdog, on an engine that ignores filters": lambda: _is_killed(suite, filterless),
         }
-        for number in range(1, soak.options.rounds + 1):
-            before = len(counted.broken)
-            _round(soak, counted, suite, cleaners)
-            soak.say(f"{number}/{soak.options.rounds}: {len(counted.broken) - before} broken")
-            for text in counted.broken[before:]:
-                soak.say(f"  {text}")
+        command: dict[str, Callable[[], None]] = {"the command `prune`": lambda: _prune(suite)}
+        try:
+            for number in range(1, soak.options.rounds + 1):
+                before = len(counted.broken)
+                _beside_decoys(soak, counted, suite, sessions)
+                _beside_decoys(soak, counted, suite, command, but=JUST_NOW)
+                counted.rounds += 1
+                soak.say(f"{number}/{soak.options.rounds}: {len(counted.broken) - before} broken")
+                for text in counted.broken[before:]:
+                    soak.say(f"  {text}")
+        finally:
+            _prune(suite)  # what the sessions with reuse kept
         counted.ignored = proxy.ignored
     return reported(counted)
 
 
-def _round(soak: Soak, counted: Counted, suite: Suite, cleaners: Mapping[str, Callable[[], None]]) -> None:
-    """Have each cleaner do its work beside the decoys and a true orphan."""
+def _beside_decoys(
+    soak: Soak, counted: Counted, suite: Suite, cleaners: Mapping[str, Callable[[], None]], *, but: str | None = None
+) -> None:
+    """Have each cleaner do its work beside all decoys `but` one kind, and the controls."""
     engine = soak.engine
-    with _owners(suite.state, soak.folder / "another-state") as owners, _standing(engine, decoys(owners)) as pairs:
-        with events.heard(engine) as heard:
-            for cleaner, clean in cleaners.items():
-                with _standing(engine, {"orphan": _labels(owners.dead)}) as (orphan,):
-                    clean()
-                    if not is_gone(engine, orphan):
-                        counted.broken.append(f"the control: {cleaner} left a true orphan")
-                lost = [pair.kind for pair in pairs if not is_whole(engine, pair)]
-                counted.broken += [f"{cleaner} removed what was {kind}" for kind in lost]
-                counted.cleaners[cleaner] += 1
-        counted.broken += disturbed(heard, pairs)
-        counted.decoys.update(pair.kind for pair in pairs)
-        counted.rounds += 1
+    with _owners(suite.state, soak.folder / "another-state") as owners:
+        kinds = {kind: labels for kind, labels in decoys(owners).items() if kind != but}
+        with _standing(engine, kinds) as pairs:
+            with events.heard(engine) as heard:
+                for cleaner, clean in cleaners.items():
+                    with _to_be_removed(engine, suite.state, owners.dead) as controls:
+                        clean()
+                        left = [pair.kind for pair in controls if not is_gone(engine, pair)]
+                        counted.broken += [f"the control: {cleaner} left {kind}" for kind in left]
+                    lost = [pair.kind for pair in pairs if not is_whole(engine, pair)]
+                    counted.broken += [f"{cleaner} removed what was {kind}" for kind in lost]
+                    counted.cleaners[cleaner] += 1
+            counted.broken += disturbed(heard, pairs)
+            counted.decoys.update(pair.kind for pair in pairs)
 
 
 @contextmanager
@@ -229,8 +301,9 @@ Each decoy is a running container and a network of its own; they stood while the
 
 {cleaned}
 
-Each of those met a true orphan too, which it had to remove. {counted.ignored} requests to the engine had filters that
-it ignored. The engine's events were heard all the time: none may tell of a decoy that was ended or disconnected."""
+Each of those met a true orphan and a kept stack whose time was over too, which it had to remove. {counted.ignored}
+requests to the engine had filters that it ignored. The engine's events were heard all the time: none may tell of a
+decoy that was ended or disconnected."""
     return Section(
         name="decoys",
         title="What looks like an orphan and is none",

@@ -98,7 +98,7 @@ def test_a_decoy_that_is_ended_is_seen() -> None:
 
 
 def test_no_decoy_has_the_labels_of_a_true_orphan() -> None:
-    owners = Owners(f"{OURS}/dead1", f"{OURS}/alive1", "cd34/dead2", "cd34/alive2")
+    owners = Owners(f"{OURS}/dead1", f"{OURS}/alive1", "cd34/dead2", "cd34/alive2", "held", "fresh", "others")
     labels = [kind.get("pytest-foodtrucks.owner") for kind in decoys.decoys(owners).values()]
     assert owners.dead not in labels
     assert owners.living in labels
