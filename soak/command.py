@@ -4,19 +4,24 @@ import argparse
 import os
 import random
 import secrets
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bootstrap.steps import tell
 from pytest_foodtrucks.engine import Engine, find_engine
 from pytest_foodtrucks.settings import read_settings
 
-from . import document, machine
+from . import document, machine, processes
 from .document import Section
+
+_PATIENCE: Final = 60.0
+"""Seconds that the last watchdogs may take."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class Command:
         """Run it; return the exit code: 1 where a promise was broken."""
         options = self._parsed(arguments)
         began = time.monotonic()
-        with closing(an_engine()) as engine, tempfile.TemporaryDirectory(prefix="foodtrucks-soak-") as folder:
-            soak = Soak(self.name, options, engine, Path(folder), random.Random(options.seed))  # noqa: S311 - no secret
+        with closing(an_engine()) as engine, _temporary_folder() as folder:
+            soak = Soak(self.name, options, engine, folder, random.Random(options.seed))  # noqa: S311 - no secret
             soak.say(f"seed {options.seed}")
             section = self.run(soak)
             where = machine.facts(engine)
@@ -77,6 +82,25 @@ class Command:
         tell(f"\n{text}")
         if not options.no_document:
             document.write(options.document, section.name, text)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Make a folder, and remove it when nothing of the sessions in it runs any more.
+
+    A watchdog that finds its run's folder gone takes it that there is nothing to do: after Ctrl-C it is still needed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="foodtrucks-soak-"))
+    try:
+        yield folder
+    finally:
+        give_up = time.monotonic() + _PATIENCE
+        while (working := processes.mentioning(folder)) and time.monotonic() < give_up:
+            time.sleep(0.2)
+        if working:
+            tell(f"[soak] {folder} stays, since these processes still work for it: {working}")
+        else:
+            shutil.rmtree(folder)
 
 
 def an_engine() -> Engine:

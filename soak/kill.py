@@ -182,9 +182,12 @@ def _run(soak: Soak) -> Section:
             pool.submit(killed, kill, soak.folder / f"session-{number}", lengths[kill.kind], pause)
             for number, (kill, pause) in enumerate(zip(kills, pauses, strict=True))
         ]
-        for future in work:
-            outcomes.append(future.result())
-            soak.say(f"{len(outcomes)}/{len(kills)} {told(outcomes[-1])}")
+        try:
+            for future in work:
+                outcomes.append(future.result())
+                soak.say(f"{len(outcomes)}/{len(kills)} {told(outcomes[-1])}")
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C those that have not begun
     return reported(outcomes, lengths, side_by_side=soak.options.side_by_side)
 
 
