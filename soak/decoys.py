@@ -20,6 +20,7 @@ from pytest_foodtrucks.errors import EngineError, FoodtrucksError
 from pytest_foodtrucks.kept import Kept
 from pytest_foodtrucks.removal import SESSION_LABEL
 from pytest_foodtrucks.runs import OWNER_LABEL, Run
+from pytest_foodtrucks.subnets import free_subnet, host_routes
 
 from . import events, processes, suites
 from .command import Command, Soak
@@ -100,10 +101,11 @@ class Counted:
 
 
 def made(engine: Engine, kind: str, labels: Mapping[str, str]) -> Pair:
-    """Make a pair on the engine."""
+    """Make a pair on the engine; its subnet isn't of the engine's address pools, which have no room for so many."""
     name = f"foodtrucks-decoy-{secrets.token_hex(6)}"
     image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
-    network = engine.create_network(name, driver="bridge", internal=False, labels=labels)
+    subnet = free_subnet([*engine.subnets(), *host_routes()])
+    network = engine.create_network(name, driver="bridge", internal=False, labels=labels, subnet=subnet)
     config = {"Image": image, "Cmd": ["sleep", "3600"], "Labels": dict(labels), "HostConfig": {"NetworkMode": name}}
     container = engine.create_container(name, config)
     engine.start_container(container)

@@ -56,7 +56,7 @@ class Outcome:
     """What came of it, in seconds after the owner's death.
 
     `gone` is when the engine was first seen without anything of the session for good, `watchdog` when that had ended;
-    None where it never was. `found` is how many things the engine had at the death; `by_itself` tells of a session that
+    None where it never was. `found` is how many things the engine had then; `by_itself` tells of a session that
     had ended before; `files` are those that its state folder still has.
     """
 
@@ -110,13 +110,13 @@ def strike(session: Session, kill: Kill, pause: float) -> None:
 def aftermath(engine: Engine, suite: Suite, group: int, died: float) -> tuple[int, float | None, float | None]:
     """Look until nothing is left of a session and nobody works for it any more.
 
-    Returns how many things there were at first, when they were gone, when the watchdog was. Workers whose controller
+    Returns how many things there were at most, when they were gone, when the watchdog was. Workers whose controller
     was killed go on for a while, and may create things after an empty look: only the last look counts.
     """
-    found, gone, watchdog = None, None, None
+    found, gone, watchdog = 0, None, None
     while time.monotonic() - died < _PATIENCE:
         left = onengine.owned(engine, {suite.identity()})
-        found = len(left) if found is None else found
+        found = max(found, len(left))
         now = time.monotonic() - died
         gone = None if left else now if gone is None else gone
         waits = bool(processes.watchdogs(suite.state))
@@ -124,7 +124,7 @@ def aftermath(engine: Engine, suite: Suite, group: int, died: float) -> tuple[in
         if not left and not waits and not processes.of_group(group):
             break
         time.sleep(_LOOK)
-    return found if found is not None else 0, gone, watchdog
+    return found, gone, watchdog
 
 
 def killed(kill: Kill, folder: Path, length: float, pause: float) -> Outcome:
@@ -147,21 +147,20 @@ def _options(workers: int) -> list[str]:
 
 
 def _lengths(soak: Soak, kills: Sequence[Kill]) -> dict[tuple[int, bool], float]:
-    """Measure how long undisturbed sessions take, of each kind that the plan has, and as many at the same time."""
+    """Measure how long an undisturbed session takes, of each kind that the plan has, beside as many small ones."""
     lengths = {}
     for workers, elasticsearch in sorted({kill.kind for kill in kills}):
         name = f"undisturbed-{workers}-{elasticsearch}"
-        some = [
-            suites.write(soak.folder / f"{name}-{number}", elasticsearch=elasticsearch)
-            for number in range(soak.options.side_by_side)
-        ]
-        with ThreadPoolExecutor(len(some)) as pool:
-            ended = list(pool.map(lambda suite: suite.run(*_options(workers)), some))  # noqa: B023 - ends in this turn
+        first = suites.write(soak.folder / name, elasticsearch=elasticsearch)
+        others = [suites.write(soak.folder / f"{name}-{n}") for n in range(1, soak.options.side_by_side)]
+        with ThreadPoolExecutor(soak.options.side_by_side) as pool:
+            beside = [pool.submit(suite.run) for suite in others]
+            ended = [first.run(*_options(workers)), *(future.result() for future in beside)]
         for one in ended:
             if one.code != 0:
                 raise FoodtrucksError(f"An undisturbed session fails:\n{one.tail()}")
-        lengths[workers, elasticsearch] = statistics.median(one.seconds for one in ended)
-        soak.say(f"undisturbed, {_kind(workers, elasticsearch=elasticsearch)}: {lengths[workers, elasticsearch]:.1f} s")
+        lengths[workers, elasticsearch] = ended[0].seconds
+        soak.say(f"undisturbed, {_kind(workers, elasticsearch=elasticsearch)}: {ended[0].seconds:.1f} s")
     return lengths
 
 
