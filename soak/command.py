@@ -20,6 +20,7 @@ from pytest_foodtrucks.settings import read_settings
 from . import document, machine, processes
 from .document import Section
 
+_TOLD_ELSEWHERE: Final = {"seed", "document", "no_document"}
 _PATIENCE: Final = 60.0
 """Seconds that the last watchdogs may take."""
 
@@ -53,17 +54,23 @@ class Command:
 
     def main(self, arguments: Sequence[str]) -> int:
         """Run it; return the exit code: 1 where a promise was broken."""
-        options = self._parsed(arguments)
+        parser = self._parser()
+        options = parser.parse_args(arguments)
         began = time.monotonic()
         with closing(an_engine()) as engine, _temporary_folder() as folder:
             soak = Soak(self.name, options, engine, folder, random.Random(options.seed))  # noqa: S311 - no secret
             soak.say(f"seed {options.seed}")
             section = self.run(soak)
             where = machine.facts(engine)
-        self._told(section, options, where, time.monotonic() - began)
+        minutes = (time.monotonic() - began) / 60
+        about = [f"{document.today()}, commit {machine.commit()}, {minutes:.0f} minutes, seed {options.seed}", where]
+        text = document.rendered(section, command=command_line(self.name, parser, options), about=about)
+        tell(f"\n{text}")
+        if not options.no_document:
+            document.write(options.document, section.name, text)
         return 1 if section.broken else 0
 
-    def _parsed(self, arguments: Sequence[str]) -> argparse.Namespace:
+    def _parser(self) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(prog=f"./run soak {self.name}", description=self.help)
         parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of all random choices")
         parser.add_argument(
@@ -71,17 +78,17 @@ class Command:
         )
         parser.add_argument("--no-document", action="store_true", help="write no file: for a short trial")
         self.options(parser)
-        return parser.parse_args(arguments)
+        return parser
 
-    def _told(self, section: Section, options: argparse.Namespace, where: str, seconds: float) -> None:
-        about = [
-            f"{document.today()}, commit {machine.commit()}, {seconds / 60:.0f} minutes, seed {options.seed}",
-            where,
-        ]
-        text = document.rendered(section, command=f"./run soak {self.name}", about=about)
-        tell(f"\n{text}")
-        if not options.no_document:
-            document.write(options.document, section.name, text)
+
+def command_line(name: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
+    """Return the command with the options that change what it does; the seed is told elsewhere."""
+    given = [
+        f"--{field.replace('_', '-')} {value}"
+        for field, value in vars(options).items()
+        if field not in _TOLD_ELSEWHERE and value != parser.get_default(field)
+    ]
+    return " ".join(["./run soak", name, *given])
 
 
 @contextmanager

@@ -107,7 +107,8 @@ def reported(cycles: Sequence[Cycle], before: Sample, after: Sample, *, volumes:
     kinds = "; ".join(f"{number} with {what}" for what, number in sorted(counts.items()))
     note = f"""
 The sessions shared one state folder: {kinds}.
-The engine's descriptors may differ by {_DESCRIPTORS_TO_SPARE}, since it opens and closes some at any time."""
+The engine's descriptors may differ by {_DESCRIPTORS_TO_SPARE}, since it opens and closes some at any time; they count
+for everybody who uses it, and tell something only where nobody else does."""
     return Section(
         name="cycles",
         title="Sessions in sequence",
