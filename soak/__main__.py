@@ -7,13 +7,21 @@ from typing import Final
 from bootstrap.steps import tell
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import crowd, cycles, decoys, kill, watchdog, workers
+from . import crowd, cycles, decoys, faults, kill, watchdog, workers
 from .command import Command
 from .sessions import hear_signals
 
 COMMANDS: Final[Mapping[str, Command]] = {
     command.name: command
-    for command in (kill.COMMAND, crowd.COMMAND, cycles.COMMAND, decoys.COMMAND, watchdog.COMMAND, workers.COMMAND)
+    for command in (
+        kill.COMMAND,
+        crowd.COMMAND,
+        cycles.COMMAND,
+        decoys.COMMAND,
+        watchdog.COMMAND,
+        workers.COMMAND,
+        faults.COMMAND,
+    )
 }
 
 
