@@ -90,10 +90,10 @@ def heal(
         service.wait_until_ready()
     except EngineError as error:
         _refuse_gone(service, f"was {name} and can't be healed", error)
-        raise FaultError(
-            f"{service.alias} was {name} and can't be healed: {error}. Remedy: see to what the engine refuses there; "
-            f"{service.alias}.restart() tries again."
-        ) from error
+        remedy = (
+            "" if "Remedy: " in str(error) else ". Remedy: see to what is refused there; its restart() tries again."
+        )
+        raise FaultError(f"{service.alias} was {name} and can't be healed: {error}{remedy}") from error
 
 
 def _mend(service: "Service", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -170,7 +170,7 @@ def _refuse_unfit(service: "Service", name: str) -> None:
     if status in {"exited", "dead"}:
         raise FaultError(
             f"{service.alias} can't be {name}: its container doesn't run, {service.state()}. Remedy: leave the block "
-            f"of one fault before the next; {service.alias}.restart() starts what ended by itself.",
+            "of one fault before the next; its restart() starts what ended by itself.",
             logs=service.logs(tail=_LOG_LINES),
         )
     if status != "running":

@@ -83,5 +83,7 @@ def _taken_over(service: Service, contents: Sequence[str]) -> None:
     status = service.container.status
     if status != "running":
         raise StartError(f"it is {status}.")
+    if not service.container.ip:
+        raise StartError("it is disconnected from its network.")
     service.wait_until_ready(timeout=_TAKE_OVER_SECONDS)
     service.restore(contents)

@@ -1,6 +1,7 @@
 """Faults on a real engine: they do what they say, heal on the way out, and leave all that was in hand working."""
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -424,6 +425,28 @@ def test_what_workers_share_has_no_faults_and_ones_own_has(downstream: Downstrea
         """,
     )
     downstream.run("-n2", "--dist=each").assert_outcomes(passed=6)
+
+
+@each_kind
+def test_a_session_that_is_killed_meanwhile_leaves_nothing(
+    downstream: Downstream, ours_on_engine: Callable[[], set[str]], kind: str
+) -> None:
+    downstream.write(
+        conftest=f"""
+        from pytest_foodtrucks import service
+        victim = service(image={PYTHON!r}, command=["python", "-c", {SOURCE!r}], ports=[8000])
+        """,
+        test_it=f"""
+        import os, signal
+
+        def test_it(victim):
+            with victim.{kind}():
+                os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    before = ours_on_engine()
+    assert downstream.run().ret == -signal.SIGKILL
+    await_(lambda: ours_on_engine() <= before)
 
 
 # Elasticsearch

@@ -155,6 +155,31 @@ def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks
     assert "echo of the kept stack is replaced: it is exited" in keeping.run()
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("paused", "it is paused"), ("stopped", "it is exited"), ("disconnected", "it is disconnected from its network")],
+)
+def test_what_a_killed_session_left_within_a_fault_is_replaced(keeping: Keeping, kind: str, told: str) -> None:
+    keeping.write(
+        tests=f"""
+        import os, signal
+
+        def test_it(echo):
+            with echo.{kind}():
+                os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    assert keeping.downstream.run(*keeping.options).ret == -signal.SIGKILL
+    keeping.write()
+    assert f"echo of the kept stack is replaced: {told}" in keeping.run()
+
+
+def test_a_fault_leaves_a_kept_service_fit_for_the_next_session(keeping: Keeping) -> None:
+    keeping.write(tests=SHOWING + "    with echo.killed(): pass\n    with echo.disconnected(): pass\n")
+    keeping.run()
+    assert "echo is taken over from the kept stack" in keeping.run()
+
+
 def test_a_network_that_is_gone_is_replaced_with_all_that_was_on_it(
     keeping: Keeping, foodtrucks_engine: Engine
 ) -> None:

@@ -234,7 +234,7 @@ def test_a_fault_of_what_has_ended_is_refused_with_its_log(web: Service, engine:
         KINDS[kind](web),
     ):
         pass
-    assert "web.restart() starts what ended by itself" in str(raised.value)
+    assert "its restart() starts what ended by itself" in str(raised.value)
     assert raised.value.logs == "a line of the log\n"
 
 
@@ -311,6 +311,15 @@ def test_a_container_that_cannot_run_again_is_told_with_the_engines_words(web: S
     assert is_up(web)
 
 
+def test_an_engine_that_gives_no_answer_any_more_is_told_with_its_own_remedy(web: Service, engine: FakeEngine) -> None:
+    engine.start_errors = [EngineError("The engine gave no answer. Remedy: start it again.")]
+    with (
+        pytest.raises(FaultError, match=r"can't be healed: The engine gave no answer\. Remedy: start it again\.$"),
+        web.stopped(),
+    ):
+        pass
+
+
 def test_a_container_that_ends_at_once_is_told_with_its_log(
     web: Service, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +351,7 @@ def test_a_host_port_that_stays_taken_ends_in_an_error_that_names_it(web: Servic
             somebody.listen()
             with pytest.raises(FaultError, match=rf"its host port {port} was taken meanwhile") as raised:
                 faults.heal(web, "stopped", clock=clock, sleep=clock.sleep)
-        assert "web.restart() tries again" in str(raised.value)
+        assert "its restart() tries again" in str(raised.value)
         assert 10 <= clock.now - 1000 < 11
     assert is_up(web)
 
