@@ -3,6 +3,10 @@
 import httpx2
 
 
+def _pool() -> httpx2.HTTPTransport:
+    return httpx2.HTTPTransport(trust_env=False)
+
+
 class Connections(httpx2.BaseTransport):
     """A client's transport whose pool of kept connections can be exchanged.
 
@@ -11,7 +15,7 @@ class Connections(httpx2.BaseTransport):
     """
 
     def __init__(self) -> None:
-        self._pool = httpx2.HTTPTransport()
+        self._pool = _pool()
         self._left: list[httpx2.HTTPTransport] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -22,7 +26,7 @@ class Connections(httpx2.BaseTransport):
         """Take a new pool; requests on their way keep the one before, until the next renewal."""
         self._close_left()
         self._left.append(self._pool)
-        self._pool = httpx2.HTTPTransport()
+        self._pool = _pool()
 
     def _close_left(self) -> None:
         while self._left:

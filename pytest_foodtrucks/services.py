@@ -163,7 +163,17 @@ class Service:
         definition, settings = self._definition, self.network.stack.settings
         times = (timeout, definition.timeout, settings.timeout)
         seconds = next(seconds for seconds in times if seconds is not None)
-        ready.wait_until_ready(self, _checks(self, definition), timeout=seconds)
+        ready.wait_until_ready(self, self._checks, timeout=seconds)
+
+    @functools.cached_property
+    def _checks(self) -> tuple[ready.Check, ...]:
+        """Its readiness checks; kept, because what the definition has may be an iterator."""
+        if self._definition.ready is not None:
+            return ready.as_checks(self._definition.ready)
+        test = (self.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
+        if test and test != ["NONE"]:
+            return (ready.healthcheck(),)
+        return (ready.tcp(),) if self.container_ports else (ready.running(),)
 
     def renew(self) -> None:
         """Let go of the connections to the container's life before."""
@@ -308,12 +318,3 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, las
     creation = Creation(stack.engine, spec, label=definition.alias)
     stack.refuse_without_owner(creation.remove)
     return creation
-
-
-def _checks(service: Service, definition: "ServiceDefinition") -> tuple[ready.Check, ...]:
-    if definition.ready is not None:
-        return ready.as_checks(definition.ready)
-    test = (service.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
-    if test and test != ["NONE"]:
-        return (ready.healthcheck(),)
-    return (ready.tcp(),) if definition.ports else (ready.running(),)

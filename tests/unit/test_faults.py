@@ -108,6 +108,13 @@ def test_a_fault_is_healed_when_the_checks_of_the_definition_pass_again(
     assert check.asked == before + 1
 
 
+def test_checks_that_were_given_as_an_iterator_are_asked_again(network: Network, check: Checked) -> None:
+    definition = define({"image": "busybox", "ready": iter([check])}, alias="web", folder=Path("/project"))
+    with network.running(definition) as service, service.paused():
+        pass
+    assert check.asked == 2
+
+
 @each_kind
 def test_a_service_that_does_not_get_ready_again_is_told_in_its_own_time(
     web: Service, check: Checked, kind: str
