@@ -5,14 +5,14 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import docker
@@ -22,12 +22,15 @@ from docker.context import ContextAPI
 from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 from docker.utils.config import load_general_config
-from requests.exceptions import RequestException
+from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError
 
-from . import endpoints
+from . import endpoints, patience
 from .endpoints import Endpoint
-from .errors import EngineError, EngineNotFound, SettingsError
+from .errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from .patience import Patience, Worth
+
+T = TypeVar("T")
 
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
 _LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
@@ -93,10 +96,16 @@ class ExecStream:
                 each.close()
 
 
-def find_engine(option: str = "auto", environ: Mapping[str, str] = os.environ, *, host: str | None = None) -> "Engine":
+def find_engine(
+    option: str = "auto",
+    environ: Mapping[str, str] = os.environ,
+    *,
+    host: str | None = None,
+    patience: Patience | None = None,
+) -> "Engine":
     """Return the engine that answers first.
 
-    `option` is the value of the option `engine`, `host` that of `host`.
+    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice.
 
     Raises EngineNotFound, which says what was tried and the remedy.
     """
@@ -106,7 +115,7 @@ def find_engine(option: str = "auto", environ: Mapping[str, str] = os.environ, *
         option, environ, current_context=load_general_config().get("currentContext"), context_url=_context_url
     ):
         try:
-            return Engine(_client(endpoint, environ), endpoint, host, logins=logins)
+            return Engine(_client(endpoint, environ), endpoint, host, logins=logins, patience=patience)
         except (docker.errors.DockerException, RequestException, OSError) as error:
             tried.append((endpoint, error))
     raise _not_found(tried) from tried[0][1]
@@ -153,8 +162,12 @@ def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
         _knock(endpoint.url.removeprefix("unix://"))
     if endpoint.context is not None:
         tls = ContextAPI.get_context(endpoint.context).TLSConfig
-        return docker.APIClient(endpoint.url, tls=tls if tls is not None else False)
-    return docker.APIClient(**kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}))
+        return docker.APIClient(
+            endpoint.url, tls=tls if tls is not None else False, timeout=int(patience.ANSWER_SECONDS)
+        )
+    return docker.APIClient(
+        **kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}), timeout=int(patience.ANSWER_SECONDS)
+    )
 
 
 def _knock(path: str) -> None:
@@ -190,9 +203,16 @@ class Engine:
     """
 
     def __init__(
-        self, api: docker.APIClient, endpoint: Endpoint, host: str | None, *, logins: AuthConfig | None = None
+        self,
+        api: docker.APIClient,
+        endpoint: Endpoint,
+        host: str | None,
+        *,
+        logins: AuthConfig | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.api = api
+        self._patience = patience if patience is not None else Patience()
         self._logins = logins if logins is not None else AuthConfig({})
         self.kind = "docker"
         self.endpoint = endpoint
@@ -254,10 +274,17 @@ class Engine:
 
     @functools.cached_property
     def _clock_difference(self) -> float:
-        began = time.time()
-        with self._asked("tell the time"):
+        def ask() -> float:
+            began = time.time()
             told = datetime.fromisoformat(self.api.info()["SystemTime"])
-        return told.timestamp() - (began + time.time()) / 2
+            return told.timestamp() - (began + time.time()) / 2
+
+        return self._patiently("tell the time", ask)
+
+    @property
+    def silent(self) -> bool:
+        """Tell whether the engine gave no answer when it was asked last."""
+        return self._patience.silent
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -268,8 +295,7 @@ class Engine:
     def image_id(self, image: str) -> str | None:
         """Return the digest of the image's content; None where the engine hasn't got it."""
         try:
-            with self._asked(f"look for the image {image}"):
-                found = self.api.inspect_image(image)  # type: ignore[no-untyped-call] # a gap of types-docker
+            found = self._patiently(f"look for the image {image}", lambda: self.api.inspect_image(image))  # type: ignore[no-untyped-call] # a gap of types-docker
         except EngineError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -311,24 +337,28 @@ class Engine:
     ) -> str:
         """Create a network and return its id; without a subnet the engine takes one from its address pools."""
         ipam = None if subnet is None else IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
-        with self._asked(f"create the network {name}"):
-            answer = self.api.create_network(
+
+        def create() -> dict[str, Any]:
+            return self.api.create_network(
                 name, driver=driver, internal=internal, labels=dict(labels), check_duplicate=True, ipam=ipam
             )
-        return str(answer["Id"])
+
+        def find() -> dict[str, Any] | None:
+            found = self.api.inspect_network(name)
+            return found if found["Labels"] == labels else None
+
+        return self._created(f"create the network {name}", create, find)
 
     def subnets(self) -> list[str]:
         """Return the subnets of all its networks."""
-        with self._asked("list its networks"):
-            found = self.api.networks()
+        found = self._patiently("list its networks", self.api.networks)
         return [
             config["Subnet"] for network in found for config in network["IPAM"]["Config"] or () if "Subnet" in config
         ]
 
     def inspect_network(self, network: str) -> dict[str, Any]:
         """Return what the engine tells of a network."""
-        with self._asked(f"inspect the network {network}"):
-            return dict(self.api.inspect_network(network))
+        return dict(self._patiently(f"inspect the network {network}", lambda: self.api.inspect_network(network)))
 
     def attached(self, network: str) -> dict[str, str]:
         """Return the containers' names on a network by their addresses, of both families."""
@@ -351,29 +381,50 @@ class Engine:
             self.api.disconnect_container_from_network(container, network, force=force)
 
     def clear_network(self, network: str) -> None:
-        """Detach by force whatever is still attached to a network."""
+        """Detach by force whatever is still attached to a network.
+
+        What is left of a container that is gone is listed as `ep-…`, and goes by the container's name (moby#43286).
+        """
         with _gone_is_fine():
-            for container in self.inspect_network(network).get("Containers") or {}:
+            for key, about in (self.inspect_network(network).get("Containers") or {}).items():
                 with _gone_is_fine():
-                    self.disconnect(network, container, force=True)
+                    self.disconnect(network, about["Name"] if key.startswith("ep-") else key, force=True)
 
     def remove_network(self, network: str) -> None:
         """Remove a network that has no containers; one that is gone already counts as removed."""
-        with _gone_is_fine(), self._asked(f"remove the network {network}"):
-            self.api.remove_network(network)
+        with _gone_is_fine():
+            self._patiently(
+                f"remove the network {network}", lambda: self.api.remove_network(network), worth=patience.removal
+            )
 
     # containers
 
     def create_container(self, name: str, config: Mapping[str, Any]) -> str:
         """Create a container from the engine API's own JSON, and return its id."""
-        with self._asked(f"create the container {name} from {config['Image']}"):
-            created = self.api.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call] # a gap of types-docker
-        return str(created["Id"])
+
+        def create() -> dict[str, Any]:
+            return dict(self.api.create_container_from_config(dict(config), name))  # type: ignore[no-untyped-call] # a gap of types-docker
+
+        def find() -> dict[str, Any] | None:
+            found = self.api.inspect_container(name)
+            return found if config["Labels"].items() <= found["Config"]["Labels"].items() else None
+
+        return self._created(f"create the container {name} from {config['Image']}", create, find)
 
     def start_container(self, container: str) -> None:
-        """Start a container."""
-        with self._asked(f"start the container {container}"):
-            self.api.start(container)
+        """Start a container: once, also where the answer got lost."""
+        before = self._last_start(container)
+
+        def start() -> None:
+            if self._patience.silent and self._last_start(container) != before:
+                return  # the answer that got lost was a yes
+            with self._asked(f"start the container {container}"):
+                self.api.start(container)
+
+        self._patience.ask(start, patience.change)
+
+    def _last_start(self, container: str) -> str:
+        return str(self.inspect_container(container)["State"]["StartedAt"])
 
     def stop_container(self, container: str, *, timeout: int) -> None:
         """Ask a container's process to end, and kill it after `timeout` seconds; one that doesn't run is stopped."""
@@ -397,8 +448,8 @@ class Engine:
 
     def inspect_container(self, container: str) -> dict[str, Any]:
         """Return what the engine tells of a container."""
-        with self._asked(f"inspect the container {container}"):
-            return dict(self.api.inspect_container(container))
+        about = self._patiently(f"inspect the container {container}", lambda: self.api.inspect_container(container))
+        return dict(about)
 
     def is_on(self, container: str, network: str) -> bool:
         """Tell whether a container was made for a network; one that is gone wasn't."""
@@ -411,12 +462,13 @@ class Engine:
 
     def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
         """Return a container's log; `since` is in seconds of the epoch, by the engine's clock."""
-        with self._asked(f"read the log of {container}"):
-            raw: bytes = self.api.logs(container, since=since, tail=tail)
+        raw: bytes = self._patiently(
+            f"read the log of {container}", lambda: self.api.logs(container, since=since, tail=tail)
+        )
         return raw.decode(errors="replace")
 
     def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
-        """Run a command in a container and wait for its end."""
+        """Run a command in a container and wait for its end; never twice, whatever the engine answers."""
         with self._asked(f"run {argv[0]!r} in the container {container}"):
             exec_id = self.api.exec_create(container, list(argv))["Id"]
             stdout, stderr = self.api.exec_start(exec_id, demux=True)
@@ -433,8 +485,12 @@ class Engine:
 
     def remove_container(self, container: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that is gone counts as removed."""
-        with _gone_is_fine(), self._asked(f"remove the container {container}"):
-            self.api.remove_container(container, force=True, v=True)
+        with _gone_is_fine():
+            self._patiently(
+                f"remove the container {container}",
+                lambda: self.api.remove_container(container, force=True, v=True),
+                worth=patience.removal,
+            )
 
     # by label
 
@@ -447,20 +503,60 @@ class Engine:
 
         Each object's own labels are read: an old engine once ignored the filter (ryuk#32).
         """
-        with self._asked(f"list the {kind} with the label {label}"):
-            filters = {"label": label}
-            found = (
-                self.api.containers(all=True, filters=filters)
-                if kind == "containers"
-                else self.api.networks(filters=filters)
-            )
+        filters = {"label": label}
+
+        def ask() -> Any:
+            if kind == "containers":
+                return self.api.containers(all=True, filters=filters)
+            return self.api.networks(filters=filters)
+
+        found = self._patiently(f"list the {kind} with the label {label}", ask)
         return {thing["Id"]: thing["Labels"][label] for thing in found if label in (thing.get("Labels") or {})}
+
+    # how it is asked
+
+    def _patiently(self, what: str, request: Callable[[], T], *, worth: Worth = patience.question) -> T:
+        """Ask, and ask again where the engine is busy or away: for what does no harm when it is done twice."""
+
+        def ask() -> T:
+            with self._asked(what):
+                return request()
+
+        return self._patience.ask(ask, worth)
+
+    def _created(
+        self, what: str, create: Callable[[], dict[str, Any]], find: Callable[[], dict[str, Any] | None]
+    ) -> str:
+        """Create something, and return its id: once, also where the answer got lost.
+
+        It was a yes if its name, which ends randomly, is taken now, by what has the same labels; `find` returns that.
+        """
+        lost = False
+
+        def ask() -> str:
+            nonlocal lost
+            try:
+                with self._asked(what):
+                    return str(create()["Id"])
+            except NoAnswer:
+                lost = True
+                raise
+            except EngineError as error:
+                found = None
+                if lost and error.status == HTTPStatus.CONFLICT:
+                    found = self._patiently(what, find, worth=patience.appearance)
+                if found is None:
+                    raise
+                return str(found["Id"])
+
+        return self._patience.ask(ask, patience.change)
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
         try:
             yield
         except docker.errors.APIError as error:
+            self._heard(answer=True)
             raise _refused(what, _words(error), error.status_code) from error
         except docker.errors.DockerException as error:
             raise EngineError(
@@ -468,10 +564,19 @@ class Engine:
                 "(config.json and its credential helpers) and at the names in that request."
             ) from error
         except (RequestException, HTTPError) as error:
-            raise EngineError(
+            self._heard(answer=False)
+            raise NoAnswer(
                 f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {_words(error)}. "
-                "Remedy: see whether it still runs, and start it again."
+                "Remedy: see whether it still runs, and start it again.",
+                late=isinstance(error, Timeout),
             ) from error
+        else:
+            self._heard(answer=True)
+
+    def _heard(self, *, answer: bool) -> None:
+        """Note whether the engine answered; one that didn't gets less time for the next answer."""
+        self._patience.silent = not answer
+        self.api.timeout = int(patience.ANSWER_SECONDS if answer else patience.BRIEF_SECONDS)
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
@@ -498,8 +603,7 @@ def _gone_is_fine() -> Iterator[None]:
     try:
         yield
     except EngineError as error:
-        in_progress = error.status == HTTPStatus.CONFLICT and "already in progress" in str(error)
-        if error.status != HTTPStatus.NOT_FOUND and not in_progress:
+        if error.status != HTTPStatus.NOT_FOUND and not patience.is_being_removed(error):
             raise
 
 

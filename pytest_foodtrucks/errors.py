@@ -39,6 +39,14 @@ class EngineError(FoodtrucksError):
         self.reason = message if reason is None else reason
 
 
+class NoAnswer(EngineError):
+    """The engine gave no answer: it is away, hung up, or was too slow, which `late` tells."""
+
+    def __init__(self, message: str, *, late: bool = False, logs: str = "") -> None:
+        super().__init__(message, logs=logs)
+        self.late = late
+
+
 class EngineNotFound(EngineError):
     """No engine answers; `set_by` names the setting that chose its address, None where nobody set one."""
 

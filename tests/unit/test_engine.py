@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 
+from fakes import Clock
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine, _not_found, find_engine
-from pytest_foodtrucks.errors import EngineError, EngineNotFound, SettingsError
+from pytest_foodtrucks.errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from pytest_foodtrucks.patience import Patience
 
 VERSION = {"Version": "27.1", "ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}
 MISSING = (404, {"message": "no such thing"})
@@ -29,19 +31,29 @@ MISSING = (404, {"message": "no such thing"})
 class Daemon:
     """What a daemon answers, by method and path, and what it was asked.
 
-    A list is sent as a stream of JSON lines; None hangs up without an answer.
+    `first` holds what it answers before that. A list is sent as a stream of JSON lines; None hangs up without an
+    answer, and where it `hangs` none comes either.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, Any] | None] = {"GET /version": (200, VERSION)}
+        self.first: dict[str, list[tuple[int, Any] | None]] = {}
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
+        self.bodies: list[bytes] = []
+        self.hangs = False
         self.url = ""
 
     def answer(self, request: str) -> tuple[int, Any] | None:
         plain = re.sub(r" /v1\.\d+/", " /", request)
         self.asked.append(plain)
-        return self.answers.get(plain.partition("?")[0], MISSING)
+        request = plain.partition("?")[0]
+        first = self.first.get(request)
+        return first.pop(0) if first else self.answers.get(request, MISSING)
+
+    def times(self, request: str) -> int:
+        """Count how often it was asked something."""
+        return sum(asked.partition("?")[0] == request for asked in self.asked)
 
 
 def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
@@ -51,7 +63,9 @@ def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            daemon.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            if daemon.hangs:
+                self.rfile.read()  # until whoever asks has gone
             daemon.headers.append(dict(self.headers))
             answer = daemon.answer(f"{self.command} {self.path}")
             self.close_connection = True
@@ -125,11 +139,13 @@ def _no_docker_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def find() -> Iterator[Callable[..., Engine]]:
-    """Return `find_engine`, whose engines are closed afterwards."""
+    """Return `find_engine`, whose engines are closed afterwards, and whose patience takes no time."""
     with ExitStack() as undo:
 
         def find(option: str = "auto", *, host: str | None = None, **environ: str) -> Engine:
-            engine = find_engine(option, environ, host=host)
+            clock = Clock()
+            patience = Patience(clock=clock, sleep=clock.sleep)
+            engine = find_engine(option, environ, host=host, patience=patience)
             undo.callback(engine.close)
             return engine
 
@@ -491,3 +507,161 @@ def test_labels_are_read_again_where_an_engine_ignores_the_filter(daemon: Daemon
     daemon.answers["GET /networks"] = (200, json.dumps([*things, {"Id": "none", "Labels": None}]).encode())
     assert engine.labelled("containers", "l", "v") == ["mine"]
     assert engine.labelled("networks", "l", "v") == ["mine"]
+
+
+# under load
+
+
+RESET = None
+LOADED = (500, {"message": "iptables failed: Another app is currently holding the xtables lock"})
+BROKEN = (500, {"message": "disk on fire"})
+LABELS = {"pytest-foodtrucks": "me"}
+VICTIM = {"Image": "busybox", "Labels": LABELS}
+TAKEN = (409, {"message": "Conflict. The container name is already in use"})
+
+
+@pytest.mark.parametrize("trouble", [RESET, BROKEN], ids=["hangs up", "500"])
+def test_a_question_is_asked_again(daemon: Daemon, engine: Engine, trouble: tuple[int, Any] | None) -> None:
+    daemon.first = {
+        "GET /containers/c1/json": [trouble, trouble],
+        "GET /networks/n1": [trouble],
+        "GET /containers/json": [trouble],
+        "GET /networks": [trouble],
+    }
+    daemon.answers |= {
+        "GET /containers/c1/json": (200, {"Id": "c1"}),
+        "GET /networks/n1": (200, {"Id": "n1"}),
+        "GET /containers/json": (200, b"[]"),
+        "GET /networks": (200, b"[]"),
+    }
+    assert engine.inspect_container("c1") == {"Id": "c1"}
+    assert engine.inspect_network("n1") == {"Id": "n1"}
+    assert engine.labels("containers", "l") == engine.labels("networks", "l") == {}
+
+
+def test_what_is_missing_is_asked_for_once(daemon: Daemon, engine: Engine) -> None:
+    with pytest.raises(EngineError, match="no such thing"):
+        engine.inspect_container("c1")
+    assert daemon.times("GET /containers/c1/json") == 1
+
+
+@pytest.mark.parametrize("status", [500, 409])
+def test_a_removal_is_asked_for_again(daemon: Daemon, engine: Engine, status: int) -> None:
+    daemon.first["DELETE /containers/c1"] = [(status, {"message": "device or resource busy"}), RESET]
+    daemon.answers["DELETE /containers/c1"] = (204, {})
+    engine.remove_container("c1")
+    assert daemon.times("DELETE /containers/c1") == 3
+
+
+def test_a_network_that_seems_to_be_in_use_for_a_moment_is_removed(daemon: Daemon, engine: Engine) -> None:
+    daemon.first["DELETE /networks/n1"] = [(403, {"message": "network n1 has active endpoints"})] * 2
+    daemon.answers["DELETE /networks/n1"] = (204, {})
+    engine.remove_network("n1")
+    assert daemon.times("DELETE /networks/n1") == 3
+
+
+def test_what_a_container_that_is_gone_left_on_a_network_goes_by_its_name(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /networks/n1"] = (200, {"Containers": {"ep-123": {"Name": "foodtrucks-es"}}})
+    daemon.answers["POST /networks/n1/disconnect"] = (200, {})
+    engine.clear_network("n1")
+    assert json.loads(daemon.bodies[-1]) == {"Container": "foodtrucks-es", "Force": True}
+
+
+@pytest.mark.parametrize("trouble", [RESET, LOADED], ids=["hangs up", "500"])
+def test_what_was_not_made_is_made_at_the_next_try(
+    daemon: Daemon, engine: Engine, trouble: tuple[int, Any] | None
+) -> None:
+    daemon.first = {"POST /containers/create": [trouble], "POST /networks/create": [trouble]}
+    daemon.answers |= {"POST /containers/create": (201, {"Id": "c1"}), "POST /networks/create": (201, {"Id": "n1"})}
+    assert engine.create_container("victim", VICTIM) == "c1"
+    assert engine.create_network("net", driver="bridge", internal=False, labels=LABELS) == "n1"
+
+
+def test_what_was_made_although_the_answer_got_lost_isnt_made_twice(daemon: Daemon, engine: Engine) -> None:
+    daemon.first = {
+        "POST /containers/create": [RESET],
+        "POST /networks/create": [RESET],
+        "GET /containers/victim/json": [MISSING],  # it is still being made
+    }
+    daemon.answers |= {
+        "POST /containers/create": TAKEN,
+        "POST /networks/create": TAKEN,
+        "GET /containers/victim/json": (200, {"Id": "c1", "Config": {"Labels": {**LABELS, "the": "image's"}}}),
+        "GET /networks/net": (200, {"Id": "n1", "Labels": LABELS}),
+    }
+    assert engine.create_container("victim", VICTIM) == "c1"
+    assert engine.create_network("net", driver="bridge", internal=False, labels=LABELS) == "n1"
+
+
+def test_a_name_that_a_stranger_has_is_a_conflict(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers |= {
+        "POST /containers/create": TAKEN,
+        "GET /containers/victim/json": (200, {"Id": "c1", "Config": {"Labels": {}}}),
+    }
+    with pytest.raises(EngineError, match="already in use"):
+        engine.create_container("victim", VICTIM)
+    assert daemon.times("POST /containers/create") == 1
+    daemon.first["POST /containers/create"] = [RESET]
+    with pytest.raises(EngineError, match="already in use"):
+        engine.create_container("victim", VICTIM)
+
+
+def test_a_failure_that_isnt_the_loads_is_told_at_once(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers |= {"POST /containers/create": BROKEN, "POST /containers/c1/start": BROKEN}
+    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"StartedAt": ""}})
+    with pytest.raises(EngineError, match="disk on fire"):
+        engine.create_container("victim", VICTIM)
+    with pytest.raises(EngineError, match="disk on fire"):
+        engine.start_container("c1")
+    assert daemon.times("POST /containers/create") == daemon.times("POST /containers/c1/start") == 1
+
+
+@pytest.mark.parametrize(("since", "starts"), [("0001-01-01T00:00:00Z", 2), ("2026-11-24T12:34:39.25Z", 1)])
+def test_a_container_whose_starts_answer_got_lost_is_started_once(
+    daemon: Daemon, engine: Engine, since: str, starts: int
+) -> None:
+    daemon.first["POST /containers/c1/start"] = [RESET]
+    daemon.answers["POST /containers/c1/start"] = (204, {})
+    daemon.first["GET /containers/c1/json"] = [(200, {"State": {"StartedAt": "0001-01-01T00:00:00Z"}})]
+    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"StartedAt": since}})
+    engine.start_container("c1")
+    assert daemon.times("POST /containers/c1/start") == starts
+
+
+@pytest.mark.parametrize("trouble", [RESET, LOADED, TAKEN], ids=["hangs up", "500", "409"])
+def test_a_command_is_never_run_twice(daemon: Daemon, engine: Engine, trouble: tuple[int, Any] | None) -> None:
+    daemon.answers["POST /containers/c1/exec"] = trouble
+    with pytest.raises(EngineError, match="run 'ls' in the container c1"):
+        engine.exec("c1", ["ls"])
+    assert daemon.times("POST /containers/c1/exec") == 1
+
+
+def test_an_engine_that_was_silent_is_asked_once_and_briefly_until_it_answers(daemon: Daemon, engine: Engine) -> None:
+    request = "GET /containers/c1/json"
+    daemon.answers[request] = RESET
+    with pytest.raises(NoAnswer):
+        engine.inspect_container("c1")
+    tries = daemon.times(request)
+    assert tries > 5
+    assert engine.silent
+    usual, brief = 30, engine.api.timeout
+    assert brief < usual
+    with pytest.raises(NoAnswer):
+        engine.inspect_container("c1")
+    assert daemon.times(request) == tries + 1
+    daemon.answers[request] = (200, {})
+    engine.inspect_container("c1")
+    assert not engine.silent
+    assert engine.api.timeout == usual
+
+
+def test_an_engine_that_is_too_slow_is_told_from_one_that_hangs_up(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/c1/json"] = RESET
+    with pytest.raises(NoAnswer) as raised:
+        engine.inspect_container("c1")
+    assert not raised.value.late
+    daemon.hangs = True
+    engine.api.timeout = 0.1  # type: ignore[assignment] # docker-py hands it to requests, which takes fractions
+    with pytest.raises(NoAnswer, match=r"gave no answer when asked to inspect the container c1: .*timed out") as raised:
+        engine.inspect_container("c1")
+    assert raised.value.late
