@@ -23,7 +23,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env, parse_repository_tag
 from docker.utils.config import load_general_config
 from requests.exceptions import RequestException, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from . import endpoints, patience
 from .endpoints import Endpoint
@@ -609,4 +609,7 @@ def _gone_is_fine() -> Iterator[None]:
 
 def _words(error: Exception) -> str:
     explanation = getattr(error, "explanation", None)
+    broken = error.args[0] if isinstance(error, RequestException) and error.args else None
+    if isinstance(broken, ProtocolError) and len(broken.args) > 1:
+        explanation = broken.args[1]  # what befell the connection
     return str(explanation if explanation is not None else error).strip().rstrip(".")

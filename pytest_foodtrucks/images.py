@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,11 +136,14 @@ def _registry(image: str) -> str:
     return first if slash and (first == "localhost" or "." in first or ":" in first) else "docker.io"
 
 
-def built(engine: "Engine", build: "Build", *, progress: "Progress") -> str:
+def built(
+    engine: "Engine", build: "Build", *, progress: "Progress", cancelled: Callable[[], bool] = lambda: False
+) -> str:
     """Build an image, and return its name; the engine's own cache decides what is done again.
 
     The name is the same for the same folder, so that a changed image takes the old one's place. Uses the engine's
-    command line where there is one, because only that has BuildKit, else the API.
+    command line where there is one, because only that has BuildKit, else the API. The command ends early as soon as
+    `cancelled` says so.
 
     Raises ImageError with the last lines of the build's output.
     """
@@ -148,13 +151,13 @@ def built(engine: "Engine", build: "Build", *, progress: "Progress") -> str:
     tag = f"foodtrucks-build/{_slug(build.context.name)}:{hashlib.sha256(repr(build).encode()).hexdigest()[:12]}"
     with progress.working(f"building {build.context.name}"):
         if command is not None:
-            _build_by_command(command, engine, build, tag)
+            _build_by_command(command, engine, build, tag, cancelled)
         else:
             _build_by_api(engine, build, tag)
     return tag
 
 
-def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str) -> None:
+def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str, cancelled: Callable[[], bool]) -> None:
     environment = dict(os.environ)
     if engine.endpoint.context is not None:
         environment.pop("DOCKER_HOST", None)
@@ -169,18 +172,37 @@ def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str) 
         options += ["--build-arg", f"{name}={value}"]
     if build.target is not None:
         options += ["--target", build.target]
-    result = subprocess.run(
-        [command, *place, "build", *options, str(build.context)],
+    exit_code, output = _run([command, *place, "build", *options, str(build.context)], environment, cancelled)
+    if exit_code != 0:
+        why = "the session ends" if cancelled() else f"`docker build` ended with exit code {exit_code}"
+        raise _failed(build, why, output)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, str]:
+    """Run a command until it ends or somebody cancels, and return its exit code and output.
+
+    It runs in a thread, where a Ctrl-C isn't heard.
+    """
+    with subprocess.Popen(
+        command,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
-    )
-    if result.returncode != 0:
-        raise _failed(build, f"`docker build` ended with exit code {result.returncode}", result.stdout)
+    ) as process:
+        try:
+            while True:
+                try:
+                    output, _ = process.communicate(timeout=_PAUSE)
+                except subprocess.TimeoutExpired:
+                    if cancelled():
+                        process.terminate()
+                else:
+                    return process.returncode, output
+        finally:
+            process.kill()  # on Ctrl-C, where it runs in the main thread after all
 
 
 def _has_buildx(command: str) -> bool:

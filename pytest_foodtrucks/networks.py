@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,6 +14,7 @@ from .definitions import ServiceDefinition, ServiceKeywords, define
 from .errors import DefinitionError, EngineError
 from .lasting import part_name, service_part
 from .places import Outpost, keep_beacon, remove_beacon, running_probe
+from .removal import remove_network
 from .services import Service, create, running_service
 from .subnets import free_subnet, host_routes
 
@@ -180,12 +182,13 @@ class Network:
         while self._prepared:
             _, future = self._prepared.popitem()
             future.cancel()
-            future.add_done_callback(_discard)
+            future.add_done_callback(partial(_discard, self.stack))
 
 
-def _discard(future: "Future[Creation]") -> None:
+def _discard(stack: "Stack", future: "Future[Creation]") -> None:
     if not future.cancelled() and future.exception() is None:
-        future.result().remove()
+        with suppress(EngineError):  # nobody hears it here; `Stack.close` tries again, and tells
+            stack.undo(future.result().remove)
 
 
 @contextmanager
@@ -286,14 +289,11 @@ def _created(stack: "Stack", name: str, **about: Any) -> str:
 
 
 def _remove(network: Network) -> None:
+    """Remove a network, with whatever the tests attached and left there."""
     network.discard_prepared()
     network.dismiss()
-    engine = network.stack.engine
-    try:
-        engine.remove_network(network.id)
-    except EngineError:  # whatever the tests attached and left there
-        engine.clear_network(network.id)
-        engine.remove_network(network.id)
+    stack = network.stack
+    stack.undo(lambda: remove_network(stack.engine, network.id))
 
 
 def _container_id(target: "Service | Container | Probe | str") -> str:

@@ -14,7 +14,7 @@ ANSWER_SECONDS: Final = 30.0
 BRIEF_SECONDS: Final = 5.0
 """The same, while the engine's last answer is owing."""
 
-_AWAY: Final = 10.0
+AWAY_SECONDS: Final = 10.0
 """Long enough for a daemon that restarts, short enough for somebody who waits in front of one that is down."""
 _BUSY: Final = 10.0
 _IN_USE: Final = 2.0
@@ -74,7 +74,7 @@ def appearance(error: EngineError) -> float:
 def _unanswered(error: EngineError) -> float:
     if not isinstance(error, NoAnswer):
         return 0.0
-    return 2 * ANSWER_SECONDS if error.late else _AWAY
+    return 2 * ANSWER_SECONDS if error.late else AWAY_SECONDS
 
 
 def is_being_removed(error: EngineError) -> bool:

@@ -54,7 +54,7 @@ def running_probe(
         finally:
             probe.close()
     finally:
-        creation.remove()
+        stack.undo(creation.remove)
 
 
 class Outpost:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from . import es, kept, ready, watchdog, web
-from .errors import EngineError, SettingsError, StateError
+from .errors import EngineError, NoAnswer, SettingsError, StateError
 from .factories import (
     SETTINGS,
     STACK,
@@ -29,7 +29,7 @@ from .overrides import InUse
 from .places import running_probe
 from .progress import Progress, standard_error
 from .removal import remove_session, remove_unrecorded, sweep
-from .report import import_message, log_sections, message_alone, own_frames
+from .report import clock_warning, import_message, left_behind, log_sections, message_alone, own_frames
 from .runs import Run, state_folder
 from .settings import OPTIONS, read_settings
 from .stack import Stack
@@ -242,7 +242,8 @@ def pytest_runtest_makereport(
         report.longrepr = ours if ours is not None else report.longrepr
     stack = item.config.stash.get(STACK, None)
     if report.failed and stack is not None and _BEGAN in item.stash:
-        report.sections.extend(log_sections(stack.services, item.stash[_BEGAN]))
+        error = None if call.excinfo is None else call.excinfo.value
+        report.sections.extend(log_sections(stack, item.stash[_BEGAN], error))
     return report
 
 
@@ -268,10 +269,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             _end_of_controller(config, run)
     except EngineError as error:
         # Not a warning: pytest has shown those by now.
-        sys.stderr.write(
-            f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: Remedy: remove what `docker ps --all "
-            "--filter label=pytest-foodtrucks` lists, then the network.\n"
-        )
+        sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
     finally:
         _leave_kept(config)
 
@@ -321,12 +319,21 @@ def _own_run(config: pytest.Config) -> Run:
 def _opened(engine: "Engine", run: Run, config: pytest.Config) -> None:
     """Do what comes before a run's first object on the engine."""
     watchdog.start(run, config.stash[SETTINGS].engine)
-    sweep(engine, run.state)
+    progress = config.stash[_PROGRESS]
+    warning = clock_warning(engine.clock_difference())
+    if warning is not None:
+        progress.say(warning)
+    try:
+        sweep(engine, run.state)
+    except NoAnswer:
+        raise
+    except EngineError as error:  # of what others left; this session can do without
+        progress.say(f"what a dead session left can't be removed: {error}")
     stack = kept.chosen(run)
     if stack is not None:
         remove_unrecorded(engine, stack)
     elif kept.is_refused(run):
-        config.stash[_PROGRESS].say("another session holds this project's kept stack; this one gets a stack of its own")
+        progress.say("another session holds this project's kept stack; this one gets a stack of its own")
 
 
 def _ini(config: pytest.Config, name: str) -> object:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .containers import ContainerState
     from .engine import ExecResult
 
-_LOG_LINES: Final = 30
+LOG_LINES: Final = 30
+"""How many of a container's last log lines an error shows."""
+
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.25
 
@@ -188,7 +190,7 @@ def wait_until_ready(
         raise NotReadyInTime(
             f"{target.alias} was not ready after {clock() - began:.1f} s and {tries} tries: {error.message}. "
             "Remedy: mend what the log shows, or allow more with timeout= or --foodtrucks-timeout.",
-            logs=target.logs(tail=_LOG_LINES),
+            logs=target.logs(tail=LOG_LINES),
         ) from error
 
 
@@ -210,7 +212,7 @@ def _refuse_ended(target: Target, *, elapsed: float) -> None:
         raise StartError(
             f"{target.alias} ended before it was ready, after {elapsed:.1f} s: {state}. "
             "Remedy: mend what its log shows.",
-            logs=target.logs(tail=_LOG_LINES),
+            logs=target.logs(tail=LOG_LINES),
         )
 
 

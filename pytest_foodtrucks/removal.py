@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import kept
-from .errors import EngineError
+from .errors import EngineError, NoAnswer
 from .kept import Kept
+from .patience import is_in_use
 from .runs import OWNER_LABEL, Run, is_orphan
 
 if TYPE_CHECKING:
@@ -84,17 +85,31 @@ def remove_orphans(engine: "Engine", state: Path) -> int:
     return _remove(engine, containers, orphaned(engine.labels("networks", OWNER_LABEL)))
 
 
+def remove_network(engine: "Engine", network: str) -> None:
+    """Remove a network; by force where something seems to be attached to it for longer than a moment."""
+    try:
+        engine.remove_network(network)
+    except EngineError as error:
+        if not is_in_use(error):
+            raise
+        engine.clear_network(network)
+        engine.remove_network(network)
+
+
 def _remove(engine: "Engine", containers: list[str], networks: list[str]) -> int:
     failed: list[EngineError] = []
     for container in containers:
         try:
             engine.remove_container(container)
+        except NoAnswer:  # nor will it to the next
+            raise
         except EngineError as error:  # the others can go all the same
             failed.append(error)
     for network in networks:
         try:
-            engine.clear_network(network)
-            engine.remove_network(network)
+            remove_network(engine, network)
+        except NoAnswer:
+            raise
         except EngineError as error:
             failed.append(error)
     if failed:

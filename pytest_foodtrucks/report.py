@@ -2,31 +2,73 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import EngineError, FoodtrucksError
+from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pytest
     from _pytest._code import Traceback
 
+    from .engine import Engine
     from .services import Service
+    from .stack import Stack
 
-_MACHINERY: Final = frozenset({"pytest_foodtrucks", "_pytest", "pluggy", "contextlib"})
+_MACHINERY: Final = frozenset({"pytest_foodtrucks", "_pytest", "pluggy", "contextlib", "concurrent", "tenacity"})
 """Top-level modules whose frames are none of the reader's."""
 
+_SAME_CLOCK: Final = 1.0
+"""Seconds of difference that may be the measurement's own."""
+_NOTICEABLE: Final = 60.0
 
-def log_sections(services: "Iterable[Service]", since: float) -> list[tuple[str, str]]:
-    """Return a section per service: a title, and its log lines since a moment in seconds of the epoch."""
-    return [(f"foodtrucks log of {service.alias}", _log(service, since)) for service in services]
+
+def log_sections(stack: "Stack", since: float, error: BaseException | None = None) -> list[tuple[str, str]]:
+    """Return a section per service: a title, and its log lines since a moment in seconds of the epoch.
+
+    `error` is what the report is about. Where the engine gives no answer, one sentence says so for all services; or
+    none, if the error says it already.
+    """
+    sections: list[tuple[str, str]] = []
+    try:
+        for service in stack.services:
+            log = _log(service, since + _clock_correction(stack.engine))
+            sections.append((f"foodtrucks log of {service.alias}", log))
+    except NoAnswer as no_answer:
+        if not (isinstance(error, NoAnswer) or (error is not None and isinstance(error.__cause__, NoAnswer))):
+            sections.append(("foodtrucks logs", f"(they can't be read: {no_answer})"))
+    return sections
 
 
 def _log(service: "Service", since: float) -> str:
     try:
         log = service.logs(since=since)
+    except NoAnswer:
+        raise
     except EngineError as error:
         return f"(its log can't be read: {error})"
     return log if log else "(no lines since the test began)"
+
+
+def _clock_correction(engine: "Engine") -> float:
+    """Return what turns a moment by this machine's clock into one by the engine's, which stamps the log lines."""
+    difference = engine.clock_difference()
+    return difference if abs(difference) > _SAME_CLOCK else 0.0
+
+
+def clock_warning(difference: float) -> str | None:
+    """Return what to say of clocks that differ by some seconds; None where that matters to nobody."""
+    if abs(difference) < _NOTICEABLE:
+        return None
+    side = "ahead of" if difference > 0 else "behind"
+    return (
+        f"the engine's clock is {abs(difference):.0f} s {side} this machine's, which is allowed for. Remedy: set the "
+        "one that is wrong"
+    )
+
+
+def left_behind(error: EngineError) -> str:
+    """Return what becomes of the things that could not be removed at the session's end."""
+    if isinstance(error, NoAnswer | EngineNotFound):
+        return "They go when it answers within 10 minutes, else with the next session that uses it."
+    return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."
 
 
 def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:

@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import faults, ready
 from .containers import Container, ContainerSpec, ContainerState, Creation, bind
-from .errors import DefinitionError, NotReady, ProbeError
+from .errors import DefinitionError, EngineError, NotReady, ProbeError
 from .places import Outpost, running_probe
 from .probe import Probe
 
@@ -262,15 +263,26 @@ def started_service(
     stack = network.stack
     with ExitStack() as undo:
         created = create(stack, network.name, definition, lasting=lasting) if creation is None else creation()
-        undo.callback(created.remove)
+        undo.callback(stack.undo, created.remove)
         container = created.start()
         service = service_type(network, container, definition)
         undo.callback(service.close)
         undo.enter_context(stack.showing(service))
         service.wait_until_ready()
         if seed is not None:
-            seed(service)
+            _seed(service, seed)
         return service, undo.pop_all()
+
+
+def _seed(service: Service, seed: Callable[[Any], object]) -> None:
+    """Call a seed; what the service logged goes with its error, because the container is gone when that is shown."""
+    try:
+        seed(service)
+    except Exception as error:
+        with suppress(EngineError):  # the seed's own error matters
+            lines = service.logs(tail=ready.LOG_LINES)
+            error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
+        raise
 
 
 @contextmanager

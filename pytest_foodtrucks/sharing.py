@@ -43,7 +43,8 @@ def _started(start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], sta
         write_json(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
         raise
     except Exception as error:  # a seed is the user's, and may raise anything
-        write_json(state, {"error": "StartError", "message": f"{type(error).__name__}: {error}", "logs": ""})
+        words = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+        write_json(state, {"error": "StartError", "message": words, "logs": ""})
         raise
     write_json(state, dump(value))
     return value

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 
 from . import images, kept
-from .errors import FoodtrucksError
+from .errors import FoodtrucksError, NoAnswer
 from .removal import SESSION_LABEL, remove_session
 from .runs import OWNER_LABEL
 
@@ -78,7 +78,10 @@ class Stack:
 
     def built(self, build: "Build") -> str:
         """Build an image, once per session, and return its name."""
-        return self._once(build, lambda: images.built(self.engine, build, progress=self._progress))
+        return self._once(build, lambda: self._build(build))
+
+    def _build(self, build: "Build") -> str:
+        return images.built(self.engine, build, progress=self._progress, cancelled=self._closing.is_set)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
         """Do a piece of work for the first caller; the others, in whatever thread, wait for what comes of it."""
@@ -113,6 +116,18 @@ class Stack:
             if alias in {None, aliases.get(container)} and self.engine.is_on(container, network):
                 self.engine.remove_container(container)
 
+    def undo(self, remove: Callable[[], object]) -> None:
+        """Remove something at its end.
+
+        Where the engine went away before, and somebody was told so, it is left to `close`, which tells once what stays.
+        """
+        told = self.engine.silent
+        try:
+            remove()
+        except NoAnswer:
+            if not told:
+                raise
+
     def refuse_without_owner(self, remove: Callable[[], object]) -> None:
         """Undo what was just created if the owner died meanwhile: nobody would remove it any more."""
         if not self.run.owner_lives():
@@ -123,7 +138,7 @@ class Stack:
         """Remove what is still there of the stack, if it is this process's own, and let go of the engine."""
         self._closing.set()
         self.pool.shutdown(cancel_futures=True)
-        if self.run.is_owner:
-            remove_session(self.engine, self.run.id)
-            self.run.end()
-        self.engine.close()
+        with closing(self.engine):
+            if self.run.is_owner:
+                remove_session(self.engine, self.run.id)
+                self.run.end()

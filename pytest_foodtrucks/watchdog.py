@@ -62,7 +62,7 @@ def main() -> None:
     from .removal import remove_after  # noqa: PLC0415 - likewise
 
     def remove() -> int:
-        with closing(find_engine(engine_option)) as engine:
+        with closing(find_engine(engine_option, host="127.0.0.1")) as engine:  # of whose ports none is asked here
             return remove_after(engine, run)
 
     clean_up(run, remove)

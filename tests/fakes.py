@@ -146,10 +146,15 @@ class FakeEngine(Engine):
         self.events: list[str] = []
         self.closed = False
         self.ahead = 0.0
+        self.is_silent = False
         self._numbers = itertools.count()
 
     def close(self) -> None:
         self.closed = True
+
+    @property
+    def silent(self) -> bool:
+        return self.is_silent
 
     def clock_difference(self) -> float:
         return self.ahead

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,16 +82,55 @@ class Downstream:
             return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=timeout)
 
     @contextmanager
-    def started(self, *args: str, new_session: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    def started(
+        self, *args: str, new_session: bool = False, stderr: int | None = None
+    ) -> Iterator["subprocess.Popen[str]"]:
         """Start its tests and go on; what still runs at the end of the block is killed."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
         with subprocess.Popen(
-            command, cwd=self.folder, stdout=subprocess.PIPE, text=True, start_new_session=new_session
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=new_session,
         ) as process:
             try:
                 yield process
             finally:
                 process.kill()
+
+
+def watchdog_of(state: Path) -> int:
+    """Return the process id of the watchdog of a state folder."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes()
+        except OSError:  # ended meanwhile
+            continue
+        if b"watchdog.main()" in words and f"{state}/".encode() in words:
+            return int(entry.parent.name)
+    raise AssertionError("there is no watchdog")
+
+
+def watchdogs_end(folder: Path) -> None:
+    """See that the watchdogs of a state folder, or of those in it, end."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            watchdog_of(folder)
+        except AssertionError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("its watchdog doesn't end")
+
+
+@pytest.fixture
+def state(state_home: Path, downstream: "Downstream") -> Iterator[Path]:
+    """Return the suite's own state folder, and see that its watchdogs end."""
+    folder = state_home / downstream.folder.name
+    yield folder
+    watchdogs_end(folder)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import pytest
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.runs import Run
 
-from .conftest import Downstream
+from .conftest import Downstream, watchdog_of
 from .test_removal import CONFTEST
 
 if TYPE_CHECKING:
@@ -52,33 +52,6 @@ def gone(ours: Callable[[], set[str]], before: set[str], seconds: float) -> bool
             return True
         time.sleep(0.1)
     return False
-
-
-def watchdog_of(state: Path) -> int:
-    """Return the process id of the watchdog of a state folder."""
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes()
-        except OSError:  # ended meanwhile
-            continue
-        if b"watchdog.main()" in words and f"{state}/".encode() in words:
-            return int(entry.parent.name)
-    raise AssertionError("there is no watchdog")
-
-
-@pytest.fixture
-def state(state_home: Path, downstream: Downstream) -> Iterator[Path]:
-    """Return the suite's own state folder, and see that its watchdogs end."""
-    folder = state_home / downstream.folder.name
-    yield folder
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            watchdog_of(folder)
-        except AssertionError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("its watchdog doesn't end")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)

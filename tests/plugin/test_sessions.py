@@ -246,12 +246,12 @@ from pytest_foodtrucks.errors import EngineError
 
 def test(foodtrucks_net, foodtrucks_engine):
     def refuse(*_):
-        raise EngineError("The engine gave no answer.")
+        raise EngineError("The engine has had enough.")
     foodtrucks_engine.labelled = refuse
 """
     assert session("", test, *arguments).ret == pytest.ExitCode.OK
     said = capfd.readouterr().err
-    assert "foodtrucks: Containers may be left behind: The engine gave no answer.\nfoodtrucks: Remedy: " in said
+    assert "foodtrucks: Containers may be left behind: The engine has had enough.\nfoodtrucks: Remedy: " in said
 
 
 def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:

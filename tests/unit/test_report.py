@@ -27,7 +27,7 @@ def sections(engine: FakeEngine, since: float) -> list[tuple[str, str]]:
     stack = new_stack(engine)
     es, web = (define({"image": "busybox"}, alias=alias, folder=Path("/project")) for alias in ("es", "web"))
     with throwaway_network(stack) as net, net.running(es), net.running(web):
-        return log_sections(stack.services, since)
+        return log_sections(stack, since)
 
 
 def test_each_service_has_a_section_with_what_it_logged_since_then() -> None:
