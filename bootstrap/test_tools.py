@@ -1,11 +1,15 @@
-"""What only the tests need: a registry on loopback, a browser for the page."""
+"""What only the tests need: a registry on loopback, a browser for the page, a clock that is wrong."""
 
 import shutil
 
 from . import debian
 from .steps import step
 
-_PACKAGES = {"docker-registry": ("docker-registry",), "chromium": ("chromium", "fonts-dejavu-core")}
+_PACKAGES = {
+    "docker-registry": ("docker-registry",),
+    "chromium": ("chromium", "fonts-dejavu-core"),
+    "faketime": ("faketime",),
+}
 """Commands, and the distribution's packages that have them, with what they need besides."""
 
 

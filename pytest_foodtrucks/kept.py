@@ -11,6 +11,7 @@ from . import lease
 from .errors import StateError
 from .runs import Run, identity
 from .sharing import read_json, write_json
+from .usable import usable
 
 OWNER: Final = "kept"
 """What the label pytest-foodtrucks.owner says of kept things; the session label then is the kept stack's id."""
@@ -132,17 +133,12 @@ def choose(
     state = run.state
     folder = state / "kept" / sha256(f"{identity(state)} {project}".encode()).hexdigest()[:12]
     until = clock() + _PATIENCE
-    try:
+    with usable(state):
         while (kept := Kept.held(folder)) is None and clock() < until:
             sleep(_PAUSE)
         if kept is not None:
             kept.begin(project)
         (run.folder / _CHOICE).write_text("" if kept is None else kept.id, encoding="ascii")
-    except OSError as error:
-        raise StateError(
-            f"The state folder {state} can't be used: {error.strerror}. Remedy: make it writable, or choose another "
-            "with --foodtrucks-state-dir."
-        ) from error
     return kept
 
 

@@ -3,11 +3,13 @@
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from . import lease
 from .errors import StateError
+from .usable import usable
 
 OWNER_LABEL: Final = "pytest-foodtrucks.owner"
 _LEASE: Final = "lease"
@@ -37,17 +39,13 @@ class Run:
         """Make a run of this process's own; StateError where the folder can't be used."""
         folder = state / "runs" / secrets.token_hex(6)
         try:
-            identity(state)
-            folder.mkdir(parents=True)
-            return cls(folder, lease.Lease(folder / _LEASE))
+            with usable(state):
+                identity(state)
+                folder.mkdir(parents=True)
+                return cls(folder, lease.Lease(folder / _LEASE))
         except ImportError as error:
             raise StateError(
                 "A stack needs file locks that this system doesn't have. Remedy: on Windows, use WSL 2."
-            ) from error
-        except OSError as error:
-            raise StateError(
-                f"The state folder {state} can't be used: {error.strerror}. Remedy: make it writable, or choose "
-                "another with --foodtrucks-state-dir."
             ) from error
 
     @property
@@ -83,10 +81,13 @@ class Run:
         """Call `first` unless a process of this run did; before anything is created on the engine."""
         from filelock import FileLock  # noqa: PLC0415 - only sessions that start something pay for it
 
-        with FileLock(self.folder / "open.lock"):
+        with ExitStack() as locked:
+            with usable(self.state):
+                locked.enter_context(FileLock(self.folder / "open.lock"))
             if not self.is_open():
                 first()
-                (self.folder / _OPEN).touch()
+                with usable(self.state):
+                    (self.folder / _OPEN).touch()
 
     def is_open(self) -> bool:
         """Tell whether a process of this run went to the engine."""
@@ -108,7 +109,10 @@ def is_orphan(owner_label: str, state: Path) -> bool:
     folder, _, run = owner_label.partition("/")
     if not run.isalnum() or folder != identity(state):
         return False
-    return lease.is_free(state / "runs" / run / _LEASE)
+    try:
+        return lease.is_free(state / "runs" / run / _LEASE)
+    except OSError:  # another user's, or no locks here: no proof
+        return False
 
 
 def identity(state: Path) -> str:
@@ -117,14 +121,18 @@ def identity(state: Path) -> str:
     if not file.exists():
         state.mkdir(parents=True, exist_ok=True)
         part = state / f"identity.{secrets.token_hex(4)}"
-        part.write_text(secrets.token_hex(8), encoding="ascii")
         try:
+            part.write_text(secrets.token_hex(8), encoding="ascii")
             file.hardlink_to(part)  # the first one stays
         except FileExistsError:
             pass
         finally:
-            part.unlink()
-    text = file.read_text(encoding="ascii").strip()
-    if not text.isalnum():
-        raise StateError(f"{file} is corrupt: {text[:40]!r}. Remedy: remove the folder {state}.")
+            part.unlink(missing_ok=True)
+    content = file.read_bytes()
+    text = content.decode("ascii", errors="replace").strip()
+    if not text.isalnum() or not text.isascii():
+        raise StateError(
+            f"The state file {file} is corrupt: {content[:40]!r}. Remedy: remove it, and by hand what killed sessions "
+            "left (docker ps --all --filter label=pytest-foodtrucks): without it nobody can tell whose that is."
+        )
     return text

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 from . import errors
 from .errors import FoodtrucksError, StateError
+from .usable import usable
 
 T = TypeVar("T")
 
@@ -31,8 +32,10 @@ def shared(
 
     name = sha256(key.encode()).hexdigest()[:16]
     state = folder / f"{name}.json"
-    with FileLock(folder / f"{name}.lock"):
-        value = load(_told(state)) if state.exists() else _started(start, dump, state)
+    with ExitStack() as locked:
+        with usable(folder):
+            locked.enter_context(FileLock(folder / f"{name}.lock"))
+        value = _loaded(load, state) if state.exists() else _started(start, dump, state)
     yield value
 
 
@@ -40,29 +43,40 @@ def _started(start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], sta
     try:
         value = start()
     except FoodtrucksError as error:
-        write_json(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
+        with suppress(StateError):  # the start's own error matters
+            write_json(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
         raise
     except Exception as error:  # a seed is the user's, and may raise anything
         words = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
-        write_json(state, {"error": "StartError", "message": words, "logs": ""})
+        with suppress(StateError):
+            write_json(state, {"error": "StartError", "message": words, "logs": ""})
         raise
     write_json(state, dump(value))
     return value
 
 
-def _told(state: Path) -> Mapping[str, Any]:
+def _loaded(load: Callable[[Mapping[str, Any]], T], state: Path) -> T:
     content = read_json(state)
-    if "error" in content:
-        failed: type[FoodtrucksError] = getattr(errors, content["error"])
-        raise failed(content["message"], logs=content["logs"])
-    return content
+    try:
+        if "error" not in content:
+            return load(content)
+        kind: type[FoodtrucksError] = getattr(errors, content["error"])
+        failed = kind(content["message"], logs=content["logs"])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise _corrupt(state, f"it has {dict(content)!r}") from error
+    raise failed
+
+
+def _corrupt(state: Path, why: str) -> StateError:
+    return StateError(f"The state file {state} is corrupt: {why}. Remedy: run again, which makes it anew.")
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """Write a state file, so that a reader sees all of it or the one before."""
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    part.replace(file)
+    with usable(file.parent):
+        part.write_text(json.dumps(content), encoding="utf-8")
+        part.replace(file)
 
 
 def read_json(file: Path) -> Mapping[str, Any]:
@@ -70,7 +84,7 @@ def read_json(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise StateError(f"The state file {file} is corrupt: {error}. Remedy: run again.") from error
+        raise _corrupt(file, str(error)) from error
     if not isinstance(content, dict):
-        raise StateError(f"The state file {file} is corrupt: it has {content!r}. Remedy: run again.")
+        raise _corrupt(file, f"it has {content!r}")
     return content

@@ -13,6 +13,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     {"errors", "units", "callers", "overrides", "lease", "subnets"},
+    {"usable"},
     {"settings", "ready", "endpoints", "definitions", "patience", "runs", "sharing", "verdicts"},
     {"kept"},
     {"engine", "progress", "report", "removal", "shell"},

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeEngine
-from pytest_foodtrucks.errors import EngineError
+from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.kept import UNUSED_HOURS, Kept, choose
-from pytest_foodtrucks.removal import remove_after, remove_kept, remove_session, sweep
+from pytest_foodtrucks.removal import remove_after, remove_kept, remove_network, remove_session, sweep
 from pytest_foodtrucks.runs import Run
 
 
@@ -138,3 +138,39 @@ def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path:
     engine, run = FakeEngine(), Run.begin(tmp_path)
     kept_stack(engine, tmp_path, run)  # and still held
     assert remove_after(engine, run) == 0
+
+
+class Departed(FakeEngine):
+    """An engine that goes away when something is to be removed."""
+
+    def remove_container(self, container: str) -> None:
+        self.events.append(f"asked to remove {container}")
+        raise NoAnswer("away")
+
+
+def test_an_engine_that_is_away_is_told_once_however_much_there_is_to_remove() -> None:
+    engine = Departed()
+    container(engine, "mine", "x/mine")
+    container(engine, "mine", "x/mine")
+    engine.events.clear()
+    with pytest.raises(NoAnswer, match=r"^away$"):
+        remove_session(engine, "mine")
+    assert len(engine.events) == 1
+
+
+def test_a_network_that_stays_in_use_is_cleared_by_force() -> None:
+    engine = FakeEngine()
+    net = network(engine, "mine", "x/mine")
+    engine.connect(net, "stranger")
+    remove_network(engine, net)
+    assert engine.events == ["disconnect stranger by force"]
+    assert engine.networks == {}
+
+
+def test_a_network_that_cannot_be_removed_is_an_error() -> None:
+    class Refusing(FakeEngine):
+        def remove_network(self, network: str) -> None:
+            raise EngineError(f"{network} is a predefined network", status=403)
+
+    with pytest.raises(EngineError, match="predefined"):
+        remove_network(Refusing(), "bridge")

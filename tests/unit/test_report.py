@@ -8,9 +8,9 @@ import pytest
 
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks.definitions import define
-from pytest_foodtrucks.errors import EngineError, StartError
+from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.networks import throwaway_network
-from pytest_foodtrucks.report import log_sections, message_alone
+from pytest_foodtrucks.report import clock_warning, log_sections, message_alone
 
 
 class TalkativeEngine(FakeEngine):
@@ -22,12 +22,12 @@ class TalkativeEngine(FakeEngine):
         return "".join(line for second, line in lines.items() if since is None or second >= since)
 
 
-def sections(engine: FakeEngine, since: float) -> list[tuple[str, str]]:
+def sections(engine: FakeEngine, since: float, error: BaseException | None = None) -> list[tuple[str, str]]:
     """Return the sections where the services `es` and `web` run."""
     stack = new_stack(engine)
     es, web = (define({"image": "busybox"}, alias=alias, folder=Path("/project")) for alias in ("es", "web"))
     with throwaway_network(stack) as net, net.running(es), net.running(web):
-        return log_sections(stack, since)
+        return log_sections(stack, since, error)
 
 
 def test_each_service_has_a_section_with_what_it_logged_since_then() -> None:
@@ -45,6 +45,32 @@ def test_a_log_that_cant_be_read_doesnt_hide_the_failure() -> None:
     engine = FakeEngine()
     engine.log_error = EngineError("no such container")
     assert sections(engine, 0.0)[0] == ("foodtrucks log of es", "(its log can't be read: no such container)")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ConnectionError("nobody there"), 1), (NoAnswer("away"), 0), (None, 1)],
+)
+def test_an_engine_that_is_away_is_told_once_and_only_if_nothing_else_told(
+    error: BaseException | None, told: int
+) -> None:
+    engine = FakeEngine()
+    engine.log_error = NoAnswer("away")
+    assert sections(engine, 0.0, error) == [("foodtrucks logs", "(they can't be read: away)")] * told
+
+
+def test_lines_are_chosen_by_the_engines_clock() -> None:
+    engine = TalkativeEngine()
+    engine.ahead = 100.0
+    assert sections(engine, 50.0)[0] == ("foodtrucks log of es", "late\n")
+    engine.ahead = -100.0
+    assert sections(engine, 200.0)[0] == ("foodtrucks log of es", "early\nlate\n")
+
+
+def test_clocks_that_differ_are_told() -> None:
+    assert clock_warning(3.0) is None
+    assert "the engine's clock is 7200 s ahead of this machine's" in str(clock_warning(7200.0))
+    assert "the engine's clock is 90 s behind this machine's" in str(clock_warning(-90.2))
 
 
 def raised(error: Exception) -> Callable[[], None]:

@@ -105,10 +105,29 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) ->
         Run.begin(tmp_path / "file" / "state")
 
 
-def test_a_corrupt_identity_is_told(tmp_path: Path) -> None:
-    (tmp_path / "identity").write_text("\0garbage\n", encoding="ascii")
-    with pytest.raises(StateError, match=r"identity is corrupt.*Remedy: remove the folder"):
+@pytest.mark.parametrize("content", [b"", b"\0garbage\n", b"\xff\xfe"])
+def test_a_corrupt_identity_is_told_and_nothing_judged_by_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "identity").write_bytes(content)
+    with pytest.raises(StateError, match=r"The state file .*identity is corrupt.*Remedy: remove it"):
         Run.begin(tmp_path)
+    with pytest.raises(StateError, match="identity is corrupt"):
+        is_orphan("kept/1234", tmp_path)
+
+
+def test_an_owner_whose_lease_cannot_be_asked_is_no_orphan(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    label = run.owner_label
+    run.end()
+    (tmp_path / "runs" / run.id / "lease").mkdir(parents=True)
+    assert not is_orphan(label, tmp_path)
+
+
+def test_a_run_that_cannot_be_noted_is_told_with_the_remedy(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    run.forget()
+    (tmp_path / "runs" / run.id).touch()
+    with pytest.raises(StateError, match=r"can't be used: .*\. Remedy: make it writable"):
+        run.open(lambda: None)
 
 
 def test_only_the_owner_ends_a_run(tmp_path: Path) -> None:

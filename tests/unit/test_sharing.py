@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import EngineError, FoodtrucksError, ImageError, NotReadyInTime, StartError, StateError
-from pytest_foodtrucks.sharing import shared
+from pytest_foodtrucks.sharing import shared, write_json
 
 
 def worker(folder: Path, start: Callable[[], int]) -> int:
@@ -59,9 +59,36 @@ def test_a_seed_that_failed_is_told_with_its_own_words(tmp_path: Path) -> None:
         worker(tmp_path, lambda: 1)
 
 
-def test_a_corrupt_state_file_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"{half", b"[]", b"null", b"{}", b"\xff\xfe", b'{"error": "NoSuchError"}', b'{"error": 7}']
+)
+def test_a_corrupt_state_file_is_told(tmp_path: Path, content: bytes) -> None:
     worker(tmp_path, lambda: 1)
     (state,) = tmp_path.glob("*.json")
-    state.write_text("{half", encoding="utf-8")
-    with pytest.raises(StateError, match=r"is corrupt.*Remedy: run again"):
+    state.write_bytes(content)
+    with pytest.raises(StateError, match=r"The state file .* is corrupt: .*Remedy: run again"):
         worker(tmp_path, lambda: 1)
+
+
+def test_what_a_failed_seeds_error_had_with_it_is_told_too(tmp_path: Path) -> None:
+    def fail() -> int:
+        error = RuntimeError("no seed today")
+        error.add_note("its last words")
+        raise error
+
+    with pytest.raises(RuntimeError):
+        worker(tmp_path, fail)
+    with pytest.raises(StartError, match="RuntimeError: no seed today\nits last words"):
+        worker(tmp_path, lambda: 1)
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_hides_no_failure(tmp_path: Path) -> None:
+    def fail() -> int:
+        (tmp_path / "gone").rename(tmp_path / "elsewhere")
+        raise ImageError("no such image")
+
+    (tmp_path / "gone").mkdir()
+    with pytest.raises(ImageError, match="no such image"):
+        worker(tmp_path / "gone", fail)
+    with pytest.raises(StateError, match=r"can't be used: No such file or directory. Remedy: make it writable"):
+        write_json(tmp_path / "gone" / "part.json", {})

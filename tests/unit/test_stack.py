@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks.containers import ContainerSpec, Creation
 from pytest_foodtrucks.definitions import Build
-from pytest_foodtrucks.errors import ImageError
+from pytest_foodtrucks.errors import EngineError, ImageError, NoAnswer
 from pytest_foodtrucks.stack import Stack
 
 
@@ -122,3 +123,26 @@ def test_a_build_is_done_once_per_session(tmp_path: Path, monkeypatch: pytest.Mo
     stack = new_stack(engine)
     assert stack.built(Build(tmp_path)) == stack.built(Build(tmp_path))
     assert engine.builds == 1
+
+
+@pytest.mark.parametrize(("silent", "raises"), [(False, True), (True, False)])
+def test_an_engine_that_went_away_is_told_by_the_first_removal_alone(*, silent: bool, raises: bool) -> None:
+    engine = FakeEngine()
+    engine.is_silent = silent
+
+    def remove() -> None:
+        raise NoAnswer("away")
+
+    with pytest.raises(NoAnswer) if raises else nullcontext():
+        new_stack(engine).undo(remove)
+
+
+def test_a_refused_removal_is_told_whatever_came_before() -> None:
+    engine = FakeEngine()
+    engine.is_silent = True
+
+    def remove() -> None:
+        raise EngineError("device or resource busy", status=500)
+
+    with pytest.raises(EngineError, match="busy"):
+        new_stack(engine).undo(remove)
