@@ -28,6 +28,24 @@ def test_a_failing_test_leaves_nothing(downstream: Downstream) -> None:
     downstream.run("-x").assert_outcomes(failed=1)
 
 
+def test_a_session_that_ends_after_so_many_failures_leaves_nothing(downstream: Downstream) -> None:
+    downstream.write(
+        conftest=CONFTEST,
+        test_it="""
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_it(number, echo, net_probe): assert False
+""",
+    )
+    downstream.run("--maxfail=2").assert_outcomes(failed=2)
+
+
+def test_a_session_that_a_test_ends_leaves_nothing(downstream: Downstream) -> None:
+    downstream.write(conftest=CONFTEST, test_it="import pytest\ndef test_it(echo): pytest.exit('enough', returncode=7)")
+    assert downstream.run().ret == 7
+
+
 def test_a_set_up_that_fails_after_ours_leaves_nothing(downstream: Downstream) -> None:
     downstream.write(
         conftest=CONFTEST

@@ -80,6 +80,19 @@ def test_ctrl_c_twice(downstream: Downstream, state: Path, ours_on_engine: Calla
         assert gone(ours_on_engine, before, PATIENCE)
 
 
+def test_ctrl_c_in_a_session_of_workers(
+    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]
+) -> None:
+    hang(downstream, tests=2)
+    before = ours_on_engine()
+    with downstream.started(f"--foodtrucks-state-dir={state}", "-n2", new_session=True) as process:
+        reached(downstream, process, tests=2)
+        assert ours_on_engine() - before, "the control: there is something to remove"
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        assert gone(ours_on_engine, before, PATIENCE)
+
+
 @pytest.mark.parametrize("victim", ["controller", "group"])
 def test_a_killed_session_of_workers(
     downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]], victim: str

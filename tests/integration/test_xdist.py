@@ -1,5 +1,6 @@
 """One stack for all xdist workers, counted from the engine's own events."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,13 @@ from soak.events import heard, made
 
 from .conftest import Downstream
 from .test_removal import CONFTEST
+
+CASTAWAY = """
+import os
+from pytest_foodtrucks import service
+
+castaway = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
+"""
 
 SEED = """
 import pathlib
@@ -66,15 +74,104 @@ def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], C
     assert created() == {"network": 1, "es": 1, "foodtrucks-web": 1}
 
 
-def test_the_stack_outlives_the_worker_that_started_it(
+@pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
+def test_workers_share_one_stack_however_tests_are_put_together(
+    downstream: Downstream, created: Callable[[], Counter[str]], dist: str
+) -> None:
+    grouped = """
+    import pytest
+
+    @pytest.mark.xdist_group("{group}")
+    class Test{group}:
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(self, number, castaway, foodtrucks_net):
+            assert castaway.container.status == "running"
+    """
+    downstream.write(
+        conftest=CASTAWAY,
+        test_one=grouped.format(group="One"),
+        test_two=grouped.format(group="Two"),
+        test_three=grouped.format(group="Three"),
+    )
+    downstream.run("-n2", f"--dist={dist}").assert_outcomes(passed=9)
+    assert created() == {"network": 1, "castaway": 1}
+
+
+def test_a_session_without_xdist_has_a_stack_of_its_own(
     downstream: Downstream, created: Callable[[], Counter[str]]
+) -> None:
+    downstream.write(conftest=CASTAWAY, test_it="def test_it(castaway): assert castaway.alias == 'castaway'")
+    downstream.run("-p", "no:xdist").assert_outcomes(passed=1)
+    assert created() == {"network": 1, "castaway": 1}
+
+
+def test_nothing_needs_xdist_to_be_installed(downstream: Downstream, created: Callable[[], Counter[str]]) -> None:
+    downstream.write(
+        without_xdist="import sys\nsys.modules['xdist'] = None",
+        conftest=CASTAWAY,
+        test_it="""
+        import pytest
+
+        def test_control():
+            with pytest.raises(ImportError):
+                import xdist
+
+        def test_it(castaway): pass
+        """,
+    )
+    path = os.pathsep.join([str(downstream.folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    result = downstream.run(
+        *("-p", "without_xdist", "-p", "pytest_foodtrucks.plugin"),
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path},
+    )
+    result.assert_outcomes(passed=2)
+    assert created() == {"network": 1, "castaway": 1}
+
+
+def test_workers_have_indices_of_their_own_with_all_that_is_under_their_names(downstream: Downstream) -> None:
+    downstream.write(
+        test_it="""
+        import pathlib, time
+        import pytest
+
+        def under(es, name):
+            http = es.http
+            indices = [index["index"] for index in http.get(f"/_cat/indices/{name}*?format=json").json()]
+            aliases = http.get(f"/_cat/aliases/{name}*?format=json").json()
+            templates = http.get(f"/_cat/templates/{name}*?format=json").json()
+            return len(indices), len(aliases), len(templates)
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_it(number, es_client, es_on_net, es_index, worker_id):
+            earlier = pathlib.Path(f"names-of-{worker_id}")
+            names = earlier.read_text().split() if earlier.exists() else []
+            assert es_index not in names
+            assert [under(es_on_net, name) for name in names] == [(0, 0, 0)] * len(names)
+            es_client.indices.put_index_template(name=f"{es_index}-template", index_patterns=[f"{es_index}-2*"])
+            es_client.index(index=es_index, document={"number": number}, refresh=True)
+            es_client.index(index=f"{es_index}-2", document={"number": number}, refresh=True)
+            es_client.indices.put_alias(index=es_index, name=f"{es_index}-alias")
+            time.sleep(0.2)
+            assert under(es_on_net, es_index) == (2, 1, 1)
+            assert es_client.count(index=f"{es_index}-alias")["count"] == 1
+            earlier.write_text(" ".join([*names, es_index]))
+        """
+    )
+    downstream.run("-n2", timeout=240).assert_outcomes(passed=8)
+    assert len(list(downstream.folder.glob("names-of-*"))) == 2, "the control: both workers had a part of it"
+
+
+@pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_the_stack_outlives_the_worker_that_started_it(
+    downstream: Downstream, created: Callable[[], Counter[str]], end: str
 ) -> None:
     downstream.write(
         conftest=CONFTEST,
-        test_it="""
-        import os, pytest
+        test_it=f"""
+        import os, signal
+        import pytest
 
-        def test_crash(echo): os._exit(1)
+        def test_crash(echo): {end}
 
         @pytest.mark.parametrize("number", range(6))
         def test_it(number, echo, foodtrucks_net):
