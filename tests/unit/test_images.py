@@ -235,6 +235,12 @@ def test_a_failed_build_shows_the_commands_last_lines(
     assert str(context / "Dockerfile") in str(raised.value)
 
 
+def test_a_build_ends_with_the_session(asked: Path, context: Path) -> None:
+    (asked.parent / "bin/docker").write_text("#!/bin/sh\n[ $1 = buildx ] && exit\necho Step 1\nexec sleep 60\n")
+    with pytest.raises(ImageError, match=r"can't be built from .*: the session ends"):
+        images.built(FakeEngine(), Build(context), progress=Progress(None), cancelled=lambda: True)
+
+
 class BuildingEngine(FakeEngine):
     """An engine that builds through its API."""
 

@@ -325,3 +325,23 @@ def test_a_probe_that_cant_start_is_removed(engine: FakeEngine, stack: Stack) ->
     with pytest.raises(StartError), running_probe(stack, "gone", "nowhere"):
         pass
     assert engine.containers == {}
+
+
+@pytest.mark.parametrize(
+    ("log_error", "notes"),
+    [(None, ["The last log lines of web:\n    a line of the log\n"]), (EngineError("no such container"), [])],
+)
+def test_a_failed_seeds_error_has_the_services_last_log_lines(log_error: EngineError | None, notes: list[str]) -> None:
+    def seed(_: object) -> None:
+        raise RuntimeError("no seed today")
+
+    engine = FakeEngine()
+    engine.log_error = log_error
+    network = Network(new_stack(engine), "net", "bridge", internal=False)
+    with (
+        pytest.raises(RuntimeError, match="no seed today") as raised,
+        running_service(network, defined(ready=content), seed=seed),
+    ):
+        pass
+    assert getattr(raised.value, "__notes__", []) == notes
+    assert engine.containers == {}
