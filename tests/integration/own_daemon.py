@@ -91,6 +91,14 @@ class OwnDaemon:
                 engine.remove_container(container["Id"])
 
 
+def _unmount_below(folder: Path) -> None:
+    """Unmount what a killed daemon left, the last first."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in reversed(mounts):
+        if mount.startswith(f"{folder}/"):
+            subprocess.run(["/bin/umount", "--lazy", mount], check=True)
+
+
 @contextmanager
 def own_daemon(source: Engine, *options: str) -> Iterator[OwnDaemon]:
     """Start a daemon that has the probe's image from another engine, and remove all of it."""
@@ -103,7 +111,8 @@ def own_daemon(source: Engine, *options: str) -> Iterator[OwnDaemon]:
     name = f"own{secrets.token_hex(3)}"
     folder = Path(mkdtemp(prefix="foodtrucks-own-"))  # short, because a socket's path may not be long
     with ExitStack() as undo:
-        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        undo.callback(shutil.rmtree, folder)
+        undo.callback(_unmount_below, folder)
         subprocess.run([ip, "netns", "add", name], check=True)
         undo.callback(subprocess.run, [ip, "netns", "delete", name], check=True)
         daemon = OwnDaemon(folder, name, options)
