@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from .es import ElasticsearchService
     from .factories import elasticsearch_service, network, service
+    from .matrix import Matrix, assert_matrix, reachability
     from .networks import Network
     from .probe import Probe
     from .services import Service
@@ -46,6 +47,7 @@ __all__ = [
     "FoodtrucksError",
     "ImageError",
     "IsolationError",
+    "Matrix",
     "Network",
     "NoAnswer",
     "NotReady",
@@ -61,11 +63,13 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "assert_isolated",
+    "assert_matrix",
     "assert_not_resolves",
     "assert_reachable",
     "assert_resolves",
     "elasticsearch_service",
     "network",
+    "reachability",
     "ready",
     "service",
 ]
@@ -76,6 +80,7 @@ _HOMES = {
     "engine": ("Engine",),
     "es": ("ElasticsearchService",),
     "factories": ("elasticsearch_service", "network", "service"),
+    "matrix": ("Matrix", "assert_matrix", "reachability"),
     "networks": ("Network",),
     "probe": ("Probe",),
     "services": ("Service",),

@@ -47,7 +47,7 @@ def assert_resolves(source: Source, target: Service | str) -> None:
         if each.absent or stranger:
             seen = f"misresolved: {stranger}" if stranger else "unresolved"
             expected = "an address" if isinstance(target, str) else "its own address, and nobody else's"
-            told = _block(place, way=way, expected=expected, seen=seen, evidence=each.words, command=command)
+            told = block(described(place), way=way, expected=expected, seen=seen, evidence=each.words, command=command)
             raise ResolutionError(f"{each.name} doesn't resolve as it should from {place.place}.\n{told}\n{_NAMES}")
         if nobody.addresses and isinstance(target, str):
             doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
@@ -67,8 +67,8 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
         command = again(place, f"nslookup {each.name}.")
         if each.addresses and not doubts:
             seen = f"resolved to {', '.join(each.addresses)}"
-            told = _block(
-                place,
+            told = block(
+                described(place),
                 way=f"the name {each.name}",
                 expected="unresolved",
                 seen=seen,
@@ -135,8 +135,8 @@ def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, o
         return
     at = f" at {verdict.address}" if verdict.address is not None else ""
     way = f"the name {name}, port {verdict.port}{at}" if not is_address(name) else f"{name} port {verdict.port}"
-    told = _block(
-        place,
+    told = block(
+        described(place),
         way=way,
         expected="connected",
         seen=f"{verdict.kind}, asked {often}",
@@ -183,8 +183,8 @@ def isolation_error(place: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
 def _finding(place: "Probe", finding: Finding) -> str:
     verdict = finding.verdict
     seen = f"{verdict.kind}, in each of {verdict.tries} tries" if not verdict.flaky else "flaky, the tries differ"
-    told = _block(
-        place,
+    told = block(
+        described(place),
         way=finding.way,
         expected=finding.expected,
         seen=seen,
@@ -194,9 +194,15 @@ def _finding(place: "Probe", finding: Finding) -> str:
     return f"{told}\n{finding.remark if finding.remark else _OPEN}"
 
 
-def _block(place: "Probe", *, way: str, expected: str, seen: str, evidence: str, command: str) -> str:
+def described(place: "Probe") -> str:
+    """Return a source as messages name it."""
+    return f"{place.place} ({place.subject.name})"
+
+
+def block(source: str, *, way: str, expected: str, seen: str, evidence: str, command: str) -> str:
+    """Return the lines of a message that show one way."""
     rows = (
-        ("source", f"{place.place} ({place.subject.name})"),
+        ("source", source),
         ("way", way),
         ("expected", expected),
         ("seen", seen),

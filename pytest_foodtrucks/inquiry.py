@@ -1,6 +1,7 @@
 """One source's question whether targets are out of its reach: all ways, with the controls that make a "no" mean it."""
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 Source = Probe | Service | Network
 
-_BEACON_TRIES: Final = 4
-"""Each waits for up to 3 s: a beacon may have been started this moment."""
+_BEACON_SECONDS: Final = 4.0
+"""For how long a beacon is tried: it may have been started this moment, and one drop may be chance."""
+
+_BEACON_PAUSE: Final = 0.05
 
 
 def place_of(source: Source) -> Probe:
@@ -215,7 +218,7 @@ class _Source:
             (nobody, lit, *found), said = asking.result()
             after = [_seen(subject) for subject in subjects]
             deaf_again = list(pool.map(_deaf, subjects, after))
-        doubts += [*self._nameless(nobody, lit), *self._unlit(), *self._changed()]
+        doubts += [*self._nameless(nobody, lit), *self._changed(), *([] if doubts else self._unlit())]
         silent = nobody.failure is VerdictKind.DNS_FAILED and lit.addresses != ()
         resolutions, verdicts = iter(found), iter(said)
         inquiries = []
@@ -223,7 +226,7 @@ class _Source:
             named = [self._of_name(next(resolutions), before[index], silent=silent) for _ in subject.names]
             ours = subject.service is not None
             knocked = [self._of_way(way, next(verdicts), ours=ours, published=published) for way in ways[index]]
-            all_doubts = [*doubts, *deaf[index], *deaf_again[index], *_moved(subject, before[index], after[index])]
+            all_doubts = [*doubts, *deaf[index], *deaf_again[index], *moved(subject, before[index], after[index])]
             inquiries.append(Inquiry(subject, (*named, *knocked), tuple(dict.fromkeys(all_doubts))))
         return inquiries
 
@@ -331,12 +334,15 @@ class _Source:
     def _unlit(self) -> list[str]:
         """Say why the beacon wasn't reached, if so; tried several times, for it may have just been started."""
         address = self._beacon.container.attachments[0].addresses[0]
-        verdict = None
-        for _ in range(_BEACON_TRIES):
+        deadline = time.monotonic() + _BEACON_SECONDS
+        while True:
             (verdict,) = self._place.knock([Knock(address, BEACON_PORT, tries=1)])
             if verdict.kind is VerdictKind.CONNECTED:
                 return []
-        seen = f"{verdict.kind}: {verdict.evidence}" if verdict is not None else ""
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_BEACON_PAUSE)
+        seen = f"{verdict.kind}: {verdict.evidence}"
         beacon = f"the beacon at {_joined(address, BEACON_PORT)}, which listens on its own network"
         return [f"{self._place.place} doesn't reach {beacon} ({seen}), so what it doesn't reach says nothing"]
 
@@ -401,7 +407,8 @@ def _deaf(subject: Subject, seen: Snapshot) -> list[str]:
     ]
 
 
-def _moved(subject: Subject, before: Snapshot, after: Snapshot) -> list[str]:
+def moved(subject: Subject, before: Snapshot, after: Snapshot) -> list[str]:
+    """Say what changed of a target while it was asked for."""
     if set(before.addresses) != set(after.addresses):
         had, has = (", ".join(each.addresses) for each in (before, after))
         return [f"{subject.label} had the addresses {had or 'none'}, and has {has or 'none'} now"]

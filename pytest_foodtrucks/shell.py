@@ -40,6 +40,11 @@ it can't be taken for the probe's own word. `recount` is for one question at a t
 """
 
 
+_PONG_SECONDS: Final = 5.0
+
+_HANGS: Final = "nothing more came within"
+
+
 class Shell:
     """A kept shell; opened when it is first asked, and anew after it hung or died.
 
@@ -53,48 +58,49 @@ class Shell:
         self._lock = Lock()
 
     def ask(self, questions: Sequence[Sequence[str]], *, within: float) -> list[Answer]:
-        """Ask all side by side; what has no complete line `within` seconds is answered by what there was instead."""
-        with self._lock:
-            kept = self._stream is not None
-            answers = self._asked(questions, within)
-            if kept and all(answer.status is None for answer in answers) and self._stream is None:
-                answers = self._asked(questions, within)  # it had died since it was last asked
-            return answers
+        """Ask all side by side; what has no complete line `within` seconds is answered by what there was instead.
 
-    def _asked(self, questions: Sequence[Sequence[str]], within: float) -> list[Answer]:
+        A shell that had died before is opened anew. One that hangs, or dies while it is asked, has no answer.
+        """
         nonce = secrets.token_hex(8)
         lines = [f"ask {nonce} {index} {shlex.join(argv)} &" for index, argv in enumerate(questions)]
-        heard, trouble = self._heard("\n".join([*lines, "wait", f"echo {nonce} end", ""]), f"{nonce} end\n", within)
-        if trouble:
+        script = "\n".join([*lines, "wait", f"echo {nonce} end", ""])
+        with self._lock:
+            heard, trouble = "", self._unready()
+            if not trouble:
+                heard, trouble = self._heard(script, f"{nonce} end\n", within)
+            if trouble:
+                self.close()
+        return _answers(nonce, len(questions), heard, trouble)
+
+    def _unready(self) -> str:
+        """See that there is a shell that listens; say what is wrong where there is none."""
+        if self._stream is not None:
+            _, trouble = self._heard("echo pong\n", "pong\n", _PONG_SECONDS)
+            if not trouble or trouble.startswith(_HANGS):
+                return trouble
             self.close()
-        pattern = rf"^{nonce} (\d+) ([\d.]+) ([\d.]+) (\d+)\|(.*)\n"
-        found = {
-            int(index): Answer(int(status), float(ended) - float(began), words)
-            for index, began, ended, status, words in re.findall(pattern, heard, re.MULTILINE)
-        }
-        raw = re.sub(rf"^{nonce} .*\n", "", heard, flags=re.MULTILINE).strip()[-300:]
-        missing = Answer(
-            None, 0.0, f"no complete answer: {trouble if trouble else 'its line is missing'}; heard {raw!r}"
-        )
-        return [found.get(index, missing) for index in range(len(questions))]
+        try:
+            self._stream = self._start()
+            self._stream.send(FUNCTIONS.encode())
+        except (OSError, EngineError) as error:
+            return str(error)
+        return ""
 
     def _heard(self, script: str, end: str, within: float) -> tuple[str, str]:
-        """Send a script and return what came, and what went wrong."""
-        deadline = self._clock() + within
-        heard = ""
+        """Send a script and return what came until its end, and what went wrong, if anything."""
+        stream, deadline, heard = self._stream, self._clock() + within, ""
+        assert stream is not None  # noqa: S101 - for the type checker
         try:
-            if self._stream is None:
-                self._stream = self._start()
-                script = FUNCTIONS + script
-            self._stream.send(script.encode())
+            stream.send(script.encode())
             while end not in heard:
-                part = self._stream.receive(max(0.01, deadline - self._clock()))
+                part = stream.receive(max(0.01, deadline - self._clock()))
                 if not part:
                     return heard, "the shell ended"
                 heard += part.decode(errors="replace")
         except TimeoutError:
-            return heard, f"nothing more came within {within:g} s"
-        except (OSError, EngineError) as error:
+            return heard, f"{_HANGS} {within:g} s"
+        except OSError as error:
             return heard, str(error)
         return heard, ""
 
@@ -103,3 +109,14 @@ class Shell:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+
+def _answers(nonce: str, count: int, heard: str, trouble: str) -> list[Answer]:
+    pattern = rf"^{nonce} (\d+) ([\d.]+) ([\d.]+) (\d+)\|(.*)\n"
+    found = {
+        int(index): Answer(int(status), float(ended) - float(began), words)
+        for index, began, ended, status, words in re.findall(pattern, heard, re.MULTILINE)
+    }
+    raw = re.sub(rf"^{nonce} .*\n", "", heard, flags=re.MULTILINE).strip()[-300:]
+    missing = Answer(None, 0.0, f"no complete answer: {trouble if trouble else 'its line is missing'}; heard {raw!r}")
+    return [found.get(index, missing) for index in range(count)]

@@ -110,7 +110,7 @@ class FakeStream(ExecStream):
                 self.said.append(f"{nonce} {index} 10.00 10.01 {result.exit_code}|{words}\n".encode())
             else:
                 self.said.append(result.stdout.encode())
-        self.said.append((re.findall(r"^echo (\w+ end)$", heard, re.MULTILINE)[-1] + "\n").encode())
+        self.said += [f"{words}\n".encode() for words in re.findall(r"^echo (pong|\w+ end)$", heard, re.MULTILINE)]
 
     def receive(self, seconds: float) -> bytes:
         del seconds

@@ -4,12 +4,15 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from pytest_foodtrucks import (
     IsolationError,
+    Matrix,
     Network,
     Probe,
     ProbeError,
@@ -17,10 +20,12 @@ from pytest_foodtrucks import (
     ResolutionError,
     Service,
     assert_isolated,
+    assert_matrix,
     assert_not_resolves,
     assert_reachable,
     assert_resolves,
     network,
+    reachability,
     service,
 )
 
@@ -215,3 +220,73 @@ class TestControls:
     def test_a_port_must_be_named(self, home: Network, neighbour: Service) -> None:
         with pytest.raises(ProbeError, match=r"Which port of .*neighbour.* is to be asked\? Remedy: give port="):
             assert_isolated(home, neighbour)
+
+
+@pytest.fixture(scope="module")
+def seen(request: pytest.FixtureRequest) -> Matrix:
+    """Ask four sources for two targets."""
+    sources = {"home": "home", "bridge": "bridge_probe", "neighbour": "neighbour", "stranger": "stranger"}
+    return reachability(
+        {name: request.getfixturevalue(fixture) for name, fixture in sources.items()},
+        [request.getfixturevalue(fixture) for fixture in ("echo", "castaway")],
+    )
+
+
+class TestTheMatrix:
+    """The whole table at once."""
+
+    def test_it_is_drawn(self, seen: Matrix) -> None:
+        assert str(seen) == (
+            "           echo  castaway\n"
+            "home       .     X\n"
+            "bridge     X     X\n"
+            "neighbour  .     X\n"
+            "stranger   X     X\n"
+            "(. connected, X blocked, ! inconclusive)"
+        )
+
+    def test_it_is_as_expected(self, seen: Matrix) -> None:
+        assert_matrix(
+            seen,
+            """
+                        castaway   echo
+            neighbour   X          .
+            home        X          .
+            bridge      X          X
+            stranger    X          X
+            """,
+        )
+
+    def test_its_cells_are_verdicts(self, seen: Matrix, echo: Service) -> None:
+        assert (seen["home", "echo"].kind, seen["home", "echo"].address) == ("connected", echo.container.ip)
+        assert (seen["bridge", "echo"].kind, seen["bridge", "echo"].tries) == ("dropped", 3)
+
+    def test_what_differs_is_told(self, seen: Matrix) -> None:
+        with pytest.raises(IsolationError, match="2 of 8 cells of the matrix aren't as expected") as error:
+            assert_matrix(
+                seen,
+                """
+                          echo castaway
+                home      X    .
+                bridge    X    X
+                neighbour .    X
+                stranger  X    X
+                """,
+            )
+        drawn = str(error.value)
+        assert "differences  echo  castaway\nhome         .     X\nbridge       -     -\n" in drawn
+        assert "\n  seen      . (connected)\n" in drawn
+        assert ask_again(told(error)["again"]) != ""
+
+    def test_ten_sources_and_ten_targets_take_one_exec_each(self, home: Network) -> None:
+        """How long it takes is in the commit that brought it; here only a wide limit, for busy machines."""
+        with ExitStack() as undo:
+            ten = [
+                undo.enter_context(home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=[f"s{number}"]))
+                for number in range(10)
+            ]
+            began = time.monotonic()
+            matrix = reachability(ten, ten)
+            seconds = time.monotonic() - began
+        assert set(matrix.signs.values()) == {"."}
+        assert seconds < 15

@@ -25,6 +25,7 @@ LAYERS = (
     {"networks", "es"},
     {"factories", "inquiry"},
     {"assertions", "mistakes"},
+    {"matrix"},
     {"plugin", "__main__"},
 )
 """From the ground up: a module imports what lies deeper, and nothing else."""
