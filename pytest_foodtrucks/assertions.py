@@ -227,8 +227,6 @@ def _source_state(place: "Probe") -> Sequence[str]:
 
 
 def _command(place: "Probe", name: str, verdict: Verdict) -> str:
-    if place.stack is None:
-        return "none: the probe was made by hand"
     if verdict.address is None:
         return again(place, f"nslookup {name}.")
     return again(place, knocking(verdict.address, verdict.port))

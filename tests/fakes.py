@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 import pytest
 
-from pytest_foodtrucks.containers import ContainerState
+from pytest_foodtrucks.containers import Container, ContainerSpec, ContainerState, Creation
 from pytest_foodtrucks.definitions import ServiceDefinition
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine, ExecResult, ExecStream, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.progress import Progress
 from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.services import Service
@@ -353,3 +354,89 @@ class DefiningNetwork:
             yield defined
         finally:
             self.up.remove(definition.alias)
+
+
+ABSENT = ExecResult(1, "Server:\t\t127.0.0.11\nAddress:\t127.0.0.11:53\n\n** server can't find it: NXDOMAIN\n", "")
+SILENT = ExecResult(1, ";; connection timed out; no servers could be reached\n", "")
+
+
+def resolves_to(*addresses: str) -> ExecResult:
+    """Return nslookup's answer with these addresses."""
+    lines = "".join(f"Name:\tx\nAddress: {address}\n" for address in addresses)
+    return ExecResult(0, f"Server:\t\t127.0.0.11\nAddress:\t127.0.0.11:53\n\n{lines}", "")
+
+
+class World(FakeEngine):
+    """An engine in memory whose containers see each other as its attributes say.
+
+    `names` and `knocks` are what the source sees of names, and of addresses with ports; `inside` what the sidecar sees
+    of the target; `lit` and `lit_name` what the source sees of its beacon, `nobody` of a random name. `meanwhile` is
+    called once, while the source is asked for the target.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, ExecResult] = {}
+        self.knocks: dict[tuple[str, int], ExecResult] = {}
+        self.inside = OPEN
+        self.lit = OPEN
+        self.lit_name = resolves_to("172.30.0.2")
+        self.nobody = ABSENT
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def start_container(self, container: str) -> None:
+        super().start_container(container)
+        self.containers[container]["State"]["StartedAt"] = f"start {next(self._numbers)}"
+
+    def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
+        super().open_exec(container, argv)
+        beside = self.containers[container]["HostConfig"]["NetworkMode"].startswith("container:")
+        return FakeStream(lambda argv: self._inside(argv) if beside else self._outside(argv))
+
+    def _inside(self, argv: Sequence[str]) -> ExecResult:
+        return RESOLVER_FILES if argv[0] == "settings" else self.inside
+
+    def _outside(self, argv: Sequence[str]) -> ExecResult:
+        if argv[0] == "settings":
+            return RESOLVER_FILES
+        if argv[0] == "nslookup":
+            name = argv[1].rstrip(".")
+            kinds = {"foodtrucks-nobody": self.nobody, "foodtrucks-probe": self.lit_name}
+            return self.names.get(name, kinds.get(name.rpartition("-")[0], ABSENT))
+        if argv[2] == "7777":
+            return self.lit
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return REFUSED if argv[0] == "recount" else self.knocks.get((argv[1], int(argv[2])), DROPPED)
+
+
+HOME, ABROAD = "172.30.0.9", "172.31.0.9"
+LOST = ExecResult(None, "", "")
+
+
+class Scene:
+    """A service `es` on one network, and a source on another; `together` puts both on one."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.stack = new_stack(self.world)
+        self.home = Network(self.stack, "home", "bridge", internal=False)
+        self.abroad = Network(self.stack, "abroad", "bridge", internal=False)
+        self.es = self.service("es", self.home, HOME)
+
+    def service(self, alias: str, on: Network, address: str, ports: tuple[int, ...] = (9200,)) -> Service:
+        """Start a service with an address."""
+        spec = ContainerSpec(image=alias, network=on.name, aliases=[alias], ports=ports, labels=self.stack.labels())
+        made = Creation(self.world, spec, label=alias)
+        made.start()
+        self.world.containers[made.container.id]["NetworkSettings"]["Networks"][on.name]["IPAddress"] = address
+        return Service(on, Container(self.world, made.container.id, f"{alias}-1", on.name), [alias], ports)
+
+    def say(self, status: str) -> None:
+        """Let the engine give `es` a status."""
+        self.world.containers[self.es.container.id]["State"]["Status"] = status
+
+    def together(self) -> None:
+        """Let the source see `es` as on one network with it."""
+        self.world.names["es"] = resolves_to(HOME)
+        self.world.knocks[HOME, 9200] = OPEN

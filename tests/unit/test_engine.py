@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -32,7 +32,7 @@ class Daemon:
     """What a daemon answers, by method and path, and what it was asked.
 
     `first` holds what it answers before that. A list is sent as a stream of JSON lines; None hangs up without an
-    answer, and where it `hangs` none comes either.
+    answer, and where it `hangs` none comes either; a function goes on with the connection.
     """
 
     def __init__(self) -> None:
@@ -74,6 +74,10 @@ def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
             status, body = answer
             self.send_response(status)
             self.send_header("Connection", "close")
+            if callable(body):
+                self.end_headers()
+                body(self.rfile, self.wfile)
+                return
             if isinstance(body, list):
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
@@ -665,3 +669,52 @@ def test_an_engine_that_is_too_slow_is_told_from_one_that_hangs_up(daemon: Daemo
     with pytest.raises(NoAnswer, match=r"gave no answer when asked to inspect the container c1: .*timed out") as raised:
         engine.inspect_container("c1")
     assert raised.value.late
+
+
+def frame(stream: int, words: bytes) -> bytes:
+    """Return output as an engine frames it."""
+    return bytes([stream, 0, 0, 0]) + len(words).to_bytes(4, "big") + words
+
+
+@pytest.mark.parametrize("where", ["daemon", "remote"])
+def test_a_command_that_goes_on_is_written_to_and_read_from(
+    where: str, find: Callable[..., Engine], request: pytest.FixtureRequest
+) -> None:
+    """On a socket file and over TCP; frames may come in any pieces."""
+
+    def echo(heard: BinaryIO, said: BinaryIO) -> None:
+        line = heard.readline()
+        whole = frame(1, b"out ") + frame(2, b"err ") + frame(1, line)
+        said.write(whole[:5])
+        said.flush()
+        said.write(whole[5:])
+
+    daemon: Daemon = request.getfixturevalue(where)
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["POST /exec/e1/start"] = (200, echo)
+    stream = find(daemon.url).open_exec("c1", ["sh"])
+    stream.send(b"hello\n")
+    assert [stream.receive(5) for _ in range(4)] == [b"out ", b"err ", b"hello\n", b""]
+    stream.close()
+
+
+def test_a_silent_command_is_a_time_out(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["POST /exec/e1/start"] = (200, lambda heard, _: heard.readline())
+    stream = engine.open_exec("c1", ["sh"])
+    with pytest.raises(TimeoutError):
+        stream.receive(0.01)
+    stream.send(b"\n")
+    stream.close()
+
+
+def test_a_command_in_a_container_that_isnt_there_is_refused(engine: Engine) -> None:
+    with pytest.raises(EngineError, match="could not run 'sh' in the container c1: no such thing"):
+        engine.open_exec("c1", ["sh"])
+
+
+def test_who_is_on_a_network_is_told_by_the_addresses_of_both_families(daemon: Daemon, engine: Engine) -> None:
+    about = {"Name": "es-1", "IPv4Address": "172.18.0.2/16", "IPv6Address": "fd00::2/64"}
+    other = {"Name": "web-1", "IPv4Address": "172.18.0.3/16", "IPv6Address": ""}
+    daemon.answers["GET /networks/n1"] = (200, {"Containers": {"c1": about, "c2": other}})
+    assert engine.attached("n1") == {"172.18.0.2": "es-1", "fd00::2": "es-1", "172.18.0.3": "web-1"}

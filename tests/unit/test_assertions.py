@@ -1,0 +1,448 @@
+"""The assertions' decisions: what passes, what fails with which error and words, and what can't be told."""
+
+from collections.abc import Callable
+
+import pytest
+
+from fakes import ABROAD, ABSENT, DROPPED, HOME, LOST, OPEN, REFUSED, SILENT, Clock, Scene, resolves_to
+from pytest_foodtrucks import (
+    EngineError,
+    FoodtrucksError,
+    IsolationError,
+    ProbeError,
+    ReachabilityError,
+    ResolutionError,
+    assert_isolated,
+    assert_not_resolves,
+    assert_reachable,
+    assert_resolves,
+)
+from pytest_foodtrucks.engine import ExecResult
+from pytest_foodtrucks.probe import Probe
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def message(error: type[FoodtrucksError], ask: Callable[[], None]) -> str:
+    """Ask, and return the error's message; it is of just this type."""
+    with pytest.raises(error) as raised:
+        ask()
+    assert type(raised.value) is error
+    return str(raised.value)
+
+
+# isolation
+
+
+def test_dropped_by_address_and_unknown_by_name_is_isolated(scene: Scene) -> None:
+    assert_isolated(scene.abroad, scene.es)
+
+
+def test_a_beacon_and_a_probe_are_started_once_and_go_with_their_network(scene: Scene) -> None:
+    assert_isolated(scene.abroad, scene.es)
+    there = len(scene.world.containers)
+    assert_isolated(scene.abroad, scene.es)
+    assert len(scene.world.containers) == there
+    scene.abroad.dismiss()
+    scene.es.close()
+    assert list(scene.world.containers) == [scene.es.container.id]
+
+
+def test_connected_isnt_isolated_and_the_message_shows_the_way(scene: Scene) -> None:
+    scene.together()
+    told = message(IsolationError, lambda: assert_isolated(scene.home, scene.es))
+    assert "es isn't isolated from the network home; it is open this way:" in told
+    assert f"way       {HOME}:9200, its address on home\n  expected  dropped or unreachable\n" in told
+    assert "seen      connected, in each of 3 tries\n  evidence  open (0.01 s)\n  again     docker run --rm" in told
+    assert "Remedy: " in told
+
+
+def test_refused_isnt_isolated_for_the_packet_arrived(scene: Scene) -> None:
+    scene.world.knocks[HOME, 9200] = REFUSED
+    assert "seen      refused" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
+def test_each_address_is_a_way_and_each_port(scene: Scene) -> None:
+    home = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]["home"]
+    home["GlobalIPv6Address"] = "fd00::9"
+    scene.world.knocks["fd00::9", 9300] = OPEN
+    scene.es.container_ports = (9200, 9300)
+    assert "way       [fd00::9]:9300, its" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert_isolated(scene.abroad, scene.es, 9200)
+
+
+def publish(scene: Scene, host_ip: str) -> None:
+    """Publish the port, on a machine whose address on `home` is 172.30.0.1."""
+    about = scene.world.containers[scene.es.container.id]["NetworkSettings"]
+    about["Ports"] = {"9200/tcp": [{"HostIp": host_ip, "HostPort": "24000"}], "9/udp": [], "9/tcp": None}
+    about["Networks"]["home"]["Gateway"] = "172.30.0.1"
+
+
+def test_a_published_port_that_the_gateway_refuses_is_isolated(scene: Scene) -> None:
+    publish(scene, "127.0.0.1")
+    scene.world.knocks["172.30.0.1", 24000] = REFUSED
+    assert_isolated(scene.abroad, scene.es)
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "words"),
+    [
+        ("0.0.0.0", "The port is published on all addresses of the engine's machine"),  # noqa: S104
+        ("10.0.0.5", "The port is published on 10.0.0.5. Remedy: say published=True"),
+    ],
+)
+def test_a_published_port_that_is_open_at_the_gateway_isnt_unless_the_caller_says_so(
+    scene: Scene, host_ip: str, words: str
+) -> None:
+    publish(scene, host_ip)
+    scene.world.knocks["172.30.0.1", 24000] = OPEN
+    told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert "way       172.30.0.1:24000, where its port 9200 is published" in told
+    assert words in told
+    assert_isolated(scene.abroad, scene.es, published=True)
+
+
+def test_an_address_that_a_port_is_published_on_is_a_way(scene: Scene) -> None:
+    publish(scene, "10.0.0.5")
+    scene.world.knocks["10.0.0.5", 24000] = OPEN
+    assert "way       10.0.0.5:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
+def test_the_gateway_of_a_network_without_a_route_is_a_way_too(scene: Scene) -> None:
+    publish(scene, "")
+    scene.world.networks["abroad"] = {"IPAM": {"Config": [{"Gateway": "172.31.0.1/16"}, {}]}, "Containers": {}}
+    scene.world.knocks["172.31.0.1", 24000] = OPEN
+    assert "way       172.31.0.1:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
+def test_a_name_that_leads_elsewhere_is_misresolved(scene: Scene) -> None:
+    scene.world.names["es"] = resolves_to("172.31.0.7")
+    told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert "way       the name es\n  expected  unresolved\n  seen      misresolved" in told
+
+
+def test_a_name_that_leads_to_an_address_that_drops_is_isolated(scene: Scene) -> None:
+    scene.world.names["es"] = resolves_to(HOME)
+    assert_isolated(scene.abroad, scene.es)
+
+
+def spoil_beacon(scene: Scene) -> None:
+    scene.world.lit = DROPPED
+
+
+def spoil_names(scene: Scene) -> None:
+    scene.world.lit_name = ABSENT
+
+
+def spoil_wildcard(scene: Scene) -> None:
+    scene.world.nobody = scene.world.names["es"] = resolves_to("10.9.9.9")
+
+
+def spoil_name_server(scene: Scene) -> None:
+    scene.world.nobody = scene.world.lit_name = scene.world.names["es"] = SILENT
+
+
+def spoil_listener(scene: Scene) -> None:
+    scene.world.inside = REFUSED
+
+
+def spoil_address(scene: Scene) -> None:
+    networks = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]
+    scene.world.meanwhile = lambda: networks["home"].update(IPAddress="172.30.0.10")
+
+
+def spoil_by_restart(scene: Scene) -> None:
+    scene.world.meanwhile = lambda: scene.world.start_container(scene.es.container.id)
+
+
+def spoil_target(scene: Scene) -> None:
+    scene.world.meanwhile = lambda: scene.say("paused")
+
+
+def spoil_way(scene: Scene) -> None:
+    scene.world.knocks[HOME, 9200] = LOST
+
+
+def spoil_one_name(scene: Scene) -> None:
+    scene.world.names["es"] = LOST
+
+
+def spoil_source(scene: Scene) -> None:
+    source = scene.abroad.watcher.container.id
+    scene.world.meanwhile = lambda: scene.world.containers[source]["State"].update(Status="exited")
+
+
+def spoil_source_by_restart(scene: Scene) -> None:
+    source = scene.abroad.watcher.container.id
+    scene.world.meanwhile = lambda: scene.world.start_container(source)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (spoil_beacon, "the network abroad doesn't reach the beacon at 172.30.0.2:7777"),
+        (spoil_names, "of a container on the source's own network, doesn't resolve"),
+        (spoil_wildcard, "resolves to 10.9.9.9: a wildcard in a search domain"),
+        (spoil_name_server, "the name server has no answer for a random name either (dns_failed: ;; connection"),
+        (spoil_listener, "nothing listens on port 9200 of es, asked in its own network namespace (refused: "),
+        (spoil_address, "es had the addresses 172.30.0.9, and has 172.30.0.10 now"),
+        (spoil_by_restart, "es was started anew meanwhile"),
+        (spoil_target, "es is paused, and must be running for silence to say something"),
+        (spoil_way, "172.30.0.9:9200, its address on home: inconclusive: no complete answer"),
+        (spoil_one_name, "the name es: inconclusive: no complete answer"),
+        (spoil_source, "is exited"),
+        (spoil_source_by_restart, "was started anew meanwhile"),
+    ],
+)
+def test_a_control_that_fails_is_no_answer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Scene], None], words: str
+) -> None:
+    monkeypatch.setattr("pytest_foodtrucks.inquiry._BEACON_SECONDS", 0.0)
+    spoil(scene)
+    told = message(ProbeError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert "finds and reaches es can't be told:\n  - " in told
+    assert words in told
+    assert "again     docker run --rm --network container:" in told
+
+
+def test_a_certain_way_counts_more_than_a_control_that_fails(scene: Scene) -> None:
+    scene.together()
+    scene.say("paused")
+    message(IsolationError, lambda: assert_isolated(scene.home, scene.es))
+
+
+def test_a_name_server_that_knows_containers_only_knows_when_it_is_none(scene: Scene) -> None:
+    """As on an internal network, where other names are asked for in vain."""
+    scene.world.nobody = scene.world.names["es"] = SILENT
+    assert_isolated(scene.abroad, scene.es)
+    assert_not_resolves(scene.abroad, scene.es)
+    told = message(ProbeError, lambda: assert_not_resolves(scene.abroad, "es"))
+    assert "the name es has no answer (dns_failed" in told
+
+
+def test_a_target_without_a_network_listens_on_loopback(scene: Scene) -> None:
+    scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"] = {}
+    assert_isolated(scene.abroad, scene.es)
+
+
+def test_a_sidecar_that_cant_be_started_is_no_answer(scene: Scene) -> None:
+    assert_isolated(scene.abroad, scene.es)
+    scene.es.close()
+    scene.world.start_errors.append(EngineError("no more memory"))
+    assert "no more memory" in message(ProbeError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
+def test_a_name_that_a_running_service_has_stands_for_it(scene: Scene) -> None:
+    with scene.stack.showing(scene.es):
+        assert_isolated(scene.abroad, "es")
+        scene.say("exited")
+        assert "es is exited" in message(ProbeError, lambda: assert_isolated(scene.abroad, "es"))
+        assert "es is exited" in message(ProbeError, lambda: assert_not_resolves(scene.abroad, "es"))
+
+
+def test_what_isnt_ours_is_vouched_for_by_a_bystander(scene: Scene) -> None:
+    told = message(ProbeError, lambda: assert_isolated(scene.abroad, "10.0.0.7", 53))
+    assert "10.0.0.7:53 isn't reached from the default bridge either (dropped" in told
+    assert "no service of this session has that name" in told
+
+
+@pytest.mark.parametrize("target", ["10.0.0.7", "es"])
+def test_without_a_port_the_question_is_refused(scene: Scene, target: str) -> None:
+    told = message(ProbeError, lambda: assert_isolated(scene.abroad, target))
+    assert f"Which port of {target} is to be asked? Remedy: give port=." in told
+
+
+# sources
+
+
+def test_a_service_is_asked_by_its_sidecar_and_a_new_one_after_a_restart(scene: Scene) -> None:
+    web = scene.service("web", scene.abroad, ABROAD)
+    first = web.sidecar
+    assert web.sidecar is first
+    assert first.subject is web.container
+    scene.world.start_container(web.container.id)
+    assert web.sidecar is not first
+
+
+def test_a_service_that_doesnt_run_is_no_source(scene: Scene) -> None:
+    scene.say("exited")
+    told = message(ProbeError, lambda: assert_reachable(scene.es, "x", 80))
+    assert told == "es is exited: nothing can be asked from it. Remedy: see why; start it again."
+
+
+def test_a_container_that_is_gone_is_no_source(scene: Scene) -> None:
+    scene.world.remove_container(scene.es.container.id)
+    assert "es is gone" in message(ProbeError, lambda: assert_resolves(scene.es, "x"))
+
+
+def test_only_probes_services_and_networks_are_sources(scene: Scene) -> None:
+    told = message(ProbeError, lambda: assert_resolves("es", scene.es))  # type: ignore[arg-type]
+    assert told == "'es' is no source. Remedy: ask from a Probe, a Service or a Network."
+
+
+def test_a_source_that_cant_be_made_is_no_answer(scene: Scene) -> None:
+    scene.world.registry.clear()
+    scene.world.start_errors += [EngineError("no more memory")] * 2
+    scene.world.images.add("busybox")
+    for ask in (assert_resolves, assert_isolated):
+        told = message(ProbeError, lambda ask=ask: ask(scene.abroad, scene.es))  # type: ignore[misc]
+        assert "Nothing can be asked from <Network abroad>: " in told
+
+
+def test_a_source_without_a_network_has_seen_nothing(scene: Scene) -> None:
+    source = scene.abroad.watcher
+    scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {}
+    told = message(ProbeError, lambda: assert_isolated(source, scene.es))
+    assert "is on no network, so whatever it doesn't reach says nothing. Remedy: connect it first." in told
+
+
+def test_a_strangers_network_has_a_beacon_for_the_question_only(scene: Scene) -> None:
+    source = scene.abroad.watcher
+    networks = scene.world.containers[source.container.id]["NetworkSettings"]["Networks"]
+    networks["theirs"] = networks.pop("abroad")
+    before = scene.es.sidecar, len(scene.world.containers)
+    assert_isolated(source, scene.es)
+    assert len(scene.world.containers) == before[1]
+
+
+def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(scene: Scene) -> None:
+    source = scene.abroad.watcher
+    scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {"host": {}}
+    scene.world.lit_name = ABSENT
+    assert_isolated(source, scene.es)
+    assert "bridge" in scene.stack.kept
+
+
+def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
+    bare = Probe(scene.abroad.watcher.container, "somewhere")
+    assert "was made by hand" in message(ProbeError, lambda: assert_isolated(bare, scene.es))
+    assert "was made by hand" in message(ProbeError, lambda: assert_not_resolves(bare, "es"))
+    scene.together()
+    scene.world.networks["abroad"] = {"Containers": {}}
+    assert_reachable(bare, "es", 9200)
+    told = message(ReachabilityError, lambda: assert_reachable(bare, "nope", 9200, timeout=0))
+    assert f"docker run --rm --network container:{bare.subject.name} busybox nslookup nope." in told
+
+
+# reachability
+
+
+def reach(scene: Scene, timeout: float = 1.0) -> None:
+    """Assert that `es` is reached, with a clock that nobody waits for."""
+    clock = Clock()
+    assert_reachable(scene.home, scene.es, timeout=timeout, clock=clock, sleep=clock.sleep)
+
+
+def test_connected_by_name_is_reachable(scene: Scene) -> None:
+    scene.together()
+    reach(scene)
+
+
+def test_an_expected_connection_is_tried_again(scene: Scene) -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        scene.together()
+
+    assert_reachable(scene.home, scene.es, clock=clock, sleep=sleep)
+    assert len(clock.sleeps) == 1
+
+
+@pytest.mark.parametrize(
+    ("knock", "seen", "remedy"),
+    [
+        (REFUSED, "refused, asked 5 times in 1.0 s", "see that the target listens"),
+        (DROPPED, "dropped, asked 5 times in 1.0 s", "the packets get lost"),
+    ],
+)
+def test_what_doesnt_connect_in_time_isnt_reachable(scene: Scene, knock: ExecResult, seen: str, remedy: str) -> None:
+    scene.together()
+    scene.world.knocks[HOME, 9200] = knock
+    told = message(ReachabilityError, lambda: reach(scene))
+    assert "es isn't reached from the network home." in told
+    assert f"way       the name es, port 9200 at {HOME}\n  expected  connected\n  seen      {seen}" in told
+    assert remedy in told
+
+
+def test_a_name_that_doesnt_exist_isnt_reachable_and_a_target_that_doesnt_run_is_told(scene: Scene) -> None:
+    scene.say("exited")
+    told = message(ReachabilityError, lambda: reach(scene, timeout=0))
+    assert "seen      unresolved" in told
+    assert "es is exited. Remedy: " in told
+    assert "nslookup es." in told
+
+
+def test_a_paused_target_connects_and_is_no_answer(scene: Scene) -> None:
+    scene.together()
+    scene.say("paused")
+    assert "es is paused: for a process that doesn't run" in message(ProbeError, lambda: reach(scene))
+
+
+def test_an_answer_that_was_lost_is_no_answer(scene: Scene) -> None:
+    scene.together()
+    scene.world.knocks[HOME, 9200] = LOST
+    assert "inconclusive: no complete answer" in message(ProbeError, lambda: reach(scene))
+
+
+def test_a_source_that_died_isnt_asked_again(scene: Scene) -> None:
+    scene.together()
+    scene.world.knocks[HOME, 9200] = LOST
+    source = scene.home.watcher.container.id
+    scene.world.meanwhile = lambda: scene.world.containers[source]["State"].update(Status="exited")
+    told = message(ProbeError, lambda: reach(scene))
+    assert "is exited after" in told
+    assert "asked" not in told
+
+
+# names
+
+
+def test_each_alias_must_lead_to_the_service_itself(scene: Scene) -> None:
+    scene.together()
+    assert_resolves(scene.home, scene.es)
+    scene.es.aliases = ("es", "search")
+    told = message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
+    assert "search doesn't resolve as it should" in told
+    assert "expected  its own address, and nobody else's\n  seen      unresolved" in told
+
+
+def test_a_name_alone_must_lead_somewhere(scene: Scene) -> None:
+    scene.world.names["db"] = resolves_to("10.0.0.7")
+    assert_resolves(scene.home, "db")
+    assert "expected  an address" in message(ResolutionError, lambda: assert_resolves(scene.home, "nope"))
+
+
+def test_a_name_that_leads_to_somebody_else_doesnt_resolve_as_it_should(scene: Scene) -> None:
+    scene.world.names["es"] = resolves_to("172.30.0.7")
+    told = message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
+    assert "seen      misresolved: es resolves to 172.30.0.7, and the container has 172.30.0.9" in told
+
+
+@pytest.mark.parametrize("answer", [SILENT, LOST])
+def test_a_name_without_an_answer_can_neither_be_asserted_nor_denied(scene: Scene, answer: ExecResult) -> None:
+    scene.world.names["es"] = answer
+    assert "the name es has no answer" in message(ProbeError, lambda: assert_resolves(scene.home, scene.es))
+    assert "the name es has no answer" in message(ProbeError, lambda: assert_not_resolves(scene.home, scene.es))
+
+
+def test_with_a_wildcard_a_name_alone_says_nothing(scene: Scene) -> None:
+    spoil_wildcard(scene)
+    assert "a random name resolves too" in message(ProbeError, lambda: assert_resolves(scene.home, "es"))
+    assert "a wildcard" in message(ProbeError, lambda: assert_not_resolves(scene.home, "es"))
+    message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
+
+
+def test_a_name_that_resolves_and_shouldnt_is_told(scene: Scene) -> None:
+    scene.together()
+    for target in (scene.es, "es"):
+        told = message(ResolutionError, lambda target=target: assert_not_resolves(scene.home, target))  # type: ignore[misc]
+        assert f"expected  unresolved\n  seen      resolved to {HOME}" in told
+
+
+def test_the_errors_that_say_no_are_assertion_errors_and_no_answer_is_none() -> None:
+    assert all(issubclass(error, AssertionError) for error in (IsolationError, ReachabilityError, ResolutionError))
+    assert not issubclass(ProbeError, AssertionError)

@@ -1,0 +1,213 @@
+"""The matrix: how it is asked, drawn, and compared with what a test draws."""
+
+import re
+
+import pytest
+
+from fakes import ABROAD, DROPPED, HOME, LOST, OPEN, REFUSED, Scene, World, resolves_to
+from pytest_foodtrucks import (
+    DefinitionError,
+    IsolationError,
+    Matrix,
+    ProbeError,
+    ReachabilityError,
+    assert_matrix,
+    reachability,
+)
+from pytest_foodtrucks.matrix import Cell
+from pytest_foodtrucks.probe import Probe
+from pytest_foodtrucks.verdicts import Verdict, VerdictKind
+
+KINDS = {".": VerdictKind.CONNECTED, "X": VerdictKind.DROPPED, "!": VerdictKind.INCONCLUSIVE}
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def matrix(**rows: str) -> Matrix:
+    """Return a matrix with targets `es` and `web` from rows of signs."""
+    cells = {
+        (source, target): Cell(sign, source, "its address", Verdict(KINDS[sign], None, 80, 1, "words"), "docker run")
+        for source, signs in rows.items()
+        for target, sign in zip(("es", "web"), signs, strict=True)
+    }
+    return Matrix(tuple(rows), ("es", "web"), cells)
+
+
+# the table
+
+
+def test_it_is_drawn_with_signs_below_the_targets() -> None:
+    assert str(matrix(probe="..", bridge="X!")) == (
+        "        es  web\nprobe   .   .\nbridge  X   !\n(. connected, X blocked, ! inconclusive)"
+    )
+
+
+def test_a_table_that_agrees_is_green_whatever_its_order_and_spaces() -> None:
+    assert_matrix(matrix(probe="..", bridge="X."), "\n\n  web es \n bridge . X\n\n probe    .    .\n")
+
+
+def test_a_source_may_have_a_name_of_several_words() -> None:
+    assert_matrix(matrix(**{"the default bridge": "X."}), "es web\nthe default bridge X .")
+
+
+@pytest.mark.parametrize(
+    ("seen", "error"),
+    [
+        (matrix(a=".X"), None),
+        (matrix(a=".."), IsolationError),
+        (matrix(a="XX"), ReachabilityError),
+        (matrix(a="!X"), ProbeError),
+        (matrix(a="X!"), ReachabilityError),
+        (matrix(a="!."), IsolationError),
+    ],
+    ids=lambda value: str(value.signs if isinstance(value, Matrix) else value),
+)
+def test_what_differs_is_an_error_of_its_kind(seen: Matrix, error: type[Exception] | None) -> None:
+    expected = "es web\na . X"
+    if error is None:
+        assert_matrix(seen, expected)
+        return
+    with pytest.raises(error) as raised:
+        assert_matrix(seen, expected)
+    assert type(raised.value) is error
+
+
+def test_the_message_has_expected_seen_and_differences() -> None:
+    with pytest.raises(IsolationError) as raised:
+        assert_matrix(matrix(probe="..", bridge=".X"), "es web\nprobe . .\nbridge X X")
+    assert str(raised.value).startswith(
+        "1 of 4 cells of the matrix aren't as expected (. connected, X blocked, ! inconclusive):\n\n"
+        "expected  es  web\nprobe     .   .\nbridge    X   X\n\n"
+        "seen    es  web\nprobe   .   .\nbridge  .   X\n\n"
+        "differences  es  web\nprobe        -   -\nbridge       .   -\n\n"
+        "bridge → es:\n  source    bridge\n  way       its address\n"
+        "  expected  no way: dropped, unreachable, or unresolved by name\n  seen      . (connected)\n"
+        "  evidence  words\n  again     docker run\nRemedy: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("", "missing: a → es, a → web"),
+        ("es web", "missing: a → es, a → web"),
+        ("es\na .", "missing: a → web"),
+        ("es web more\na . X X", "unknown: a → more"),
+        ("es web\na . X\nb . X", "unknown: b → es, b → web"),
+        ("es web\na . !", "signs other than . and X: !"),
+        ("es web\na . X\na . X", "a row stands twice"),
+        ("es web\na .", "missing: a → es, a → web"),
+    ],
+)
+def test_a_table_that_doesnt_fit_is_refused_with_one_that_does(table: str, words: str) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        assert_matrix(matrix(a=".X"), table)
+    assert words in str(raised.value)
+    assert str(raised.value).endswith("one that was seen:\n   es  web\na  .   X")
+
+
+# asking
+
+
+def test_what_connects_by_name_is_connected(scene: Scene) -> None:
+    scene.together()
+    seen = reachability([scene.home], [scene.es])
+    assert seen.signs == {("home", "es"): "."}
+    assert seen["home", "es"].address == HOME
+    assert "way" not in str(seen)
+
+
+def test_what_connects_by_address_alone_is_connected_too(scene: Scene) -> None:
+    scene.world.knocks[HOME, 9200] = OPEN
+    seen = reachability({"a": scene.abroad}, {"b": scene.es})
+    assert seen.signs == {("a", "b"): "."}
+    assert "its address; the name doesn't resolve" in seen.cells["a", "b"].way
+
+
+def test_what_no_way_leads_to_is_blocked(scene: Scene) -> None:
+    seen = reachability([scene.abroad], [scene.es])
+    assert seen.signs == {("abroad", "es"): "X"}
+    assert (seen["abroad", "es"].kind, seen["abroad", "es"].tries) == ("dropped", 3)
+
+
+def test_a_target_without_an_address_is_blocked_by_name(scene: Scene) -> None:
+    scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"] = {}
+    seen = reachability([scene.abroad], [scene.es])
+    assert (seen.signs["abroad", "es"], seen["abroad", "es"].kind) == ("X", "unresolved")
+
+
+def test_refused_is_neither_connected_nor_blocked(scene: Scene) -> None:
+    scene.world.knocks[HOME, 9200] = REFUSED
+    seen = reachability([scene.abroad], [scene.es])
+    assert (seen.signs["abroad", "es"], seen["abroad", "es"].kind) == ("!", "refused")
+
+
+def test_a_name_that_leads_elsewhere_is_inconclusive_though_its_address_connects(scene: Scene) -> None:
+    scene.together()
+    scene.world.names["es"] = resolves_to(HOME, "172.30.0.7")
+    assert reachability([scene.home], [scene.es]).signs != {("home", "es"): "X"}
+
+
+def test_a_control_that_fails_makes_it_inconclusive(scene: Scene) -> None:
+    scene.world.inside = REFUSED
+    seen = reachability([scene.abroad], [scene.es])
+    assert seen.signs == {("abroad", "es"): "!"}
+    assert "nothing listens on port 9200" in seen["abroad", "es"].evidence
+
+
+def test_an_answer_that_was_lost_makes_it_inconclusive(scene: Scene) -> None:
+    scene.world.knocks[HOME, 9200] = LOST
+    assert reachability([scene.abroad], [scene.es]).signs == {("abroad", "es"): "!"}
+
+
+def pause(world: World, container: str) -> None:
+    world.containers[container]["State"]["Status"] = "paused"
+
+
+def test_a_connection_to_a_paused_target_is_inconclusive(scene: Scene) -> None:
+    scene.together()
+    scene.world.meanwhile = lambda: pause(scene.world, scene.es.container.id)
+    seen = reachability([scene.home], [scene.es])
+    assert seen.signs == {("home", "es"): "!"}
+    assert "es is paused; a process that doesn't run connects all the same" in seen["home", "es"].evidence
+
+
+def test_a_source_that_doesnt_run_has_an_inconclusive_row(scene: Scene) -> None:
+    web = scene.service("web", scene.abroad, ABROAD)
+    pause(scene.world, web.container.id)
+    seen = reachability([web], [scene.es, "10.0.0.7:53"])
+    assert set(seen.signs.values()) == {"!"}
+    assert "web is paused: nothing can be asked from it" in seen["web", "es"].evidence
+
+
+def test_what_isnt_ours_is_named_with_its_port(scene: Scene) -> None:
+    scene.world.knocks["10.0.0.7", 53] = OPEN
+    assert reachability([scene.abroad], ["10.0.0.7:53"]).signs == {("abroad", "10.0.0.7:53"): "."}
+    scene.world.knocks["10.0.0.7", 53] = DROPPED
+    seen = reachability([scene.abroad], ["10.0.0.7:53"])
+    assert seen.signs == {("abroad", "10.0.0.7:53"): "!"}, "nobody reaches it"
+    assert re.search(r"isn't reached from the default bridge either", seen["abroad", "10.0.0.7:53"].evidence)
+
+
+@pytest.mark.parametrize("target", ["es", ":80", "es:http"])
+def test_a_name_without_a_port_is_refused(scene: Scene, target: str) -> None:
+    with pytest.raises(DefinitionError, match=r"has no port\. Remedy: write it name:port"):
+        reachability([scene.abroad], [target])
+
+
+def test_sources_and_targets_must_be_there_and_have_names_of_their_own(scene: Scene) -> None:
+    with pytest.raises(DefinitionError, match="needs sources and targets"):
+        reachability([], [scene.es])
+    with pytest.raises(DefinitionError, match="'es' is no list"):
+        reachability([scene.home], "es")
+    with pytest.raises(DefinitionError, match="Two of home, home have one name"):
+        reachability([scene.home, scene.home], [scene.es])
+
+
+def test_a_probe_made_by_hand_is_refused(scene: Scene) -> None:
+    bare = Probe(scene.abroad.watcher.container, "somewhere")
+    with pytest.raises(ProbeError, match="made by hand"):
+        reachability([bare], [scene.es])
