@@ -6,6 +6,7 @@ import shutil
 
 from .conftest import ROOT, Downstream
 
+IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -47,3 +48,9 @@ def test_the_app_while_elasticsearch_is_away(downstream: Downstream) -> None:
     (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if '"disconnected"' in block]
     downstream.write(test_it=block)
     downstream.run(timeout=240).assert_outcomes(passed=3)
+
+
+def test_the_assertions_and_the_matrix(downstream: Downstream) -> None:
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "assert_matrix" in block]
+    downstream.write(test_it=block.replace('"busybox"', repr(IMAGE)))
+    downstream.run().assert_outcomes(passed=3)

@@ -44,7 +44,9 @@ def test_definitions_and_options_import_nothing_heavy(pytester: pytest.Pytester)
     assert heavy(pytester, REPORT, "--foodtrucks-es-version=8.8.2", "--foodtrucks-engine=docker") == "HEAVY []"
 
 
-@pytest.mark.parametrize("name", ["service", "ready", "FoodtrucksError", "NotReady", "Verdict", "Service", "Network"])
+@pytest.mark.parametrize(
+    "name", ["service", "ready", "FoodtrucksError", "NotReady", "Verdict", "Service", "Network", "assert_matrix"]
+)
 def test_a_public_name_alone_imports_nothing_heavy(name: str) -> None:
     script = f"import sys\nfrom pytest_foodtrucks import {name}\nprint(sorted(set(sys.modules) & set({HEAVY!r})))"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

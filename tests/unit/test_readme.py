@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks import Service, elasticsearch_service, network, plugin, service
+import pytest_foodtrucks
+from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, network, plugin, service
 from pytest_foodtrucks.definitions import ServiceKeywords
 from pytest_foodtrucks.settings import OPTIONS
 
@@ -53,6 +54,19 @@ def test_the_table_of_faults_tells_their_arguments() -> None:
     for name in ("paused", "stopped", "killed", "disconnected", "restart"):
         arguments = list(inspect.signature(getattr(Service, name)).parameters.values())[1:]
         assert f"{name}({', '.join(f'{each.name}={each.default}' for each in arguments)})" in told
+
+
+def test_the_table_of_assertions_tells_their_signatures() -> None:
+    told = {row[0].strip("`") for row in rows("name")}
+    public = [*(name for name in pytest_foodtrucks.__all__ if name.startswith("assert_")), "reachability"]
+    for name in public:
+        parameters = inspect.signature(getattr(pytest_foodtrucks, name)).parameters.values()
+        shown = [str(p.replace(annotation=p.empty)) for p in parameters if p.name not in {"clock", "sleep"}]
+        assert f"{name}({', '.join(shown)})" in told
+
+
+def test_the_table_of_kinds_is_complete() -> None:
+    assert [row[0].strip("`") for row in rows("kind")] == [str(kind) for kind in VerdictKind]
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS)
