@@ -240,7 +240,7 @@ class Probe:
         counted: list[Answer] = []
         for _ in range(_TRIES):
             counted += self._shell.ask([("recount", *knock.question[1:])], within=knock.seconds + _MARGIN)
-            if verdicts.after_recount(verdict, counted) == verdict:
+            if "Connection refused" in counted[-1].words and verdicts.after_recount(verdict, counted) == verdict:
                 break
         return verdicts.after_recount(verdict, counted)
 

@@ -29,8 +29,10 @@ line=$(printf '|%s' $words)
 printf '%s\n' "$nonce $index $began $ended $status$line"
 }
 knock() { nc -w "$3" "$1" "$2" -e sh -c 'echo open >&3' 3>&1; }
-icmp() { grep -h -e '^Icmp: [0-9]' -e ^Icmp6InDestUnreachs /proc/net/snmp /proc/net/snmp6 2>/dev/null; }
-recount() { icmp; echo knocked; knock "$@"; echo knocked; icmp; }
+counters() {
+grep -h -e '^Icmp: [0-9]' -e '^Tcp: [0-9]' -e ^Icmp6InDestUnreachs /proc/net/snmp /proc/net/snmp6 2>/dev/null
+}
+recount() { counters; echo knocked; knock "$@"; echo knocked; counters; }
 settings() { cat /etc/resolv.conf; echo; echo =hosts=; cat /etc/hosts; }
 """
 """What a kept shell knows. A line goes out in one write, so that questions asked side by side don't mix.

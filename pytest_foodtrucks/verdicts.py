@@ -78,8 +78,8 @@ class Verdict:
 
     @property
     def flaky(self) -> bool:
-        """Tell whether the tries differ."""
-        return len({attempt.kind for attempt in self.attempts}) > 1
+        """Tell whether the tries differ, and not only in how they were blocked."""
+        return len({attempt.kind for attempt in self.attempts}) > 1 and not self.blocked
 
     @property
     def blocked(self) -> bool:
@@ -122,14 +122,13 @@ def of_attempts(address: str, port: int, answers: Sequence[Answer]) -> Verdict:
     """Return the verdict of all tries of one address."""
     attempts = tuple(Attempt(read_connect(answer), answer.seconds, answer.words) for answer in answers)
     kinds = list(dict.fromkeys(attempt.kind for attempt in attempts))
-    if len(kinds) == 1:
-        return Verdict(kinds[0], address, port, len(attempts), _told(attempts[0]), attempts)
-    each = ", ".join(f"{sum(attempt.kind is kind for attempt in attempts)} {kind}" for kind in kinds)
-    words = "; ".join(map(_told, attempts))
-    return Verdict(
-        VerdictKind.INCONCLUSIVE, address, port, len(attempts), f"flaky, of {len(attempts)} tries {each}: {words}",
-        attempts,
-    )  # fmt: skip
+    evidence = _told(attempts[0])
+    if len(kinds) > 1:
+        each = ", ".join(f"{sum(attempt.kind is kind for attempt in attempts)} {kind}" for kind in kinds)
+        evidence = f"of {len(attempts)} tries {each}: {'; '.join(map(_told, attempts))}"
+    kind = _kind_of(attempts)
+    flaky = "flaky, " if len(kinds) > 1 and kind is VerdictKind.INCONCLUSIVE else ""
+    return Verdict(kind, address, port, len(attempts), f"{flaky}{evidence}", attempts)
 
 
 def _told(attempt: Attempt) -> str:
@@ -137,37 +136,47 @@ def _told(attempt: Attempt) -> str:
 
 
 def after_recount(verdict: Verdict, counted: Sequence[Answer]) -> Verdict:
-    """Tell a reset from an ICMP error, for which the tool has the same words.
+    """Tell an ICMP error from a reset, for which the tool has the same words.
 
-    `counted` are further tries with the namespace's ICMP counters before and after. A refusal without an ICMP error
-    is a reset; only if each one came with an ICMP error was it that.
+    `counted` are further tries with the namespace's counters before and after. A refusal was no reset if not one TCP
+    segment came in meanwhile, and an ICMP error did. Each refusal must be such a one; where there is other traffic it
+    can't be told, and stays a refusal: the packet may have arrived.
     """
-    changes = [_icmp_errors_during(answer) for answer in counted]
-    if not changes or any(change is None or change == 0 for change in changes):
+    refusals = [answer for answer in counted if answer.status is not None and "Connection refused" in answer.words]
+    if not refusals or not all(map(_without_reset, refusals)):
         return verdict
     attempts = tuple(
         replace(attempt, kind=VerdictKind.UNREACHABLE) if attempt.kind is VerdictKind.REFUSED else attempt
         for attempt in verdict.attempts
     )
-    evidence = f"{verdict.evidence}, by an ICMP error and no reset (the namespace's counter rose with each try)"
-    alike = len({attempt.kind for attempt in attempts}) == 1
-    kind = VerdictKind.UNREACHABLE if alike else VerdictKind.INCONCLUSIVE
-    return replace(verdict, kind=kind, evidence=evidence, attempts=attempts)
+    words = "no reset: an ICMP error came, and no TCP segment"
+    return replace(verdict, kind=_kind_of(attempts), evidence=f"{verdict.evidence}; {words}", attempts=attempts)
 
 
-def _icmp_errors_during(answer: Answer) -> int | None:
-    """Return by how much the counters of received ICMP errors rose around a refusal; None where it wasn't one."""
-    before, words, after = [*answer.words.split("|knocked|"), "", ""][:3]
-    if answer.status is None or "Connection refused" not in words:
-        return None
-    return _destination_unreachable(after) - _destination_unreachable(before)
+def _kind_of(attempts: Sequence[Attempt]) -> VerdictKind:
+    """Return the kind on which tries agree.
+
+    ICMP errors are sent once a second at most (icmp(7), icmp_ratelimit), so of tries side by side some meet silence.
+    """
+    kinds = {attempt.kind for attempt in attempts}
+    if kinds == BLOCKED:
+        return VerdictKind.UNREACHABLE
+    return kinds.pop() if len(kinds) == 1 else VerdictKind.INCONCLUSIVE
 
 
-def _destination_unreachable(counters: str) -> int:
-    """Add up InDestUnreachs of /proc/net/snmp, the fourth number, and its like of /proc/net/snmp6."""
-    four = re.search(r"Icmp: \d+ \d+ \d+ (\d+)", counters)
-    six = re.search(r"Icmp6InDestUnreachs\s+(\d+)", counters)
-    return sum(int(found[1]) for found in (four, six) if found is not None)
+def _without_reset(answer: Answer) -> bool:
+    before, _, after = [*answer.words.split("|knocked|"), "", ""][:3]
+    (errors, segments), (errors_then, segments_then) = _counters(after), _counters(before)
+    return segments_then is not None and segments == segments_then and errors > errors_then
+
+
+def _counters(text: str) -> tuple[int, str | None]:
+    """Read how many ICMP errors came in, the fourth number of Icmp: in /proc/net/snmp, and how many TCP segments."""
+    four = re.search(r"Icmp: \d+ \d+ \d+ (\d+)", text)
+    six = re.search(r"Icmp6InDestUnreachs\s+(\d+)", text)
+    segments = re.search(r"Tcp: (?:-?\d+ ){9}(\d+)", text)
+    errors = sum(int(found[1]) for found in (four, six) if found is not None)
+    return errors, segments[1] if segments is not None else None
 
 
 # names

@@ -142,13 +142,13 @@ def test_a_busy_machines_late_answer_is_no_drop() -> None:
     assert probe(Answers(knock=[DROPPED, OPEN])).connect("10.0.0.7", 80).kind is VerdictKind.CONNECTED
 
 
-def test_an_icmp_error_is_told_from_a_reset_by_the_namespaces_counter() -> None:
-    before, after = "Icmp: 1 0 0 4 9", "Icmp: 2 0 0 5 9"
+def test_an_icmp_error_is_told_from_a_reset_by_the_namespaces_counters() -> None:
+    before, after = (f"Icmp: 1 0 0 {errors} 9\nTcp: 1 2 3 -1 5 6 7 8 9 10 11" for errors in (4, 5))
     refusal = f"{before}\nknocked\n{REFUSED.stdout}knocked\n"
     icmp, reset = ExecResult(0, refusal + after, ""), ExecResult(0, refusal + before, "")
     firewall = probe(Answers(knock=[REFUSED], recount=icmp)).connect("10.0.0.7", 80)
     assert firewall.kind is VerdictKind.UNREACHABLE
-    assert "by an ICMP error and no reset" in firewall.evidence
+    assert firewall.evidence.endswith("no reset: an ICMP error came, and no TCP segment")
     assert probe(Answers(knock=[REFUSED], recount=reset)).connect("10.0.0.7", 80).kind is VerdictKind.REFUSED
 
 

@@ -190,8 +190,9 @@ class TestTheScript:
         (answer,) = self.ask(tools(nc="echo 'nc: refused' >&2; exit 1"), ["recount", "10.0.0.1", "80", "3"])
         before, said, after = answer.stdout.split("|knocked|")
         assert said == "nc: refused"
-        assert before.startswith("Icmp: ")
-        assert after.startswith("Icmp: ")
+        for counters in (before, after):
+            assert counters.startswith("Icmp: ")
+            assert "|Tcp: " in counters
 
     def test_the_resolvers_files_are_shown(self, tools: Callable[..., Path]) -> None:
         (answer,) = self.ask(tools(), ["settings"])

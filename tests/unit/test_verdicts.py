@@ -68,9 +68,10 @@ def test_tries_that_agree_are_one_verdict() -> None:
     assert [attempt.seconds for attempt in verdict.attempts] == [3.0] * 3
 
 
-def test_dropped_and_unreachable_by_turns_are_flaky_and_blocked_all_the_same() -> None:
+def test_an_icmp_error_and_silence_are_unreachable_for_such_errors_come_once_a_second() -> None:
     verdict = of_attempts("10.0.0.1", 80, [Answer(1, 3.0, "nc: timed out"), Answer(1, 3.0, "nc: No route to host")])
-    assert (verdict.kind, verdict.flaky, verdict.blocked) == (VerdictKind.INCONCLUSIVE, True, True)
+    assert (verdict.kind, verdict.flaky, verdict.blocked) == (VerdictKind.UNREACHABLE, False, True)
+    assert verdict.evidence.startswith("of 2 tries 1 dropped, 1 unreachable: nc: timed out (3.00 s); nc: No route")
 
 
 def test_a_verdict_without_tries_is_not_blocked() -> None:
@@ -80,18 +81,23 @@ def test_a_verdict_without_tries_is_not_blocked() -> None:
 # a reset or an ICMP error
 
 
-def recount(before: int, after: int, words: str = REFUSED, *, six: bool = False) -> Answer:
-    """Return a try with the namespace's counter before and after."""
-    rows = [f"Icmp: 7 0 0 {count} 7 7" if not six else f"Icmp6InDestUnreachs   \t{count}" for count in (before, after)]
+def recount(*, errors: int = 1, segments: int = 0, words: str = REFUSED, six: bool = False) -> Answer:
+    """Return a try during which so many ICMP errors and TCP segments came in."""
+    icmp = "Icmp6InDestUnreachs   \t{}" if six else "Icmp: 7 0 0 {} 7 7"
+    rows = [f"{icmp.format(7 + e)}|Tcp: 1 200 120000 -1 5 0 5 0 0 {7 + s} 9 0" for e, s in ((0, 0), (errors, segments))]
     return Answer(0, 0.0, f"{rows[0]}|knocked|{words}|knocked|{rows[1]}")
 
 
 ONCE_REFUSED = of_attempts("10.0.0.1", 80, [Answer(1, 0.0, REFUSED)])
 
 
-@pytest.mark.parametrize("six", [False, True])
-def test_a_refusal_that_comes_with_an_icmp_error_each_time_is_unreachable(six: bool) -> None:  # noqa: FBT001
-    verdict = after_recount(ONCE_REFUSED, [recount(1, 2, six=six), recount(2, 4, six=six), recount(4, 5, six=six)])
+@pytest.mark.parametrize(
+    "counted",
+    [[recount()], [recount(), recount(errors=2)], [recount(six=True)], [recount(words="nc: timed out"), recount()]],
+    ids=["once", "twice", "IPv6", "one was silent"],
+)
+def test_refusals_with_an_icmp_error_and_no_tcp_segment_are_unreachable(counted: list[Answer]) -> None:
+    verdict = after_recount(ONCE_REFUSED, counted)
     assert (verdict.kind, verdict.blocked) == (VerdictKind.UNREACHABLE, True)
 
 
@@ -99,21 +105,25 @@ def test_a_refusal_that_comes_with_an_icmp_error_each_time_is_unreachable(six: b
     "counted",
     [
         [],
-        [recount(3, 3)],
-        [recount(1, 2), recount(2, 2)],
-        [recount(1, 2, words="open")],
-        [Answer(None, 0.0, "no complete answer")],
+        [recount(errors=0, segments=1)],
+        [recount(segments=1)],
+        [recount(errors=0)],
+        [recount(), recount(segments=1)],
+        [recount(words="open")],
+        [Answer(0, 0.0, f"|knocked|{REFUSED}|knocked|")],
+        [Answer(None, 0.0, f"no complete answer: {REFUSED}")],
     ],
-    ids=["not asked", "no ICMP error", "one by chance", "connected now", "lost"],
+    ids=["not asked", "reset", "other traffic", "nothing", "one reset", "connected now", "no counters", "lost"],
 )
 def test_otherwise_it_stays_refused(counted: list[Answer]) -> None:
     assert after_recount(ONCE_REFUSED, counted) == ONCE_REFUSED
 
 
-def test_a_refusal_among_drops_that_was_an_icmp_error_is_blocked_and_flaky() -> None:
+def test_a_refusal_among_drops_that_was_an_icmp_error_is_blocked() -> None:
     mixed = of_attempts("10.0.0.1", 80, [Answer(1, 0.0, REFUSED), Answer(1, 3.0, "nc: timed out")])
-    verdict = after_recount(mixed, [recount(1, 2)])
-    assert (verdict.kind, verdict.blocked) == (VerdictKind.INCONCLUSIVE, True)
+    assert (mixed.kind, mixed.flaky) == (VerdictKind.INCONCLUSIVE, True)
+    verdict = after_recount(mixed, [recount()])
+    assert (verdict.kind, verdict.blocked, verdict.flaky) == (VerdictKind.UNREACHABLE, True, False)
 
 
 # names
