@@ -5,6 +5,7 @@ A row expects the right verdict, or ProbeError: the question can't be answered, 
 
 import os
 import secrets
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -315,6 +316,26 @@ class TestTheWay:
         with pytest.raises(ProbeError, match="doesn't reach the beacon"):
             assert_isolated(source, es)
 
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            ("icmp-port-unreachable", "unreachable"),
+            ("icmp-host-prohibited", "unreachable"),
+            ("tcp-reset", "refused"),
+        ],
+    )
+    def test_a_firewall_that_rejects(self, home: Network, es: Service, answer: str, kind: str) -> None:
+        """An ICMP error has the words of a reset in nc: whether a packet arrived is told by the source's counters.
+
+        The listening control fails too: a rule for the input holds in the target's own namespace as well.
+        """
+        with rejecting(es, answer):
+            assert home.watcher.connect(es).kind == kind
+            with pytest.raises(ReachabilityError, match=f"seen      {kind}"):
+                assert_reachable(home, es, timeout=0)
+            with pytest.raises(IsolationError if kind == "refused" else ProbeError):
+                assert_isolated(home, es)
+
     def test_a_port_that_is_published_on_all_addresses(
         self, home: Network, abroad: Network, started: Callable[..., Container]
     ) -> None:
@@ -337,7 +358,7 @@ class TestTheWay:
             with running_probe(home.stack, name, "a network with IPv6") as probe:
                 four, six = container.attachments[0].addresses
                 assert set(probe.resolve("six")) == {four, six}
-                with detourd(home, probe, four):
+                with detour(home, probe, four):
                     assert probe.connect(four, 7000).kind in {"dropped", "unreachable"}
                     assert (probe.connect(target).kind, probe.connect(target).address) == ("connected", six)
                     assert_reachable(probe, target)
@@ -350,7 +371,19 @@ class TestTheWay:
 
 
 @contextmanager
-def detourd(on: Network, probe: Probe, address: str) -> Iterator[None]:
+def rejecting(target: Service, answer: str) -> Iterator[None]:
+    """Let a target's firewall reject what comes to its port."""
+    pid = target.container.inspect()["State"]["Pid"]
+    rule = ["INPUT", "-p", "tcp", "--dport", "7000", "-j", "REJECT", "--reject-with", answer]
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    iptables = [*sudo, "nsenter", f"--net=/proc/{pid}/ns/net", "iptables", "-w"]
+    subprocess.run([*iptables, "-A", *rule], check=True)
+    yield
+    subprocess.run([*iptables, "-D", *rule], check=True)
+
+
+@contextmanager
+def detour(on: Network, probe: Probe, address: str) -> Iterator[None]:
     """Let a probe have no route to an address."""
     name = f"foodtrucks-detour-{secrets.token_hex(4)}"
     engine = on.stack.engine
