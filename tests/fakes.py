@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pytest
 
 from pytest_foodtrucks.containers import Container, ContainerSpec, ContainerState, Creation
-from pytest_foodtrucks.definitions import ServiceDefinition
+from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine, ExecResult, ExecStream, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
@@ -430,7 +430,8 @@ class Scene:
         made = Creation(self.world, spec, label=alias)
         made.start()
         self.world.containers[made.container.id]["NetworkSettings"]["Networks"][on.name]["IPAddress"] = address
-        return Service(on, Container(self.world, made.container.id, f"{alias}-1", on.name), [alias], ports)
+        definition = define({"image": alias, "ports": ports}, alias=alias, folder=Path())
+        return Service(on, Container(self.world, made.container.id, f"{alias}-1", on.name), definition)
 
     def say(self, status: str) -> None:
         """Let the engine give `es` a status."""

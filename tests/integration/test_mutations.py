@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from docker.types import IPAMConfig, IPAMPool
@@ -31,6 +32,7 @@ from pytest_foodtrucks import (
     service,
 )
 from pytest_foodtrucks.containers import Container
+from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.places import running_probe
 
 IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
@@ -107,6 +109,11 @@ def name_server(started: Callable[..., Container], on: Network, *, wait: float, 
     while "ready" not in container.logs() and time.monotonic() < deadline:
         time.sleep(0.05)
     yield container.ip
+
+
+def defined(alias: str) -> ServiceDefinition:
+    """Return the definition of a service on port 7000 that was started by hand."""
+    return define({"image": IMAGE, "ports": [7000]}, alias=alias, folder=Path())
 
 
 class TestWhoIsThere:
@@ -341,7 +348,7 @@ class TestTheWay:
     ) -> None:
         bindings = {"7000/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]}  # noqa: S104 - the mutation
         container = started(ECHO, on=home.name, aliases=["open"], PortBindings=bindings)
-        target = Service(home, container, ["open"], [7000])
+        target = Service(home, container, defined("open"))
         with pytest.raises(IsolationError, match="The port is published on all addresses of the engine's machine"):
             assert_isolated(abroad, target)
         assert_isolated(abroad, target, published=True)
@@ -354,7 +361,7 @@ class TestTheWay:
         api.create_network(name, driver="bridge", ipam=ipam, enable_ipv6=True, labels=dict(home.stack.labels()))
         try:
             container = started(["nc", "-ll", "-p", "7000", "-e", "cat"], on=name, aliases=["six"])
-            target = Service(home, container, ["six"], [7000])
+            target = Service(home, container, defined("six"))
             with running_probe(home.stack, name, "a network with IPv6") as probe:
                 four, six = container.attachments[0].addresses
                 assert set(probe.resolve("six")) == {four, six}

@@ -313,7 +313,7 @@ def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(sce
     scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {"host": {}}
     scene.world.lit_name = ABSENT
     assert_isolated(source, scene.es)
-    assert "bridge" in scene.stack.kept
+    assert "bridge" in scene.stack.outposts
 
 
 def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
