@@ -14,6 +14,9 @@ from .sessions import Suite
 WITHIN: Final = 1.0
 """Seconds, as promised, until traffic stops, and until it is back."""
 
+_PATIENCE: Final = {"search": 1.0, "page": 0.5, "neighbour": 1.0}
+"""Seconds after which the load gives up a request, by what it asks."""
+
 _CONFTEST: Final = """
 import os
 import pytest
@@ -57,7 +60,7 @@ _TESTS: Final = """
 import json, random, threading, time
 from contextlib import contextmanager
 import pytest
-from figures import PLAN, SEED, THREADS
+from figures import PATIENCE, PLAN, SEED, THREADS
 
 choose = random.Random(SEED)
 
@@ -86,8 +89,8 @@ def load(ask, threads):
 
 def asking(service):
     if service.alias != "search":
-        return lambda: service.client.get("/", timeout=1).text == "taco"
-    client = service.client.options(request_timeout=1)
+        return lambda: service.client.get("/", timeout=PATIENCE[service.alias]).text == "taco"
+    client = service.client.options(request_timeout=PATIENCE[service.alias])
     return lambda: client.search(index="menu", query={"match": {"dish": "taco"}})["hits"]["total"]["value"] == 200
 
 @contextmanager
@@ -209,7 +212,7 @@ def _run(soak: Soak) -> Section:
         ("page", "restart", options.faults),
         ("search", "restart", options.elasticsearch_restarts),
     ]
-    figures = f"PLAN, SEED, THREADS = {plan!r}, {options.seed}, {options.threads}\n"
+    figures = f"PLAN, PATIENCE, SEED, THREADS = {plan!r}, {_PATIENCE}, {options.seed}, {options.threads}\n"
     suite = Suite.write(soak.folder / "suite", figures=figures, conftest=_CONFTEST, test_it=_TESTS)
     soak.say(f"{sum(times for *_, times in plan)} faults, each some seconds")
     ended = suite.run("--foodtrucks-timeout=600", timeout=60 * 60)
@@ -226,11 +229,13 @@ def reported(trials: Sequence[Trial], failed: Sequence[str] = ()) -> Section:
              "failed when healed", "requests beside", "failed beside"]  # fmt: skip
     names = {"search": "Elasticsearch, searched", "page": "a small HTTP service"}
     rows = [[f"`{kind}`", names[on], *_figures(group)] for (on, kind), group in groups.items()]
-    note = """
+    note = f"""
 Seconds are the median and the longest. Traffic stopped with the last good answer, counted from the moment in which the
 block was entered; healing took from the block's end until it returned; traffic was back with the first good answer
-after that. Failed when healed are requests that were asked then, by clients that had been in hand all the time and
-keep their connections. Beside it stood another service on the same network, under a load of its own."""
+after that. A search is given up after {_PATIENCE["search"]} s, a page after {_PATIENCE["page"]} s, and who asked
+shortly before the end of healing may have to wait for that: the engine's proxy accepts before the service does. Failed
+when healed are requests that were asked then, by clients that had been in hand all the time and keep their connections.
+Beside it stood another service on the same network, under a load of its own."""
     return Section(
         name="faults",
         title="Faults under load",
