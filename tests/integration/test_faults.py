@@ -11,6 +11,7 @@ from typing import Unpack
 
 import httpx2
 import pytest
+from elasticsearch import Elasticsearch
 
 from pytest_foodtrucks import (
     ElasticsearchService,
@@ -19,7 +20,6 @@ from pytest_foodtrucks import (
     NotReady,
     Probe,
     Service,
-    elasticsearch_service,
     network,
     ready,
 )
@@ -73,7 +73,6 @@ LIVES = {"paused": "1", "stopped": "2", "killed": "2", "disconnected": "1"}
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 second_net = network()
-victim_es = elasticsearch_service()
 
 
 @contextmanager
@@ -452,15 +451,17 @@ def test_a_session_that_is_killed_meanwhile_leaves_nothing(
 # Elasticsearch
 
 
-def test_elasticsearch_keeps_its_documents_and_its_clients_through_each_fault(victim_es: ElasticsearchService) -> None:
-    es, http = victim_es.client, victim_es.http
-    es.index(index="menu", id="1", document={"dish": "taco"}, refresh=True)
+def test_elasticsearch_keeps_its_documents_and_its_clients_through_each_fault(
+    es_on_net: ElasticsearchService, es_client: Elasticsearch, es_index: str
+) -> None:
+    http = es_on_net.http
+    es_client.index(index=es_index, id="1", document={"dish": "taco"}, refresh=True)
     for fault in (Service.paused, Service.disconnected, Service.killed):
-        with fault(victim_es), pytest.raises(httpx2.TransportError):
+        with fault(es_on_net), pytest.raises(httpx2.TransportError):
             http.get("/", timeout=0.5)
-        assert es.count(index="menu")["count"] == 1
-        assert es.cluster.health()["status"] in {"yellow", "green"}
-    victim_es.restart()
-    assert es.get(index="menu", id="1")["_source"] == {"dish": "taco"}
-    assert es.cluster.health()["status"] in {"yellow", "green"}
-    assert http.get("/menu/_count").json()["count"] == 1
+        assert es_client.count(index=es_index)["count"] == 1
+        assert es_client.cluster.health()["status"] in {"yellow", "green"}
+    es_on_net.restart()
+    assert es_client.get(index=es_index, id="1")["_source"] == {"dish": "taco"}
+    assert es_client.cluster.health()["status"] in {"yellow", "green"}
+    assert http.get(f"/{es_index}/_count").json()["count"] == 1
