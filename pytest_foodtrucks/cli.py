@@ -45,7 +45,7 @@ def _prune(settings: Settings) -> int:
     from .engine import find_engine  # noqa: PLC0415 - imports docker: not for --help
 
     state = state_folder(settings.state_dir, os.environ)
-    with closing(find_engine(settings.engine)) as engine:
+    with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
         for stack in all_kept(state):
             project, removed = stack.project, remove_kept(engine, stack)
             if stack.folder.exists():

@@ -224,8 +224,7 @@ def _network_part(stack: "Stack", driver: str, *, internal: bool, name: str) -> 
         """Remove what an earlier session kept under this name, with all that is on it."""
         if kept is not None:
             stack.remove_lasting(kept["name"])
-            stack.engine.clear_network(kept["id"])
-            stack.engine.remove_network(kept["id"])
+            remove_network(stack.engine, kept["id"])
 
     return parts.Part(
         key=f"network {name} {driver} {internal}",

@@ -16,7 +16,7 @@ from pytest_foodtrucks.runs import Run
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
     found = FakeEngine()
-    monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", lambda _: found)
+    monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", lambda _, **__: found)
     return found
 
 
@@ -74,7 +74,7 @@ def test_prune_leaves_what_others_have_and_says_so(
 def test_without_an_engine_prune_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def missing(_: str) -> None:
+    def missing(_: str, **__: object) -> None:
         raise EngineNotFound("No engine answers. Remedy: start one.")
 
     monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", missing)
