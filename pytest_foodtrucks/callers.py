@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _READY_MADE = f"{_PACKAGE}plugin.py"
@@ -33,6 +34,15 @@ def calling_place() -> Place:
     while frame.f_back is not None and _passed_over(frame.f_code.co_filename):
         frame = frame.f_back
     return Place(Path(frame.f_code.co_filename), frame.f_lineno)
+
+
+def place_in(traceback: TracebackType | None) -> Place | None:
+    """Return the line from which an error's way led into this package; None where there is none."""
+    place = None
+    while traceback is not None and not _passed_over(traceback.tb_frame.f_code.co_filename):
+        place = Place(Path(traceback.tb_frame.f_code.co_filename), traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return place
 
 
 def calling_file() -> Path:

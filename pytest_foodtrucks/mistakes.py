@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -13,19 +14,18 @@ from .factories import CONTRACT_ALIASES, Recipe, Scope
 if TYPE_CHECKING:
     import pytest
 
-_MAY_BE_SKIPPED: Final = ("skip", "skipif")
+_MAY_NOT_RUN: Final = ("skip", "skipif", "xfail")
+"""Markers of tests that prove nothing: they may never run, or fail on purpose."""
+
 _WIDEST_FIRST: Final = get_args(Scope)
 
 
 @dataclass(frozen=True, order=True)
-class Mistake:
+class _Mistake:
     """What is wrong, and the factory's call where it is."""
 
     place: Place
     text: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.text}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,20 +37,27 @@ class _Service:
     definition: "pytest.FixtureDef[Any]"
     layer: int
 
-    def mistake(self, text: str) -> Mistake:
-        return Mistake(self.recipe.place, text)
+    def mistake(self, text: str) -> _Mistake:
+        return _Mistake(self.recipe.place, text)
 
 
-def mistakes_of(items: "Iterable[pytest.Item]", worker: str | None) -> list[Mistake]:
-    """Return what is certain to fail one of these tests, in the order of places; `worker` is xdist's, or None.
+def told_by_file(items: "Iterable[pytest.Item]", worker: str | None, root: Path) -> Iterator[tuple[str, str]]:
+    """Yield what is certain to fail one of these tests: for each file its name below `root`, and all its mistakes.
 
-    Names that are asked for dynamically, values that are functions, and tests that may be skipped prove nothing: what
-    is wrong with them is told when they run.
+    `worker` is the xdist worker's id, or None. Names that are asked for dynamically, values that are functions, and
+    tests that may be skipped prove nothing: what is wrong with them is told when they run.
     """
-    certain = [item for item in items if not any(item.get_closest_marker(name) for name in _MAY_BE_SKIPPED)]
+    for file, mistakes in groupby(_mistakes(items, worker), lambda mistake: mistake.place.file):
+        below = file.relative_to(root) if file.is_relative_to(root) else file
+        yield below.as_posix(), "\n".join(f"{mistake.place}: {mistake.text}" for mistake in mistakes)
+
+
+def _mistakes(items: "Iterable[pytest.Item]", worker: str | None) -> "list[_Mistake]":
+    """Return the mistakes, each once, in the order of their places."""
+    certain = [item for item in items if not any(item.get_closest_marker(name) for name in _MAY_NOT_RUN)]
     views = [_View(item) for item in certain]
     names = {name for view in views for name in view.definitions}
-    found: set[Mistake] = set()
+    found: set[_Mistake] = set()
     lasting = _Claims(worker)
     for view in views:
         together = _Claims(worker)
@@ -63,7 +70,7 @@ def mistakes_of(items: "Iterable[pytest.Item]", worker: str | None) -> list[Mist
     return sorted(found)
 
 
-def _in_its_name(service: _Service, worker: str | None) -> Iterator[Mistake]:
+def _in_its_name(service: _Service, worker: str | None) -> Iterator[_Mistake]:
     if worker is not None and service.name in CONTRACT_ALIASES and not service.recipe.shared:
         alias = CONTRACT_ALIASES[service.name]
         yield service.mistake(
@@ -72,7 +79,7 @@ def _in_its_name(service: _Service, worker: str | None) -> Iterator[Mistake]:
         )
 
 
-def _in_what_it_asks(service: _Service, view: "_View", names: AbstractSet[str]) -> Iterator[Mistake]:
+def _in_what_it_asks(service: _Service, view: "_View", names: AbstractSet[str]) -> Iterator[_Mistake]:
     for name, said in service.recipe.asked():
         asked = view.resolved(name, by=service)
         if asked is not None and _WIDEST_FIRST.index(asked.scope) > _WIDEST_FIRST.index(service.definition.scope):
@@ -86,13 +93,13 @@ def _in_what_it_asks(service: _Service, view: "_View", names: AbstractSet[str]) 
             )
 
 
-def _narrower(service: _Service, name: str, said: str, asked: "pytest.FixtureDef[Any]") -> Mistake:
+def _narrower(service: _Service, name: str, said: str, asked: "pytest.FixtureDef[Any]") -> _Mistake:
     text = (
         f"The service {service.name} asks for {name!r} by {said}, which has the narrower scope {asked.scope!r}: the "
         f"service's is {service.definition.scope!r}. Remedy: give {name} scope={service.definition.scope!r}"
     )
     if service.recipe.place.is_ready_made():
-        return Mistake(_place(asked.func, unknown=service.recipe.place), f"{text}.")
+        return _Mistake(_place(asked.func, unknown=service.recipe.place), f"{text}.")
     return service.mistake(f"{text}, or the service scope={asked.scope!r}.")
 
 
@@ -110,7 +117,7 @@ class _Claims:
         self._worker = worker
         self._claims: dict[tuple[str, Callable[..., Any], str], _Service] = {}
 
-    def clashes(self, service: _Service, view: "_View") -> Iterator[Mistake]:
+    def clashes(self, service: _Service, view: "_View") -> Iterator[_Mistake]:
         """Note a service's aliases; yield those that another fixture's service has on the same network."""
         own = service.recipe.keywords.get("aliases")
         network = view.resolved(service.recipe.network, by=service)
@@ -128,7 +135,7 @@ def _blame(service: _Service) -> tuple[bool, Place]:
     return not service.recipe.place.is_ready_made(), service.recipe.place
 
 
-def _clash(first: _Service, second: _Service, alias: str) -> Mistake:
+def _clash(first: _Service, second: _Service, alias: str) -> _Mistake:
     network = second.recipe.network
     return second.mistake(
         f"On {network} the alias {alias!r} would belong to two services: {second.name}, and {first.name} "

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +23,7 @@ from .factories import (
     worker_id,
 )
 from .kept import Kept
-from .mistakes import mistakes_of
+from .mistakes import told_by_file
 from .overrides import InUse
 from .places import running_probe
 from .progress import Progress, standard_error
@@ -187,9 +186,10 @@ def pytest_make_collect_report(
     report = yield
     call = getattr(report, "call", None)
     told = None if call is None or call.excinfo is None else import_message(call.excinfo.value)
-    if told is not None and not collector.config.option.fulltrace:
-        report.longrepr = told  # a text: xdist tells equal texts of all workers once
+    if told is not None:
         collector.config.stash[_MISTAKEN] = True
+        if not collector.config.option.fulltrace:
+            report.longrepr = told  # a text: xdist tells equal texts of all workers once
     return report
 
 
@@ -200,10 +200,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     Without workers pytest itself stops after such errors; to xdist's controller a worker offers no tests.
     """
     config = session.config
-    for file, mistakes in groupby(mistakes_of(session.items, worker_id(config)), lambda mistake: mistake.place.file):
-        inside = file.relative_to(config.rootpath) if file.is_relative_to(config.rootpath) else file
-        told = "\n".join(str(mistake) for mistake in mistakes)
-        session.ihook.pytest_collectreport(report=pytest.CollectReport(inside.as_posix(), "failed", told, []))
+    for nodeid, told in told_by_file(session.items, worker_id(config), config.rootpath):
+        session.ihook.pytest_collectreport(report=pytest.CollectReport(nodeid, "failed", told, []))
         config.stash[_MISTAKEN] = True
     if _MISTAKEN in config.stash and worker_id(config) is not None and not config.option.continue_on_collection_errors:
         session.items.clear()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from .callers import place_in
 from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
 
 if TYPE_CHECKING:
@@ -77,9 +78,15 @@ def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:
 
 
 def import_message(error: BaseException) -> str | None:
-    """Return the message of an error of ours that ended an import; pytest wraps that of a conftest. None for others."""
+    """Return the message of an error of ours that ended an import, with file and line; None for other errors.
+
+    pytest wraps the error of a conftest.
+    """
     ours = next((each for each in (error, error.__cause__) if isinstance(each, FoodtrucksError)), None)
-    return None if ours is None else str(ours)
+    if ours is None:
+        return None
+    place = f"{place_in(ours.__traceback__)}: "
+    return str(ours) if str(ours).startswith(place) else f"{place}{ours}"
 
 
 def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Config") -> Any:

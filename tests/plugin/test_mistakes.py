@@ -50,6 +50,7 @@ AT_DEFINITION = {
     "service(image='a', ready=ready.http('/up'))": "ready=ready.http('/up') asks a port *, and it has none. Remedy: *",
     "service(image='a', ready=[ready.tcp()], ports=[])": "ready=ready.tcp() asks a port of the service, *",
     "elasticsearch_service(ready=ready.http('/'), ports=[])": "ready=ready.http('/') asks a port of the service, *",
+    "service(image='a', ready=ready.http('up'))": "ready.http('up') is no path. Remedy: begin it with a slash, *",
     "service(image='a', ready=ready.http)": "ready=<function http at *> is no readiness check. Remedy: *",
     "service(image='a', requires='db')": "requires='db' is a text. Remedy: give a list, such as *",
     "service(image='a', requires=[pytest])": "requires has <module 'pytest' *takes fixtures by name. Remedy: *",
@@ -280,6 +281,7 @@ APART = "def test_one(one): pass\ndef test_two(two): pass"
         (TWO.replace("['db']{two}", "lambda: ['db']").format(one=""), "def test(one, two): pass"),
         (TWO.replace("['db']{two}", "'db'").format(one=""), "def test(one, two): pass"),
         (TWO.format(one="", two=""), APART.replace("def test_two", "@pytest.mark.skipif('True')\ndef test_two")),
+        (TWO.format(one="", two=""), "@pytest.mark.xfail\ndef test(one, two): pass"),
         (
             "@pytest.fixture(scope='session', params=[1, 2])\ndef line(request): return request.param\n"
             + TWO.format(one=", requires=['line']", two=", requires=['line']"),

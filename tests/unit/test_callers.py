@@ -7,7 +7,8 @@ import pytest
 
 import pytest_foodtrucks
 from pytest_foodtrucks import plugin
-from pytest_foodtrucks.callers import Place, calling_file, calling_place
+from pytest_foodtrucks.callers import Place, calling_file, calling_place, place_in
+from pytest_foodtrucks.errors import DefinitionError
 
 
 def test_the_calling_file_is_the_one_that_calls() -> None:
@@ -50,3 +51,13 @@ def test_a_place_is_shown_from_the_current_folder(tmp_path: Path, monkeypatch: p
     assert str(place) == "sub/conftest.py:7"
     monkeypatch.chdir(Path(__file__).parent)
     assert str(place) == f"{tmp_path}/sub/conftest.py:7"
+
+
+def test_an_error_is_placed_at_the_line_that_led_to_ours() -> None:
+    with pytest.raises(DefinitionError) as raised:
+        pytest_foodtrucks.ready.http("health")
+    place = place_in(raised.tb)
+    assert place is not None
+    assert place.file == Path(__file__)
+    assert 'ready.http("health")' in Path(__file__).read_text(encoding="utf-8").splitlines()[place.line - 1]
+    assert place_in(None) is None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, new_stack
+from pytest_foodtrucks import ready
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError
 from pytest_foodtrucks.networks import throwaway_network
@@ -126,6 +127,19 @@ def test_a_service_within_a_test_takes_no_functions(engine: FakeEngine) -> None:
         pytest.raises(DefinitionError, match="environment= is a function, and only a factory can give it fixtures"),
     ):
         net.service(image="busybox", aliases=["victim"], environment=dict)
+
+
+@pytest.mark.parametrize("check", [ready.http("/up"), [ready.tcp()]])
+def test_a_check_of_a_port_where_there_is_none_is_refused_before_anything_starts(
+    engine: FakeEngine, check: Any
+) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        with (
+            pytest.raises(DefinitionError, match="asks a port of the service, and it has none"),
+            net.service(image="busybox", aliases=["victim"], ready=check),
+        ):
+            raise AssertionError
+        assert "create foodtrucks-victim" not in engine.events
 
 
 def test_an_alias_belongs_to_one_service_and_the_error_names_both_and_the_remedies(engine: FakeEngine) -> None:
