@@ -1,5 +1,6 @@
 """The table of the soak runs; ./run soak NAME begins here, after set-up."""
 
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
             tell(f"  {command.name:9} {command.help}")
         return 2
     hear_signals()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended then too
     return COMMANDS[arguments[0]].main(arguments[1:])
 
 

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ _LOOK: Final = 0.1
 """Seconds between two looks at the engine."""
 _PATIENCE: Final = 60.0
 """Seconds until it is called left behind; also for a watchdog that doesn't end."""
+_TRIES: Final = 5
 _BETWEEN_CTRL_CS: Final = (0.05, 1.0)
 
 
@@ -128,13 +130,25 @@ def aftermath(engine: Engine, suite: Suite, group: int, died: float) -> tuple[in
 
 
 def killed(kill: Kill, folder: Path, length: float, pause: float) -> Outcome:
+    """End a session by force at its moment; one that had ended before is tried again, by the length that it had."""
+    for number in range(_TRIES):
+        outcome = _killed_once(kill, folder / str(number), length, pause)
+        if not outcome.by_itself:
+            break
+        length = outcome.seconds
+    return outcome
+
+
+def _killed_once(kill: Kill, folder: Path, length: float, pause: float) -> Outcome:
     """Start a session, end it by force at the moment, and see what comes of it."""
     suite = suites.write(folder, elasticsearch=kill.elasticsearch)
     with closing(an_engine()) as engine, suite.started(*_options(kill.workers)) as session:
         began = time.monotonic()
-        time.sleep(kill.moment * length)
-        by_itself = session.process.poll() is not None
-        if not by_itself:
+        try:
+            session.process.wait(timeout=kill.moment * length)
+            by_itself = True
+        except subprocess.TimeoutExpired:
+            by_itself = False
             strike(session, kill, pause)
         session.process.wait(timeout=_PATIENCE)
         died = time.monotonic()
@@ -232,7 +246,8 @@ def reported(outcomes: Sequence[Outcome], lengths: dict[tuple[int, bool], float]
     elasticsearch = sum(outcome.kill.elasticsearch for outcome in outcomes)
     notes = f"""
 Undisturbed sessions took: {undisturbed}.
-Each moment was drawn evenly from such a length; {by_itself} sessions had ended by then.
+Each moment was drawn evenly from such a length. A session that had ended by then was tried again by its own length;
+{by_itself} had ended each time.
 {elasticsearch} sessions had a real Elasticsearch and the app, the others small containers; {side_by_side} ran side by
 side. Seconds count from the owner's death. The engine was asked ten times a second, and counts as empty only from the
 look after which it stayed so until the watchdog and all workers had ended. {len(files)} state folders still had files
