@@ -1,6 +1,7 @@
 """The tutorial's chapter on networks, claim by claim; each negative claim has a control beside it.
 
-A control shows that the probe works and that the target listens, so that "no" means the network and nothing else.
+The assertions bring their own; where a test asks without them, a control shows that the probe works and that the target
+listens, so that "no" means the network and nothing else.
 """
 
 import os
@@ -13,7 +14,21 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from pytest_foodtrucks import Container, ElasticsearchService, Engine, Network, Probe, Service, network
+from pytest_foodtrucks import (
+    Container,
+    ElasticsearchService,
+    Engine,
+    Network,
+    Probe,
+    Service,
+    assert_isolated,
+    assert_matrix,
+    assert_not_resolves,
+    assert_reachable,
+    assert_resolves,
+    network,
+    reachability,
+)
 
 from .conftest import Downstream
 
@@ -40,7 +55,8 @@ def run(foodtrucks_net: Network) -> Iterator[Run]:
             created = stack.engine.create_container(name, config)
             undo.callback(stack.engine.remove_container, created)
             stack.engine.start_container(created)
-            return Probe(Container(stack.engine, created, name, network if network is not None else "bridge"), name)
+            container = Container(stack.engine, created, name, network if network is not None else "bridge")
+            return Probe(container, name, stack=stack)
 
         yield start
 
@@ -108,6 +124,7 @@ class TestANetworkOfOnesOwn:
     """`docker network create foodtrucks-net`."""
 
     def test_es_resolves_to_elasticsearch(self, es_on_net: ElasticsearchService, net_probe: Probe) -> None:
+        assert_resolves(net_probe, es_on_net)
         assert net_probe.resolve("es") == [es_on_net.container.ip]
 
     def test_es_answers_by_its_name(self, es_on_net: ElasticsearchService, net_probe: Probe) -> None:
@@ -135,47 +152,58 @@ class TestANetworkOfOnesOwn:
         assert seen == [es_on_net.container.ip, web_on_net.container.ip]
 
     def test_a_probe_finds_the_app(self, web_on_net: Service, net_probe: Probe) -> None:
-        assert net_probe.resolve("foodtrucks-web") == [web_on_net.container.ip]
+        assert_resolves(net_probe, web_on_net)
         assert net_probe.http("http://foodtrucks-web:5000/").status == 200
+
+    def test_the_app_and_elasticsearch_reach_each_other(
+        self, web_on_net: Service, es_on_net: ElasticsearchService
+    ) -> None:
+        assert_reachable(web_on_net, es_on_net)
+        assert_reachable(es_on_net, web_on_net)
 
 
 class TestIsolation:
     """What the default bridge can't offer."""
 
-    @pytest.fixture(autouse=True)
-    def _controls(self, es_on_net: ElasticsearchService, web_on_net: Service, net_probe: Probe) -> None:
-        assert net_probe.connect(es_on_net).kind == "connected"
-        assert net_probe.connect(web_on_net).kind == "connected"
-
-    def test_the_default_bridge_does_not_know_the_names(self, bridge_probe: Probe) -> None:
-        assert bridge_probe.resolve("es") == []
-        assert bridge_probe.resolve("foodtrucks-web") == []
-
-    def test_the_default_bridge_does_not_reach_the_addresses(
-        self, bridge_probe: Probe, es_on_net: ElasticsearchService, web_on_net: Service, run: Run
+    def test_the_default_bridge_does_not_know_the_names(
+        self, bridge_probe: Probe, es_on_net: ElasticsearchService, web_on_net: Service
     ) -> None:
-        neighbour = run(ECHO)
-        assert bridge_probe.connect(neighbour.container.ip, 7000).kind == "connected", "the control: it can connect"
+        assert_not_resolves(bridge_probe, es_on_net)
+        assert_not_resolves(bridge_probe, web_on_net)
+
+    def test_the_default_bridge_has_no_way_in(
+        self, bridge_probe: Probe, es_on_net: ElasticsearchService, web_on_net: Service
+    ) -> None:
+        assert_isolated(bridge_probe, es_on_net)
+        assert_isolated(bridge_probe, web_on_net)
         assert bridge_probe.connect(es_on_net.container.ip, 9200).kind == "dropped"
-        assert bridge_probe.connect(web_on_net.container.ip, 5000).kind == "dropped"
+
+    def test_who_reaches_whom(
+        self, net_probe: Probe, bridge_probe: Probe, es_on_net: ElasticsearchService, web_on_net: Service
+    ) -> None:
+        assert_matrix(
+            reachability(
+                {"net": net_probe, "web": web_on_net, "bridge": bridge_probe}, {"es": es_on_net, "web": web_on_net}
+            ),
+            """
+                    es  web
+            net     .   .
+            web     .   .
+            bridge  X   X
+            """,
+        )
 
     def test_a_second_network_is_no_way_in_until_its_container_is_connected(
         self, second_net: Network, foodtrucks_net: Network, es_on_net: ElasticsearchService
     ) -> None:
-        with (
-            second_net.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["neighbour"]) as neighbour,
-            second_net.probe() as stranger,
-        ):
-            assert stranger.connect(neighbour).kind == "connected", "the control: it can connect"
-            assert stranger.resolve("es") == []
-            assert stranger.connect(es_on_net.container.ip, 9200).kind == "dropped"
+        with second_net.probe() as stranger:
+            assert_isolated(stranger, es_on_net)
 
             foodtrucks_net.connect(stranger)
-            assert stranger.connect(es_on_net).kind == "connected"
+            assert_reachable(stranger, es_on_net)
 
             foodtrucks_net.disconnect(stranger)
-            assert stranger.resolve("es") == []
-            assert stranger.connect(es_on_net.container.ip, 9200).kind == "dropped"
+            assert_isolated(stranger, es_on_net)
 
 
 class TestTheApp:
