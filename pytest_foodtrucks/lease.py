@@ -26,32 +26,36 @@ class Lease:
         self._path = path
         _held.add(path)
 
-    def release(self) -> None:
-        """Give it up."""
-        _held.discard(self._path)
-        os.close(self._descriptor)
+    def release(self, note: str = "") -> None:
+        """Give it up, and leave a note to whoever waits for it; once is enough."""
+        if self._path in _held:
+            _held.discard(self._path)
+            os.write(self._descriptor, note.encode("ascii"))
+            os.close(self._descriptor)
 
 
 def is_free(path: Path) -> bool:
     """Tell whether nobody holds the lease; one that isn't there is free."""
-    return path not in _held and _locked(path, wait=False)
+    return path not in _held and _note(path, wait=False) is not None
 
 
-def wait_until_free(path: Path) -> None:
-    """Block until nobody holds the lease."""
-    _locked(path, wait=True)
+def wait_until_free(path: Path) -> str:
+    """Block until nobody holds the lease; return the note of who gave it up, empty if it died."""
+    note = _note(path, wait=True)
+    return note if note is not None else ""
 
 
-def _locked(path: Path, *, wait: bool) -> bool:
+def _note(path: Path, *, wait: bool) -> str | None:
+    """Return the note in a lease that nobody holds; None where somebody does."""
     import fcntl  # noqa: PLC0415 - missing on Windows, as above
 
     try:
         file = path.open("r+", encoding="ascii")
     except FileNotFoundError:
-        return True
+        return ""
     with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return False
-    return True
+            return None
+        return file.read()

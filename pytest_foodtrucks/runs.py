@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,10 @@ from .usable import usable
 OWNER_LABEL: Final = "pytest-foodtrucks.owner"
 _LEASE: Final = "lease"
 _OPEN: Final = "open"
+ENDED: Final = "ended"
+"""The note in the lease of a run that cleaned up: its folder alone says nothing, somebody may have removed that."""
+_KEPT_FOR: Final = 3600.0
+"""Seconds after which the folder of a dead run goes: much longer than its watchdog works."""
 
 
 def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -97,7 +102,7 @@ class Run:
         """Forget the run, if it is this process's own: its stack is gone."""
         if self._held is not None:
             self.forget()
-            self._held.release()
+            self._held.release(ENDED)
 
     def forget(self) -> None:
         """Remove the run's folder."""
@@ -113,6 +118,17 @@ def is_orphan(owner_label: str, state: Path) -> bool:
         return lease.is_free(state / "runs" / run / _LEASE)
     except OSError:  # another user's, or no locks here: no proof
         return False
+
+
+def forget_dead(state: Path, clock: Callable[[], float] = time.time) -> None:
+    """Remove the folders of runs that died long ago: their things are gone, or are known as theirs all the same."""
+    for file in state.glob(f"runs/*/{_LEASE}"):
+        try:
+            old = clock() - file.stat().st_mtime > _KEPT_FOR
+            if old and lease.is_free(file):
+                shutil.rmtree(file.parent, ignore_errors=True)  # somebody else does the same
+        except OSError:  # gone, or another user's
+            continue
 
 
 def identity(state: Path) -> str:

@@ -51,12 +51,11 @@ def start(run: "Run", engine_option: str) -> None:
 
 def main() -> None:
     """Wait for the owner's death, and clean up unless the owner did."""
-    from .runs import Run  # noqa: PLC0415 - as little as possible while it waits
+    from .runs import ENDED, Run  # noqa: PLC0415 - as little as possible while it waits
 
     run, engine_option = Run(Path(sys.argv[2])), sys.argv[3]
-    lease.wait_until_free(run.lease_file)
-    if not run.folder.exists():
-        return
+    if not run.lease_file.exists() or lease.wait_until_free(run.lease_file) == ENDED:
+        return  # the owner ended well, before this process began or later
 
     from .engine import find_engine  # noqa: PLC0415 - imports docker: not while it waits
     from .removal import remove_after  # noqa: PLC0415 - likewise

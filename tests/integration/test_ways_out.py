@@ -1,6 +1,7 @@
 """However a session ends, what it started goes: by its own hand, the watchdog's, or the next session's."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -64,6 +65,20 @@ def test_a_killed_process(
         reached(downstream, process)
         assert ours_on_engine() - before, "the control: there is something to remove"
         process.send_signal(number)
+        process.wait(timeout=30)
+        assert gone(ours_on_engine, before, PATIENCE)
+
+
+def test_a_killed_process_whose_state_folder_somebody_removed(
+    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]
+) -> None:
+    hang(downstream)
+    before = ours_on_engine()
+    with downstream.started(f"--foodtrucks-state-dir={state}") as process:
+        reached(downstream, process)
+        shutil.rmtree(state / "runs")
+        assert ours_on_engine() - before, "the control: there is something to remove"
+        process.kill()
         process.wait(timeout=30)
         assert gone(ours_on_engine, before, PATIENCE)
 

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from pytest_foodtrucks import StateError, lease
-from pytest_foodtrucks.runs import Run, is_orphan, state_folder
+from pytest_foodtrucks.runs import Run, forget_dead, is_orphan, state_folder
 
 HOLD = """
 import sys, time
@@ -56,7 +57,50 @@ def test_waiting_for_a_lease_ends_with_its_owner(tmp_path: Path) -> None:
         assert process.stdout is not None
         folder = Path(process.stdout.readline().split()[0])
         process.kill()
-        lease.wait_until_free(Run(folder).lease_file)
+        assert lease.wait_until_free(Run(folder).lease_file) == ""
+
+
+WAIT = """
+import sys
+from pathlib import Path
+from pytest_foodtrucks import lease
+file = Path(sys.argv[1])
+lease.is_free(file)
+print("waiting", flush=True)
+print(lease.wait_until_free(file))
+"""
+
+
+def test_who_waits_hears_that_a_run_ended_well_although_its_folder_is_gone(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    command = [sys.executable, "-c", WAIT, str(run.lease_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "waiting\n"
+        time.sleep(0.2)
+        run.end()
+        assert waiting.stdout.read() == "ended\n"
+
+
+def test_a_lease_may_be_given_up_twice(tmp_path: Path) -> None:
+    held = lease.Lease(tmp_path / "lease")
+    held.release()
+    held.release()
+    assert lease.is_free(tmp_path / "lease")
+
+
+def test_the_folders_of_runs_that_died_long_ago_go(tmp_path: Path) -> None:
+    living = Run.begin(tmp_path)
+    with holder(tmp_path) as process:
+        assert process.stdout is not None
+        dead = Path(process.stdout.readline().split()[0])
+        process.kill()
+    now = dead.stat().st_mtime
+    forget_dead(tmp_path, lambda: now + 60)
+    assert dead.exists()
+    forget_dead(tmp_path, lambda: now + 7200)
+    assert not dead.exists()
+    assert living.folder.exists()
 
 
 def test_a_process_takes_its_own_run_for_alive_and_keeps_the_lease(tmp_path: Path) -> None:
