@@ -58,6 +58,7 @@ class Snapshot:
     started_at: str = ""
     attachments: tuple[Attachment, ...] = ()
     published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    mode: str = ""
 
     @classmethod
     def of(cls, container: "Container") -> "Snapshot":
@@ -68,8 +69,13 @@ class Snapshot:
             if error.status == HTTPStatus.NOT_FOUND:
                 return cls("gone")
             raise ProbeError(f"The state of {container.name} can't be told: {error}") from error
-        state = about["State"]
-        return cls(state["Status"], str(state.get("StartedAt", "")), attachments(about), _published(about))
+        state, mode = about["State"], str(about["HostConfig"]["NetworkMode"])
+        return cls(state["Status"], str(state.get("StartedAt", "")), attachments(about), _published(about), mode)
+
+    @property
+    def borrowed(self) -> bool:
+        """Tell whether it is on somebody else's network, so that its own addresses can't be told."""
+        return self.mode == "host" or self.mode.startswith("container:")
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -391,6 +397,8 @@ def _deaf(subject: Subject, seen: Snapshot) -> list[str]:
             for verdict in told
             if verdict.kind is not VerdictKind.CONNECTED
         ]
+    if seen.borrowed:
+        return [f"{subject.label} has the network of its {seen.mode}, and whose addresses are its ways can't be told"]
     addresses = seen.addresses if seen.addresses else LOOPBACK
     try:
         sidecar = subject.service.sidecar

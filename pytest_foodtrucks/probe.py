@@ -234,7 +234,10 @@ class Probe:
         return (resolver, "") if resolver is not None else (Resolver(), _shown_settings(answer))
 
     def _told_apart(self, verdict: Verdict, knock: Knock) -> Verdict:
-        """Ask a refusal again, one try after the other, to tell a reset from an ICMP error."""
+        """Ask a refusal again, one try at a time, to tell a reset from an ICMP error; see whether IPv6 is there."""
+        if verdicts.needs_interfaces(verdict):
+            (interfaces,) = self._shell.ask([("interfaces",)], within=_MARGIN)
+            return verdicts.after_interfaces(verdict, interfaces)
         if all(attempt.kind is not VerdictKind.REFUSED for attempt in verdict.attempts):
             return verdict
         counted: list[Answer] = []

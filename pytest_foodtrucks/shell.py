@@ -33,6 +33,7 @@ counters() {
 grep -h -e '^Icmp: [0-9]' -e '^Tcp: [0-9]' -e ^Icmp6InDestUnreachs /proc/net/snmp /proc/net/snmp6 2>/dev/null
 }
 recount() { counters; echo knocked; knock "$@"; echo knocked; counters; }
+interfaces() { [ ! -e /proc/net/if_inet6 ] || cat /proc/net/if_inet6; }
 settings() { cat /etc/resolv.conf; echo; echo =hosts=; cat /etc/hosts; }
 """
 """What a kept shell knows. A line goes out in one write, so that questions asked side by side don't mix.

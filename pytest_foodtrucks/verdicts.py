@@ -179,6 +179,31 @@ def _counters(text: str) -> tuple[int, str | None]:
     return errors, segments[1] if segments is not None else None
 
 
+_NO_ADDRESS: Final = ("Cannot assign requested address", "Address not available")
+"""What a connection to an IPv6 address says where the namespace has none of its own, and where ports ran out."""
+
+
+def needs_interfaces(verdict: Verdict) -> bool:
+    """Tell whether a verdict depends on whether the source has an IPv6 address at all."""
+    return verdict.address is not None and ":" in verdict.address and any(map(_without_address, verdict.attempts))
+
+
+def after_interfaces(verdict: Verdict, interfaces: Answer) -> Verdict:
+    """Tell a source without IPv6, which has no route, by /proc/net/if_inet6: a line for each address."""
+    if interfaces.status != 0 or any(line and line.split()[-1] != "lo" for line in interfaces.words.split("|")):
+        return verdict
+    attempts = tuple(
+        replace(attempt, kind=VerdictKind.UNREACHABLE) if _without_address(attempt) else attempt
+        for attempt in verdict.attempts
+    )
+    evidence = f"{verdict.evidence}; the source has no IPv6 address"
+    return replace(verdict, kind=_kind_of(attempts), evidence=evidence, attempts=attempts)
+
+
+def _without_address(attempt: Attempt) -> bool:
+    return any(words in attempt.words for words in _NO_ADDRESS)
+
+
 # names
 
 

@@ -354,7 +354,9 @@ class TestTheWay:
         assert_isolated(abroad, target, published=True)
         target.close()
 
-    def test_a_target_reached_by_ipv6_alone(self, home: Network, started: Callable[..., Container]) -> None:
+    def test_a_target_reached_by_ipv6_alone(
+        self, home: Network, abroad: Network, started: Callable[..., Container]
+    ) -> None:
         api, engine = home.stack.engine.api, home.stack.engine
         name, prefix = f"foodtrucks-net-six-{secrets.token_hex(4)}", f"fd00:{secrets.token_hex(2)}"
         ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=f"{prefix}::/64")])
@@ -371,6 +373,7 @@ class TestTheWay:
                     assert_reachable(probe, target)
                     with pytest.raises(IsolationError, match=r"way       \[fd00:"):
                         assert_isolated(probe, target)
+            assert_isolated(abroad, target)  # from where there is no IPv6
             target.close()
         finally:
             engine.clear_network(name)

@@ -170,6 +170,11 @@ def spoil_one_name(scene: Scene) -> None:
     scene.world.names["es"] = LOST
 
 
+def spoil_network(scene: Scene) -> None:
+    about = scene.world.containers[scene.es.container.id]
+    about["HostConfig"]["NetworkMode"], about["NetworkSettings"]["Networks"] = "host", {"host": {}}
+
+
 def spoil_source(scene: Scene) -> None:
     source = scene.abroad.watcher.container.id
     scene.world.meanwhile = lambda: scene.world.containers[source]["State"].update(Status="exited")
@@ -193,6 +198,7 @@ def spoil_source_by_restart(scene: Scene) -> None:
         (spoil_target, "es is paused, and must be running for silence to say something"),
         (spoil_way, "172.30.0.9:9200, its address on home: inconclusive: no complete answer"),
         (spoil_one_name, "the name es: inconclusive: no complete answer"),
+        (spoil_network, "es has the network of its host, and whose addresses are its ways can't be told"),
         (spoil_source, "is exited"),
         (spoil_source_by_restart, "was started anew meanwhile"),
     ],

@@ -31,7 +31,12 @@ class Answers:
         sh: ExecResult = OPEN,
         recount: ExecResult = REFUSED,
     ) -> None:
-        self._tools = {"nslookup": ExecResult(0, nslookup, ""), "sh": sh, "recount": recount}
+        self._tools = {
+            "nslookup": ExecResult(0, nslookup, ""),
+            "sh": sh,
+            "recount": recount,
+            "interfaces": ExecResult(0, "", ""),
+        }
         self._knocks = list(knock)
         self.asked: list[list[str]] = []
 
@@ -150,6 +155,11 @@ def test_an_icmp_error_is_told_from_a_reset_by_the_namespaces_counters() -> None
     assert firewall.kind is VerdictKind.UNREACHABLE
     assert firewall.evidence.endswith("no reset: an ICMP error came, and no TCP segment")
     assert probe(Answers(knock=[REFUSED], recount=reset)).connect("10.0.0.7", 80).kind is VerdictKind.REFUSED
+
+
+def test_a_source_without_ipv6_has_no_route_to_an_ipv6_address() -> None:
+    words = "nc: can't connect to remote host: Cannot assign requested address\n"
+    assert probe(Answers(knock=[ExecResult(1, words, "")])).connect("fd00::2", 80).kind is VerdictKind.UNREACHABLE
 
 
 def test_an_answer_that_was_lost_is_inconclusive_and_shows_what_there_was() -> None:

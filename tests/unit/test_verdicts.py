@@ -7,7 +7,9 @@ from pytest_foodtrucks.verdicts import (
     Resolver,
     Verdict,
     VerdictKind,
+    after_interfaces,
     after_recount,
+    needs_interfaces,
     of_attempts,
     read_connect,
     read_lookup,
@@ -124,6 +126,33 @@ def test_a_refusal_among_drops_that_was_an_icmp_error_is_blocked() -> None:
     assert (mixed.kind, mixed.flaky) == (VerdictKind.INCONCLUSIVE, True)
     verdict = after_recount(mixed, [recount()])
     assert (verdict.kind, verdict.blocked, verdict.flaky) == (VerdictKind.UNREACHABLE, True, False)
+
+
+# no IPv6
+
+NO_SIX = of_attempts(
+    "fd00::2", 80, [Answer(1, 0.0, "nc: can't connect to remote host: Cannot assign requested address")]
+)
+LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
+GLOBAL = "fd000000000000000000000000000003 1f 40 00 82     eth0"
+
+
+def test_only_what_says_so_of_an_ipv6_address_depends_on_interfaces() -> None:
+    assert needs_interfaces(NO_SIX)
+    assert not needs_interfaces(of_attempts("10.0.0.1", 80, [NO_ADDRESS]))
+    assert not needs_interfaces(of_attempts("fd00::2", 80, [Answer(1, 0.0, "nc: timed out")]))
+
+
+@pytest.mark.parametrize("lines", ["", LOOPBACK])
+def test_a_source_without_ipv6_has_no_route(lines: str) -> None:
+    verdict = after_interfaces(NO_SIX, Answer(0, 0.0, lines))
+    assert (verdict.kind, verdict.blocked) == (VerdictKind.UNREACHABLE, True)
+    assert verdict.evidence.endswith("the source has no IPv6 address")
+
+
+@pytest.mark.parametrize("answer", [Answer(0, 0.0, f"{LOOPBACK}|{GLOBAL}"), Answer(None, 0.0, "")])
+def test_where_ports_ran_out_or_nothing_is_known_it_stays_inconclusive(answer: Answer) -> None:
+    assert after_interfaces(NO_SIX, answer).kind is VerdictKind.INCONCLUSIVE
 
 
 # names
