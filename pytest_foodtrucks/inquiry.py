@@ -210,6 +210,7 @@ class _Source:
         self._place = place
         self._beacon = beacon
         self._before = Snapshot.of(place.subject)
+        self._beacon_address = beacon.container.attachments[0].addresses[0]
         self._nobody = f"foodtrucks-nobody-{secrets.token_hex(4)}"
 
     def ask(self, subjects: Sequence[Subject], *, published: bool) -> list[Inquiry]:
@@ -225,7 +226,7 @@ class _Source:
             after = [_seen(subject) for subject in subjects]
             deaf_again = list(pool.map(_deaf, subjects, after))
         doubts += [*self._nameless(nobody, lit), *self._changed(), *([] if doubts else self._unlit())]
-        silent = nobody.failure is VerdictKind.DNS_FAILED and lit.addresses != ()
+        silent = self._silent(nobody, lit)
         resolutions, verdicts = iter(found), iter(said)
         inquiries = []
         for index, subject in enumerate(subjects):
@@ -246,7 +247,7 @@ class _Source:
             for seen in (before, after)
             if seen is not None and seen.status != "running"
         ]
-        silent = service is not None and nobody.failure is VerdictKind.DNS_FAILED and lit.addresses != ()
+        silent = service is not None and self._silent(nobody, lit)
         doubts += [
             f"the name {each.name} has no answer ({each.failure}: {each.words})"
             for each in found
@@ -339,7 +340,7 @@ class _Source:
 
     def _unlit(self) -> list[str]:
         """Say why the beacon wasn't reached, if so; tried several times, for it may have just been started."""
-        address = self._beacon.container.attachments[0].addresses[0]
+        address = self._beacon_address
         deadline = time.monotonic() + _BEACON_SECONDS
         while True:
             (verdict,) = self._place.knock([Knock(address, BEACON_PORT, tries=1)])
@@ -352,6 +353,10 @@ class _Source:
         beacon = f"the beacon at {_joined(address, BEACON_PORT)}, which listens on its own network"
         return [f"{self._place.place} doesn't reach {beacon} ({seen}), so what it doesn't reach says nothing"]
 
+    def _silent(self, nobody: Resolution, lit: Resolution) -> bool:
+        """Tell whether the name server knows containers, and has nobody to ask about other names."""
+        return nobody.failure is VerdictKind.DNS_FAILED and self._beacon_address in lit.addresses
+
     def _nameless(self, nobody: Resolution, lit: Resolution) -> list[str]:
         """Say what is wrong with the name server, if anything."""
         doubts = []
@@ -360,9 +365,9 @@ class _Source:
                 f"the random name {nobody.name} resolves to {', '.join(nobody.addresses)}: a wildcard in a search "
                 "domain, which answers for any name"
             )
-        elif nobody.failure is not None and not (nobody.failure is VerdictKind.DNS_FAILED and lit.addresses):
+        elif nobody.failure is not None and not self._silent(nobody, lit):
             doubts.append(f"the name server has no answer for a random name either ({nobody.failure}: {nobody.words})")
-        if self._beacon.container.network != DEFAULT and not lit.addresses:
+        if self._beacon.container.network != DEFAULT and self._beacon_address not in lit.addresses:
             doubts.append(
                 f"the name {lit.name}, of a container on the source's own network, doesn't resolve ({lit.words}), so "
                 "names that don't say nothing"

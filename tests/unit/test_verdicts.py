@@ -130,9 +130,8 @@ def test_a_refusal_among_drops_that_was_an_icmp_error_is_blocked() -> None:
 
 # no IPv6
 
-NO_SIX = of_attempts(
-    "fd00::2", 80, [Answer(1, 0.0, "nc: can't connect to remote host: Cannot assign requested address")]
-)
+NO_ADDRESS = Answer(1, 0.0, "nc: can't connect to remote host: Cannot assign requested address")
+NO_SIX = of_attempts("fd00::2", 80, [NO_ADDRESS])
 LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
 GLOBAL = "fd000000000000000000000000000003 1f 40 00 82     eth0"
 
