@@ -210,7 +210,7 @@ class _Source:
         self._place = place
         self._beacon = beacon
         self._before = Snapshot.of(place.subject)
-        self._beacon_address = beacon.container.attachments[0].addresses[0]
+        self._beacon_address = _address(beacon)
         self._nobody = f"foodtrucks-nobody-{secrets.token_hex(4)}"
 
     def ask(self, subjects: Sequence[Subject], *, published: bool) -> list[Inquiry]:
@@ -381,6 +381,16 @@ class _Source:
         if now.started_at != self._before.started_at:
             return [f"the source {self._place.subject.name} was started anew meanwhile"]
         return []
+
+
+def _address(beacon: Probe) -> str:
+    addresses = Snapshot.of(beacon.container).addresses
+    if not addresses:
+        raise ProbeError(
+            f"The beacon {beacon.container.name} has no address; its log says {beacon.container.logs(tail=3)!r}. "
+            "Remedy: see that the probe image has sh, and httpd or nc."
+        )
+    return addresses[0]
 
 
 def _seen(subject: Subject) -> Snapshot:

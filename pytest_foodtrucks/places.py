@@ -20,8 +20,13 @@ DEFAULT: Final = "bridge"
 
 BEACON_PORT: Final = 7777
 
-_BEACON: Final = ("httpd", "-f", "-p", str(BEACON_PORT), "-h", "/beacon")
-"""busybox' httpd took 60 connections at once in 0.1 s; its `nc -ll`, with a backlog of 2, let some wait 1 to 2 s."""
+_SERVER: Final = f"httpd -f -p {BEACON_PORT} -h /beacon || nc -ll -p {BEACON_PORT} -e true"
+"""busybox' httpd took 60 connections at once in 0.1 s; its `nc -ll`, with a backlog of 2, let some wait 1 to 2 s.
+
+It is for images whose busybox has no httpd, such as Alpine's.
+"""
+
+_BEACON: Final = ("sh", "-c", _SERVER)
 
 
 @contextmanager

@@ -322,6 +322,19 @@ def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(sce
     assert "bridge" in scene.stack.outposts
 
 
+def test_a_beacon_that_ended_at_once_is_no_control(scene: Scene) -> None:
+    source = scene.abroad.watcher
+    start = scene.world.start_container
+
+    def end(container: str) -> None:
+        start(container)
+        scene.world.containers[container]["NetworkSettings"]["Networks"]["abroad"]["IPAddress"] = ""
+
+    scene.world.start_container = end  # type: ignore[method-assign]
+    told = message(ProbeError, lambda: assert_isolated(source, scene.es))
+    assert "has no address; its log says 'a line of the log\\n'. Remedy: see that the probe image has sh" in told
+
+
 def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
     bare = Probe(scene.abroad.watcher.container, "somewhere")
     assert "was made by hand" in message(ProbeError, lambda: assert_isolated(bare, scene.es))
