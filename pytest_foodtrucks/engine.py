@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -369,6 +370,14 @@ class Engine:
             for family in ("IPv4Address", "IPv6Address")
             if about.get(family)
         }
+
+    def networks_changed(self, seconds: float) -> bool:
+        """Tell whether a network was created or removed in the last seconds, by the engine's own clock."""
+        with self._asked("tell what happened to its networks"):
+            now = datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", self.api.info()["SystemTime"])).timestamp()
+            filters = {"type": "network", "event": ["create", "destroy"]}
+            span: dict[str, Any] = {"since": now - seconds, "until": now}  # fractions too, which the hints don't know
+            return any(True for _ in self.api.events(**span, filters=filters, decode=True))
 
     def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
         """Attach a container to a network."""

@@ -265,13 +265,14 @@ def _glances(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
 
 
 def _glance(place: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
-    """Return a cell for what connects, if its name leads nowhere else."""
-    connected = [verdict for verdict in said if verdict.kind is VerdictKind.CONNECTED]
-    if not connected or not (found.absent or (found.addresses and set(found.addresses) <= expected)):
+    """Return a cell for what connects by its name, if that leads nowhere else.
+
+    By its address alone one try isn't enough: see what creating networks does to isolation.
+    """
+    connected = [each for each in said if each.kind is VerdictKind.CONNECTED and each.address in found.addresses]
+    if not connected or not set(found.addresses) <= expected:
         return None
-    named = [verdict for verdict in connected if verdict.address in found.addresses]
-    verdict = [*named, *connected][0]
-    return _connected(place, f"the name {found.name}" if named else "its address; the name doesn't resolve", verdict)
+    return _connected(place, f"the name {found.name}", connected[0])
 
 
 def _outside(place: Probe, subject: Subject) -> Cell | None:

@@ -371,18 +371,24 @@ class World(FakeEngine):
 
     `names` and `knocks` are what the source sees of names, and of addresses with ports; `inside` what the sidecar sees
     of the target; `lit` and `lit_name` what the source sees of its beacon, `nobody` of a random name. `meanwhile` is
-    called once, while the source is asked for the target.
+    called once, while the source is asked for the target; `changes` tells whether networks were created meanwhile. A
+    list in `knocks` has an answer for each try.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.names: dict[str, ExecResult] = {}
-        self.knocks: dict[tuple[str, int], ExecResult] = {}
+        self.knocks: dict[tuple[str, int], ExecResult | list[ExecResult]] = {}
         self.inside = OPEN
         self.lit = OPEN
         self.lit_name = resolves_to("172.30.0.2")
         self.nobody = ABSENT
         self.meanwhile: Callable[[], object] = lambda: None
+        self.changes: list[bool] = []
+
+    def networks_changed(self, seconds: float) -> bool:
+        del seconds
+        return self.changes.pop(0) if self.changes else False
 
     def start_container(self, container: str) -> None:
         super().start_container(container)
@@ -407,7 +413,10 @@ class World(FakeEngine):
             return self.lit
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
-        return REFUSED if argv[0] == "recount" else self.knocks.get((argv[1], int(argv[2])), DROPPED)
+        if argv[0] == "recount":
+            return REFUSED
+        result = self.knocks.get((argv[1], int(argv[2])), DROPPED)
+        return result.pop(0) if isinstance(result, list) else result
 
 
 HOME, ABROAD = "172.30.0.9", "172.31.0.9"

@@ -463,3 +463,27 @@ class TestNames:
             assert probe.resolve("es") == [es.container.ip]
             with pytest.raises(ResolutionError):
                 assert_not_resolves(probe, "es")
+
+
+def test_networks_that_are_created_meanwhile_open_the_way_for_a_moment(abroad: Network, es: Service) -> None:
+    """Docker's own rule is away then; that is no answer, or is asked again, and never taken for the steady state."""
+    engine, ended = abroad.stack.engine, threading.Event()
+
+    def create() -> None:
+        while not ended.is_set():
+            name = f"foodtrucks-net-brief-{secrets.token_hex(4)}"
+            made = engine.create_network(name, driver="bridge", internal=False, labels=abroad.stack.labels())
+            engine.remove_network(made)
+
+    creating = threading.Thread(target=create)
+    creating.start()
+    try:
+        for _ in range(2):
+            try:
+                assert_isolated(abroad, es)
+            except ProbeError as error:
+                assert "networks were created or removed" in error.message  # noqa: PT017 - either is right
+    finally:
+        ended.set()
+        creating.join()
+    assert_isolated(abroad, es)

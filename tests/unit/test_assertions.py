@@ -129,6 +129,31 @@ def test_a_name_that_leads_to_an_address_that_drops_is_isolated(scene: Scene) ->
     assert_isolated(scene.abroad, scene.es)
 
 
+def test_a_try_that_gets_through_is_told_as_flaky(scene: Scene) -> None:
+    scene.world.knocks[HOME, 9200] = [DROPPED, OPEN, DROPPED]
+    told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert "seen      flaky, the tries differ\n  evidence  flaky, of 3 tries 2 dropped, 1 connected" in told
+
+
+def test_a_question_that_a_new_network_disturbs_is_asked_again(scene: Scene) -> None:
+    scene.world.changes = [True]
+    scene.world.knocks[HOME, 9200] = [DROPPED, OPEN, DROPPED, DROPPED, DROPPED, DROPPED]
+    assert_isolated(scene.abroad, scene.es)
+
+
+def test_what_new_networks_disturb_each_time_is_no_answer(scene: Scene) -> None:
+    scene.world.changes = [True] * 4
+    scene.world.knocks[HOME, 9200] = [DROPPED, OPEN, DROPPED] * 4
+    told = message(ProbeError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert "networks were created or removed on the engine each of 4 times meanwhile" in told
+
+
+def test_what_connects_each_time_needs_no_second_question(scene: Scene) -> None:
+    scene.world.changes = [True]
+    scene.world.knocks[HOME, 9200] = [OPEN] * 3
+    message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
 def spoil_beacon(scene: Scene) -> None:
     scene.world.lit = DROPPED
 

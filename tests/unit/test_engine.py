@@ -718,3 +718,14 @@ def test_who_is_on_a_network_is_told_by_the_addresses_of_both_families(daemon: D
     other = {"Name": "web-1", "IPv4Address": "172.18.0.3/16", "IPv6Address": ""}
     daemon.answers["GET /networks/n1"] = (200, {"Containers": {"c1": about, "c2": other}})
     assert engine.attached("n1") == {"172.18.0.2": "es-1", "fd00::2": "es-1", "172.18.0.3": "web-1"}
+
+
+@pytest.mark.parametrize("events", [[], [{"Type": "network", "Action": "create"}]])
+def test_whether_networks_changed_is_told_by_the_engines_clock(
+    daemon: Daemon, engine: Engine, events: list[object]
+) -> None:
+    daemon.answers["GET /info"] = (200, {"SystemTime": "2026-11-24T13:00:05.123456789Z"})
+    daemon.answers["GET /events"] = (200, events)
+    assert engine.networks_changed(4.5) is (events != [])
+    assert "since=1795525200.623456" in daemon.asked[-1]
+    assert "until=1795525205.123456" in daemon.asked[-1]
