@@ -68,7 +68,7 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
             folder=root,
             environ=environ,
         ),
-        run("integration tests", *pytest, "tests/integration", folder=root, environ=environ),
+        run("integration tests", *pytest, "tests/integration", "--durations=12", folder=root, environ=environ),
     ]
     run("coverage", "coverage", "combine", "--quiet", folder=root)
     return [*outcomes, run("coverage", "coverage", "report", folder=root)]
