@@ -68,7 +68,7 @@ class TestGreen:
         assert_resolves(home, "echo")
         assert_reachable(home, "echo", 7000)
         assert_not_resolves(abroad, "echo")
-        assert_isolated(abroad, "echo")
+        assert_isolated(abroad, "echo", 7000)
 
     def test_to_and_from_an_internal_network(
         self, island: Network, home: Network, castaway: Service, echo: Service

@@ -148,9 +148,15 @@ def test_what_new_networks_disturb_each_time_is_no_answer(scene: Scene) -> None:
     assert "networks were created or removed on the engine each of 4 times meanwhile" in told
 
 
-def test_what_connects_each_time_needs_no_second_question(scene: Scene) -> None:
+def test_tries_that_all_get_through_at_such_a_moment_are_no_answer_either(scene: Scene) -> None:
     scene.world.changes = [True]
-    scene.world.knocks[HOME, 9200] = [OPEN] * 3
+    scene.world.knocks[HOME, 9200] = [*[OPEN] * 3, *[DROPPED] * 3]
+    assert_isolated(scene.abroad, scene.es)
+
+
+def test_what_connects_each_time_is_not_isolated(scene: Scene) -> None:
+    scene.world.changes = [True] * 4
+    scene.world.knocks[HOME, 9200] = [OPEN] * 12
     message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
 
 
@@ -283,7 +289,7 @@ def test_what_isnt_ours_is_vouched_for_by_a_bystander(scene: Scene) -> None:
 @pytest.mark.parametrize("target", ["10.0.0.7", "es"])
 def test_without_a_port_the_question_is_refused(scene: Scene, target: str) -> None:
     told = message(ProbeError, lambda: assert_isolated(scene.abroad, target))
-    assert f"Which port of {target} is to be asked? Remedy: give port=." in told
+    assert f"Which port of {target} is to be asked? Remedy: give port=, or the service itself." in told
 
 
 # sources
