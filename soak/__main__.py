@@ -8,7 +8,7 @@ from typing import Final
 from bootstrap.steps import tell
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import crowd, cycles, decoys, faults, kill, watchdog, workers
+from . import crowd, cycles, decoys, faults, kill, truth, watchdog, workers
 from .command import Command
 from .sessions import hear_signals
 
@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         watchdog.COMMAND,
         workers.COMMAND,
         faults.COMMAND,
+        truth.COMMAND,
     )
 }
 
