@@ -251,7 +251,7 @@ def _probed(source: str, target: str) -> Iterator[Question]:
             yield _connect(source, verdict, f"{alias} {PORT}", partial(_same, alias))
         if found:
             yield _connect(source, VerdictKind.REFUSED, f"{alias} {CLOSED}", partial(_same, alias), CLOSED)
-    for network in TARGETS[target]:
+    for network in sorted(TARGETS[target]):  # a set's own order differs from one process to the next
         address = partial(_address, target, network)
         text = f"the address of {target} on {network}"
         if network in SOURCES[source]:
@@ -326,7 +326,7 @@ def _odd_ones() -> Iterator[Question]:
             asking = partial(_by_gateway, source, target)
             yield Question(kind, text, negative=True, expected=str(VerdictKind.REFUSED), ask=asking)
         yield _connect(MUTED, VerdictKind.DNS_FAILED, f"{target} {PORT}", partial(_same, target))
-        for network in networks:
+        for network in sorted(networks):
             address = partial(_address, target, network)
             text = f"the address of {target} on {network}"
             yield _connect(TOOLLESS, VerdictKind.INCONCLUSIVE, text, address)

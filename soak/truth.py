@@ -133,7 +133,7 @@ from figures import BUSY, QUESTIONS, SEED, THREADS
 from soak import truth
 
 def test_it(world, foodtrucks_engine):
-    with truth.busy(BUSY), open("notes.jsonl", "a", buffering=1) as file:
+    with truth.busy(BUSY), open("notes.jsonl", "a") as file:
         truth.ask_all(world, foodtrucks_engine, file, count=QUESTIONS, threads=THREADS, seed=SEED)
 """
 
@@ -172,13 +172,14 @@ class Told:
 
 
 @contextmanager
-def busy(count: int) -> Iterator[None]:
-    """Keep processors busy with so many processes that do nothing but count."""
+def busy(count: int) -> "Iterator[list[subprocess.Popen[bytes]]]":
+    """Keep processors busy with so many processes that do nothing but count; yield them."""
     with ExitStack() as undo:
+        started = []
         for _ in range(count):
-            process = undo.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
-            undo.callback(process.kill)  # before it is waited for
-        yield
+            started.append(undo.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"])))
+            undo.callback(started[-1].kill)  # before it is waited for
+        yield started
 
 
 def ask_all(world: World, engine: Engine, file: TextIO, *, count: int, threads: int, seed: int) -> None:
@@ -186,7 +187,9 @@ def ask_all(world: World, engine: Engine, file: TextIO, *, count: int, threads: 
     drawn = questions.draw(count, random.Random(seed))  # noqa: S311 - no secret
     with ThreadPoolExecutor(threads) as pool:
         answered = pool.map(lambda question: ask(question, world, engine), drawn)
-        file.writelines(json.dumps(asdict(told)) + "\n" for told in answered)
+        for told in answered:
+            file.write(json.dumps(asdict(told)) + "\n")
+            file.flush()  # whole lines only, for who reads them meanwhile
 
 
 def ask(question: Question, world: World, engine: Engine) -> Told:
@@ -224,13 +227,16 @@ def _run(soak: Soak) -> Section:
 
 def _answered(soak: Soak, suite: Suite) -> list[str]:
     """Run the session to its end and tell how far it is; return what is to be told of it if it failed."""
-    give_up = time.monotonic() + _TIME_LIMIT
+    give_up, known = time.monotonic() + _TIME_LIMIT, 0
     with suite.started("--foodtrucks-timeout=600") as session:
         while session.process.poll() is None and time.monotonic() < give_up:
             with suppress(subprocess.TimeoutExpired):
                 session.process.wait(timeout=_TOLD_EVERY)
-            outcomes = Counter(Told(**note).outcome for note in suite.notes())
-            soak.say(f"{outcomes.total()}/{soak.options.questions} questions: {dict(outcomes)}")
+            told = [Told(**note) for note in suite.notes()]
+            soak.say(f"{len(told)}/{soak.options.questions}: {dict(Counter(one.outcome for one in told))}")
+            for text in (text for one in told[known:] for text in one.broken()):
+                soak.say(f"  {text}")
+            known = len(told)
         code = session.process.poll()
     tail = "\n".join(session.output.splitlines()[-15:])
     return [] if code == 0 else [f"the session ended with exit code {code}: {tail!r}"]
