@@ -320,7 +320,8 @@ def _table(rows: Sequence[str], columns: Sequence[str], world: World) -> Matrix:
 def _odd_ones() -> Iterator[Question]:
     """Yield what needs something out of the ordinary: a published port, two of one name, a broken source."""
     for target, networks in TARGETS.items():
-        for source in ("home_probe", "abroad_probe", "bridge_probe"):
+        published = not networks <= _INTERNAL
+        for source in ("home_probe", "abroad_probe", "bridge_probe") if published else ():
             text = f"{source}, where {target} is published on loopback only, by the gateway"
             kind = f"Probe.connect: {VerdictKind.REFUSED}"
             asking = partial(_by_gateway, source, target)

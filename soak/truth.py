@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import random
+import secrets
 import subprocess
 import sys
 import time
@@ -31,12 +32,20 @@ _TIME_LIMIT: Final = 3600.0
 
 _OUTCOMES: Final = ("right", "wrong", "flaky", "unanswered")
 
+_BARE: Final = """
+FROM {image} AS tools
+FROM scratch
+COPY --from=tools /bin/busybox /httpd
+ENTRYPOINT ["/httpd", "-f", "-p", "7000", "-h", "/sys/kernel"]
+"""
+"""An image with one static program and neither shell nor tools."""
+
 _CONFTEST: Final = """
-import os, secrets, sys
+import os, sys
 import pytest
 from pytest_foodtrucks import Probe, network, service
 from pytest_foodtrucks.places import running_probe
-from figures import ROOT
+from figures import BARE, ROOT
 
 sys.path.insert(0, ROOT)
 from soak.questions import ALIASES, BRIDGE, MUTED, NOWHERE, ROBIN, SOURCES, TARGETS, TOOLLESS, World
@@ -44,11 +53,6 @@ from soak.questions import ALIASES, BRIDGE, MUTED, NOWHERE, ROBIN, SOURCES, TARG
 IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
 ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
 IDLE = ["tail", "-f", "/dev/null"]
-DOCKERFILE = f'''FROM {IMAGE} AS tools
-FROM scratch
-COPY --from=tools /bin/busybox /httpd
-ENTRYPOINT ["/httpd", "-f", "-p", "7000", "-h", "/sys/kernel"]
-'''
 
 home = network()
 abroad = network()
@@ -75,15 +79,9 @@ def stand(home, foodtrucks_engine):
         yield service
 
 @pytest.fixture(scope="session")
-def bare(home, foodtrucks_engine, tmp_path_factory):
-    folder, tag = tmp_path_factory.mktemp("bare"), f"foodtrucks-soak-bare:{secrets.token_hex(4)}"
-    (folder / "Dockerfile").write_text(DOCKERFILE)
-    list(foodtrucks_engine.build(folder, dockerfile="Dockerfile", args={}, tag=tag))
-    try:
-        with home.service(image=tag, ports=[7000], aliases=["bare"]) as service:
-            yield service
-    finally:
-        foodtrucks_engine.api.remove_image(tag, force=True)
+def bare(home):
+    with home.service(image=BARE, ports=[7000], aliases=["bare"]) as service:
+        yield service
 
 def probe_on(fixture):
     def start(request):
@@ -214,15 +212,31 @@ def ask(question: Question, world: World, engine: Engine) -> Told:
 def _run(soak: Soak) -> Section:
     options = soak.options
     busy_processes = os.cpu_count() if options.busy is None else options.busy
-    figures = {"ROOT": str(ROOT), "BUSY": busy_processes, "QUESTIONS": options.questions}
-    figures |= {"SEED": options.seed, "THREADS": options.threads}
-    lines = "".join(f"{name} = {value!r}\n" for name, value in figures.items())
-    suite = Suite.write(soak.folder / "suite", figures=lines, conftest=_CONFTEST, test_it=_TESTS)
-    failed = _answered(soak, suite)
+    with _bare_image(soak) as bare:
+        figures = {"BARE": bare, "ROOT": str(ROOT), "BUSY": busy_processes, "QUESTIONS": options.questions}
+        figures |= {"SEED": options.seed, "THREADS": options.threads}
+        lines = "".join(f"{name} = {value!r}\n" for name, value in figures.items())
+        suite = Suite.write(soak.folder / "suite", figures=lines, conftest=_CONFTEST, test_it=_TESTS)
+        failed = _answered(soak, suite)
     told = [Told(**note) for note in suite.notes()]
     if len(told) != options.questions:
         failed.append(f"only {len(told)} of {options.questions} questions came to an end")
     return reported(told, failed, busy_processes=busy_processes, threads=options.threads)
+
+
+@contextmanager
+def _bare_image(soak: Soak) -> Iterator[str]:
+    """Build the image of a service without tools, and remove it: here, since a session may be ended by force."""
+    folder, tag = soak.folder / "bare", f"foodtrucks-soak-bare:{secrets.token_hex(4)}"
+    folder.mkdir()
+    dockerfile = _BARE.format(image=os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox"))
+    (folder / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+    for _ in soak.engine.build(folder, dockerfile="Dockerfile", args={}, tag=tag):
+        pass  # its lines end when it is done
+    try:
+        yield tag
+    finally:
+        soak.engine.api.remove_image(tag, force=True)
 
 
 def _answered(soak: Soak, suite: Suite) -> list[str]:
