@@ -17,9 +17,10 @@ from typing import Final, TextIO
 
 from pytest_foodtrucks.engine import Engine
 
-from . import questions
+from . import events, questions
 from .command import Command, Soak
 from .document import Section, table
+from .events import Event
 from .faults import spread
 from .machine import ROOT
 from .questions import Question, World
@@ -217,11 +218,20 @@ def _run(soak: Soak) -> Section:
         figures |= {"SEED": options.seed, "THREADS": options.threads}
         lines = "".join(f"{name} = {value!r}\n" for name, value in figures.items())
         suite = Suite.write(soak.folder / "suite", figures=lines, conftest=_CONFTEST, test_it=_TESTS)
-        failed = _answered(soak, suite)
+        with events.heard(soak.engine) as heard:
+            failed = _answered(soak, suite)
     told = [Told(**note) for note in suite.notes()]
     if len(told) != options.questions:
         failed.append(f"only {len(told)} of {options.questions} questions came to an end")
-    return reported(told, failed, busy_processes=busy_processes, threads=options.threads)
+    others = networks_of_others(heard, suite.identity())
+    return reported(told, failed, busy_processes=busy_processes, threads=options.threads, others=others)
+
+
+def networks_of_others(heard: Sequence[Event], identity: str | None) -> int:
+    """Count the networks that others than the run made meanwhile; `identity` is its state folder's."""
+    own = events.made(heard, {identity} if identity is not None else set())
+    made = {event.id for event in heard if (event.kind, event.action) == ("network", "create")}
+    return len(made - {network for session in own.values() for network in session.networks})
 
 
 @contextmanager
@@ -256,8 +266,13 @@ def _answered(soak: Soak, suite: Suite) -> list[str]:
     return [] if code == 0 else [f"the session ended with exit code {code}: {tail!r}"]
 
 
-def reported(told: Sequence[Told], failed: Sequence[str] = (), *, busy_processes: int | None, threads: int) -> Section:
-    """Sum up: two rows for each kind of question, one for the yes and one for the no."""
+def reported(
+    told: Sequence[Told], failed: Sequence[str] = (), *, busy_processes: int | None, threads: int, others: int = 0
+) -> Section:
+    """Sum up: two rows for each kind of question, one for the yes and one for the no.
+
+    `others` is how many networks others than the run made on the engine meanwhile.
+    """
     groups: dict[tuple[str, bool], list[Told]] = defaultdict(list)
     for one in told:
         groups[one.kind, one.negative].append(one)
@@ -274,7 +289,8 @@ Seconds are the median and the longest. A no is the truth where there is no such
 assertion makes of it: `assert_isolated` passes then, and `assert_reachable` raises. The answer to a question to
 `reachability` is a whole table, of two sources and two targets; its first cell says which of the two it is. Unanswered
 is a question that ended in ProbeError, or inconclusive where the truth could be told. {threads} questions were asked
-side by side, while {busy_processes} processes did nothing but count."""
+side by side, while {busy_processes} processes did nothing but count. Meanwhile others made {others} networks on the
+engine, and Docker's isolation is away for some milliseconds at each; the run itself made its own before it asked."""
     return Section(
         name="truth",
         title="Questions with known answers",

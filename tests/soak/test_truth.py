@@ -19,6 +19,8 @@ from soak.machine import ROOT
 from soak.questions import Ask, Question, Reply, World
 from soak.truth import Told, reported
 
+from .test_events import OURS, container, network
+
 WORLD = World(
     things={name: name for name in [*questions.SOURCES, *questions.TARGETS]},
     addresses={
@@ -234,6 +236,13 @@ def test_each_kind_has_a_row_for_the_yes_and_one_for_the_no() -> None:
         "3 questions, 2 of them with a no for an answer: 2 right, 1 wrong, 0 flaky, 0 unanswered."
     )
     assert section.broken[0] == "the session failed"
+
+
+def test_networks_that_others_made_are_counted() -> None:
+    own = [network("create", "n1"), container("create", "c1"), network("connect", "n1", attached="c1")]
+    heard = [*own, network("create", "n2"), network("destroy", "n2"), network("create", "n3")]
+    assert truth.networks_of_others(heard, OURS) == 2
+    assert "others made 2 networks" in reported([TOLD], busy_processes=2, threads=12, others=2).body
 
 
 def test_busy_processes_count_for_the_length_of_a_block() -> None:
