@@ -285,10 +285,11 @@ def reported(
     negatives = sum(one.negative for one in told)
     counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in _OUTCOMES)
     note = f"""
-Seconds are the median and the longest. A no is the truth where there is no such name or no connection, whatever the
-assertion makes of it: `assert_isolated` passes then, and `assert_reachable` raises. The answer to a question to
-`reachability` is a whole table, of two sources and two targets; its first cell says which of the two it is. Unanswered
-is a question that ended in ProbeError, or inconclusive where the truth could be told. {threads} questions were asked
+Seconds are the median and the longest, and include the wait for others that ask from the same place. A no is the truth
+where there is no such name or no connection, whatever the assertion makes of it: `assert_isolated` passes then, and
+`assert_reachable` raises. The answer to a question to `reachability` is a whole table, of two sources and two targets;
+its first cell says which of the two it is. Unanswered is a question that ended in ProbeError, or inconclusive where the
+truth could be told. {threads} questions were asked
 side by side, while {busy_processes} processes did nothing but count. Meanwhile others made {others} networks on the
 engine, and Docker's isolation is away for some milliseconds at each; the run itself made its own before it asked."""
     return Section(
