@@ -289,9 +289,9 @@ Seconds are the median and the longest, and include the wait for others that ask
 where there is no such name or no connection, whatever the assertion makes of it: `assert_isolated` passes then, and
 `assert_reachable` raises. The answer to a question to `reachability` is a whole table, of two sources and two targets;
 its first cell says which of the two it is. Unanswered is a question that ended in ProbeError, or inconclusive where the
-truth could be told. {threads} questions were asked
-side by side, while {busy_processes} processes did nothing but count. Meanwhile others made {others} networks on the
-engine, and Docker's isolation is away for some milliseconds at each; the run itself made its own before it asked."""
+truth could be told. {threads} questions were asked side by side, while {busy_processes} processes did nothing but
+count. Meanwhile others made {others} networks on the engine, and Docker's isolation is away for some milliseconds at
+each; the run itself made its own before it asked."""
     return Section(
         name="truth",
         title="Questions with known answers",
