@@ -1,6 +1,7 @@
 """Proof that an owner lives: a lock that the kernel drops when its process ends, however it ends."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _held: set[Path] = set()
@@ -30,7 +31,8 @@ class Lease:
         """Give it up, and leave a note to whoever waits for it; once is enough."""
         if self._path in _held:
             _held.discard(self._path)
-            os.write(self._descriptor, note.encode("ascii"))
+            with suppress(OSError):  # a full disk: whoever waits then takes it for a death, and finds nothing to do
+                os.write(self._descriptor, note.encode("ascii"))
             os.close(self._descriptor)
 
 

@@ -217,9 +217,13 @@ def test_a_failed_start_is_told_to_each_worker_and_tried_once(
     downstream.write(
         conftest="""
         import os
-        from pytest_foodtrucks import service
+        from pytest_foodtrucks import ready, service
 
-        broken = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command=["sh", "-c", "echo oh no; exit 7"])
+        broken = service(
+            image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+            command=["sh", "-c", "echo oh no; exit 7"],
+            ready=ready.log("oh yes"),
+        )
         """,
         test_it="""
         import pytest
