@@ -146,8 +146,12 @@ def _network(place: Probe) -> str:
     return place.subject.network if place.subject.network in on else on[0]
 
 
+def probe_on_default_bridge(stack: "Stack") -> AbstractContextManager[Probe]:
+    """Start a probe on the default bridge, where strangers are."""
+    return running_probe(stack, DEFAULT, "the default bridge")
+
+
 def bystander(stack: "Stack") -> Probe:
     """Return a probe on the default bridge that is kept: it shows that something outside can be reached at all."""
     key = f"bystander on {DEFAULT}"
-    start = lambda: running_probe(stack, DEFAULT, "the default bridge")  # noqa: E731 - a name for its one use
-    return stack.outposts.setdefault(key, Outpost(start)).get()
+    return stack.outposts.setdefault(key, Outpost(lambda: probe_on_default_bridge(stack))).get()

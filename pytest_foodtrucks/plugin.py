@@ -25,7 +25,7 @@ from .factories import (
 from .kept import Kept
 from .mistakes import told_by_file
 from .overrides import InUse
-from .places import running_probe
+from .places import probe_on_default_bridge
 from .progress import Progress, standard_error
 from .removal import remove_session, remove_unrecorded, sweep
 from .report import clock_warning, import_message, left_behind, log_sections, message_alone, own_frames
@@ -123,7 +123,7 @@ def net_probe(foodtrucks_net: "Network") -> "Iterator[Probe]":
 def bridge_probe(foodtrucks_engine: object, pytestconfig: pytest.Config) -> "Iterator[Probe]":
     """A probe on the engine's default bridge, where strangers are."""
     del foodtrucks_engine  # asked for so that the engine is there
-    with running_probe(pytestconfig.stash[STACK], "bridge", "the default bridge") as probe:
+    with probe_on_default_bridge(pytestconfig.stash[STACK]) as probe:
         yield probe
 
 
@@ -260,6 +260,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     What can't be removed now is left to the watchdog, which wakes when this process ends.
     """
     stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
+    used = run is not None and run.is_open()
     try:
         if stack is not None:
             stack.close()
@@ -269,7 +270,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         # Not a warning: pytest has shown those by now.
         sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
     finally:
-        _leave_kept(config)
+        _leave_kept(config, used=used)
 
 
 def _end_of_controller(config: pytest.Config, run: Run) -> None:
@@ -282,11 +283,11 @@ def _end_of_controller(config: pytest.Config, run: Run) -> None:
     run.end()
 
 
-def _leave_kept(config: pytest.Config) -> None:
-    """Leave the kept stack to the next session."""
+def _leave_kept(config: pytest.Config, *, used: bool) -> None:
+    """Leave the kept stack to the next session; `used` tells whether this one went to the engine at all."""
     stack = config.stash.get(_KEPT, None)
     if stack is not None:
-        if any(stack.records()):
+        if used and any(stack.records()):
             config.stash[_PROGRESS].say(
                 f"the stack stays for the next session, {kept.UNUSED_HOURS} hours at most; "
                 "`python -m pytest_foodtrucks prune` removes it"

@@ -237,6 +237,12 @@ def test_workers_take_it_over_together(keeping: Keeping) -> None:
     assert len(set(keeping.ids())) == 1
 
 
+def test_workers_that_use_nothing_of_ours_hear_nothing_of_it(keeping: Keeping) -> None:
+    keeping.run()
+    keeping.write(tests="def test_it(): pass")
+    assert "stack" not in keeping.run("-n2")
+
+
 def test_a_killed_session_leaves_the_kept_stack_and_nothing_that_was_half_done(
     keeping: Keeping,
     kept_on_engine: Callable[[], int],
