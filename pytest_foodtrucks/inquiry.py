@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import places
 from .containers import Attachment, attachments
 from .errors import EngineError, ProbeError, StartError
+from .moments import DISTURBED, undisturbed
 from .networks import Network
 from .places import BEACON_PORT, DEFAULT
 from .probe import Knock, Probe
@@ -27,9 +28,6 @@ _BEACON_SECONDS: Final = 4.0
 """For how long a beacon is tried: it may have been started this moment, and one drop may be chance."""
 
 _BEACON_PAUSE: Final = 0.05
-
-_ROUNDS: Final = 4
-"""How often a question is asked that networks' creation disturbs."""
 
 
 def place_of(source: Source) -> Probe:
@@ -188,37 +186,22 @@ def inquire(place: Probe, subjects: Sequence[Subject], *, published: bool = Fals
     """
     try:
         with places.beacon(place) as beacon:
-            return _undisturbed(lambda: _Source(place, beacon).ask(subjects, published=published), place)
+            inquiries, trusted = undisturbed(
+                lambda: _Source(place, beacon).ask(subjects, published=published),
+                place.container.engine,
+                suspect=lambda inquiries: any(inquiry.reached for inquiry in inquiries),
+            )
     except (EngineError, StartError) as error:
         raise ProbeError(f"{place.place}: nothing can be asked from there: {error}") from error
-
-
-def _undisturbed(ask: Callable[[], list[Inquiry]], place: Probe) -> list[Inquiry]:
-    """Ask again where something got through, and a network was created or removed meanwhile.
-
-    Docker takes its isolation's first rule out and puts it back at each creation (EnsureJumpRule of moby's iptables
-    package), and for some milliseconds everything gets through: 10 to 19 of 60 connects did, seen with 20.10 while
-    networks were created all the time. Tries side by side share such a moment, and may get through all alike.
-    """
-    for _ in range(_ROUNDS):
-        began = time.monotonic()
-        inquiries = ask()
-        reached = any(inquiry.reached for inquiry in inquiries)
-        if not reached or not place.container.engine.networks_changed(time.monotonic() - began + 1):
-            return inquiries
-    return [_disturbed(inquiry) for inquiry in inquiries]
+    return inquiries if trusted else [_disturbed(inquiry) for inquiry in inquiries]
 
 
 def _disturbed(inquiry: Inquiry) -> Inquiry:
     """Take a try that got through among others that didn't for no answer."""
     if not any(finding.verdict.flaky for finding in inquiry.reached):
         return inquiry
-    doubt = (
-        f"networks were created or removed on the engine each of {_ROUNDS} times meanwhile, and it lets everything "
-        "through for a moment then"
-    )
     findings = tuple(replace(each, reached=each.reached and not each.verdict.flaky) for each in inquiry.findings)
-    return replace(inquiry, findings=findings, doubts=(*inquiry.doubts, doubt))
+    return replace(inquiry, findings=findings, doubts=(*inquiry.doubts, DISTURBED))
 
 
 def inquire_names(place: Probe, names: Sequence[str], service: Service | None) -> tuple[list[Resolution], list[str]]:

@@ -1,14 +1,16 @@
 """Questions asked from inside a network: names, connections, HTTP; and their verdicts."""
 
+import ipaddress
 import re
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from . import verdicts
 from .errors import EngineError, ProbeError
+from .moments import DISTURBED, undisturbed
 from .shell import ARGV, Shell
 from .verdicts import Answer, Resolution, Resolver, Verdict, VerdictKind
 
@@ -117,24 +119,44 @@ class Probe:
         """Open a TCP connection and say what became of it.
 
         `target` is a service (asked for by its alias), a name or an address; `port` defaults to the first of a
-        service's ports. What doesn't answer within a second is asked again by several fresh connects side by side.
+        service's ports. What doesn't answer within a second is asked again by several fresh connects side by side. What
+        got through to another network is asked again, a few times at most, where the engine created or removed networks
+        meanwhile: its isolation is away for a moment then.
         """
         name = target if isinstance(target, str) else target.alias
         port = _port(target, port)
-        if verdicts.is_address(name):
-            return self._connect([name], port)
-        ((found,), _) = self.put([name], [])
+        try:
+            if verdicts.is_address(name):
+                return self._settled([name], port)
+            ((found,), _) = self.put([name], [])
+            return self._led(found, port, None if isinstance(target, str) else target.container)
+        except EngineError as error:
+            return Verdict(VerdictKind.INCONCLUSIVE, None, port, 1, str(error))
+
+    def _led(self, found: Resolution, port: int, target: "Container | None") -> Verdict:
+        """Go where a name leads."""
         if found.failure is not None:
             return Verdict(found.failure, None, port, 1, found.words)
         if not found.addresses:
             return Verdict(VerdictKind.UNRESOLVED, None, port, 1, found.words)
-        try:
-            stranger = self.misled(found, None if isinstance(target, str) else target.container)
-        except EngineError as error:
-            return Verdict(VerdictKind.INCONCLUSIVE, found.addresses[0], port, 1, str(error))
+        stranger = self.misled(found, target)
         if stranger:
             return Verdict(VerdictKind.MISRESOLVED, found.addresses[0], port, 1, stranger)
-        return self._connect(found.addresses, port)
+        if target is not None:  # whose addresses are on a network that the probe is on
+            return self._connect(found.addresses, port)
+        return self._settled(found.addresses, port)
+
+    def _settled(self, addresses: Sequence[str], port: int) -> Verdict:
+        """Ask addresses, and again where they may have been reached only because isolation was away for a moment."""
+        engine = self.container.engine
+        verdict, trusted = undisturbed(lambda: self._connect(addresses, port), engine, suspect=self._came_from_afar)
+        return verdict if trusted else replace(verdict, evidence=f"{verdict.evidence}; {DISTURBED}")
+
+    def _came_from_afar(self, verdict: Verdict) -> bool:
+        """Tell whether something got through from an address that none of the networks has that the probe is on."""
+        if not verdict.arrived or verdict.address is None or ipaddress.ip_address(verdict.address).is_loopback:
+            return False
+        return verdict.address not in self._neighbours()
 
     def _connect(self, addresses: Sequence[str], port: int) -> Verdict:
         """Ask a target's addresses side by side, as applications do; the first that connects counts."""

@@ -14,13 +14,18 @@ from .sessions import Suite
 WITHIN: Final = 1.0
 """Seconds, as promised, until traffic stops, and until it is back."""
 
-_PATIENCE: Final = {"search": 1.0, "page": 0.5, "neighbour": 1.0}
-"""Seconds after which the load gives up a request, by what it asks."""
+_PATIENCE: Final = 1.0
+"""Seconds after which the load gives up a request."""
+
+_TITLES: Final = {"es_on_net": "Elasticsearch, searched", "web_on_net": "the app, asked to search Elasticsearch"}
+"""What has the faults, by its fixture."""
+
+_RESTARTS: Final = ("stopped", "killed", "restart")
 
 _CONFTEST: Final = """
 import os
 import pytest
-from pytest_foodtrucks import elasticsearch_service, service
+from pytest_foodtrucks import service
 
 SERVER = '''
 import http.server, signal, sys
@@ -40,15 +45,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 '''
-about = dict(
+neighbour = service(
     image=os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim"), command=["python", "-c", SERVER], ports=[8000]
 )
-page = service(**about)
-neighbour = service(**about)
-search = elasticsearch_service(seed="menu")
 
 @pytest.fixture(scope="session")
-def menu():
+def es_seed():
     def seed(es):
         for number in range(200):
             es.client.index(index="menu", document={"dish": "taco", "number": number})
@@ -87,11 +89,14 @@ def load(ask, threads):
         for thread in running:
             thread.join()
 
-def asking(service):
-    if service.alias != "search":
-        return lambda: service.client.get("/", timeout=PATIENCE[service.alias]).text == "taco"
-    client = service.client.options(request_timeout=PATIENCE[service.alias])
+def searching(service):
+    if service.alias != "es":
+        return lambda: service.client.get("/search?q=taco", timeout=PATIENCE).json()["hits"] > 0
+    client = service.client.options(request_timeout=PATIENCE)
     return lambda: client.search(index="menu", query={"match": {"dish": "taco"}})["hits"]["total"]["value"] == 200
+
+def asking(service):
+    return lambda: service.client.get("/", timeout=PATIENCE).text == "taco"
 
 @contextmanager
 def fault(service, kind):
@@ -105,10 +110,10 @@ def fault(service, kind):
 def is_back(answers, healed):
     return any(well and asked > healed for asked, _, well in answers[-50:])
 
-@pytest.mark.parametrize(("alias", "kind", "times"), PLAN)
-def test_it(alias, kind, times, request, neighbour):
-    service = request.getfixturevalue(alias)
-    with load(asking(service), THREADS) as answers, load(asking(neighbour), 1) as beside:
+@pytest.mark.parametrize(("fixture", "kind", "times"), PLAN)
+def test_it(fixture, kind, times, request, web_on_net, neighbour):
+    service = request.getfixturevalue(fixture)
+    with load(searching(service), THREADS) as answers, load(asking(neighbour), 1) as beside:
         for _ in range(times):
             time.sleep(0.2)
             answers.clear()
@@ -122,7 +127,7 @@ def test_it(alias, kind, times, request, neighbour):
             while not is_back(answers, healed) and time.monotonic() < healed + 10:
                 time.sleep(0.01)
             time.sleep(0.3)
-            note = dict(on=alias, kind=kind, began=began, leaving=leaving, healed=healed,
+            note = dict(on=fixture, kind=kind, began=began, leaving=leaving, healed=healed,
                         answers=list(answers), beside=list(beside))
             with open("notes.jsonl", "a") as file:
                 file.write(json.dumps(note) + "\\n")
@@ -205,12 +210,9 @@ class Trial:
 def _run(soak: Soak) -> Section:
     options = soak.options
     plan = [
-        ("search", "paused", options.faults),
-        ("search", "disconnected", options.faults),
-        ("page", "stopped", options.faults),
-        ("page", "killed", options.faults),
-        ("page", "restart", options.faults),
-        ("search", "restart", options.elasticsearch_restarts),
+        *(("es_on_net", kind, options.faults) for kind in ("paused", "disconnected")),
+        *(("web_on_net", kind, options.faults) for kind in _RESTARTS),
+        *(("es_on_net", kind, options.elasticsearch_restarts) for kind in _RESTARTS),
     ]
     figures = f"PLAN, PATIENCE, SEED, THREADS = {plan!r}, {_PATIENCE}, {options.seed}, {options.threads}\n"
     suite = Suite.write(soak.folder / "suite", figures=figures, conftest=_CONFTEST, test_it=_TESTS)
@@ -227,15 +229,14 @@ def reported(trials: Sequence[Trial], failed: Sequence[str] = ()) -> Section:
         groups[trial.on, trial.kind].append(trial)
     heads = ["fault", "on", "times", "requests", "traffic stopped after", "healing took", "back after that",
              "failed when healed", "requests beside", "failed beside"]  # fmt: skip
-    names = {"search": "Elasticsearch, searched", "page": "a small HTTP service"}
-    rows = [[f"`{kind}`", names[on], *_figures(group)] for (on, kind), group in groups.items()]
+    rows = [[f"`{kind}`", _TITLES[on], *_figures(group)] for (on, kind), group in groups.items()]
     note = f"""
 Seconds are the median and the longest. Traffic stopped with the last good answer, counted from the moment in which the
 block was entered; healing took from the block's end until it returned; traffic was back with the first good answer
-after that. A search is given up after {_PATIENCE["search"]} s, a page after {_PATIENCE["page"]} s, and who asked
-shortly before the end of healing may have to wait for that: the engine's proxy accepts before the service does. Failed
-when healed are requests that were asked then, by clients that had been in hand all the time and keep their connections.
-Beside it stood another service on the same network, under a load of its own."""
+after that. A search is given up after {_PATIENCE:.0f} s, and who asked shortly before the end of healing may have to
+wait for that: the engine's proxy accepts before the service does. Failed when healed are requests that were asked then,
+by clients that had been in hand all the time and keep their connections. Beside it stood another service on the same
+network, under a load of its own."""
     return Section(
         name="faults",
         title="Faults under load",
@@ -267,7 +268,11 @@ def spread(seconds: Sequence[float | None]) -> str:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faults", type=int, default=50, help="of each kind (default: 50)")
     parser.add_argument(
-        "--elasticsearch-restarts", type=int, default=5, metavar="N", help="of Elasticsearch (default: 5)"
+        "--elasticsearch-restarts",
+        type=int,
+        default=10,
+        metavar="N",
+        help="of Elasticsearch, for each kind that starts it anew (default: 10)",
     )
     parser.add_argument("--threads", type=int, default=4, help="that ask at the same time (default: 4)")
 

@@ -1,6 +1,7 @@
 """Sessions of somebody's own: a suite written to a folder, and a pytest that runs it with its own state folder."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -36,10 +37,17 @@ class Suite:
         log = self.folder / f"log-{time.time_ns()}.txt"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [f"--foodtrucks-state-dir={self.state}", *options]
+        wide = {**os.environ, "COLUMNS": "1000"}  # the summary cuts what is wider
         with (
             log.open("wb") as stream,
             subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+                command,
+                cwd=self.folder,
+                env=wide,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
             ) as process,
         ):
             try:
@@ -98,7 +106,7 @@ class Ended:
 
     def tail(self, lines: int = 15) -> str:
         """Return the last lines of what it printed."""
-        return "\n".join(self.output.splitlines()[-lines:])
+        return "\n".join(line.strip("=- ") for line in self.output.splitlines()[-lines:])
 
 
 def hear_signals() -> None:

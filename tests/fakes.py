@@ -126,6 +126,7 @@ class FakeEngine(Engine):
 
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks,
     `images` are there, `registry` can be pulled; `answer` is what a command in a container says, and a kept shell too.
+    `changes` tells, one question after the other, whether networks were created meanwhile.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -148,6 +149,7 @@ class FakeEngine(Engine):
         self.closed = False
         self.ahead = 0.0
         self.is_silent = False
+        self.changes: list[bool] = []
         self._numbers = itertools.count()
 
     def close(self) -> None:
@@ -159,6 +161,10 @@ class FakeEngine(Engine):
 
     def clock_difference(self) -> float:
         return self.ahead
+
+    def networks_changed(self, seconds: float) -> bool:
+        del seconds
+        return self.changes.pop(0) if self.changes else False
 
     def image_id(self, image: str) -> str | None:
         return f"sha256:{image}" if image in self.images else None
@@ -371,8 +377,7 @@ class World(FakeEngine):
 
     `names` and `knocks` are what the source sees of names, and of addresses with ports; `inside` what the sidecar sees
     of the target; `lit` and `lit_name` what the source sees of its beacon, `nobody` of a random name. `meanwhile` is
-    called once, while the source is asked for the target; `changes` tells whether networks were created meanwhile. A
-    list in `knocks` has an answer for each try.
+    called once, while the source is asked for the target. A list in `knocks` has an answer for each try.
     """
 
     def __init__(self) -> None:
@@ -384,11 +389,6 @@ class World(FakeEngine):
         self.lit_name = resolves_to("172.30.0.2")
         self.nobody = ABSENT
         self.meanwhile: Callable[[], object] = lambda: None
-        self.changes: list[bool] = []
-
-    def networks_changed(self, seconds: float) -> bool:
-        del seconds
-        return self.changes.pop(0) if self.changes else False
 
     def start_container(self, container: str) -> None:
         super().start_container(container)

@@ -193,6 +193,18 @@ def test_it(trouble, echo, other):
     assert session.daemon.ours() == set()
 
 
+def test_ctrl_c_twice_while_its_own_removal_hangs(session: Session) -> None:
+    def trouble(process: "subprocess.Popen[str]") -> None:
+        session.daemon.hang()
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+
+    session.run("def test_it(trouble, echo, other): trouble()", trouble)
+    assert session.said("KeyboardInterrupt"), session.output
+    assert session.all_gone_when_back()
+
+
 @pytest.mark.parametrize("victim", ["session", "group"])
 def test_a_session_that_is_killed_while_its_engine_is_away(session: Session, victim: str) -> None:
     def trouble(process: "subprocess.Popen[str]") -> None:

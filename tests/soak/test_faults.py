@@ -7,7 +7,7 @@ import pytest
 from soak.faults import Answer, Trial, reported, spread
 
 GOOD = Trial(
-    on="page",
+    on="web_on_net",
     kind="killed",
     began=10.0,
     leaving=12.0,
@@ -57,16 +57,15 @@ def test_a_restart_has_no_block_in_which_traffic_could_stop() -> None:
 )
 def test_each_broken_promise_is_told(trial: Trial, words: str) -> None:
     [told] = trial.broken()
-    assert told.startswith(f"killed on page: {words}")
+    assert told.startswith(f"killed on web_on_net: {words}")
     assert reported([GOOD, trial]).broken == [told]
 
 
 def test_each_kind_of_fault_has_its_row() -> None:
-    section = reported([GOOD, replace(GOOD, on="search", kind="restart", leaving=10.0)], ["the session failed"])
+    section = reported([GOOD, replace(GOOD, on="es_on_net", kind="restart", leaving=10.0)], ["the session failed"])
     first, second = section.body.splitlines()[2:4]
-    assert (
-        first == "| `killed` | a small HTTP service | 1 | 4 | 0.10, 0.10 s | 0.80, 0.80 s | 0.20, 0.20 s | 0 | 1 | 0 |"
-    )
+    figures = "1 | 4 | 0.10, 0.10 s | 0.80, 0.80 s | 0.20, 0.20 s | 0 | 1 | 0 |"
+    assert first == f"| `killed` | the app, asked to search Elasticsearch | {figures}"
     assert second.startswith("| `restart` | Elasticsearch, searched | 1 | 4 | - | 2.80, 2.80 s |")
     assert section.broken == ["the session failed"]
 

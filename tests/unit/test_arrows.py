@@ -14,7 +14,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 LAYERS = (
     {"errors", "units", "callers", "overrides", "lease", "subnets"},
     {"usable"},
-    {"settings", "ready", "endpoints", "definitions", "patience", "runs", "sharing", "verdicts"},
+    {"settings", "ready", "endpoints", "definitions", "patience", "runs", "sharing", "verdicts", "moments"},
     {"kept"},
     {"engine", "progress", "report", "removal", "shell"},
     {"images", "containers", "watchdog", "connections", "cli"},

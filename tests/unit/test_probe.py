@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,7 +10,7 @@ from fakes import DROPPED, OPEN, REFUSED, FakeEngine, new_stack
 from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
 from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.engine import ExecResult
-from pytest_foodtrucks.errors import ProbeError
+from pytest_foodtrucks.errors import EngineError, ProbeError
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.probe import Probe
 from pytest_foodtrucks.services import Service
@@ -228,6 +229,46 @@ def test_a_silent_name_server_is_a_verdict_of_its_own() -> None:
     verdict = probe(Answers(nslookup=";; connection timed out\n")).connect("es", 9200)
     assert verdict.kind is VerdictKind.DNS_FAILED
     assert "connection timed out" in verdict.evidence
+
+
+def disturbed(answers: Answers, changes: list[bool]) -> Probe:
+    """Return a probe on whose engine networks are created while it asks, as `changes` tells of each time."""
+    made = probe(answers)
+    engine = made.container.engine
+    assert isinstance(engine, FakeEngine)
+    engine.changes = changes
+    return made
+
+
+def test_what_got_through_to_elsewhere_while_networks_were_created_is_asked_again() -> None:
+    found = disturbed(Answers(knock=[OPEN, DROPPED]), [True]).connect("10.9.9.9", 80)
+    assert found.kind is VerdictKind.DROPPED
+
+
+def test_what_gets_through_each_time_says_that_isolation_may_have_been_away() -> None:
+    answers = Answers()
+    found = disturbed(answers, [True] * 4).connect("10.9.9.9", 80)
+    assert found.kind is VerdictKind.CONNECTED
+    assert found.evidence.endswith("and it lets everything through for a moment then")
+    assert len(answers.asked) == 4
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "172.30.0.2"])
+def test_what_isnt_isolated_anyway_is_asked_once(address: str) -> None:
+    answers = Answers()
+    made = disturbed(answers, [True] * 4)
+    engine = made.container.engine
+    assert isinstance(engine, FakeEngine)
+    engine.networks["net"]["Containers"] = {"other": {"Name": "other", "IPv4Address": "172.30.0.2/16"}}
+    assert made.connect(address, 80).kind is VerdictKind.CONNECTED
+    assert len(answers.asked) == 1
+
+
+def test_an_engine_that_cant_tell_whether_networks_changed_leaves_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = probe(Answers())
+    monkeypatch.setattr(made.container.engine, "networks_changed", Mock(side_effect=EngineError("busy")))
+    found = made.connect("10.9.9.9", 80)
+    assert (found.kind, found.evidence) == (VerdictKind.INCONCLUSIVE, "busy")
 
 
 @pytest.mark.parametrize("target", ["es", service(ports=())])
