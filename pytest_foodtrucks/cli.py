@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prune(settings: Settings) -> int:
-    from .engine import find_engine  # noqa: PLC0415 - imports docker: not for --help
+    from .discovery import find_engine  # noqa: PLC0415 - imports docker: not for --help
 
     state = state_folder(settings.state_dir, os.environ)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here

@@ -16,7 +16,8 @@ from .errors import DefinitionError, EngineError, StartError
 from .units import nanoseconds, size_in_bytes
 
 if TYPE_CHECKING:
-    from .engine import Engine, ExecResult, ExecStream
+    from .engine import Engine
+    from .execs import ExecResult, ExecStream
 
 _PORT_TRIES: Final = 20
 _PORTS: Final = range(20_000, 32_768)

@@ -1,199 +1,34 @@
-"""The container engine: finds it and speaks to it. The only module that imports docker."""
+"""The container engine: whatever is said to it, by way of docker-py."""
 
 import functools
-import json
-import os
 import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import docker
 import docker.errors
 from docker.auth import AuthConfig, resolve_repository_name
-from docker.context import ContextAPI
 from docker.types import IPAMConfig, IPAMPool
-from docker.utils import kwargs_from_env, parse_repository_tag
-from docker.utils.config import load_general_config
+from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from . import endpoints, patience
+from . import patience
 from .endpoints import Endpoint
-from .errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from .errors import EngineError, NoAnswer
+from .execs import ExecResult, ExecStream
 from .patience import Patience, Worth
 
 T = TypeVar("T")
 
-_NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
-_LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
-
-_KNOCK_SECONDS: Final = 5.0
-
 Kind = Literal["containers", "networks"]
-
-
-_FRAME_HEAD: Final = 8
-
-
-@dataclass(frozen=True)
-class ExecResult:
-    """What a command in a container answered; `exit_code` is None where the engine lost it."""
-
-    exit_code: int | None
-    stdout: str
-    stderr: str
-
-
-class ExecStream:
-    """A command in a container that goes on, with its input and its output.
-
-    No public constructor: `Engine.open_exec` gives one. Close it.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._socket = getattr(stream, "_sock", stream)  # a unix or TCP socket comes wrapped in a file, the others bare
-        self._received = b""
-
-    def send(self, data: bytes) -> None:
-        """Send to its input; OSError where it is gone."""
-        self._socket.sendall(data)
-
-    def receive(self, seconds: float) -> bytes:
-        """Wait for output, standard output and error together; nothing means that it has ended.
-
-        Raises TimeoutError when nothing came within `seconds`, OSError where the connection broke.
-        """
-        self._socket.settimeout(seconds)
-        while (frame := self._next_frame()) is None:
-            more = self._socket.recv(65536)
-            if not more:
-                return b""
-            self._received += more
-        return frame
-
-    def _next_frame(self) -> bytes | None:
-        """Take a complete frame off what was received: a head of 8 bytes, the last 4 of them its length."""
-        end = _FRAME_HEAD + int.from_bytes(self._received[4:_FRAME_HEAD], "big")
-        if len(self._received) < max(end, _FRAME_HEAD + 1):
-            return None
-        frame, self._received = self._received[_FRAME_HEAD:end], self._received[end:]
-        return frame
-
-    def close(self) -> None:
-        """Hang up; a shell ends then, when it has done what it was told."""
-        response = getattr(self._stream, "_response", None)  # where docker-py keeps what holds the connection
-        for each in (response, self._stream, self._socket):
-            if each is not None:
-                each.close()
-
-
-def find_engine(
-    option: str = "auto",
-    environ: Mapping[str, str] = os.environ,
-    *,
-    host: str | None = None,
-    patience: Patience | None = None,
-) -> "Engine":
-    """Return the engine that answers first.
-
-    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice.
-
-    Raises EngineNotFound, which says what was tried and the remedy.
-    """
-    logins = _logins(environ.get("DOCKER_AUTH_CONFIG", ""))
-    tried: list[tuple[Endpoint, Exception]] = []
-    for endpoint in endpoints.candidates(
-        option, environ, current_context=load_general_config().get("currentContext"), context_url=_context_url
-    ):
-        try:
-            return Engine(_client(endpoint, environ), endpoint, host, logins=logins, patience=patience)
-        except (docker.errors.DockerException, RequestException, OSError) as error:
-            tried.append((endpoint, error))
-    raise _not_found(tried) from tried[0][1]
-
-
-def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
-    first, error = tried[0]
-    locked = next((endpoint.url for endpoint, error in tried if isinstance(error, PermissionError)), None)
-    if locked is not None:
-        remedy = f"let this user open {locked} (for Docker on Linux: join the group docker, log in again)"
-    elif first.set_by is not None:
-        remedy = "start the engine there, mend or unset that address"
-    else:
-        remedy = "install and start Docker (on Debian and Ubuntu: apt-get install docker.io)"
-    remedy = f"Remedy: {remedy}, {_NAME_ANOTHER}. {_LEAVE_OUT}"
-    if first.set_by is not None:
-        return EngineNotFound(
-            f"No engine answers at {first.url}, set by {first.set_by}: {_words(error)}. Nothing else was "
-            f"tried, because that address was set. {remedy}",
-            set_by=first.set_by,
-        )
-    places = ", ".join(endpoint.url for endpoint, _ in tried)
-    return EngineNotFound(
-        f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
-        f"(the first: {_words(error)}). {remedy}",
-        set_by=None,
-    )
-
-
-def _context_url(name: str) -> str | None:
-    context = ContextAPI.get_context(name)
-    kept = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
-    if context is None and (kept / sha256(name.encode()).hexdigest() / "meta.json").exists():
-        raise EngineNotFound(
-            f"The Docker context {name!r} can't be looked up: docker-py looks beside the Docker client's config.json, "
-            f"and there is none. Remedy: choose it with `docker context use {name}`, which writes that file.",
-            set_by=f"the context {name!r}",
-        )
-    return None if context is None else context.Host
-
-
-def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
-    if endpoint.url.startswith("unix://"):
-        _knock(endpoint.url.removeprefix("unix://"))
-    if endpoint.context is not None:
-        tls = ContextAPI.get_context(endpoint.context).TLSConfig
-        return docker.APIClient(
-            endpoint.url, tls=tls if tls is not None else False, timeout=int(patience.ANSWER_SECONDS)
-        )
-    return docker.APIClient(
-        **kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}), timeout=int(patience.ANSWER_SECONDS)
-    )
-
-
-def _knock(path: str) -> None:
-    """Connect once: docker-py leaves the socket open, and says less, where that fails."""
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no such socket")
-    with socket.socket(socket.AF_UNIX) as attempt:
-        attempt.settimeout(_KNOCK_SECONDS)
-        attempt.connect(path)
-
-
-def _logins(text: str) -> AuthConfig:
-    """Read the logins of DOCKER_AUTH_CONFIG, which docker-py doesn't know.
-
-    The command line reads it since 28.3, and GitLab's runners before: docs.docker.com/reference/cli/docker.
-    """
-    if text == "":
-        return AuthConfig({})
-    try:
-        return AuthConfig({"auths": AuthConfig.parse_auth(json.loads(text)["auths"], raise_on_error=True)})
-    except (ValueError, LookupError, TypeError, AttributeError, docker.errors.DockerException) as error:
-        raise SettingsError(
-            "DOCKER_AUTH_CONFIG in the environment can't be read. Remedy: unset it, or set it to the JSON of Docker's "
-            'config.json: {"auths": {"registry.example": {"auth": "NAME:PASSWORD in base64"}}}.'
-        ) from error
 
 
 class Engine:
@@ -566,16 +401,16 @@ class Engine:
             yield
         except docker.errors.APIError as error:
             self._heard(answer=True)
-            raise _refused(what, _words(error), error.status_code) from error
+            raise _refused(what, words_of(error), error.status_code) from error
         except docker.errors.DockerException as error:
             raise EngineError(
-                f"The engine could not be asked to {what}: {_words(error)}. Remedy: look at Docker's configuration "
+                f"The engine could not be asked to {what}: {words_of(error)}. Remedy: look at Docker's configuration "
                 "(config.json and its credential helpers) and at the names in that request."
             ) from error
         except (RequestException, HTTPError) as error:
             self._heard(answer=False)
             raise NoAnswer(
-                f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {_words(error)}. "
+                f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {words_of(error)}. "
                 "Remedy: see whether it still runs, and start it again.",
                 late=isinstance(error, Timeout),
             ) from error
@@ -616,7 +451,8 @@ def _gone_is_fine() -> Iterator[None]:
             raise
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """Return what an error of docker-py says, as a part of a sentence."""
     explanation = getattr(error, "explanation", None)
     broken = error.args[0] if isinstance(error, RequestException) and error.args else None
     if isinstance(broken, ProtocolError) and len(broken.args) > 1:

@@ -59,7 +59,7 @@ _RUN_ERROR: Final = "foodtrucks_run_error"
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     """The container engine that answers."""
-    from .engine import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
+    from .discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     settings = pytestconfig.stash[SETTINGS]
     run = _run(pytestconfig)
@@ -275,7 +275,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _end_of_controller(config: pytest.Config, run: Run) -> None:
     if run.is_open():
-        from .engine import find_engine  # noqa: PLC0415 - imports docker, as above
+        from .discovery import find_engine  # noqa: PLC0415 - imports docker, as above
 
         settings = config.stash[SETTINGS]
         with closing(find_engine(settings.engine, host=settings.host)) as engine:

@@ -16,7 +16,7 @@ from .verdicts import Answer, Resolution, Resolver, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from .containers import Container
-    from .engine import ExecResult
+    from .execs import ExecResult
     from .services import Service
     from .stack import Stack
 

@@ -13,7 +13,7 @@ from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, Star
 
 if TYPE_CHECKING:
     from .containers import ContainerState
-    from .engine import ExecResult
+    from .execs import ExecResult
 
 LOG_LINES: Final = 30
 """How many of a container's last log lines an error shows."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .connections import Connections
     from .definitions import ServiceDefinition
-    from .engine import ExecResult
+    from .execs import ExecResult
     from .networks import Network
     from .stack import Stack
 

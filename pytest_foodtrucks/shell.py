@@ -12,7 +12,7 @@ from .errors import EngineError
 from .verdicts import Answer
 
 if TYPE_CHECKING:
-    from .engine import ExecStream
+    from .execs import ExecStream
 
 ARGV: Final = ("sh", "-c", "exec sh 2>&1")
 """Standard error goes the way of standard output: on a way of its own it could come after the line that ends it."""

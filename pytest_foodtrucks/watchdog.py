@@ -57,7 +57,7 @@ def main() -> None:
     if not run.lease_file.exists() or lease.wait_until_free(run.lease_file) == ENDED:
         return  # the owner ended well, before this process began or later
 
-    from .engine import find_engine  # noqa: PLC0415 - imports docker: not while it waits
+    from .discovery import find_engine  # noqa: PLC0415 - imports docker: not while it waits
     from .removal import remove_after  # noqa: PLC0415 - likewise
 
     def remove() -> int:

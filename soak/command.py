@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from bootstrap.steps import tell
-from pytest_foodtrucks.engine import Engine, find_engine
+from pytest_foodtrucks.discovery import find_engine
+from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.settings import read_settings
 
 from . import document, machine, processes

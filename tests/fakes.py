@@ -16,8 +16,9 @@ import pytest
 from pytest_foodtrucks.containers import Container, ContainerSpec, ContainerState, Creation
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import Engine, ExecResult, ExecStream, Kind
+from pytest_foodtrucks.engine import Engine, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
+from pytest_foodtrucks.execs import ExecResult, ExecStream
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.progress import Progress

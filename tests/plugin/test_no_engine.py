@@ -48,7 +48,7 @@ def test_there_is_no_traceback_through_the_plugin(pytester: pytest.Pytester, mon
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     pytester.makepyfile(TESTS)
     text = pytester.runpytest_inprocess().stdout.str()
-    assert "engine.py" not in text
+    assert "discovery.py" not in text
     assert "find_engine" not in text
     assert "During handling" not in text
 

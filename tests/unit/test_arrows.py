@@ -12,12 +12,13 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "overrides", "lease", "subnets"},
+    {"errors", "units", "callers", "overrides", "lease", "subnets", "execs"},
     {"usable"},
     {"settings", "ready", "endpoints", "definitions", "patience", "runs", "sharing", "verdicts", "moments"},
     {"kept"},
     {"engine", "progress", "report", "removal", "shell"},
-    {"images", "containers", "watchdog", "connections", "cli"},
+    {"discovery", "images", "containers", "connections"},
+    {"watchdog", "cli"},
     {"probe", "stack", "faults"},
     {"places", "parts"},
     {"services", "web"},
@@ -71,8 +72,8 @@ def test_a_module_imports_only_what_lies_deeper(module: str) -> None:
 
 
 @each_module
-def test_only_the_module_engine_imports_docker(module: str) -> None:
-    assert {"docker", "requests"}.isdisjoint(imports(module, lazy=True)) or module == "engine"
+def test_only_engine_and_discovery_import_docker(module: str) -> None:
+    assert {"docker", "requests"}.isdisjoint(imports(module, lazy=True)) or module in {"engine", "discovery"}
 
 
 @each_module
@@ -81,9 +82,10 @@ def test_only_plugin_and_factories_import_pytest(module: str) -> None:
 
 
 @each_module
-def test_a_module_but_engine_and_connections_imports_heavy_things_only_when_a_function_needs_them(module: str) -> None:
+def test_few_modules_import_heavy_things_before_a_function_needs_them(module: str) -> None:
     allowed = {
         "engine": {"docker", "requests"},
+        "discovery": {"docker", "requests"},
         "connections": {"httpx2"},
         "plugin": {"pytest"},
         "factories": {"pytest"},

@@ -17,7 +17,7 @@ from pytest_foodtrucks import (
     assert_reachable,
     assert_resolves,
 )
-from pytest_foodtrucks.engine import ExecResult
+from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.probe import Probe
 
 

@@ -16,7 +16,7 @@ from pytest_foodtrucks.runs import Run
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
     found = FakeEngine()
-    monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", lambda _, **__: found)
+    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", lambda _, **__: found)
     return found
 
 
@@ -77,7 +77,7 @@ def test_without_an_engine_prune_says_so(
     def missing(_: str, **__: object) -> None:
         raise EngineNotFound("No engine answers. Remedy: start one.")
 
-    monkeypatch.setattr("pytest_foodtrucks.engine.find_engine", missing)
+    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", missing)
     assert prune(tmp_path) == 1
     assert capsys.readouterr().err == "foodtrucks: No engine answers. Remedy: start one.\n"
 

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 import pytest
 
 from fakes import Clock
+from pytest_foodtrucks.discovery import _not_found, find_engine
 from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import Engine, _not_found, find_engine
+from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.errors import EngineError, EngineNotFound, NoAnswer, SettingsError
 from pytest_foodtrucks.patience import Patience
 

@@ -9,8 +9,8 @@ import pytest
 from fakes import DROPPED, OPEN, REFUSED, FakeEngine, new_stack
 from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
 from pytest_foodtrucks.definitions import define
-from pytest_foodtrucks.engine import ExecResult
 from pytest_foodtrucks.errors import EngineError, ProbeError
+from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.probe import Probe
 from pytest_foodtrucks.services import Service

@@ -12,8 +12,8 @@ import pytest
 
 from fakes import OPEN, REFUSED, FakeEngine, new_stack, settings, state
 from pytest_foodtrucks.definitions import ServiceDefinition, define
-from pytest_foodtrucks.engine import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.places import running_probe
 from pytest_foodtrucks.services import Address, Service, running_service

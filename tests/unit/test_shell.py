@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fakes import OPEN, Clock, FakeStream
-from pytest_foodtrucks.engine import ExecResult, ExecStream
 from pytest_foodtrucks.errors import EngineError
+from pytest_foodtrucks.execs import ExecResult, ExecStream
 from pytest_foodtrucks.shell import ARGV, Shell
 
 
