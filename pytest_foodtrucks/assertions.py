@@ -7,21 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from .errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
-from .inquiry import (
-    Finding,
-    Inquiry,
-    Snapshot,
-    Source,
-    Subject,
-    again,
-    inquire,
-    inquire_names,
-    knocking,
-    known,
-    names_of,
-    place_of,
-)
+from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking
 from .services import Service
+from .subjects import Snapshot, Source, Subject, known, names_of, place_of
 from .verdicts import Verdict, VerdictKind, is_address
 
 if TYPE_CHECKING:

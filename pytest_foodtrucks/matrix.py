@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from .assertions import block, described, isolation_error
 from .errors import DefinitionError, EngineError, IsolationError, ProbeError, ReachabilityError, StartError
-from .inquiry import Inquiry, Snapshot, Source, Subject, again, inquire, knocking, moved, place_of
+from .inquiry import Inquiry, again, inquire, knocking
 from .networks import Network
 from .probe import Knock, Probe
 from .services import Service
+from .subjects import Snapshot, Source, Subject, moved, place_of
 from .verdicts import Resolution, Verdict, VerdictKind
 
 if TYPE_CHECKING:

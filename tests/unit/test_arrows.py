@@ -24,8 +24,9 @@ LAYERS = (
     {"services", "web"},
     {"lasting"},
     {"networks", "es"},
-    {"factories", "inquiry"},
-    {"assertions", "mistakes"},
+    {"factories", "subjects"},
+    {"inquiry", "mistakes"},
+    {"assertions"},
     {"matrix"},
     {"plugin", "__main__"},
 )
