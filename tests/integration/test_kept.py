@@ -275,7 +275,7 @@ never_ready = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep
         assert kept_on_engine() == 3
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
-        assert gone(ours_on_engine, before, PATIENCE), "the probe is the session's own"
+        assert gone(lambda: ours_on_engine() - before), "the probe is the session's own"
         deadline = time.monotonic() + PATIENCE
         while kept_on_engine() != 2 and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,6 @@ def {name}(echo, net_probe):
 """
 
 
-def hang(downstream: Downstream, tests: int = 1) -> None:
-    """Write tests that start things, say that they are there, and hang."""
-    folder = str(downstream.folder)
-    names = [f"test_{number}" for number in range(tests)]
-    downstream.write(conftest=CONFTEST, test_it="\n".join(HANGING.format(name=name, folder=folder) for name in names))
-
-
 def reached(downstream: Downstream, process: "subprocess.Popen[str]", tests: int = 1) -> None:
     """Wait until the tests hang."""
     while len(list(downstream.folder.glob("*-reached"))) < tests:
@@ -45,101 +39,106 @@ def reached(downstream: Downstream, process: "subprocess.Popen[str]", tests: int
         time.sleep(0.02)
 
 
-def gone(ours: Callable[[], set[str]], before: set[str], seconds: float) -> bool:
-    """Tell whether all that is new on the engine is gone after at most some seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not ours() - before:
-            return True
+def gone(left: Callable[[], set[str]]) -> bool:
+    """Tell whether nothing is left after a while."""
+    deadline = time.monotonic() + PATIENCE
+    while left():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
-    return False
+    return True
+
+
+class Hanging:
+    """A session whose tests started things, and hang."""
+
+    def __init__(self, process: "subprocess.Popen[str]", left: Callable[[], set[str]]) -> None:
+        self.process = process
+        self.left = left
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def all_gone(self) -> bool:
+        """Wait for its end, and tell whether all that it had on the engine is gone soon after."""
+        self.process.wait(timeout=60)
+        return gone(self.left)
+
+
+Hang = Callable[..., AbstractContextManager[Hanging]]
+
+
+@pytest.fixture
+def hang(downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]) -> Hang:
+    """Start a session with so many tests that hang, and options; go on when there is something to remove."""
+
+    @contextmanager
+    def start(*options: str, tests: int = 1) -> Iterator[Hanging]:
+        folder = str(downstream.folder)
+        names = [f"test_{number}" for number in range(tests)]
+        test_it = "\n".join(HANGING.format(name=name, folder=folder) for name in names)
+        downstream.write(conftest=CONFTEST, test_it=test_it)
+        before = ours_on_engine()
+        with downstream.started(f"--foodtrucks-state-dir={state}", *options, new_session=True) as process:
+            reached(downstream, process, tests)
+            hanging = Hanging(process, lambda: ours_on_engine() - before)
+            assert hanging.left(), "the control: there is something to remove"
+            yield hanging
+
+    return start
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_killed_process(
-    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]], number: signal.Signals
-) -> None:
-    hang(downstream)
-    before = ours_on_engine()
-    with downstream.started(f"--foodtrucks-state-dir={state}") as process:
-        reached(downstream, process)
-        assert ours_on_engine() - before, "the control: there is something to remove"
-        process.send_signal(number)
-        process.wait(timeout=30)
-        assert gone(ours_on_engine, before, PATIENCE)
+def test_a_killed_process(hang: Hang, number: signal.Signals) -> None:
+    with hang() as session:
+        session.send(number)
+        assert session.all_gone()
 
 
-def test_a_killed_process_whose_state_folder_somebody_removed(
-    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]
-) -> None:
-    hang(downstream)
-    before = ours_on_engine()
-    with downstream.started(f"--foodtrucks-state-dir={state}") as process:
-        reached(downstream, process)
+def test_a_killed_process_whose_state_folder_somebody_removed(hang: Hang, state: Path) -> None:
+    with hang() as session:
         shutil.rmtree(state / "runs")
-        assert ours_on_engine() - before, "the control: there is something to remove"
-        process.kill()
-        process.wait(timeout=30)
-        assert gone(ours_on_engine, before, PATIENCE)
+        session.send(signal.SIGKILL)
+        assert session.all_gone()
 
 
-def test_ctrl_c_twice(downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]) -> None:
-    hang(downstream)
-    before = ours_on_engine()
-    with downstream.started(f"--foodtrucks-state-dir={state}") as process:
-        reached(downstream, process)
-        process.send_signal(signal.SIGINT)
+def test_ctrl_c_twice(hang: Hang) -> None:
+    with hang() as session:
+        session.send(signal.SIGINT)
         time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-        assert gone(ours_on_engine, before, PATIENCE)
+        session.send(signal.SIGINT)
+        assert session.all_gone()
 
 
-def test_ctrl_c_in_a_session_of_workers(
-    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]
-) -> None:
-    hang(downstream, tests=2)
-    before = ours_on_engine()
-    with downstream.started(f"--foodtrucks-state-dir={state}", "-n2", new_session=True) as process:
-        reached(downstream, process, tests=2)
-        assert ours_on_engine() - before, "the control: there is something to remove"
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        assert gone(ours_on_engine, before, PATIENCE)
+def test_ctrl_c_in_a_session_of_workers(hang: Hang) -> None:
+    with hang("-n2", tests=2) as session:
+        session.send(signal.SIGINT)
+        assert session.all_gone()
 
 
 @pytest.mark.parametrize("victim", ["controller", "group"])
-def test_a_killed_session_of_workers(
-    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]], victim: str
-) -> None:
-    hang(downstream, tests=2)
-    before = ours_on_engine()
-    with downstream.started(f"--foodtrucks-state-dir={state}", "-n2", new_session=True) as process:
-        reached(downstream, process, tests=2)
-        assert ours_on_engine() - before, "the control: there is something to remove"
+def test_a_killed_session_of_workers(hang: Hang, victim: str) -> None:
+    with hang("-n2", tests=2) as session:
         if victim == "group":
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(session.process.pid, signal.SIGKILL)
         else:
-            process.kill()
-        process.wait(timeout=30)
-        assert gone(ours_on_engine, before, PATIENCE)
+            session.send(signal.SIGKILL)
+        assert session.all_gone()
 
 
 def test_a_session_whose_watchdog_was_killed_too_is_made_good_by_the_next(
-    downstream: Downstream, state: Path, ours_on_engine: Callable[[], set[str]]
+    hang: Hang, downstream: Downstream, state: Path
 ) -> None:
-    hang(downstream)
-    before = ours_on_engine()
-    with downstream.started(f"--foodtrucks-state-dir={state}") as process:
-        reached(downstream, process)
+    with hang() as session:
         os.kill(watchdog_of(state), signal.SIGKILL)
-        process.kill()
-        process.wait(timeout=30)
+        session.send(signal.SIGKILL)
+        session.process.wait(timeout=30)
     time.sleep(1)
-    assert ours_on_engine() - before, "the control: without a watchdog it stays"
+    assert session.left(), "the control: without a watchdog it stays"
     downstream.write(test_it="def test_it(foodtrucks_engine): pass")
     downstream.run(f"--foodtrucks-state-dir={state}").assert_outcomes(passed=1)
-    assert not ours_on_engine() - before
+    assert not session.left()
 
 
 def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
@@ -178,10 +177,8 @@ def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
         others.end()
 
 
-def test_the_watchdog_is_small_and_idle_while_it_waits(downstream: Downstream, state: Path) -> None:
-    hang(downstream)
-    with downstream.started(f"--foodtrucks-state-dir={state}") as process:
-        reached(downstream, process)
+def test_the_watchdog_is_small_and_idle_while_it_waits(hang: Hang, state: Path) -> None:
+    with hang():
         about = Path(f"/proc/{watchdog_of(state)}")
         fields = dict(line.split(":", 1) for line in (about / "status").read_text().splitlines())
         assert int(fields["VmRSS"].split()[0]) < 20 * 1024
