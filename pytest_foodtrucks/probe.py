@@ -2,10 +2,11 @@
 
 import ipaddress
 import re
+import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from . import verdicts
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .services import Service
     from .stack import Stack
 
+T = TypeVar("T")
+
 _GLANCE: Final = 1
 """Seconds for the first try; enough for what answers, and too short for a verdict about what doesn't."""
 
@@ -28,6 +31,9 @@ _PATIENCE: Final = 3
 
 _TRIES: Final = 3
 """Fresh connects that must all be unanswered before silence counts as dropped."""
+
+_AT_ONCE: Final = 3.0
+"""Seconds within which an answer that is none was no silence; nslookup and nc have their own patience with that."""
 
 _LOOKUP_SECONDS: Final = 12.0
 """busybox' nslookup gives up after 5 s for each name server."""
@@ -105,15 +111,24 @@ class Probe:
         """Return the addresses that an application there gets for a name; none where the name doesn't exist.
 
         The hosts file counts, and so do search domains. Raises ProbeError where the name server fails, is silent, or
-        the answer can't be read.
+        the answer can't be read. What fails at once is asked again, once.
         """
-        ((found,), _) = self.put([name], [])
+        found = self._looked_up(name)
         if found.failure is not None:
             raise ProbeError(
                 f"{self.place}: whether the name {name!r} resolves can't be told; nslookup said: {found.words!r}. "
                 "Remedy: see whether the engine's name server answers, and whether the probe image has nslookup."
             )
         return list(found.addresses)
+
+    def _looked_up(self, name: str) -> Resolution:
+        """Look a name up; once more where the name server failed at once, or its answer got lost on the way."""
+
+        def look_up() -> Resolution:
+            ((found,), _) = self.put([name], [])
+            return found
+
+        return _asked_again(look_up, lambda found: found.failure is not None)
 
     def connect(self, target: "Service | str", port: int | None = None) -> Verdict:
         """Open a TCP connection and say what became of it.
@@ -128,8 +143,7 @@ class Probe:
         try:
             if verdicts.is_address(name):
                 return self._settled([name], port)
-            ((found,), _) = self.put([name], [])
-            return self._led(found, port, None if isinstance(target, str) else target.container)
+            return self._led(self._looked_up(name), port, None if isinstance(target, str) else target.container)
         except EngineError as error:
             return Verdict(VerdictKind.INCONCLUSIVE, None, port, 1, str(error))
 
@@ -207,7 +221,8 @@ class Probe:
     def http(self, url: str, *, timeout: float = 5.0) -> HttpAnswer:
         """GET a URL and return `status`, `headers` and `text`.
 
-        `timeout` is in seconds. Raises ProbeError where no complete answer comes.
+        `timeout` is in seconds. Raises ProbeError where no complete answer comes. What breaks off at once is asked
+        again, once.
         """
         parts = urlsplit(url)
         if parts.scheme != "http" or parts.hostname is None:
@@ -218,8 +233,12 @@ class Probe:
         path = (parts.path if parts.path else "/") + (f"?{parts.query}" if parts.query else "")
         port = parts.port if parts.port is not None else 80
         argv = [addresses[0], str(port), path, parts.netloc, str(max(1, round(timeout)))]
-        result = self.run(["sh", "-c", _HTTP, "sh", *argv])
-        return _http_answer(result, f"{self.place}: GET {url}")
+        answer = _asked_again(
+            lambda: _http_answer(self.run(["sh", "-c", _HTTP, "sh", *argv])), lambda answer: isinstance(answer, str)
+        )
+        if isinstance(answer, str):
+            raise ProbeError(f"{self.place}: GET {url}: {answer}")
+        return answer
 
     # many questions at once
 
@@ -274,15 +293,23 @@ def _shown_settings(answer: Answer) -> str:
     return f"its resolv.conf and hosts file can't be read: {answer.words}"
 
 
-def _http_answer(result: "ExecResult", question: str) -> HttpAnswer:
+def _asked_again(ask: Callable[[], T], failed: Callable[[T], bool]) -> T:
+    """Return what comes of a question, or of asking it once more where it failed at once."""
+    began = time.monotonic()
+    answer = ask()
+    return ask() if failed(answer) and time.monotonic() - began < _AT_ONCE else answer
+
+
+def _http_answer(result: "ExecResult") -> HttpAnswer | str:
+    """Read an answer; where it isn't complete, say what there is."""
     head, blank, text = result.stdout.partition("\r\n\r\n")
     status = re.match(r"HTTP/1\.[01] (\d{3})", head)
     if status is None or not blank:
-        raise ProbeError(f"{question}: no complete answer; the probe saw {(result.stdout + result.stderr)!r}.")
+        return f"no complete answer; the probe saw {(result.stdout + result.stderr)!r}."
     fields = (line.partition(":") for line in head.split("\r\n")[1:])
     headers = {name.strip().lower(): value.strip() for name, _, value in fields}
     if len(text.encode()) < int(headers.get("content-length", 0)):
-        raise ProbeError(f"{question}: the answer broke off after {len(text)} of {headers['content-length']} bytes.")
+        return f"the answer broke off after {len(text)} of {headers['content-length']} bytes."
     return HttpAnswer(int(status[1]), headers, text)
 
 

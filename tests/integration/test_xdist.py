@@ -64,18 +64,16 @@ def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[]
         yield count
 
 
-@pytest.mark.parametrize("dist", ["load", "each", "worksteal"])
-def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], Counter[str]], dist: str) -> None:
+def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], Counter[str]]) -> None:
     seeds = downstream.folder / "seeds"
     downstream.write(conftest=SEED.format(path=str(seeds)), test_it=MANY)
-    result = downstream.run("-n4", f"--dist={dist}", timeout=240)
-    result.assert_outcomes(passed=12 * (4 if dist == "each" else 1))
+    downstream.run("-n4", timeout=240).assert_outcomes(passed=12)
     assert seeds.read_text(encoding="utf-8") == "seeded\n"
     assert created() == {"network": 1, "es": 1, "foodtrucks-web": 1}
 
 
-@pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
-def test_workers_share_one_stack_however_tests_are_put_together(
+@pytest.mark.parametrize("dist", ["each", "load", "loadfile", "loadgroup", "loadscope", "worksteal"])
+def test_workers_share_one_stack_however_tests_are_dealt_out(
     downstream: Downstream, created: Callable[[], Counter[str]], dist: str
 ) -> None:
     grouped = """
@@ -93,7 +91,7 @@ def test_workers_share_one_stack_however_tests_are_put_together(
         test_two=grouped.format(group="Two"),
         test_three=grouped.format(group="Three"),
     )
-    downstream.run("-n2", f"--dist={dist}").assert_outcomes(passed=9)
+    downstream.run("-n2", f"--dist={dist}").assert_outcomes(passed=9 * (2 if dist == "each" else 1))
     assert created() == {"network": 1, "castaway": 1}
 
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import DROPPED, OPEN, REFUSED, FakeEngine, new_stack
+from fakes import DROPPED, OPEN, REFUSED, Clock, FakeEngine, new_stack
 from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
 from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.errors import EngineError, ProbeError
@@ -229,6 +229,53 @@ def test_a_silent_name_server_is_a_verdict_of_its_own() -> None:
     verdict = probe(Answers(nslookup=";; connection timed out\n")).connect("es", 9200)
     assert verdict.kind is VerdictKind.DNS_FAILED
     assert "connection timed out" in verdict.evidence
+
+
+SERVER_FAILED = ExecResult(1, "** server can't find es: SERVFAIL\n", "")
+LOST = ExecResult(None, "", "")
+
+
+class Late(Answers):
+    """Answers that fail the first time, after so many seconds of the clock."""
+
+    def __init__(self, first: ExecResult, clock: Clock, seconds: float = 0.0) -> None:
+        found = NEW + "Name:\tes\nAddress: 172.18.0.2\n"
+        super().__init__(nslookup=found, sh=ExecResult(0, "HTTP/1.0 200 OK\r\n\r\ntaco", ""))
+        self._first = [first]
+        self._clock = clock
+        self._seconds = seconds
+
+    def __call__(self, argv: Sequence[str]) -> ExecResult:
+        answer = super().__call__(argv)
+        if not self._first:
+            return answer
+        self._clock.sleep(self._seconds)
+        return self._first.pop()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock by which a probe takes its time."""
+    clock = Clock()
+    monkeypatch.setattr("pytest_foodtrucks.probe.time.monotonic", clock)
+    return clock
+
+
+@pytest.mark.parametrize("first", [SERVER_FAILED, LOST])
+def test_a_name_whose_look_up_fails_at_once_is_asked_for_again(clock: Clock, first: ExecResult) -> None:
+    assert probe(Late(first, clock)).resolve("es") == ["172.18.0.2"]
+    assert probe(Late(first, clock)).connect("es", 80).kind is VerdictKind.CONNECTED
+
+
+def test_a_name_server_that_was_silent_is_not_asked_again(clock: Clock) -> None:
+    with pytest.raises(ProbeError, match="SERVFAIL"):
+        probe(Late(SERVER_FAILED, clock, seconds=10)).resolve("es")
+
+
+def test_an_http_answer_that_got_lost_at_once_is_asked_for_again(clock: Clock) -> None:
+    assert probe(Late(LOST, clock)).http("http://127.0.0.1/").text == "taco"
+    with pytest.raises(ProbeError, match="no complete answer"):
+        probe(Late(LOST, clock, seconds=5)).http("http://127.0.0.1/")
 
 
 def disturbed(answers: Answers, changes: list[bool]) -> Probe:
