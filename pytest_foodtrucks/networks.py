@@ -281,8 +281,8 @@ def _created(stack: "Stack", name: str, **about: Any) -> str:
         stack.say(f"the engine's address pools are used up; {name} is on {subnet}, which was free")
         return network_id
     raise EngineError(
-        f"{refused}. No free subnet was found either. Remedy: remove networks that nobody needs "
-        "(docker network prune).",
+        f"{refused}. No free subnet was found either: networks, and this machine's routes, have all private ones. "
+        "Remedy: remove networks that nobody needs (docker network prune); see whose the routes are (ip route).",
         status=refused.status,
     ) from refused
 

@@ -27,7 +27,7 @@ from .mistakes import told_by_file
 from .overrides import InUse
 from .places import probe_on_default_bridge
 from .progress import Progress, standard_error
-from .removal import remove_session, remove_unrecorded, sweep
+from .removal import remove_at_end, remove_unrecorded, sweep
 from .report import clock_warning, import_message, left_behind, log_sections, message_alone, own_frames
 from .runs import Run, state_folder
 from .settings import OPTIONS, read_settings
@@ -279,7 +279,7 @@ def _end_of_controller(config: pytest.Config, run: Run) -> None:
 
         settings = config.stash[SETTINGS]
         with closing(find_engine(settings.engine, host=settings.host)) as engine:
-            remove_session(engine, run.id)
+            remove_at_end(engine, run)
     run.end()
 
 

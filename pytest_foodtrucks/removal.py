@@ -30,6 +30,12 @@ def remove_session(engine: "Engine", session: str) -> int:
     )
 
 
+def remove_at_end(engine: "Engine", run: Run) -> int:
+    """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish."""
+    chosen = kept.chosen(run)
+    return remove_session(engine, run.id) + (0 if chosen is None else remove_unrecorded(engine, chosen))
+
+
 def remove_after(engine: "Engine", run: Run) -> int:
     """Remove what a dead owner left: its own things, and what it had begun for a kept stack that nobody has now."""
     found = remove_session(engine, run.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import images, kept
 from .errors import FoodtrucksError, NoAnswer
-from .removal import SESSION_LABEL, remove_session
+from .removal import SESSION_LABEL, remove_at_end
 from .runs import OWNER_LABEL
 
 if TYPE_CHECKING:
@@ -140,5 +140,5 @@ class Stack:
         self.pool.shutdown(cancel_futures=True)
         with closing(self.engine):
             if self.run.is_owner:
-                remove_session(self.engine, self.run.id)
+                remove_at_end(self.engine, self.run)
                 self.run.end()

@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeEngine
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.kept import UNUSED_HOURS, Kept, choose
-from pytest_foodtrucks.removal import remove_after, remove_kept, remove_network, remove_session, sweep
+from pytest_foodtrucks.removal import remove_after, remove_at_end, remove_kept, remove_network, remove_session, sweep
 from pytest_foodtrucks.runs import Run
 
 
@@ -75,6 +75,16 @@ def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None) -> Kept:
         kept.write(part, {"value": {"id": part}})
     container(engine, kept.id, "kept")
     return kept
+
+
+def test_a_session_that_ends_leaves_of_its_kept_stack_what_is_finished(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    run = Run.begin(tmp_path)
+    kept_stack(engine, tmp_path, run)
+    container(engine, run.id, run.owner_label)
+    assert remove_at_end(engine, run) == 2
+    assert len(engine.containers) == 1
+    assert len(engine.networks) == 1
 
 
 def unused(kept: Kept, hours: float) -> None:

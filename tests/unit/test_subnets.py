@@ -4,11 +4,15 @@ import ipaddress
 import random
 from pathlib import Path
 
+import pytest
+
 from pytest_foodtrucks.subnets import free_subnet, host_routes
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010AA8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
 eth0\t000AA8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+tun0\t00000000\t010AA8C0\t0003\t0\t0\t0\t00000080\t0\t0\t0
+tun0\t00000080\t010AA8C0\t0003\t0\t0\t0\t00000080\t0\t0\t0
 tun0\t0000000A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
 """
 
@@ -27,10 +31,18 @@ def test_what_is_taken_is_left_alone() -> None:
 
 
 def test_where_all_is_taken_there_is_none() -> None:
-    assert free_subnet(["10.0.0.0/8"]) is None
+    assert free_subnet(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]) is None
 
 
-def test_the_hosts_routes_are_read_but_for_the_default_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("taken", "left"), [(["10.0.0.0/8"], "172.16.0.0/12"), (["10.0.0.0/8", "172.16.0.0/12"], "192.168.0.0/16")]
+)
+def test_where_a_private_range_is_taken_the_next_one_has_room(taken: list[str], left: str) -> None:
+    subnet = ipaddress.ip_network(str(free_subnet(taken)))
+    assert subnet.subnet_of(ipaddress.ip_network(left))  # type: ignore[arg-type] # both are IPv4
+
+
+def test_the_hosts_routes_are_read_but_for_the_default_ones(tmp_path: Path) -> None:
     (tmp_path / "route").write_text(ROUTES, encoding="ascii")
     assert host_routes(tmp_path / "route") == ["192.168.10.0/24", "10.0.0.0/16"]
     assert host_routes(tmp_path / "nothing") == []
