@@ -48,7 +48,7 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
     Raises ResolutionError, or ProbeError where a control fails: then it can't be told.
     """
     place = place_of(source)
-    service = name if isinstance(name, Service) else (known(name, place.stack) if place.stack is not None else None)
+    service = _service(place, name)
     names = names_of(name) if isinstance(name, Service) else (name,)
     found, doubts = inquire_names(place, names, service)
     for each in found:
@@ -111,7 +111,8 @@ def _connected(source: Source, target: Service | str, port: int | None) -> "tupl
 
 def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, often: str) -> None:
     name = target if isinstance(target, str) else target.alias
-    status = Snapshot.of(target.container).status if isinstance(target, Service) else "running"
+    service = _service(place, target)
+    status = Snapshot.of(service.container).status if service is not None else "running"
     command = _command(place, name, verdict)
     seen = f"{verdict.kind}: {verdict.evidence}"
     if verdict.kind is VerdictKind.INCONCLUSIVE:
@@ -198,6 +199,13 @@ def block(source: str, *, way: str, expected: str, seen: str, evidence: str, com
         ("again", command),
     )
     return "\n".join(f"  {name:<10}{value}" for name, value in rows)
+
+
+def _service(place: "Probe", target: Service | str) -> Service | None:
+    """Return the session's service that is meant, if it is one."""
+    if isinstance(target, Service):
+        return target
+    return known(target, place.stack) if place.stack is not None else None
 
 
 def _unanswered(place: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:

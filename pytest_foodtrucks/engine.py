@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import docker
@@ -29,6 +29,9 @@ from .patience import Patience, Worth
 T = TypeVar("T")
 
 Kind = Literal["containers", "networks"]
+
+_CREATION_SECONDS: Final = 1.0
+"""What the engine may take from its work on a network to the event that tells of it."""
 
 
 class Engine:
@@ -207,11 +210,19 @@ class Engine:
         }
 
     def networks_changed(self, seconds: float) -> bool:
-        """Tell whether a network was created or removed in the last seconds, by the engine's own clock."""
+        """Tell whether a network was created or removed in the last seconds, by the engine's own clock.
+
+        Waits for what is going on now: the event of a creation comes after all that it does.
+        """
         with self._asked("tell what happened to its networks"):
+            began = time.monotonic()
             now = datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", self.api.info()["SystemTime"])).timestamp()
             filters = {"type": "network", "event": ["create", "destroy"]}
-            span: dict[str, Any] = {"since": now - seconds, "until": now}  # fractions too, which the hints don't know
+            since = now - seconds - (time.monotonic() - began)
+            span: dict[str, Any] = {
+                "since": since,
+                "until": now + _CREATION_SECONDS,
+            }  # fractions too, which the hints don't know
             return any(True for _ in self.api.events(**span, filters=filters, decode=True))
 
     def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:

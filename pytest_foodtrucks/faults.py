@@ -48,7 +48,7 @@ def restart(service: "Service", *, timeout: int) -> None:
     """Stop a service, if it runs, and start it again."""
     _check_timeout(timeout)
     _refuse_shared(service, "restarted")
-    if not _is_attached(service, _inspected(service, "restarted")):
+    if service.in_fault and not _is_attached(service, _inspected(service, "restarted")):
         raise _not_attached(service, "restarted")
     _stop(service, timeout)
     heal(service, "restarted")
@@ -63,13 +63,19 @@ def _fault(service: "Service", name: str, begin: Callable[[], object]) -> Iterat
     _refuse_shared(service, name)
     _refuse_unfit(service, name)
     try:
-        begin()
-        yield
+        service.in_fault = True
+        try:
+            begin()
+            yield
+        finally:
+            service.in_fault = False
     except BaseException as error:
         try:
             heal(service, name)
         except FoodtrucksError as failed:
             error.add_note(f"pytest-foodtrucks: {failed}")
+        except Exception as failed:  # noqa: BLE001 - of a readiness check of somebody's own
+            error.add_note(f"pytest-foodtrucks: {service.alias} was {name} and can't be healed: {failed!r}")
         raise
     heal(service, name)
 

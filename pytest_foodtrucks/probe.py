@@ -308,6 +308,8 @@ def _http_answer(result: "ExecResult") -> HttpAnswer | str:
         return f"no complete answer; the probe saw {(result.stdout + result.stderr)!r}."
     fields = (line.partition(":") for line in head.split("\r\n")[1:])
     headers = {name.strip().lower(): value.strip() for name, _, value in fields}
+    if "content-length" not in headers and result.exit_code != 0:
+        return f"the answer broke off after {len(text)} characters: {result.stderr.strip()!r}."
     if len(text.encode()) < int(headers.get("content-length", 0)):
         return f"the answer broke off after {len(text)} of {headers['content-length']} bytes."
     return HttpAnswer(int(status[1]), headers, text)

@@ -45,6 +45,8 @@ class Service:
 
     shared = False
     """Whether other xdist workers have it too."""
+    in_fault = False
+    """Whether a fault's block goes on."""
 
     def __init__(self, network: "Network", container: Container, definition: "ServiceDefinition") -> None:
         self.network = network

@@ -260,7 +260,14 @@ def read_lookup(name: str, resolver: Resolver, answers: Sequence[Answer]) -> Res
     return Resolution(name, (), None, " / ".join(dict.fromkeys(map(_shown, answers))))
 
 
-_SERVER_FAILED: Final = ("SERVFAIL", "REFUSED", "timed out", "no servers could be reached", "nslookup: can't connect")
+_SERVER_FAILED: Final = (
+    "SERVFAIL",
+    "REFUSED",
+    "timed out",
+    "no servers could be reached",
+    "nslookup: can't connect",
+    ": No answer",  # busybox: one of the two queries had no reply
+)
 
 
 def _addresses(answer: Answer) -> tuple[str, ...] | VerdictKind:
@@ -271,13 +278,13 @@ def _addresses(answer: Answer) -> tuple[str, ...] | VerdictKind:
     """
     if answer.status is None:
         return VerdictKind.INCONCLUSIVE
-    told = re.sub(r"\AServer:.*\nAddress(?: \d+)?:.*\n", "", answer.words.replace("|", "\n"))
+    told = re.sub(r"\AServer:.*\nAddress(?: \d+)?:.*(?:\n|\Z)", "", answer.words.replace("|", "\n"))
     found = re.findall(r"^Address(?: \d+)?:\s+([0-9a-fA-F.:]+)", told, re.MULTILINE)
     if found:
         return tuple(dict.fromkeys(found))
     if any(words in told for words in _SERVER_FAILED):
         return VerdictKind.DNS_FAILED
-    if "NXDOMAIN" in told or "No answer" in told or told.count("Non-authoritative answer:") > 1:
+    if "NXDOMAIN" in told or told.count("Non-authoritative answer:") > 1:
         return ()
     return VerdictKind.INCONCLUSIVE
 

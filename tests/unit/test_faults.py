@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -231,6 +232,22 @@ def test_a_fault_within_another_is_refused_and_the_first_goes_on(web: Service, k
         with pytest.raises(FaultError, match=r"web can't be restarted: it is disconnected from"):
             web.restart()
         assert web.container.ip == ""
+
+
+def test_what_could_not_be_healed_is_by_a_restart_later(web: Service) -> None:
+    web.network.disconnect(web)
+    web.restart()
+    assert web.container.ip != ""
+    assert web.container.status == "running"
+
+
+def test_an_error_of_the_tests_own_is_kept_whatever_its_own_check_raises(
+    web: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "wait_until_ready", Mock(side_effect=KeyError("status")))
+    with pytest.raises(ValueError, match="the test's own") as raised, web.paused():
+        raise ValueError("the test's own")
+    assert raised.value.__notes__ == ["pytest-foodtrucks: web was paused and can't be healed: KeyError('status')"]
 
 
 @each_kind

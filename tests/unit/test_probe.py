@@ -91,7 +91,7 @@ def test_addresses_are_read_from_old_and_new_nslookup(answer: str, addresses: li
     "answer",
     [
         NEW + "** server can't find nope: NXDOMAIN\n\n** server can't find nope: NXDOMAIN\n\n",
-        NEW + "*** Can't find nope: No answer\n",
+        NEW + "Non-authoritative answer:\n\nNon-authoritative answer:\n",
     ],
     ids=["NXDOMAIN", "no records"],
 )
@@ -104,6 +104,8 @@ def test_a_name_that_doesnt_exist_has_no_addresses(answer: str) -> None:
     [
         NEW + "** server can't find es: SERVFAIL\n",
         NEW + "** server can't find es: REFUSED\n",
+        NEW + "Non-authoritative answer:\n\n*** Can't find es: No answer\n",
+        NEW.strip(),
         ";; connection timed out; no servers could be reached\n\n",
         OLD + "nslookup: can't resolve 'es'\n",
         "nslookup: can't connect to remote host (172.30.0.1): Connection refused\n",
@@ -111,7 +113,18 @@ def test_a_name_that_doesnt_exist_has_no_addresses(answer: str) -> None:
         NEW,
         "",
     ],
-    ids=["SERVFAIL", "REFUSED", "time-out", "old without a reason", "no server", "no nslookup", "half", "nothing"],
+    ids=[
+        "SERVFAIL",
+        "REFUSED",
+        "silent for one family",
+        "no trace",
+        "time-out",
+        "old without a reason",
+        "no server",
+        "no nslookup",
+        "half",
+        "nothing",
+    ],
 )
 def test_what_is_no_answer_is_an_error_and_never_an_absent_name(answer: str) -> None:
     with pytest.raises(ProbeError) as raised:
@@ -347,6 +360,12 @@ def test_an_http_answer_that_breaks_off_is_no_answer() -> None:
 def http_answer(text: str, stderr: str = "") -> Answers:
     """Return answers of a probe whose nc received a text."""
     return Answers(nslookup=NEW + "Name:\tes\nAddress: 172.30.0.2\n", sh=ExecResult(0, text, stderr))
+
+
+def test_an_http_answer_without_a_length_is_complete_only_if_the_connection_ended_well() -> None:
+    ended_by_force = Answers(sh=ExecResult(143, "HTTP/1.0 200 OK\r\n\r\nhalf", "Terminated\n"))
+    with pytest.raises(ProbeError, match=r"broke off after 4 characters: 'Terminated'"):
+        probe(ended_by_force).http("http://127.0.0.1/")
 
 
 def test_an_http_answer_has_status_headers_and_text() -> None:
