@@ -431,7 +431,8 @@ def test_a_paused_target_connects_and_is_no_answer(scene: Scene) -> None:
     scene.say("paused")
     assert "es is paused: for a process that doesn't run" in message(ProbeError, lambda: reach(scene))
     scene.world.networks["home"] = {"Containers": {}}
-    by_name = message(ProbeError, lambda: assert_reachable(scene.home, "es", 9200))
+    with scene.stack.showing(scene.es):
+        by_name = message(ProbeError, lambda: assert_reachable(scene.home, "es", 9200))
     assert "es is paused: for a process that doesn't run" in by_name
 
 
