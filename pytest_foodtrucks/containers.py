@@ -254,9 +254,12 @@ class Container:
         """
         return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
 
-    def exec(self, argv: Sequence[str]) -> "ExecResult":
-        """Run a command in it and return `exit_code`, `stdout` and `stderr`."""
-        return self.engine.exec(self.id, argv)
+    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
+        """Run a command in it and return `exit_code`, `stdout` and `stderr`.
+
+        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
+        """
+        return self.engine.exec(self.id, argv, timeout=timeout)
 
     def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

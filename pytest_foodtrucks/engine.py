@@ -5,7 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -322,15 +322,17 @@ class Engine:
         )
         return raw.decode(errors="replace")
 
-    def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
-        """Run a command in a container and wait for its end; never twice, whatever the engine answers."""
+    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        """Run a command in a container and wait for its end; never twice, whatever the engine answers.
+
+        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then, for the engine ends none.
+        """
         with self._asked(f"run {argv[0]!r} in the container {container}"):
             exec_id = self.api.exec_create(container, list(argv))["Id"]
-            stdout, stderr = self.api.exec_start(exec_id, demux=True)
+            with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
+                outputs = stream.outputs(timeout)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
-        return ExecResult(
-            exit_code, *((part if part is not None else b"").decode(errors="replace") for part in (stdout, stderr))
-        )
+        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         """Start a command in a container that reads its input, and return its two ends."""

@@ -232,10 +232,15 @@ class Probe:
             raise ProbeError(f"{self.place}: {url} can't be asked: the name {parts.hostname!r} doesn't resolve.")
         path = (parts.path if parts.path else "/") + (f"?{parts.query}" if parts.query else "")
         port = parts.port if parts.port is not None else 80
-        argv = [addresses[0], str(port), path, parts.netloc, str(max(1, round(timeout)))]
-        answer = _asked_again(
-            lambda: _http_answer(self.run(["sh", "-c", _HTTP, "sh", *argv])), lambda answer: isinstance(answer, str)
-        )
+        argv = ["sh", "-c", _HTTP, "sh", addresses[0], str(port), path, parts.netloc, str(max(1, round(timeout)))]
+
+        def ask() -> HttpAnswer | str:
+            try:
+                return _http_answer(self.container.exec(argv, timeout=timeout + _MARGIN))
+            except TimeoutError:
+                return f"nothing more came within {timeout + _MARGIN:g} s."
+
+        answer = _asked_again(ask, lambda answer: isinstance(answer, str))
         if isinstance(answer, str):
             raise ProbeError(f"{self.place}: GET {url}: {answer}")
         return answer

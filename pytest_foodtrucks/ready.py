@@ -42,8 +42,8 @@ class Target(Protocol):
     def life_log(self) -> str:
         """Return the container's log since its last start."""
 
-    def exec(self, argv: Sequence[str]) -> "ExecResult":
-        """Run a command in the container."""
+    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
+        """Run a command in the container; TimeoutError when it hasn't ended in so many seconds."""
 
     def listens(self, port: int) -> bool:
         """Tell whether something accepts connections, asked inside the container's network namespace."""
@@ -133,11 +133,14 @@ def healthcheck() -> Check:
     return check
 
 
-def exec(argv: Sequence[str]) -> Check:  # noqa: A001 - the contract's name
-    """Ready when a command in the container ends with exit code 0."""
+def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 - the contract's name
+    """Ready when a command in the container ends with exit code 0, each time within `timeout` seconds."""
 
     def check(target: Target) -> None:
-        result = target.exec(argv)
+        try:
+            result = target.exec(argv, timeout=timeout)
+        except TimeoutError as error:
+            raise NotReady(f"{argv[0]} hasn't ended within {timeout:g} s") from error
         if result.exit_code != 0:
             words = _shortened(result.stderr if result.stderr else result.stdout)
             raise NotReady(f"{argv[0]} ended with exit code {result.exit_code}: {words}")

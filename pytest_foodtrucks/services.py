@@ -206,9 +206,12 @@ class Service:
         """Return the container's log since its last start."""
         return self.logs(since=self.state().ended_before)
 
-    def exec(self, argv: Sequence[str]) -> "ExecResult":
-        """Run a command in the container."""
-        return self.container.exec(argv)
+    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
+        """Run a command in the container.
+
+        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
+        """
+        return self.container.exec(argv, timeout=timeout)
 
     def listens(self, port: int) -> bool:
         """Tell whether something accepts connections at the service's own address, asked from beside it."""

@@ -79,7 +79,8 @@ class Target:
     def life_log(self) -> str:
         return self.log
 
-    def exec(self, argv: Sequence[str]) -> ExecResult:
+    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        del timeout
         self.asked.append(" ".join(argv))
         return self.result
 
@@ -275,8 +276,8 @@ class FakeEngine(Engine):
             raise self.log_error
         return self.log if since is None else f"{self.log}since {since:.1f}\n"
 
-    def exec(self, container: str, argv: Sequence[str]) -> ExecResult:
-        del container
+    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        del container, timeout
         return self.answer(argv)
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:

@@ -23,6 +23,7 @@ from pytest_foodtrucks.discovery import _not_found, find_engine
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.patience import Patience
 
 VERSION = {"Version": "27.1", "ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}
@@ -697,6 +698,24 @@ def test_a_command_that_goes_on_is_written_to_and_read_from(
     stream.send(b"hello\n")
     assert [stream.receive(5) for _ in range(4)] == [b"out ", b"err ", b"hello\n", b""]
     stream.close()
+
+
+def test_a_commands_outputs_are_told_apart(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": 3})
+
+    def talk(_: BinaryIO, said: BinaryIO) -> None:
+        said.write(frame(1, b"out") + frame(2, b"err") + frame(1, b"put"))
+
+    daemon.answers["POST /exec/e1/start"] = (200, talk)
+    assert engine.exec("c1", ["sh"]) == ExecResult(3, "output", "err")
+
+
+def test_a_command_that_doesnt_end_is_awaited_for_so_long(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["POST /exec/e1/start"] = (200, lambda heard, _: heard.readline())
+    with pytest.raises(TimeoutError):
+        engine.exec("c1", ["sh"], timeout=0.01)
 
 
 def test_a_silent_command_is_a_time_out(daemon: Daemon, engine: Engine) -> None:

@@ -368,6 +368,13 @@ def test_an_http_answer_without_a_length_is_complete_only_if_the_connection_ende
         probe(ended_by_force).http("http://127.0.0.1/")
 
 
+def test_an_http_answer_that_the_engine_owes_is_none() -> None:
+    made = probe(Answers())
+    made.container.engine.exec = Mock(side_effect=TimeoutError)  # type: ignore[method-assign]
+    with pytest.raises(ProbeError, match=r"GET http://127.0.0.1/: nothing more came within 7 s"):
+        made.http("http://127.0.0.1/", timeout=1)
+
+
 def test_an_http_answer_has_status_headers_and_text() -> None:
     answer = probe(http_answer("HTTP/1.0 200 OK\r\nContent-Type: a/b\r\nX: y:z\r\n\r\nhello\r\n\r\nyou")).http(
         "http://es:9200/_cat?v=1"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -326,6 +327,12 @@ def test_what_is_no_check_is_named_with_what_would_do(*, wrong: Any, several: bo
     with pytest.raises(DefinitionError) as raised:
         ready.as_checks([wrong] if several else wrong)
     assert f"ready={wrong!r} is no readiness check. Remedy: use one of ready.http(…), tcp(…), log" in str(raised.value)
+
+
+def test_exec_says_of_a_command_that_waits_for_how_long_it_was_awaited() -> None:
+    target = Target()
+    target.exec = Mock(side_effect=TimeoutError)  # type: ignore[method-assign]
+    assert refusal(ready.exec(["pg_isready"], timeout=2.5), target) == "pg_isready hasn't ended within 2.5 s"
 
 
 @pytest.mark.parametrize("name", ["http", "tcp", "log", "healthcheck", "exec", "running"])
