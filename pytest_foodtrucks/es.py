@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .definitions import ServiceDefinition, define
-from .errors import ClientMismatch, DefinitionError, FoodtrucksError, NotReady
+from .errors import ClientMismatch, DefinitionError, FoodtrucksError, NotReady, StartError
 from .ready import Target
 from .services import Service
 from .settings import Settings, heap, is_pinned, split_tag
@@ -176,9 +176,14 @@ class ElasticsearchService(Service):
         return set(_listed(self))
 
     def restore(self, contents: "Iterable[str]") -> None:
-        """Delete those that aren't among the contents that it once had."""
+        """Delete those that aren't among the contents that it once had; StartError where that can't be."""
+        import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+
         had = set(contents)
-        _delete(self, [path for path in _listed(self) if path not in had])
+        try:
+            _delete(self, [path for path in _listed(self) if path not in had])
+        except httpx2.HTTPError as error:
+            raise StartError(f"what came into it can't be deleted: {error}.") from error
 
 
 def check_pair(client: str, server: str) -> None:

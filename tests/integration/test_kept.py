@@ -1,6 +1,7 @@
 """Kept stacks: taken over by the next session, replaced for a reason that is said, held by one session at a time."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -329,3 +330,16 @@ def test_elasticsearch_is_taken_over_as_its_seed_left_it(keeping: Keeping) -> No
     assert "es of the kept stack is replaced: its seed changed" in keeping.run()
     first, second, third = keeping.ids()
     assert first == second != third
+
+
+def test_elasticsearch_that_cannot_be_put_back_is_replaced(keeping: Keeping) -> None:
+    keeping.write(
+        tests="""
+        def test_it(es_client):
+            assert not es_client.indices.exists(index="left")
+            es_client.index(index="left", document={"dish": "nacho"})
+            es_client.indices.put_settings(index="left", settings={"index.blocks.read_only": True})
+        """
+    )
+    keeping.run()
+    assert re.search("es of the kept stack is replaced: what came into it can't be deleted: .*403", keeping.run())

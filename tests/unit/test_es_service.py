@@ -18,7 +18,7 @@ from elasticsearch import Elasticsearch
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks import es
 from pytest_foodtrucks.definitions import define
-from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError
+from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.services import running_service
 
@@ -216,6 +216,24 @@ def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
     assert service.contents() == {"menu", "new", "menu/_alias/old", "menu/_alias/young", "_index_template/mine"}
     service.restore(["menu", "menu/_alias/old"])
     assert node.deleted == ["/new", "/menu/_alias/young", "/_index_template/mine"]
+
+
+def test_what_came_into_it_and_cannot_be_deleted_is_a_reason_not_to_take_it_over(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    node.answers = {"/_cat/indices/*": (200, [{"index": "read-only"}])}
+    node.delete_status = 403
+    with pytest.raises(StartError, match=r"what came into it can't be deleted: .*403"):
+        service.restore([])
+
+
+def test_a_server_that_does_not_answer_when_it_is_to_be_put_back_is_no_fit_one_either(
+    service: es.ElasticsearchService,
+) -> None:
+    bindings = service.container.inspect()["HostConfig"]["PortBindings"]
+    bindings["9200/tcp"] = [{"HostIp": "127.0.0.1", "HostPort": "1"}]
+    with pytest.raises(StartError, match="what came into it can't be deleted: "):
+        service.restore([])
 
 
 @pytest.mark.parametrize("status", [400, 404, 405])
