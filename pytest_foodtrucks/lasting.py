@@ -1,7 +1,7 @@
 """A service that outlives its fixture: how it is started once, found again, and made fit for another session."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from .containers import Container
@@ -23,6 +23,9 @@ _MADE_FROM: Final = tuple(
 )
 """What of a definition makes a container another one."""
 
+_DEFINED_IN: Final = {"name": "fixture", "folder": "folder of the definition"}
+"""The words for what else of it must be the same in all workers: another fixture's alias may be the same."""
+
 
 def service_part(
     network: "Network",
@@ -34,6 +37,7 @@ def service_part(
 ) -> Part[Service]:
     """Return a service as a part of its stack; `requires` are the services that it was defined with."""
     stack = network.stack
+    name = part_name(network.name, definition.alias)
 
     def load(about: Mapping[str, Any]) -> Service:
         container = Container(stack.engine, about["id"], about["name"], network.name)
@@ -41,11 +45,11 @@ def service_part(
 
     def start() -> Service:
         had = [(service, service.contents()) for service in requires] if stack.kept is not None else []
-        started = started_service(network, definition, service_type, seed=seed, lasting=True)[0]
+        started = started_service(network, definition, service_type, seed=seed, part=name)[0]
         if stack.kept is not None:
             for service, before in had:
-                name = part_name(service.network.name, service.alias)
-                stack.kept.add_contents(name, service.contents() - before)
+                required = part_name(service.network.name, service.alias)
+                stack.kept.add_contents(required, service.contents() - before)
         return started
 
     def dump(service: Service) -> dict[str, Any]:
@@ -54,10 +58,19 @@ def service_part(
         where = {"id": container.id, "name": container.name, "network": network.name}
         return {**where, "aliases": list(service.aliases), "contents": contents}
 
+    def clear(kept: Mapping[str, Any] | None) -> None:
+        stack.remove_part(name)
+        if kept is not None:  # it may be of a version that gave it no label
+            stack.engine.remove_container(kept["id"])
+
     return Part(
-        key=f"service {network.name} {replace(definition, ready=None)!r}",
-        name=part_name(network.name, definition.alias),
+        key=name,
+        name=name,
         title=definition.alias,
+        values={
+            **{keyword: getattr(definition, keyword) for keyword in ("image", *_MADE_FROM)},
+            **{word: getattr(definition, keyword) for keyword, word in _DEFINED_IN.items()},
+        },
         made_from=lambda: {
             **{keyword: getattr(definition, keyword) for keyword in _MADE_FROM},
             "image": stack.engine.image_id(image_of(stack, definition)),
@@ -69,7 +82,7 @@ def service_part(
         dump=dump,
         load=load,
         take_over=lambda service, about: _taken_over(service, about["contents"]),
-        clear=lambda _: stack.remove_lasting(network.name, definition.alias),
+        clear=clear,
     )
 
 

@@ -220,18 +220,20 @@ def throwaway_network(
 
 
 def _network_part(stack: "Stack", driver: str, *, internal: bool, name: str) -> parts.Part[Network]:
+    part = f"network {name}"
+
     def clear(kept: Mapping[str, Any] | None) -> None:
         """Remove what an earlier session kept under this name, with all that is on it."""
         if kept is not None:
-            stack.remove_lasting(kept["name"])
+            stack.remove_kept(kept["name"])
             remove_network(stack.engine, kept["id"])
 
     return parts.Part(
         key=f"network {name} {driver} {internal}",
-        name=f"network {name}",
+        name=part,
         title=name,
         made_from=lambda: {"driver": driver, "internal": internal, "engine": stack.engine.url},
-        start=lambda: _started_network(stack, driver, internal=internal, prepare={}, lasting=True)[0],
+        start=lambda: _started_network(stack, driver, internal=internal, prepare={}, part=part)[0],
         dump=lambda network: {"id": network.id, "name": network.name},
         load=lambda about: Network(stack, about["name"], driver, internal=internal, network_id=about["id"]),
         take_over=lambda network, _: stack.engine.inspect_network(network.id),
@@ -245,16 +247,14 @@ def _started_network(
     *,
     internal: bool,
     prepare: Mapping[object, ServiceDefinition],
-    lasting: bool = False,
+    part: str | None = None,
 ) -> tuple[Network, ExitStack]:
     network = Network(stack, f"foodtrucks-net-{secrets.token_hex(4)}", driver, internal=internal)
     with ExitStack() as undo:
         undo.callback(network.discard_prepared)
         for key, definition in prepare.items():
             network.prepare(key, definition)
-        network.id = _created(
-            stack, network.name, driver=driver, internal=internal, labels=stack.labels(lasting=lasting)
-        )
+        network.id = _created(stack, network.name, driver=driver, internal=internal, labels=stack.labels(part=part))
         undo.callback(_remove, network)
         stack.refuse_without_owner(lambda: stack.engine.remove_network(network.id))
         return network, undo.pop_all()

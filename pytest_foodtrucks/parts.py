@@ -3,15 +3,14 @@
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import sharing
-from .errors import EngineError, StartError
+from .errors import DefinitionError, EngineError, StartError
 
 if TYPE_CHECKING:
     from .kept import Kept
@@ -24,11 +23,12 @@ T = TypeVar("T")
 class Part(Generic[T]):
     """A network or a service: how it is started, found again and taken over.
 
-    `key` tells it from the other parts of one session, `name` finds it again in the next one. `made_from` tells all
-    that it is made from, by words that a reader understands. `dump` and `load` write and read where it is. `take_over`
-    gets what an earlier session left, and where that was written to be, makes it fit for this session, and raises
-    EngineError or StartError where it isn't well. `clear` removes whatever is there of it: the one that an earlier
-    session left, if it is told where, or one that was half started.
+    `key` tells it from the other parts of one session, `name` finds it again in the next one. `values` must be the same
+    in all workers that share it. `made_from` tells all that it is made from, by words that a reader understands. `dump`
+    and `load` write and read where it is. `take_over` gets what an earlier session left, and where that was written to
+    be, makes it fit for this session, and raises EngineError or StartError where it isn't well. `clear` removes
+    whatever is there of it, and of nothing else: the one that an earlier session left, if it is told where, or one that
+    was half started.
     """
 
     key: str
@@ -40,6 +40,7 @@ class Part(Generic[T]):
     load: Callable[[Mapping[str, Any]], T]
     take_over: Callable[[T, Mapping[str, Any]], object]
     clear: Callable[[Mapping[str, Any] | None], None]
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
@@ -51,12 +52,29 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
         part.clear(None)  # of a worker that died while it started the same
         return part.start()
 
-    return sharing.shared(stack.run.folder, part.key, start=begin, dump=part.dump, load=part.load)
+    def refuse_other(words: Sequence[str]) -> None:
+        if stack.worker is None:
+            return  # this session's own fixture, with another parameter now: the one before has been torn down
+        raise DefinitionError(
+            f"The service {part.title!r} is shared by xdist's workers, and here, in {stack.worker}, this differs from "
+            f"what it was started with: {', '.join(words)}. Remedy: give shared=False, for one of each worker's own, "
+            "or see that it is defined with the same values in all workers."
+        )
+
+    return sharing.shared(
+        stack.run.folder,
+        part.key,
+        values=part.values,
+        on_other=refuse_other,
+        start=begin,
+        dump=part.dump,
+        load=part.load,
+    )
 
 
 def _taken_over(kept: "Kept", part: Part[T], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
-    made_from = {word: sha256(repr(value).encode()).hexdigest()[:16] for word, value in part.made_from().items()}
+    made_from = sharing.fingerprints(part.made_from())
     record = kept.record(part.name)
     if record is not None:
         try:
@@ -80,7 +98,7 @@ class _Differs(Exception):
 
 
 def _refuse_other(before: Mapping[str, str], now: Mapping[str, str]) -> None:
-    words = [word for word in now if before.get(word) != now[word]]
+    words = sharing.differing(before, now)
     if words:
         raise _Differs(f"its {' and its '.join(words)} changed.")
 

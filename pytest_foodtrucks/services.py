@@ -258,16 +258,16 @@ def started_service(
     *,
     creation: Callable[[], Creation] | None = None,
     seed: Callable[[Any], object] | None = None,
-    lasting: bool = False,
+    part: str | None = None,
 ) -> tuple[Service, ExitStack]:
     """Create and start a service, wait until it is ready, seed it, and return it with what removes it.
 
-    `creation` gives the container where it was created beforehand. A `lasting` one goes into the kept stack, if there
-    is one.
+    `creation` gives the container where it was created beforehand. `part` is the name of one that outlives its
+    fixture.
     """
     stack = network.stack
     with ExitStack() as undo:
-        created = create(stack, network.name, definition, lasting=lasting) if creation is None else creation()
+        created = create(stack, network.name, definition, part=part) if creation is None else creation()
         undo.callback(stack.undo, created.remove)
         container = created.start()
         service = service_type(network, container, definition)
@@ -310,7 +310,7 @@ def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
     return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
 
 
-def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, lasting: bool = False) -> Creation:
+def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, part: str | None = None) -> Creation:
     """See to a service's image and create its container, not yet started.
 
     The network needs only a name by then: the engine looks for it when the container starts.
@@ -330,7 +330,7 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, las
         user=definition.user,
         cap_add=definition.cap_add,
         healthcheck=definition.healthcheck,
-        labels=stack.labels(definition.alias, lasting=lasting),
+        labels=stack.labels(definition.alias, part=part),
     )
     creation = Creation(stack.engine, spec, label=definition.alias)
     stack.refuse_without_owner(creation.remove)

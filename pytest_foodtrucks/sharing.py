@@ -1,7 +1,7 @@
 """One stack for all xdist workers: whoever comes first starts a part, the others read where it is."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,8 @@ def shared(
     folder: Path,
     key: str,
     *,
+    values: Mapping[str, object],
+    on_other: Callable[[Sequence[str]], None],
     start: Callable[[], T],
     dump: Callable[[T], Mapping[str, Any]],
     load: Callable[[Mapping[str, Any]], T],
@@ -26,7 +28,8 @@ def shared(
     """Yield a part of the run: started here, or taken over from the worker that started it.
 
     It stays at the end of the block: whoever owns the run removes it by its label. A start that failed is remembered,
-    and told to each worker without another try.
+    and told to each worker without another try. Where one is there that was started from other `values`, `on_other`
+    gets the words for those that differ, and raises, or has it started anew.
     """
     from filelock import FileLock  # noqa: PLC0415 - only xdist workers pay for it
 
@@ -35,31 +38,55 @@ def shared(
     with ExitStack() as locked:
         with usable(folder):
             locked.enter_context(FileLock(folder / f"{name}.lock"))
-        value = _loaded(load, state) if state.exists() else _started(start, dump, state)
+        here = fingerprints(values)
+        content = read_json(state) if state.exists() else None
+        words = [] if content is None else _others(content, here, state)
+        if content is not None and words and "error" not in content:
+            on_other(words)
+        value = _started(start, dump, state, values=here) if content is None or words else _loaded(load, content, state)
     yield value
 
 
-def _started(start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], state: Path) -> T:
+def _others(content: Mapping[str, Any], here: Mapping[str, str], state: Path) -> list[str]:
+    try:
+        return differing(content["values"], here)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise _corrupt(state, f"it has {dict(content)!r}") from error
+
+
+def fingerprints(values: Mapping[str, object]) -> dict[str, str]:
+    """Return what tells values from others and doesn't tell them: there may be secrets among them."""
+    return {word: sha256(repr(value).encode()).hexdigest()[:16] for word, value in values.items()}
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the words for what has another fingerprint now."""
+    return [word for word in now if before.get(word) != now[word]]
+
+
+def _started(
+    start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], state: Path, *, values: Mapping[str, str]
+) -> T:
     try:
         value = start()
     except FoodtrucksError as error:
         with suppress(StateError):  # the start's own error matters
-            write_json(state, {"error": type(error).__name__, "message": error.message, "logs": error.logs})
+            failure = {"error": type(error).__name__, "message": error.message, "logs": error.logs}
+            write_json(state, {"values": values, **failure})
         raise
     except Exception as error:  # a seed is the user's, and may raise anything
         words = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
         with suppress(StateError):
-            write_json(state, {"error": "StartError", "message": words, "logs": ""})
+            write_json(state, {"values": values, "error": "StartError", "message": words, "logs": ""})
         raise
-    write_json(state, dump(value))
+    write_json(state, {"values": values, "part": dump(value)})
     return value
 
 
-def _loaded(load: Callable[[Mapping[str, Any]], T], state: Path) -> T:
-    content = read_json(state)
+def _loaded(load: Callable[[Mapping[str, Any]], T], content: Mapping[str, Any], state: Path) -> T:
     try:
         if "error" not in content:
-            return load(content)
+            return load(content["part"])
         kind: type[FoodtrucksError] = getattr(errors, content["error"])
         failed = kind(content["message"], logs=content["logs"])
     except (LookupError, TypeError, AttributeError) as error:

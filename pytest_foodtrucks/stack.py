@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 SERVICE_LABEL: Final = "pytest-foodtrucks.service"
+PART_LABEL: Final = "pytest-foodtrucks.part"
+"""What outlives its fixture has it, and nothing else; the value stands for the name of a `Part`."""
 
 
 class Stack:
@@ -53,16 +56,18 @@ class Stack:
         """Tell whether networks and services outlive their fixtures, for other workers or the next session."""
         return self.worker is not None or self.kept is not None
 
-    def labels(self, alias: str | None = None, *, lasting: bool = False) -> Mapping[str, str]:
+    def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
         """Return the labels that each container, with its alias, and each network carries.
 
-        `lasting` tells those apart that go into the kept stack, if there is one.
+        `part` is the name of what outlives its fixture; that goes into the kept stack, if there is one.
         """
         session, owner = self.run.id, self.run.owner_label
-        if lasting and self.kept is not None:
+        if part is not None and self.kept is not None:
             session, owner = self.kept.id, kept.OWNER
         labels = {SESSION_LABEL: session, OWNER_LABEL: owner}
-        return labels if alias is None else {**labels, SERVICE_LABEL: alias}
+        if alias is not None:
+            labels[SERVICE_LABEL] = alias
+        return labels if part is None else {**labels, PART_LABEL: _part_label(part)}
 
     def image(self, name: str) -> str:
         """See that the engine has an image, once per session, and return its name with the mirror's prefix."""
@@ -109,12 +114,23 @@ class Stack:
         finally:
             self.services.remove(service)
 
-    def remove_lasting(self, network: str, alias: str | None = None) -> None:
-        """Remove the lasting containers on a network that have an alias, or all."""
-        aliases = self.engine.labels("containers", SERVICE_LABEL)
-        for container in self.engine.labelled("containers", SESSION_LABEL, self.labels(lasting=True)[SESSION_LABEL]):
-            if alias in {None, aliases.get(container)} and self.engine.is_on(container, network):
+    def remove_part(self, name: str) -> None:
+        """Remove the containers of a part: of this run, or of the kept stack, and of no other part."""
+        label = _part_label(name)
+        parts = self.engine.labels("containers", PART_LABEL)
+        for container in self._lasting():
+            if parts.get(container) == label:
                 self.engine.remove_container(container)
+
+    def remove_kept(self, network: str) -> None:
+        """Remove the kept containers on a network."""
+        for container in self._lasting():
+            if self.engine.is_on(container, network):
+                self.engine.remove_container(container)
+
+    def _lasting(self) -> list[str]:
+        session = self.run.id if self.kept is None else self.kept.id
+        return self.engine.labelled("containers", SESSION_LABEL, session)
 
     def undo(self, remove: Callable[[], object]) -> None:
         """Remove something at its end.
@@ -142,3 +158,7 @@ class Stack:
             if self.run.is_owner:
                 remove_at_end(self.engine, self.run)
                 self.run.end()
+
+
+def _part_label(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:16]

@@ -236,6 +236,92 @@ def test_a_failed_start_is_told_to_each_worker_and_tried_once(
     assert created()["broken"] == 1
 
 
+AFTER = """
+import os, pathlib, time
+import pytest
+from pytest_foodtrucks import DefinitionError
+
+one, other = (pytest.mark.xdist_group(name) for name in ("one", "other"))
+
+def after(name):
+    deadline = time.monotonic() + 60
+    while not pathlib.Path(name).exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert pathlib.Path(name).exists()
+"""
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("volumes", "lambda tmp_path_factory: [str(tmp_path_factory.mktemp('d')) + ':/data']"),
+        ("user", "lambda line: line"),
+    ],
+)
+def test_a_shared_service_that_another_worker_defines_otherwise_is_refused_and_nobody_is_harmed(
+    downstream: Downstream, keyword: str, value: str
+) -> None:
+    downstream.write(
+        conftest=f"""
+        import os
+        import pytest
+        from pytest_foodtrucks import service
+
+        @pytest.fixture(scope="session", params=[1, 2])
+        def line(request): return request.param
+
+        cache = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", {keyword}={value})
+        """,
+        test_it=f"""{AFTER}
+@one
+@pytest.mark.parametrize("line", [1], indirect=True)
+def test_first(line, cache):
+    pathlib.Path("up").touch()
+    after("refused")
+    assert cache.container.status == "running"
+
+@other
+@pytest.mark.parametrize("line", [2], indirect=True)
+def test_second(line, request):
+    after("up")
+    with pytest.raises(DefinitionError, match="'cache' .*started with: {keyword}. Remedy: .*shared=False"):
+        request.getfixturevalue("cache")
+    pathlib.Path("refused").touch()
+""",
+    )
+    downstream.run("-n2", "--dist=loadgroup").assert_outcomes(passed=2)
+
+
+def test_a_shared_service_that_starts_leaves_what_others_have_under_its_name(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        import os
+        from pytest_foodtrucks import service
+
+        db = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
+        probe = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
+        """,
+        test_it=f"""{AFTER}
+@one
+def test_first(foodtrucks_net, net_probe):
+    image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+    with foodtrucks_net.service(image=image, command="sleep 600", aliases=["db"]) as own:
+        pathlib.Path("up").touch()
+        after("started")
+        assert own.container.status == "running"
+        assert net_probe.container.status == "running"
+
+@other
+def test_second(request):
+    after("up")
+    request.getfixturevalue("db")
+    request.getfixturevalue("probe")
+    pathlib.Path("started").touch()
+""",
+    )
+    downstream.run("-n2", "--dist=loadgroup").assert_outcomes(passed=2)
+
+
 def test_what_is_not_shared_has_its_workers_name(downstream: Downstream) -> None:
     downstream.write(
         conftest="""

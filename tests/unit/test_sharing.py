@@ -1,6 +1,6 @@
 """One part for many workers: started once, taken over by the others, a failure told to each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +10,32 @@ from pytest_foodtrucks import EngineError, FoodtrucksError, ImageError, NotReady
 from pytest_foodtrucks.sharing import shared, write_json
 
 
-def worker(folder: Path, start: Callable[[], int]) -> int:
-    """Ask for a part as a worker does."""
-    with shared(folder, "part", start=start, dump=lambda n: {"n": n}, load=lambda about: int(about["n"])) as value:
+class Other(Exception):
+    """What is there was started from other values."""
+
+
+def refuse(words: Sequence[str]) -> None:
+    """Be what refuses another one."""
+    raise Other(*words)
+
+
+def worker(
+    folder: Path,
+    start: Callable[[], int],
+    *,
+    on_other: Callable[[Sequence[str]], None] = refuse,
+    **values: object,
+) -> int:
+    """Ask for a part as a worker does that has it defined by these values."""
+    with shared(
+        folder,
+        "part",
+        values=values,
+        on_other=on_other,
+        start=start,
+        dump=lambda n: {"n": n},
+        load=lambda about: int(about["n"]),
+    ) as value:
         return value
 
 
@@ -26,6 +49,20 @@ def test_the_first_worker_starts_and_the_others_take_over(tmp_path: Path) -> Non
     with ThreadPoolExecutor() as pool:
         assert set(pool.map(lambda _: worker(tmp_path, start), range(8))) == {7}
     assert starts == [7]
+
+
+def test_one_that_was_started_from_other_values_is_refused_by_their_words(tmp_path: Path) -> None:
+    worker(tmp_path, lambda: 1, image="a", user="me", words="mine")
+    with pytest.raises(Other) as raised:
+        worker(tmp_path, lambda: 2, image="b", user="me", words="theirs")
+    assert raised.value.args == ("image", "words")
+    assert worker(tmp_path, lambda: 2, image="a", user="me", words="mine") == 1
+    assert not any("mine" in file.read_text() for file in tmp_path.iterdir())
+
+
+def test_one_that_was_started_from_other_values_may_be_started_anew(tmp_path: Path) -> None:
+    for number in (1, 2, 1):
+        assert worker(tmp_path, lambda: number, on_other=lambda _: None, image=number) == number  # noqa: B023 - used at once
 
 
 def test_a_start_that_failed_is_told_to_each_and_not_tried_again(tmp_path: Path) -> None:
@@ -60,7 +97,19 @@ def test_a_seed_that_failed_is_told_with_its_own_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{half", b"[]", b"null", b"{}", b"\xff\xfe", b'{"error": "NoSuchError"}', b'{"error": 7}']
+    "content",
+    [
+        b"",
+        b"{half",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b'{"values": {}}',
+        b'{"values": {}, "part": 7}',
+        b'{"values": {}, "error": "NoSuchError"}',
+        b'{"values": {}, "error": 7}',
+    ],
 )
 def test_a_corrupt_state_file_is_told(tmp_path: Path, content: bytes) -> None:
     worker(tmp_path, lambda: 1)

@@ -1,0 +1,195 @@
+"""Services that outlive their fixture: whom a start leaves alone, and in which state they are taken over."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeEngine, new_run, settings
+from pytest_foodtrucks.definitions import ServiceDefinition, define
+from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.kept import choose
+from pytest_foodtrucks.networks import Network, throwaway_network
+from pytest_foodtrucks.places import running_probe
+from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.services import Service
+from pytest_foodtrucks.stack import Stack
+
+
+class Mortal(FakeEngine):
+    """An engine that removes nothing as long as its asker is dead."""
+
+    dead = False
+
+    def remove_container(self, container: str) -> None:
+        if not self.dead:
+            super().remove_container(container)
+
+
+def defined(alias: str = "db", **keywords: Any) -> ServiceDefinition:
+    """Return a definition that is ready when it runs."""
+    return define({"image": "busybox", **keywords}, alias=alias, folder=Path("/project"))
+
+
+def fail(_: object) -> None:
+    """Be a check or a seed that fails."""
+    raise RuntimeError("no")
+
+
+@pytest.fixture
+def engine() -> Mortal:
+    """Return an engine in memory."""
+    return Mortal()
+
+
+# xdist workers
+
+Worker = Callable[[str], AbstractContextManager[Network]]
+
+
+@pytest.fixture
+def worker(engine: Mortal) -> Worker:
+    """Return what yields the network that the workers of one run share, as one of them has it."""
+    run = new_run()
+
+    def network(name: str) -> AbstractContextManager[Network]:
+        stack = Stack(engine, settings(), progress=Progress(None), run=run, worker=name)
+        return throwaway_network(stack, shared_as="foodtrucks_net")
+
+    return network
+
+
+def test_workers_share_one_service(engine: Mortal, worker: Worker) -> None:
+    with (
+        worker("gw0") as here,
+        worker("gw1") as there,
+        here.running(defined(), shared=True) as first,
+        there.running(defined(), shared=True) as second,
+    ):
+        assert first.container.id == second.container.id
+    assert len(engine.containers) == 1
+
+
+def test_what_another_worker_defines_otherwise_is_refused_and_the_running_one_stays(
+    engine: Mortal, worker: Worker
+) -> None:
+    with worker("gw0") as here, here.running(defined(volumes=["/a"], command="sleep"), shared=True) as first:
+        with worker("gw1") as there:
+            other = there.running(defined(volumes=["/b"], command="sleep"), shared=True)
+            with pytest.raises(DefinitionError, match=r"'db' .*with: volumes\. Remedy: .*shared=False"), other:
+                pass
+        assert list(engine.containers) == [first.container.id]
+
+
+def test_a_definition_that_failed_says_nothing_of_another_one(engine: Mortal, worker: Worker) -> None:
+    with worker("gw0") as here, pytest.raises(RuntimeError), here.running(defined(), shared=True, seed=fail):
+        pass
+    with worker("gw1") as there, there.running(defined(command="sleep"), shared=True) as second:
+        assert list(engine.containers) == [second.container.id]
+
+
+def test_a_tests_own_service_of_the_same_name_stays(engine: Mortal, worker: Worker) -> None:
+    with worker("gw0") as here, worker("gw1") as there, here.service(image="busybox", aliases=["db"]) as own:
+        shared = there.running(defined(), shared=True)
+        with shared:
+            assert own.container.id in engine.containers
+
+
+def test_probes_stay_whatever_a_shared_service_is_called(engine: Mortal, worker: Worker) -> None:
+    with worker("gw0") as here, worker("gw1") as there, running_probe(here.stack, here.name, "a network") as probe:
+        shared = there.running(defined("probe"), shared=True)
+        with shared:
+            assert probe.container.id in engine.containers
+
+
+def test_what_a_worker_left_that_died_while_it_started_the_same_is_removed(engine: Mortal, worker: Worker) -> None:
+    with worker("gw0") as here:
+        engine.dead = True
+        with pytest.raises(RuntimeError), here.running(defined(), shared=True, seed=fail):
+            pass
+        engine.dead = False
+        for file in here.stack.run.folder.glob("*.json"):
+            if "no" in file.read_text():
+                file.unlink()
+        [left] = engine.containers
+        with worker("gw1") as there, there.running(defined(), shared=True) as service:
+            assert list(engine.containers) == [service.container.id] != [left]
+
+
+# kept stacks
+
+
+class Sessions:
+    """Sessions of one project, one after the other, that keep their stack; `said` is what the last one said."""
+
+    def __init__(self, engine: Mortal, state: Path) -> None:
+        self.engine = engine
+        self.state = state
+        self.said = ""
+
+    @contextmanager
+    def network(self) -> Iterator[Network]:
+        """Yield a session's network."""
+        run, words = Run.begin(self.state), io.StringIO()
+        kept = choose(run, "/app")
+        assert kept is not None
+        stack = Stack(self.engine, settings(), progress=Progress(words), run=run)
+        with ExitStack() as undo:
+            undo.callback(kept.release)
+            undo.callback(stack.close)
+            yield undo.enter_context(throwaway_network(stack, shared_as="foodtrucks_net"))
+        self.said = words.getvalue()
+
+    def run(self, definition: ServiceDefinition, use: Callable[[Network, Service], object] = lambda *_: None) -> str:
+        """Return the id of the container that a session has its service in."""
+        with self.network() as net, net.running(definition, shared=True) as service:
+            use(net, service)
+            return service.container.id
+
+
+@pytest.fixture
+def sessions(engine: Mortal, tmp_path: Path) -> Sessions:
+    """Return sessions that keep their stack."""
+    return Sessions(engine, tmp_path)
+
+
+def test_a_kept_service_is_taken_over_as_it_was_made(sessions: Sessions) -> None:
+    assert sessions.run(defined()) == sessions.run(defined())
+    assert "db is taken over" in sessions.said
+
+
+def test_a_parametrised_service_is_replaced_from_one_parameter_to_the_next(sessions: Sessions, engine: Mortal) -> None:
+    with sessions.network() as net:
+        for words in ("one", "two", "one"):
+            with net.running(defined(command=words), shared=True) as service:
+                assert service.container.inspect()["Config"]["Cmd"] == [words]
+                assert list(engine.containers) == [service.container.id]
+
+
+def test_what_a_killed_session_had_half_started_is_removed_whatever_its_settings(
+    sessions: Sessions, engine: Mortal
+) -> None:
+    def start() -> None:
+        with sessions.network() as net, net.running(defined(command="other"), shared=True, seed=fail):
+            pass
+
+    engine.dead = True
+    with pytest.raises(RuntimeError):
+        start()
+    engine.dead = False
+    assert len(engine.containers) == 1
+    assert list(engine.containers) != [sessions.run(defined())]
+    assert len(engine.containers) == 1
+
+
+def test_what_an_earlier_version_kept_without_a_label_of_its_own_is_replaced_too(
+    sessions: Sessions, engine: Mortal
+) -> None:
+    before = sessions.run(defined())
+    engine.containers[before]["Config"]["Labels"].pop("pytest-foodtrucks.part", None)
+    assert list(engine.containers) != [sessions.run(defined(command="other"))]
+    assert len(engine.containers) == 1
