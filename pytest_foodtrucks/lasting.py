@@ -98,5 +98,21 @@ def _taken_over(service: Service, contents: Sequence[str]) -> None:
         raise StartError(f"it is {status}.")
     if not service.container.ip:
         raise StartError("it is disconnected from its network.")
+    _refuse_reattached(service)
     service.wait_until_ready(timeout=_TAKE_OVER_SECONDS)
     service.restore(contents)
+
+
+def _refuse_reattached(service: Service) -> None:
+    """Raise StartError where a kept service isn't on its own network alone, or not under its own names there."""
+    container = service.container
+    names = {attachment.network: attachment.aliases for attachment in container.attachments}
+    others = sorted(names.keys() - {service.network.name})
+    if others:
+        raise StartError(f"a test left it on the network {' and '.join(others)} too.")
+    added = {container.id[:12], container.name}  # by the engine
+    has = [alias for alias in names[service.network.name] if alias not in added - {*service.aliases}]
+    if {*has} != {*service.aliases}:
+        raise StartError(
+            f"a test left it with {', '.join(has) if has else 'no name'} instead of {', '.join(service.aliases)}."
+        )

@@ -234,12 +234,14 @@ class FakeEngine(Engine):
     def create_container(self, name: str, config: Mapping[str, Any]) -> str:
         container_id = f"container{next(self._numbers)}"
         self.events.append(f"create {name.rpartition('-')[0]}")
+        network = config["HostConfig"]["NetworkMode"]
+        endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
             "HostConfig": config["HostConfig"],
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
-            "NetworkSettings": {"Networks": {config["HostConfig"]["NetworkMode"]: {"IPAddress": "172.30.0.2"}}},
+            "NetworkSettings": {"Networks": {network: {"IPAddress": "172.30.0.2", **endpoints.get(network, {})}}},
         }
         return container_id
 

@@ -57,6 +57,10 @@ class Keeping:
     def write(self, *, greeting: str = "hello", dish: str = "taco", tests: str = SHOWING) -> None:
         self.downstream.write(conftest=SEEDED.format(greeting=greeting, dish=dish), test_it=tests)
 
+    def write_tests(self, tests: str) -> None:
+        """Write other tests beside the conftest that is there."""
+        self.downstream.write(test_it=tests)
+
     def run(self, *args: str, passed: int = 1) -> str:
         """Run the tests, and return what was said about the stack."""
         result = self.downstream.run(*self.options, *args, timeout=240)
@@ -154,6 +158,27 @@ def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks
     keeping.run()
     foodtrucks_engine.api.kill(keeping.ids()[0])
     assert "echo of the kept stack is replaced: it is exited" in keeping.run()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("other_net.connect(echo, aliases=['search'])", r"a test left it on the network foodtrucks-net-\w+ too"),
+        (
+            "foodtrucks_net.disconnect(echo); foodtrucks_net.connect(echo)",
+            "a test left it with no name instead of echo",
+        ),
+    ],
+)
+def test_what_a_test_left_with_other_networks_or_names_is_replaced(keeping: Keeping, change: str, told: str) -> None:
+    with (keeping.downstream.folder / "conftest.py").open("a") as file:
+        file.write("\nfrom pytest_foodtrucks import network\nother_net = network()\n")
+    keeping.write_tests(f"def test_it(echo, foodtrucks_net, other_net): {change}")
+    keeping.run()
+    assert re.search(f"echo of the kept stack is replaced: {told}", keeping.run())
+    keeping.write_tests("def test_it(echo): pass")
+    assert "echo of the kept stack is replaced" in keeping.run()
+    assert "echo is taken over" in keeping.run()
 
 
 @pytest.mark.parametrize(

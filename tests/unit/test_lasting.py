@@ -162,6 +162,33 @@ def test_a_kept_service_is_taken_over_as_it_was_made(sessions: Sessions) -> None
     assert "db is taken over" in sessions.said
 
 
+def test_names_that_the_engine_adds_are_none_of_a_tests(sessions: Sessions) -> None:
+    def named(_: Network, service: Service) -> None:
+        [endpoint] = service.container.inspect()["NetworkSettings"]["Networks"].values()
+        endpoint["Aliases"] += [service.container.id[:12], service.container.name]
+
+    assert sessions.run(defined(), named) == sessions.run(defined())
+
+
+def test_a_kept_service_that_a_test_left_on_another_network_is_replaced(sessions: Sessions, engine: Mortal) -> None:
+    other = engine.create_network("other", driver="bridge", internal=False, labels={})
+    before = sessions.run(defined(), lambda _, service: engine.connect(other, service.container.id))
+    assert sessions.run(defined()) != before
+    assert "db of the kept stack is replaced: a test left it on the network other too" in sessions.said
+
+
+@pytest.mark.parametrize("aliases", [[], ["db", "search"]])
+def test_a_kept_service_that_a_test_left_with_other_names_is_replaced(sessions: Sessions, aliases: list[str]) -> None:
+    def renamed(net: Network, service: Service) -> None:
+        net.disconnect(service)
+        net.connect(service, aliases=aliases)
+
+    before = sessions.run(defined(), renamed)
+    assert sessions.run(defined()) != before
+    words = ", ".join(aliases) if aliases else "no name"
+    assert f"db of the kept stack is replaced: a test left it with {words} instead of db" in sessions.said
+
+
 def test_a_parametrised_service_is_replaced_from_one_parameter_to_the_next(sessions: Sessions, engine: Mortal) -> None:
     with sessions.network() as net:
         for words in ("one", "two", "one"):
