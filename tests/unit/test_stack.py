@@ -60,6 +60,24 @@ def test_what_is_no_service_has_no_label_of_one() -> None:
     assert "pytest-foodtrucks.service" not in new_stack().labels()
 
 
+def test_what_outlives_its_fixture_has_a_label_of_its_own_and_a_part_is_removed_by_it_alone() -> None:
+    engine = FakeEngine()
+    stack, other = new_stack(engine), new_stack(engine)
+    assert set(stack.labels("es", part="one")) - set(stack.labels("es")) == {"pytest-foodtrucks.part"}
+    gone, *left = (
+        Creation(engine, ContainerSpec(image="busybox", network="net", labels=labels), label="es").container.id
+        for labels in (
+            stack.labels("es", part="one"),
+            stack.labels("es", part="two"),
+            other.labels("es", part="one"),
+            stack.labels("es"),
+        )
+    )
+    stack.remove_part("one")
+    assert gone not in engine.containers
+    assert list(engine.containers) == left
+
+
 def test_an_image_has_the_mirror_before_its_name() -> None:
     engine = FakeEngine()
     engine.registry["mirror.example/busybox"] = []
