@@ -33,24 +33,37 @@ def find_engine(
     environ: Mapping[str, str] = os.environ,
     *,
     host: str | None = None,
+    only: Endpoint | None = None,
     patience: Patience | None = None,
 ) -> Engine:
     """Return the engine that answers first.
 
-    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice.
+    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice. `only` is where a
+    run has its stack: then nothing else is looked for, whatever is set or answers by now.
 
     Raises EngineNotFound, which says what was tried and the remedy.
     """
     logins = _logins(environ.get("DOCKER_AUTH_CONFIG", ""))
     tried: list[tuple[Endpoint, Exception]] = []
-    for endpoint in endpoints.candidates(
-        option, environ, current_context=load_general_config().get("currentContext"), context_url=_context_url
-    ):
+    for endpoint in _candidates(option, environ) if only is None else [only]:
         try:
             return Engine(_client(endpoint, environ), endpoint, host, logins=logins, patience=patience)
         except (docker.errors.DockerException, RequestException, OSError) as error:
             tried.append((endpoint, error))
-    raise _not_found(tried) from tried[0][1]
+    raise _not_found(tried) if only is None else _away(*tried[0]) from tried[0][1]
+
+
+def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
+    current_context = load_general_config().get("currentContext")
+    return endpoints.candidates(option, environ, current_context=current_context, context_url=_context_url)
+
+
+def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
+    return EngineNotFound(
+        f"No engine answers at {endpoint.url}, where this session has its stack: {words_of(error)}. Remedy: start the "
+        "engine there.",
+        set_by=endpoint.set_by,
+    )
 
 
 def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
@@ -93,7 +106,8 @@ def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     if endpoint.url.startswith("unix://"):
         _knock(endpoint.url.removeprefix("unix://"))
     if endpoint.context is not None:
-        tls = ContextAPI.get_context(endpoint.context).TLSConfig
+        context = ContextAPI.get_context(endpoint.context)  # None: removed since the engine was found
+        tls = None if context is None else context.TLSConfig
         return docker.APIClient(
             endpoint.url, tls=tls if tls is not None else False, timeout=int(patience.ANSWER_SECONDS)
         )

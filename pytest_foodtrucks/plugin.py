@@ -63,8 +63,12 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
 
     settings = pytestconfig.stash[SETTINGS]
     run = _run(pytestconfig)
-    engine = find_engine(settings.engine, host=settings.host)
+    engine = find_engine(settings.engine, host=settings.host, only=run.endpoint())
     run.open(lambda: _opened(engine, run, pytestconfig))
+    used = run.endpoint()
+    if used not in {None, engine.endpoint}:  # another worker opened the run meanwhile, and had found another one
+        engine.close()
+        engine = find_engine(host=settings.host, only=used)
     pytestconfig.stash[STACK] = Stack(
         engine, settings, progress=pytestconfig.stash[_PROGRESS], run=run, worker=worker_id(pytestconfig)
     )
@@ -265,7 +269,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         if stack is not None:
             stack.close()
         elif run is not None and run.is_owner:
-            _end_of_controller(config, run)
+            _end_of_controller(run)
     except EngineError as error:
         # Not a warning: pytest has shown those by now.
         sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
@@ -273,12 +277,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _leave_kept(config, used=used)
 
 
-def _end_of_controller(config: pytest.Config, run: Run) -> None:
+def _end_of_controller(run: Run) -> None:
     if run.is_open():
         from .discovery import find_engine  # noqa: PLC0415 - imports docker, as above
 
-        settings = config.stash[SETTINGS]
-        with closing(find_engine(settings.engine, host=settings.host)) as engine:
+        with closing(find_engine(host="127.0.0.1", only=run.endpoint())) as engine:  # no port is asked here
             remove_at_end(engine, run)
     run.end()
 
@@ -317,7 +320,8 @@ def _own_run(config: pytest.Config) -> Run:
 
 def _opened(engine: "Engine", run: Run, config: pytest.Config) -> None:
     """Do what comes before a run's first object on the engine."""
-    watchdog.start(run, config.stash[SETTINGS].engine)
+    run.note_engine(engine.endpoint)
+    watchdog.start(run, engine.endpoint)
     progress = config.stash[_PROGRESS]
     warning = clock_warning(engine.clock_difference())
     if warning is not None:

@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import lease
 from .errors import StateError
 from .usable import usable
 
+if TYPE_CHECKING:
+    from .endpoints import Endpoint
+
 OWNER_LABEL: Final = "pytest-foodtrucks.owner"
 _LEASE: Final = "lease"
 _OPEN: Final = "open"
+_ENGINE: Final = "engine.json"
 ENDED: Final = "ended"
 """The note in the lease of a run that cleaned up: its folder alone says nothing, somebody may have removed that."""
 _KEPT_FOR: Final = 3600.0
@@ -97,6 +101,25 @@ class Run:
     def is_open(self) -> bool:
         """Tell whether a process of this run went to the engine."""
         return (self.folder / _OPEN).exists()
+
+    def note_engine(self, endpoint: "Endpoint") -> None:
+        """Note where the engine is that the run uses: whoever comes later, and whoever cleans, asks that one."""
+        from dataclasses import asdict  # noqa: PLC0415 - the watchdog waits without it
+
+        from .sharing import write_json  # noqa: PLC0415 - likewise
+
+        write_json(self.folder / _ENGINE, asdict(endpoint))
+
+    def endpoint(self) -> "Endpoint | None":
+        """Return where the engine is that the run uses; None where no process of it went to one."""
+        from .endpoints import Endpoint  # noqa: PLC0415 - as above
+        from .sharing import read_json  # noqa: PLC0415 - likewise
+
+        try:
+            about = read_json(self.folder / _ENGINE)
+        except FileNotFoundError:
+            return None
+        return Endpoint(about["url"], about["set_by"], about["context"])
 
     def end(self) -> None:
         """Forget the run, if it is this process's own: its stack is gone."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from . import lease
 
 if TYPE_CHECKING:
+    from .endpoints import Endpoint
     from .runs import Run
 
 _PAUSE: Final = 0.5
@@ -27,15 +28,17 @@ watchdog.main()
 """
 
 
-def start(run: "Run", engine_option: str) -> None:
-    """Start the watchdog of a run: detached, in a session of its own, with no stream and no folder of the owner's.
+def start(run: "Run", endpoint: "Endpoint") -> None:
+    """Start the watchdog of a run on an engine.
 
-    A shell starts it in the background, so that it is nobody's child and no Ctrl-C reaches it.
+    Detached: in a session of its own, with no stream and no folder of the owner's. A shell starts it in the background,
+    so that it is nobody's child and no Ctrl-C reaches it.
     """
     import subprocess  # noqa: PLC0415 - needs memory, which the watchdog itself is to have little of
 
     paths = os.pathsep.join(map(os.path.abspath, sys.path))  # it doesn't live in this folder
-    command = [sys.executable, "-S", "-c", _START, paths, str(run.folder), engine_option]
+    context = "" if endpoint.context is None else endpoint.context
+    command = [sys.executable, "-S", "-c", _START, paths, str(run.folder), endpoint.url, context]
     environment = {name: value for name, value in os.environ.items() if name != "RUNNER_TRACKING_ID"}
     subprocess.run(
         ["/bin/sh", "-c", '"$@" &', "sh", *command],
@@ -53,15 +56,18 @@ def main() -> None:
     """Wait for the owner's death, and clean up unless the owner did."""
     from .runs import ENDED, Run  # noqa: PLC0415 - as little as possible while it waits
 
-    run, engine_option = Run(Path(sys.argv[2])), sys.argv[3]
+    run, url, context = Run(Path(sys.argv[2])), *sys.argv[3:]  # not by the run's folder: somebody may remove that
     if not run.lease_file.exists() or lease.wait_until_free(run.lease_file) == ENDED:
         return  # the owner ended well, before this process began or later
 
     from .discovery import find_engine  # noqa: PLC0415 - imports docker: not while it waits
+    from .endpoints import Endpoint  # noqa: PLC0415 - likewise
     from .removal import remove_after  # noqa: PLC0415 - likewise
 
+    used = Endpoint(url, context=None if context == "" else context)
+
     def remove() -> int:
-        with closing(find_engine(engine_option, host="127.0.0.1")) as engine:  # of whose ports none is asked here
+        with closing(find_engine(only=used, host="127.0.0.1")) as engine:  # of whose ports none is asked here
             return remove_after(engine, run)
 
     clean_up(run, remove)

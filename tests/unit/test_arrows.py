@@ -14,7 +14,8 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 LAYERS = (
     {"errors", "units", "callers", "overrides", "lease", "subnets", "execs"},
     {"usable"},
-    {"settings", "ready", "endpoints", "definitions", "patience", "runs", "sharing", "verdicts", "moments"},
+    {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments"},
+    {"runs"},
     {"kept"},
     {"engine", "progress", "report", "removal", "shell"},
     {"discovery", "images", "containers", "connections"},

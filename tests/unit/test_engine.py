@@ -148,10 +148,12 @@ def find() -> Iterator[Callable[..., Engine]]:
     """Return `find_engine`, whose engines are closed afterwards, and whose patience takes no time."""
     with ExitStack() as undo:
 
-        def find(option: str = "auto", *, host: str | None = None, **environ: str) -> Engine:
+        def find(
+            option: str = "auto", *, host: str | None = None, only: Endpoint | None = None, **environ: str
+        ) -> Engine:
             clock = Clock()
             patience = Patience(clock=clock, sleep=clock.sleep)
-            engine = find_engine(option, environ, host=host, patience=patience)
+            engine = find_engine(option, environ, host=host, only=only, patience=patience)
             undo.callback(engine.close)
             return engine
 
@@ -210,6 +212,30 @@ def test_an_unknown_context_is_an_error_and_no_other_engine_is_taken(
     with pytest.raises(EngineNotFound, match="DOCKER_CONTEXT is 'yours', and there is no such context"):
         find(DOCKER_CONTEXT="yours")
     assert daemon.asked == []
+
+
+def test_where_a_run_has_its_stack_no_other_engine_is_looked_for(
+    daemon: Daemon, remote: Daemon, find: Callable[..., Engine], tmp_path: Path
+) -> None:
+    context(tmp_path, "yours", remote.url)
+    (tmp_path / "config/config.json").write_text('{"currentContext": "yours"}')
+    assert find(only=Endpoint(daemon.url)).url == daemon.url
+    assert find(DOCKER_HOST=remote.url, only=Endpoint(daemon.url)).url == daemon.url
+    assert remote.asked == []
+
+
+def test_a_runs_engine_that_is_away_is_told_as_such(find: Callable[..., Engine], daemon: Daemon) -> None:
+    with pytest.raises(EngineNotFound, match=r"No engine answers at unix:///nobody.sock, where this session has its"):
+        find(daemon.url, only=Endpoint("unix:///nobody.sock"))
+
+
+def test_a_runs_engine_is_found_by_its_context(daemon: Daemon, find: Callable[..., Engine], tmp_path: Path) -> None:
+    context(tmp_path, "mine", daemon.url)
+    assert find(only=Endpoint(daemon.url, context="mine")).endpoint.context == "mine"
+
+
+def test_a_runs_engine_is_found_though_its_context_is_gone(daemon: Daemon, find: Callable[..., Engine]) -> None:
+    assert find(only=Endpoint(daemon.url, context="removed")).url == daemon.url
 
 
 def test_a_set_address_without_an_engine_is_named_with_who_set_it_and_a_remedy(find: Callable[..., Engine]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import StateError, lease
+from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.runs import Run, forget_dead, is_orphan, state_folder
 
 HOLD = """
@@ -141,6 +142,14 @@ def test_the_first_to_come_opens_a_run(tmp_path: Path) -> None:
     Run(run.folder).open(lambda: calls.append("second"))
     assert calls == ["first"]
     assert run.is_open()
+
+
+def test_a_run_notes_where_its_engine_is_for_whoever_comes_later(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    assert run.endpoint() is None
+    for endpoint in (Endpoint("unix:///run/fake.sock"), Endpoint("tcp://one:2376", "DOCKER_CONTEXT ('one')", "one")):
+        run.note_engine(endpoint)
+        assert Run(run.folder).endpoint() == endpoint
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
