@@ -5,11 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import FoodtrucksError
-from .kept import OWNER, all_kept
-from .removal import remove_kept, remove_orphans
+from .errors import EngineError, FoodtrucksError
+from .kept import OWNER, Kept, all_kept
+from .removal import all_of, remove_kept, remove_orphans
 from .runs import OWNER_LABEL, state_folder
 from .settings import Settings, read_settings
 
@@ -46,23 +48,38 @@ def _prune(settings: Settings) -> int:
 
     state = state_folder(settings.state_dir, os.environ)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
-        for stack in all_kept(state):
-            project, removed = stack.project, remove_kept(engine, stack)
-            if stack.folder.exists():
-                _say(f"left: the kept stack of {project}, which a session uses")
-            else:
-                _say(f"removed: the kept stack of {project} ({_counted(removed)})")
-        _say(f"removed: {_counted(remove_orphans(engine, state))} that dead sessions left")
-        _tell_of_others(engine)
+        kept = [partial(_prune_kept, engine, stack) for stack in all_kept(state)]
+        all_of([*kept, partial(_prune_dead, engine, state), partial(_tell_of_others, engine)])
     return 0
 
 
-def _tell_of_others(engine: "Engine") -> None:
-    """Say what of others is there, and why it stays."""
+def _prune_kept(engine: "Engine", stack: Kept) -> int:
+    project = stack.project
+    try:
+        removed = remove_kept(engine, stack)
+    except EngineError:  # told in the end
+        _say(f"left: the kept stack of {project}, which can't be removed")
+        raise
+    if stack.folder.exists():
+        _say(f"left: the kept stack of {project}, which a session uses")
+    else:
+        _say(f"removed: the kept stack of {project} ({_counted(removed)})")
+    return removed
+
+
+def _prune_dead(engine: "Engine", state: Path) -> int:
+    removed = remove_orphans(engine, state)
+    _say(f"removed: {_counted(removed)} that dead sessions left")
+    return removed
+
+
+def _tell_of_others(engine: "Engine") -> int:
+    """Say what of others is there, and why it stays; nothing is removed."""
     owners = [*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()]
     if owners:
         kept = sum(owner == OWNER for owner in owners)
         _say(f"left: {_counted(len(owners))} of living sessions and other state folders, {kept} of them kept")
+    return 0
 
 
 def _counted(number: int) -> str:

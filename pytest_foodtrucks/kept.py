@@ -67,10 +67,12 @@ class Kept:
         """Make its folder, and note that it is in use."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "project").write_text(project, encoding="utf-8")
-        self._used()
+        self.used()
 
-    def _used(self) -> None:
-        (self.folder / "used").touch()
+    def used(self) -> None:
+        """Note that a session used it until now; nothing where somebody removed it."""
+        if self.folder.exists():
+            (self.folder / "used").touch()
 
     def unused_for(self, clock: Callable[[], float] = time.time) -> float:
         """Return the seconds since a session used it."""
@@ -113,10 +115,8 @@ class Kept:
         return self.folder / f"{sha256(part.encode()).hexdigest()[:16]}.json"
 
     def release(self) -> None:
-        """Leave it to the next session."""
+        """Leave it to the next session; whoever used it notes that before."""
         if self._held is not None:
-            if self.folder.exists():
-                self._used()
             self._held.release()
 
     def end(self) -> None:

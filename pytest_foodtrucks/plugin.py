@@ -295,6 +295,7 @@ def _leave_kept(config: pytest.Config, *, used: bool) -> None:
                 f"the stack stays for the next session, {kept.UNUSED_HOURS} hours at most; "
                 "`python -m pytest_foodtrucks prune` removes it"
             )
+        stack.used()
         stack.release()
 
 

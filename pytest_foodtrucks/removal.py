@@ -1,7 +1,8 @@
 """Removal by label: a session's own things, those of owners that are provably dead, kept ones whose time is over."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,11 +53,33 @@ def remove_after(engine: "Engine", run: Run) -> int:
 def sweep(engine: "Engine", state: Path) -> int:
     """Remove what provably dead owners of this state folder left, and kept stacks that nobody used for long.
 
-    Returns how many things there were.
+    Returns how many things there were. Raises as `all_of` does.
     """
-    found = remove_orphans(engine, state) + sum(remove_kept(engine, unused) for unused in _unused(engine, state))
-    forget_dead(state)
+    try:
+        return all_of([partial(remove_orphans, engine, state), partial(_remove_unused, engine, state)])
+    finally:
+        forget_dead(state)
+
+
+def all_of(removals: Iterable[Callable[[], int]]) -> int:
+    """Do all of some removals, also where one fails; return how many things there were.
+
+    Raises their EngineErrors in the end, as one; NoAnswer at once: the others would get none either.
+    """
+    found, failed = 0, []
+    for remove in removals:
+        try:
+            found += remove()
+        except NoAnswer:
+            raise
+        except EngineError as error:
+            failed.append(error)
+    _raise_any(failed)
     return found
+
+
+def _remove_unused(engine: "Engine", state: Path) -> int:
+    return all_of(partial(remove_kept, engine, unused) for unused in _unused(engine, state))
 
 
 def _unused(engine: "Engine", state: Path) -> list[Kept]:
@@ -110,9 +133,13 @@ def remove_network(engine: "Engine", network: str) -> None:
 def _remove(engine: "Engine", containers: list[str], networks: list[str]) -> int:
     failed = _each(engine.remove_container, containers)
     failed += _each(lambda network: remove_network(engine, network), networks)
+    _raise_any(failed)
+    return len(containers) + len(networks)
+
+
+def _raise_any(failed: list[EngineError]) -> None:
     if failed:
         raise EngineError("; ".join(map(str, failed)), status=failed[0].status) from failed[0]
-    return len(containers) + len(networks)
 
 
 def _each(remove: Callable[[str], None], things: list[str]) -> list[EngineError]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeEngine
-from pytest_foodtrucks import EngineNotFound, cli
+from pytest_foodtrucks import EngineError, EngineNotFound, cli
 from pytest_foodtrucks.kept import Kept, choose
 from pytest_foodtrucks.runs import Run
 
@@ -69,6 +69,36 @@ def test_prune_leaves_what_others_have_and_says_so(
         "removed: 0 containers and networks that dead sessions left\n"
         "left: 4 containers and networks of living sessions and other state folders, 2 of them kept\n"
     )
+
+
+def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted((kept(tmp_path, "/app"), kept(tmp_path, "/other")), key=lambda each: each.folder)
+    dead = Run.begin(tmp_path)
+    names = [each.project for each in (first, second)]
+    stays = container(engine, first.id, "kept")
+    container(engine, second.id, "kept")
+    container(engine, dead.id, dead.owner_label)
+    for each in (first, second):
+        each.release()
+    dead.end()
+    remove = engine.remove_container
+
+    def refuse(container: str) -> None:
+        if container == stays:
+            raise EngineError("device or resource busy", status=500)
+        remove(container)
+
+    monkeypatch.setattr(engine, "remove_container", refuse)
+    assert prune(tmp_path) == 1
+    assert list(engine.containers) == [stays]
+    assert (first.folder.exists(), second.folder.exists()) == (True, False)
+    said = capsys.readouterr()
+    assert said.err == "foodtrucks: device or resource busy\n"
+    assert f"left: the kept stack of {names[0]}, which can't be removed\n" in said.out
+    assert f"removed: the kept stack of {names[1]} (1 container or network)\n" in said.out
+    assert "removed: 1 container or network that dead sessions left\n" in said.out
 
 
 def test_without_an_engine_prune_says_so(

@@ -19,10 +19,10 @@ def network(engine: FakeEngine, session: str, owner: str) -> str:
     return engine.create_network("net", driver="bridge", internal=False, labels=labels)
 
 
-def container(engine: FakeEngine, session: str, owner: str) -> str:
+def container(engine: FakeEngine, session: str, owner: str, name: str = "c") -> str:
     """Create a container with labels, and return its id."""
     labels = {"pytest-foodtrucks": session, "pytest-foodtrucks.owner": owner}
-    return engine.create_container("c", {"Image": "busybox", "Labels": labels, "HostConfig": {"NetworkMode": "net"}})
+    return engine.create_container(name, {"Image": "busybox", "Labels": labels, "HostConfig": {"NetworkMode": "net"}})
 
 
 def test_a_session_removes_its_own_and_nothing_else() -> None:
@@ -67,9 +67,9 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
     assert engine.networks == {}
 
 
-def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None) -> Kept:
+def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None, project: str = "/app") -> Kept:
     """Hold a kept stack with a network and a container that are finished, and a container that was half started."""
-    kept = choose(run if run is not None else Run.begin(state), "/app")
+    kept = choose(run if run is not None else Run.begin(state), project)
     assert kept is not None
     for part in (network(engine, kept.id, "kept"), container(engine, kept.id, "kept")):
         kept.write(part, {"value": {"id": part}})
@@ -132,6 +132,63 @@ def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) ->
         remove_kept(engine, kept)
     assert kept.folder.exists()
     assert Kept.held(kept.folder) is not None
+
+
+class Choosy(FakeEngine):
+    """An engine that can't remove what has a name."""
+
+    def remove_container(self, container: str) -> None:
+        if self.containers[container]["Name"] == "stays":
+            raise EngineError(f"{container}: device or resource busy", status=500)
+        super().remove_container(container)
+
+
+def test_an_orphan_that_cannot_be_removed_keeps_no_kept_stack_and_no_dead_run_from_going(tmp_path: Path) -> None:
+    engine, dead = Choosy(), Run.begin(tmp_path)
+    stays = container(engine, dead.id, dead.owner_label, name="stays")
+    container(engine, dead.id, dead.owner_label)
+    kept = kept_stack(engine, tmp_path)
+    unused(kept, UNUSED_HOURS + 1)
+    dead.end()
+    (tmp_path / "runs/0123").mkdir()
+    (tmp_path / "runs/0123/lease").touch()
+    os.utime(tmp_path / "runs/0123/lease", (0, 0))
+    with pytest.raises(EngineError, match=f"{stays}: device or resource busy"):
+        sweep(engine, tmp_path)
+    assert list(engine.containers) == [stays]
+    assert not kept.folder.exists()
+    assert not (tmp_path / "runs/0123").exists()
+
+
+def test_a_kept_stack_that_cannot_be_removed_keeps_no_other_from_going(tmp_path: Path) -> None:
+    engine = Choosy()
+    stacks = [kept_stack(engine, tmp_path, project=project) for project in ("/app", "/other")]
+    for each in stacks:
+        unused(each, UNUSED_HOURS + 1)
+    first, second = sorted(stacks, key=lambda each: each.folder)
+    stays = container(engine, first.id, "kept", name="stays")
+    with pytest.raises(EngineError, match="device or resource busy"):
+        sweep(engine, tmp_path)
+    assert list(engine.containers) == [stays]
+    assert (first.folder.exists(), second.folder.exists()) == (True, False)
+
+
+def test_a_removal_that_failed_is_no_use_of_a_kept_stack(tmp_path: Path) -> None:
+    engine = Choosy()
+    kept = kept_stack(engine, tmp_path)
+    container(engine, kept.id, "kept", name="stays")
+    unused(kept, UNUSED_HOURS + 1)
+    with pytest.raises(EngineError, match="device or resource busy"):
+        sweep(engine, tmp_path)
+    assert kept.unused_for() > UNUSED_HOURS * 3600
+
+
+def test_what_a_watchdog_does_is_no_use_of_a_kept_stack(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, run)
+    unused(kept, UNUSED_HOURS + 1)
+    assert remove_after(engine, run) == 1
+    assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
 def test_after_an_owners_death_what_it_had_begun_for_its_kept_stack_goes(tmp_path: Path) -> None:
