@@ -55,6 +55,9 @@ def _prune(settings: Settings) -> int:
 
 def _prune_kept(engine: "Engine", stack: Kept) -> int:
     project = stack.project
+    if not stack.is_on(engine):
+        _say(f"left: the kept stack of {project}, which is on another engine: {stack.url}")
+        return 0
     try:
         removed = remove_kept(engine, stack)
     except EngineError:  # told in the end

@@ -104,6 +104,14 @@ class Engine:
         is_address = self.host.replace(".", "").isdigit()
         return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 
+    def identity(self) -> str:
+        """Return what the engine calls itself: the same after a restart, and at whatever address it is asked."""
+        return self._identity
+
+    @functools.cached_property
+    def _identity(self) -> str:
+        return self._patiently("tell its identity", lambda: str(self.api.info()["ID"]))
+
     def clock_difference(self) -> float:
         """Return by how many seconds the engine's clock is ahead of this machine's; negative where it is behind.
 

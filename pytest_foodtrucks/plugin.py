@@ -28,7 +28,7 @@ from .overrides import InUse
 from .places import probe_on_default_bridge
 from .progress import Progress, standard_error
 from .removal import remove_at_end, remove_unrecorded, sweep
-from .report import clock_warning, import_message, left_behind, log_sections, message_alone, own_frames
+from .report import clock_warning, import_message, left_behind, log_sections, message_alone, own_frames, stays
 from .runs import Run, state_folder
 from .settings import OPTIONS, read_settings
 from .stack import Stack
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .es import ElasticsearchService
+    from .lease import Lease
     from .networks import Network
     from .probe import Probe
     from .services import Service
@@ -48,7 +49,7 @@ _IN_USE: Final = pytest.StashKey[InUse]()
 _MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
 _RUN: Final = pytest.StashKey[Run]()
-_KEPT: Final = pytest.StashKey[Kept | None]()
+_KEPT: "Final[pytest.StashKey[Lease | None]]" = pytest.StashKey()
 _RUN_FOLDER: Final = "foodtrucks_run"
 _RUN_ERROR: Final = "foodtrucks_run_error"
 
@@ -264,7 +265,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     What can't be removed now is left to the watchdog, which wakes when this process ends.
     """
     stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
-    used = run is not None and run.is_open()
+    used = kept.chosen(run) if run is not None and run.is_open() else None
     try:
         if stack is not None:
             stack.close()
@@ -274,7 +275,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         # Not a warning: pytest has shown those by now.
         sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
     finally:
-        _leave_kept(config, used=used)
+        _leave_kept(config, used)
 
 
 def _end_of_controller(run: Run) -> None:
@@ -286,17 +287,15 @@ def _end_of_controller(run: Run) -> None:
     run.end()
 
 
-def _leave_kept(config: pytest.Config, *, used: bool) -> None:
-    """Leave the kept stack to the next session; `used` tells whether this one went to the engine at all."""
-    stack = config.stash.get(_KEPT, None)
-    if stack is not None:
-        if used and any(stack.records()):
-            config.stash[_PROGRESS].say(
-                f"the stack stays for the next session, {kept.UNUSED_HOURS} hours at most; "
-                "`python -m pytest_foodtrucks prune` removes it"
-            )
-        stack.used()
-        stack.release()
+def _leave_kept(config: pytest.Config, used: Kept | None) -> None:
+    """Leave the kept stack to the next session; `used` is None where this one didn't go to an engine."""
+    held = config.stash.get(_KEPT, None)
+    if held is not None:
+        if used is not None:
+            used.used()
+            if any(used.records()):
+                config.stash[_PROGRESS].say(stays(config.stash[SETTINGS]))
+        held.release()
 
 
 def _run(config: pytest.Config) -> Run:
@@ -314,9 +313,13 @@ def _own_run(config: pytest.Config) -> Run:
     settings = config.stash[SETTINGS]
     run = Run.begin(state_folder(settings.state_dir, os.environ))
     if settings.reuse:
-        project = f"{config.rootpath} {kept.place(settings.engine, os.environ)}".strip()
-        config.stash[_KEPT] = kept.choose(run, project)
+        config.stash[_KEPT] = kept.choose(run, _project(config))
     return run
+
+
+def _project(config: pytest.Config) -> str:
+    """Return what a kept stack belongs to."""
+    return f"{config.rootpath} {kept.place(config.stash[SETTINGS].engine, os.environ)}".strip()
 
 
 def _opened(engine: "Engine", run: Run, config: pytest.Config) -> None:
@@ -333,7 +336,7 @@ def _opened(engine: "Engine", run: Run, config: pytest.Config) -> None:
         raise
     except EngineError as error:  # of what others left; this session can do without
         progress.say(f"what a dead session left can't be removed: {error}")
-    stack = kept.chosen(run)
+    stack = kept.settle(run, engine, _project(config))
     if stack is not None:
         remove_unrecorded(engine, stack)
     elif kept.is_refused(run):

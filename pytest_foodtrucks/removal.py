@@ -89,8 +89,11 @@ def _unused(engine: "Engine", state: Path) -> list[Kept]:
 
 
 def remove_kept(engine: "Engine", stack: Kept) -> int:
-    """Remove a kept stack that no session holds; return how many things there were."""
-    held = Kept.held(stack.folder)
+    """Remove a kept stack that no session holds; return how many things there were.
+
+    One on another engine is left: what isn't found here isn't gone there.
+    """
+    held = Kept.held(stack.folder) if stack.is_on(engine) else None
     if held is None:
         return 0
     try:

@@ -1,9 +1,12 @@
 """What a failed test's report shows of the services."""
 
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from .callers import place_in
 from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
+from .kept import UNUSED_HOURS
+from .runs import state_folder
 
 if TYPE_CHECKING:
     import pytest
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .services import Service
+    from .settings import Settings
     from .stack import Stack
 
 _MACHINERY: Final = frozenset({"pytest_foodtrucks", "_pytest", "pluggy", "contextlib", "concurrent", "tenacity"})
@@ -70,6 +74,16 @@ def left_behind(error: EngineError) -> str:
     if isinstance(error, NoAnswer | EngineNotFound):
         return "They go when it answers within 10 minutes, else with the next session that uses it."
     return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."
+
+
+def stays(settings: "Settings") -> str:
+    """Return what is said of a kept stack at the session's end: how long it stays, and what removes it."""
+    command = ["python", "-m", "pytest_foodtrucks", "prune"]
+    if settings.engine != "auto":
+        command.append(f"--engine={settings.engine}")
+    if settings.state_dir is not None:
+        command.append(f"--state-dir={state_folder(settings.state_dir, {})}")
+    return f"the stack stays for the next session, {UNUSED_HOURS} hours at most; `{shlex.join(command)}` removes it"
 
 
 def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:

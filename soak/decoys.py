@@ -136,12 +136,12 @@ def is_gone(engine: Engine, pair: Pair) -> bool:
 
 
 @contextmanager
-def _owners(state: Path, other: Path) -> Iterator[Owners]:
+def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
     """Make the owners; the living ones are this process's own runs."""
     dead, others_dead = Run.begin(state), Run.begin(other)
     living, others_living = Run.begin(state), Run.begin(other)
-    held = _kept(state)
-    fresh, others = _kept(state), _kept(other)
+    held = _kept(engine, state)
+    fresh, others = _kept(engine, state), _kept(engine, other)
     dead.end()
     others_dead.end()
     fresh.release()
@@ -166,11 +166,11 @@ def _owners(state: Path, other: Path) -> Iterator[Owners]:
             Kept(stack.folder).end()  # its lease was given up before
 
 
-def _kept(state: Path) -> Kept:
+def _kept(engine: Engine, state: Path) -> Kept:
     """Begin and hold a kept stack that nobody has."""
-    stack = Kept.held(state / "kept" / secrets.token_hex(6))
+    stack = Kept.held(Kept.on(engine, state / "kept" / secrets.token_hex(6)).folder)
     assert stack is not None  # noqa: S101 - a new one is nobody's
-    stack.begin("a project of the decoys")
+    stack.begin("a project of the decoys", engine.url)
     return stack
 
 
@@ -182,7 +182,7 @@ def _let_expire(stack: Kept) -> None:
 @contextmanager
 def _to_be_removed(engine: Engine, state: Path, dead: str) -> Iterator[list[Pair]]:
     """Have a true orphan, and a kept stack whose time is over: the controls."""
-    expired = _kept(state)
+    expired = _kept(engine, state)
     expired.release()
     _let_expire(expired)
     kinds = {"an orphan": _labels(dead), "a kept stack whose time is over": _labels(kept.OWNER, expired.id)}
@@ -254,7 +254,7 @@ def _beside_decoys(
 ) -> None:
     """Have each cleaner do its work beside all decoys `but` one kind, and the controls."""
     engine = soak.engine
-    with _owners(suite.state, soak.folder / "another-state") as owners:
+    with _owners(engine, suite.state, soak.folder / "another-state") as owners:
         kinds = {kind: labels for kind, labels in decoys(owners).items() if kind != but}
         with _standing(engine, kinds) as pairs:
             with events.heard(engine) as heard:

@@ -20,6 +20,7 @@ from pytest_foodtrucks.engine import Engine, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.execs import ExecResult, ExecStream
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.kept import Kept, choose, settle
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.progress import Progress
 from pytest_foodtrucks.runs import Run
@@ -150,6 +151,7 @@ class FakeEngine(Engine):
         self.events: list[str] = []
         self.closed = False
         self.ahead = 0.0
+        self.name = "one engine"
         self.is_silent = False
         self.changes: list[bool] = []
         self._numbers = itertools.count()
@@ -160,6 +162,9 @@ class FakeEngine(Engine):
     @property
     def silent(self) -> bool:
         return self.is_silent
+
+    def identity(self) -> str:
+        return self.name
 
     def clock_difference(self) -> float:
         return self.ahead
@@ -317,6 +322,15 @@ def new_run() -> Run:
     run = Run.begin(state)
     weakref.finalize(run, shutil.rmtree, state, ignore_errors=True)
     return run
+
+
+def keep(run: Run, engine: Engine, project: str = "/app") -> Kept:
+    """Hold a project's kept stack on an engine for a run."""
+    held = choose(run, project)
+    assert held is not None
+    settled = settle(run, engine, project)
+    assert settled is not None
+    return Kept(settled.folder, held)
 
 
 def put_stack(config: pytest.Config) -> FakeEngine:

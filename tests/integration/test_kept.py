@@ -108,6 +108,7 @@ def test_the_stack_stays_and_the_next_session_takes_it_over(
 ) -> None:
     first = keeping.run()
     assert "the stack stays for the next session" in first
+    assert f"`python -m pytest_foodtrucks prune --state-dir={keeping.state}` removes it" in first
     assert "taken over" not in first
     assert kept_on_engine() == 2
     second = keeping.run()

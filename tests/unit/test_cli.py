@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine
+from fakes import FakeEngine, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
-from pytest_foodtrucks.kept import Kept, choose
+from pytest_foodtrucks.kept import Kept
 from pytest_foodtrucks.runs import Run
 
 
@@ -26,11 +26,9 @@ def container(engine: FakeEngine, session: str, owner: str) -> str:
     return engine.create_container("c", {"Image": "busybox", "Labels": labels, "HostConfig": {"NetworkMode": "net"}})
 
 
-def kept(state: Path, project: str) -> Kept:
+def kept(engine: FakeEngine, state: Path, project: str) -> Kept:
     """Hold the kept stack of a project."""
-    found = choose(Run.begin(state), project)
-    assert found is not None
-    return found
+    return keep(Run.begin(state), engine, project)
 
 
 def prune(state: Path) -> int:
@@ -41,7 +39,7 @@ def prune(state: Path) -> int:
 def test_prune_removes_kept_and_orphaned_things(
     engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack, dead = kept(tmp_path, "/app"), Run.begin(tmp_path)
+    stack, dead = kept(engine, tmp_path, "/app"), Run.begin(tmp_path)
     container(engine, stack.id, "kept")
     container(engine, dead.id, dead.owner_label)
     stack.release()
@@ -59,7 +57,7 @@ def test_prune_removes_kept_and_orphaned_things(
 def test_prune_leaves_what_others_have_and_says_so(
     engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack, living = kept(tmp_path, "/app"), Run.begin(tmp_path)
+    stack, living = kept(engine, tmp_path, "/app"), Run.begin(tmp_path)
     for session, owner in ((stack.id, "kept"), (living.id, living.owner_label), ("0", "kept"), ("1", "elsewhere/1")):
         container(engine, session, owner)
     assert prune(tmp_path) == 0
@@ -74,7 +72,9 @@ def test_prune_leaves_what_others_have_and_says_so(
 def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
     engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = sorted((kept(tmp_path, "/app"), kept(tmp_path, "/other")), key=lambda each: each.folder)
+    first, second = sorted(
+        (kept(engine, tmp_path, "/app"), kept(engine, tmp_path, "/other")), key=lambda each: each.folder
+    )
     dead = Run.begin(tmp_path)
     names = [each.project for each in (first, second)]
     stays = container(engine, first.id, "kept")
@@ -99,6 +99,19 @@ def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
     assert f"left: the kept stack of {names[0]}, which can't be removed\n" in said.out
     assert f"removed: the kept stack of {names[1]} (1 container or network)\n" in said.out
     assert "removed: 1 container or network that dead sessions left\n" in said.out
+
+
+def test_prune_leaves_what_is_kept_on_another_engine_and_says_where_that_is(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = kept(engine, tmp_path, "/app")
+    stack.release()
+    engine.name = "another engine"
+    assert prune(tmp_path) == 0
+    assert stack.folder.exists()
+    assert capsys.readouterr().out.startswith(
+        "left: the kept stack of /app, which is on another engine: unix:///run/fake.sock\n"
+    )
 
 
 def test_without_an_engine_prune_says_so(

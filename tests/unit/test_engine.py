@@ -166,6 +166,12 @@ def engine(daemon: Daemon, find: Callable[..., Engine]) -> Engine:
     return find(daemon.url)
 
 
+def test_an_engine_tells_its_identity_and_is_asked_once(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /info"] = (200, {"ID": "b7c0"})
+    assert (engine.identity(), engine.identity()) == ("b7c0", "b7c0")
+    assert daemon.times("GET /info") == 1
+
+
 # finding
 
 

@@ -1,20 +1,19 @@
 """Kept stacks: held by one session at a time, found again by their project, recorded part by part."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from fakes import Clock
+from fakes import Clock, FakeEngine, keep
 from pytest_foodtrucks import StateError
-from pytest_foodtrucks.kept import Kept, all_kept, choose, chosen, is_refused, place
+from pytest_foodtrucks.kept import Kept, all_kept, choose, chosen, is_refused, place, settle
 from pytest_foodtrucks.runs import Run
 
 
 def held(state: Path, project: str = "/app") -> Kept:
     """Hold a project's kept stack for a new run."""
-    kept = choose(Run.begin(state), project)
-    assert kept is not None
-    return kept
+    return keep(Run.begin(state), FakeEngine(), project)
 
 
 def test_the_next_session_of_a_project_finds_its_stack(tmp_path: Path) -> None:
@@ -30,6 +29,27 @@ def test_another_project_and_another_state_folder_have_another_stack(tmp_path: P
     assert len(ids) == 3
 
 
+def test_each_engine_has_a_stack_of_the_project_and_none_is_taken_for_anothers(tmp_path: Path) -> None:
+    one, other = FakeEngine(), FakeEngine()
+    other.name = "another engine"
+    first = keep(Run.begin(tmp_path), one)
+    first.write("es", {"value": {"id": "1"}})
+    first.release()
+    second = keep(Run.begin(tmp_path), other)
+    assert second.record("es") is None
+    assert (first.is_on(one), first.is_on(other)) == (True, False)
+    second.release()
+    assert keep(Run.begin(tmp_path), one).record("es") == {"value": {"id": "1"}}
+
+
+def test_a_run_that_failed_to_begin_can_settle_again(tmp_path: Path) -> None:
+    run, engine = Run.begin(tmp_path), FakeEngine()
+    kept = keep(run, engine)
+    again = settle(run, engine, "/app")
+    assert again is not None
+    assert again.id == kept.id
+
+
 def test_a_second_session_at_the_same_time_gets_none_and_knows_why(tmp_path: Path) -> None:
     held(tmp_path)
     clock, run = Clock(), Run.begin(tmp_path)
@@ -37,6 +57,7 @@ def test_a_second_session_at_the_same_time_gets_none_and_knows_why(tmp_path: Pat
     assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.1)
     assert is_refused(run)
     assert chosen(run) is None
+    assert settle(run, FakeEngine(), "/app") is None
 
 
 def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) -> None:
@@ -50,7 +71,9 @@ def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) 
 
 def test_a_runs_workers_and_watchdog_find_its_kept_stack(tmp_path: Path) -> None:
     run = Run.begin(tmp_path)
-    kept = choose(run, "/app")
+    assert choose(run, "/app") is not None
+    assert chosen(run) is None, "its engine isn't known yet"
+    kept = settle(run, FakeEngine(), "/app")
     assert kept is not None
     for_worker = chosen(Run(run.folder))
     assert for_worker is not None
@@ -61,6 +84,7 @@ def test_a_runs_workers_and_watchdog_find_its_kept_stack(tmp_path: Path) -> None
 def test_a_run_without_a_kept_stack_has_none(tmp_path: Path) -> None:
     run = Run.begin(tmp_path)
     assert chosen(run) is None
+    assert settle(run, FakeEngine(), "/app") is None
     assert not is_refused(run)
 
 
@@ -100,8 +124,16 @@ def test_a_kept_stack_knows_how_long_nobody_used_it(tmp_path: Path) -> None:
     kept = held(tmp_path)
     used = (kept.folder / "used").stat().st_mtime
     assert kept.unused_for(lambda: used + 60) == pytest.approx(60)
-    kept.release()
+    os.utime(kept.folder / "used", (0, 0))
+    kept.used()
     assert all_kept(tmp_path)[0].unused_for(lambda: used + 60) <= 60
+
+
+def test_the_use_of_a_kept_stack_that_somebody_removed_is_noted_nowhere(tmp_path: Path) -> None:
+    kept = held(tmp_path)
+    kept.end()
+    kept.used()
+    assert all_kept(tmp_path) == []
 
 
 def test_one_whose_session_died_early_counts_as_never_used(tmp_path: Path) -> None:
@@ -109,6 +141,7 @@ def test_one_whose_session_died_early_counts_as_never_used(tmp_path: Path) -> No
     [kept] = all_kept(tmp_path)
     assert kept.unused_for() == float("inf")
     assert kept.project == "an unknown project"
+    assert kept.url == "an unknown one"
 
 
 def test_what_ended_is_forgotten_and_can_begin_again(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, settings
+from fakes import FakeEngine, keep, settings
 from pytest_foodtrucks.errors import StartError
-from pytest_foodtrucks.kept import Kept, choose
+from pytest_foodtrucks.kept import Kept
 from pytest_foodtrucks.parts import Part, shared, source
 from pytest_foodtrucks.progress import Progress
 from pytest_foodtrucks.runs import Run
@@ -59,10 +59,10 @@ def session(tmp_path: Path) -> Session:
 
     def run(thing: Thing) -> str:
         run = Run.begin(tmp_path)
-        kept = choose(run, "/app")
-        assert kept is not None
+        engine = FakeEngine()
+        kept = keep(run, engine)
         said = io.StringIO()
-        stack = Stack(FakeEngine(), settings(), progress=Progress(said), run=run)
+        stack = Stack(engine, settings(), progress=Progress(said), run=run)
         try:
             with shared(stack, thing.part()) as value:
                 assert value == "it"

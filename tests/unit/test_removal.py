@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine
+from fakes import FakeEngine, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-from pytest_foodtrucks.kept import UNUSED_HOURS, Kept, choose
+from pytest_foodtrucks.kept import UNUSED_HOURS, Kept
 from pytest_foodtrucks.removal import remove_after, remove_at_end, remove_kept, remove_network, remove_session, sweep
 from pytest_foodtrucks.runs import Run
 
@@ -69,8 +69,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
 
 def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None, project: str = "/app") -> Kept:
     """Hold a kept stack with a network and a container that are finished, and a container that was half started."""
-    kept = choose(run if run is not None else Run.begin(state), project)
-    assert kept is not None
+    kept = keep(run if run is not None else Run.begin(state), engine, project)
     for part in (network(engine, kept.id, "kept"), container(engine, kept.id, "kept")):
         kept.write(part, {"value": {"id": part}})
     container(engine, kept.id, "kept")
@@ -101,6 +100,16 @@ def test_a_sweep_takes_a_kept_stack_that_nobody_used_for_long(tmp_path: Path) ->
     assert sweep(engine, tmp_path) == 3
     assert engine.containers == engine.networks == {}
     assert not kept.folder.exists()
+
+
+def test_a_sweep_leaves_a_kept_stack_of_another_engine_though_nobody_used_it_for_long(tmp_path: Path) -> None:
+    engine, other = FakeEngine(), FakeEngine()
+    other.name = "another engine"
+    kept = kept_stack(engine, tmp_path)
+    unused(kept, UNUSED_HOURS + 1)
+    assert sweep(other, tmp_path) == 0
+    assert kept.folder.exists()
+    assert sweep(engine, tmp_path) == 3, "its own engine's sweep still can"
 
 
 def test_a_sweep_leaves_a_kept_stack_whose_time_is_not_over(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from typing import Literal
 
 import pytest
 
-from fakes import FakeEngine, new_stack
+from fakes import FakeEngine, new_stack, settings
 from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.networks import throwaway_network
-from pytest_foodtrucks.report import clock_warning, log_sections, message_alone
+from pytest_foodtrucks.report import clock_warning, log_sections, message_alone, stays
 
 
 class TalkativeEngine(FakeEngine):
@@ -95,3 +95,15 @@ def test_an_error_of_others_is_left_to_pytest() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         raised(ZeroDivisionError())()
     assert message_alone(caught) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ({}, "prune"),
+        ({"engine": "tcp://one:2375"}, "prune --engine=tcp://one:2375"),
+        ({"state_dir": "/some where"}, "prune '--state-dir=/some where'"),
+    ],
+)
+def test_what_removes_a_kept_stack_is_told_with_where_it_is(options: dict[str, str], command: str) -> None:
+    assert stays(settings(**options)).endswith(f"; `python -m pytest_foodtrucks {command}` removes it")
