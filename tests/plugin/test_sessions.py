@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from fakes import FakeEngine
+from pytest_foodtrucks.endpoints import Endpoint
+from pytest_foodtrucks.runs import Run
+
 ENGINE = """
 import pytest
 from fakes import put_stack
@@ -271,3 +275,26 @@ def foodtrucks_engine(pytestconfig):
 """
     session(definitions + "one = service(image='busybox')", "def test(one): pass").assert_outcomes(passed=1)
     assert "foodtrucks: pulling busybox" in capfd.readouterr().err
+
+
+def test_a_worker_goes_to_the_engine_of_the_one_that_was_quicker(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines: list[FakeEngine] = []
+
+    def find(option: str = "auto", *, host: str | None = None, only: Endpoint | None = None) -> FakeEngine:
+        del option, host
+        engines.append(FakeEngine())
+        engines[-1].endpoint = only if only is not None else Endpoint("unix:///mine.sock")
+        return engines[-1]
+
+    def opened_by_another(run: Run, first: object) -> None:
+        del first
+        run.note_engine(Endpoint("unix:///yours.sock"))
+
+    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", find)
+    monkeypatch.setattr(Run, "open", opened_by_another)
+    pytester.makepyfile("def test_it(foodtrucks_engine): assert foodtrucks_engine.endpoint.url == 'unix:///yours.sock'")
+    state = f"--foodtrucks-state-dir={pytester.path / 'state'}"
+    pytester.runpytest_inprocess("-p", "no:cacheprovider", state).assert_outcomes(passed=1)
+    assert [engine.closed for engine in engines] == [True, True]
