@@ -212,8 +212,9 @@ def test_a_network_that_is_gone_is_replaced_with_all_that_was_on_it(
 ) -> None:
     keeping.run()
     foodtrucks_engine.remove_container(keeping.ids()[0])
+    [kept] = keeping.state.glob("kept/*/")
     for network, session in foodtrucks_engine.labels("networks", SESSION_LABEL).items():
-        if (keeping.state / "kept" / session).is_dir():
+        if session == kept.name:
             foodtrucks_engine.remove_network(network)
     assert "foodtrucks_net of the kept stack is replaced: The engine could not inspect the network" in keeping.run()
 
