@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, new_run, settings
+from fakes import FakeEngine, keep, new_run, settings
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.kept import choose
 from pytest_foodtrucks.networks import Network, throwaway_network
 from pytest_foodtrucks.places import running_probe
 from pytest_foodtrucks.progress import Progress
@@ -135,8 +134,7 @@ class Sessions:
     def network(self) -> Iterator[Network]:
         """Yield a session's network."""
         run, words = Run.begin(self.state), io.StringIO()
-        kept = choose(run, "/app")
-        assert kept is not None
+        kept = keep(run, self.engine)
         stack = Stack(self.engine, settings(), progress=Progress(words), run=run)
         with ExitStack() as undo:
             undo.callback(kept.release)
