@@ -428,7 +428,7 @@ class Engine:
                 f"The engine could not be asked to {what}: {words_of(error)}. Remedy: look at Docker's configuration "
                 "(config.json and its credential helpers) and at the names in that request."
             ) from error
-        except (RequestException, HTTPError) as error:
+        except (RequestException, HTTPError, ConnectionError) as error:
             self._heard(answer=False)
             raise NoAnswer(
                 f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {words_of(error)}. "

@@ -64,8 +64,8 @@ class ExecStream:
     def _read(self) -> bytes:
         """Read what comes next; first what came with the head of the engine's answer.
 
-        That is in the buffer of the answer's file, which docker-py's own reading from the socket leaves out: a quick
-        command's output gets lost so.
+        That is in the buffer of the answer's file, which docker-py's own reading from the socket leaves out: what
+        comes in one piece with the head gets lost so.
         """
         file = self._response.raw._fp.fp if self._response is not None else None  # noqa: SLF001 - as docker-py does
         read = getattr(file, "read1", self._socket.recv)

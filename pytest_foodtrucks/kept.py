@@ -161,9 +161,9 @@ def choose(
 def settle(run: Run, engine: "Engine", project: str) -> Kept | None:
     """Begin the kept stack that a run holds, now that its engine is known; None where it holds none."""
     name = _choice(run)
-    if name in {None, ""}:
+    if name is None or name == "":
         return None
-    stack = Kept.on(engine, run.state / "kept" / str(name))
+    stack = Kept.on(engine, run.state / "kept" / name)
     with usable(run.state):
         stack.begin(project, engine.url)
         (run.folder / _CHOICE).write_text(stack.id, encoding="ascii")

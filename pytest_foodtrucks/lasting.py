@@ -23,9 +23,6 @@ _MADE_FROM: Final = tuple(
 )
 """What of a definition makes a container another one."""
 
-_DEFINED_IN: Final = {"name": "fixture", "folder": "folder of the definition"}
-"""The words for what else of it must be the same in all workers: another fixture's alias may be the same."""
-
 
 def service_part(
     network: "Network",
@@ -38,6 +35,7 @@ def service_part(
     """Return a service as a part of its stack; `requires` are the services that it was defined with."""
     stack = network.stack
     name = part_name(network.name, definition.alias)
+    given = {keyword: getattr(definition, keyword) for keyword in _MADE_FROM}
 
     def load(about: Mapping[str, Any]) -> Service:
         container = Container(stack.engine, about["id"], about["name"], network.name)
@@ -68,11 +66,13 @@ def service_part(
         name=name,
         title=definition.alias,
         values={
-            **{keyword: getattr(definition, keyword) for keyword in ("image", *_MADE_FROM)},
-            **{word: getattr(definition, keyword) for keyword, word in _DEFINED_IN.items()},
+            **given,
+            "image": definition.image,
+            "fixture": definition.name,  # another fixture's alias may be the same
+            "folder of the definition": definition.folder,
         },
         made_from=lambda: {
-            **{keyword: getattr(definition, keyword) for keyword in _MADE_FROM},
+            **given,
             "image": stack.engine.image_id(image_of(stack, definition)),
             "seed": source(seed),
             "required services": [service.container.id for service in requires],

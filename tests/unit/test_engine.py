@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
+from unittest.mock import Mock
 
 import pytest
 
@@ -741,6 +742,16 @@ def test_a_commands_outputs_are_told_apart(daemon: Daemon, engine: Engine) -> No
 
     daemon.answers["POST /exec/e1/start"] = (200, talk)
     assert engine.exec("c1", ["sh"]) == ExecResult(3, "output", "err")
+
+
+def test_an_engine_that_goes_away_while_a_command_runs_gave_no_answer(
+    daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["POST /exec/e1/start"] = (200, lambda *_: None)
+    monkeypatch.setattr("pytest_foodtrucks.execs.ExecStream.outputs", Mock(side_effect=ConnectionResetError))
+    with pytest.raises(NoAnswer, match="gave no answer when asked to run 'sh' in the container c1"):
+        engine.exec("c1", ["sh"])
 
 
 def test_a_command_that_doesnt_end_is_awaited_for_so_long(daemon: Daemon, engine: Engine) -> None:
