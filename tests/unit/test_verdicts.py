@@ -203,6 +203,7 @@ def test_a_name_is_absent_only_if_each_candidate_is() -> None:
     [
         (SERVER + "** server can't find x: NXDOMAIN|** server can't find x: SERVFAIL", VerdictKind.DNS_FAILED),
         (SERVER + "Non-authoritative answer:|;; connection timed out", VerdictKind.DNS_FAILED),
+        (SERVER + "Non-authoritative answer:|*** Can't find x: No answer", VerdictKind.DNS_FAILED),
         (SERVER + "Non-authoritative answer:", VerdictKind.INCONCLUSIVE),
         (SERVER + "Non-authoritative answer:|Non-authoritative answer:", None),
         ("sh: nslookup: not found", VerdictKind.INCONCLUSIVE),
