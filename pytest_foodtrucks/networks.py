@@ -4,19 +4,30 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from . import parts, ready
-from .callers import calling_file
+from .callers import Place, calling_place
 from .containers import Container
-from .definitions import ServiceDefinition, ServiceKeywords, define
+from .definitions import (
+    ServiceDefinition,
+    ServiceKeywords,
+    check_keywords,
+    define,
+    host_names,
+    is_function,
+    kept,
+    told_at,
+)
 from .errors import DefinitionError, EngineError
 from .lasting import part_name, service_part
 from .places import Outpost, keep_beacon, remove_beacon, running_probe
 from .removal import remove_network
 from .services import Service, create, running_service
 from .subnets import free_subnet, host_routes
+from .values import checked, matching, shown
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,6 +38,8 @@ if TYPE_CHECKING:
 
 _POOLS_USED_UP = ("fully subnetted", "could not find an available")
 _SUBNET_TRIES = 5
+
+_container_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a container's name or id")
 
 
 class Network:
@@ -76,16 +89,17 @@ class Network:
         Takes the keywords of the factory `service`; `aliases` is required, since no fixture's name stands in for it.
         Relative paths begin at the calling file.
         """
-        aliases = keywords.get("aliases")
-        if not aliases:
-            raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
-        for keyword, value in keywords.items():
-            if callable(value) and keyword != "ready":
-                raise DefinitionError(
-                    f"{keyword}= is a function, and only a factory can give it fixtures. Remedy: give the value itself."
-                )
-        definition = define(keywords, alias="", folder=calling_file().parent)
-        return self.running(definition)
+        place = calling_place()
+        with told_at(place):
+            definition = _defined(keywords, folder=place.file.parent)
+        return self._told_at(place, definition)
+
+    @contextmanager
+    def _told_at(self, place: Place, definition: ServiceDefinition) -> Iterator[Service]:
+        with ExitStack() as undo:
+            with told_at(place):
+                service = undo.enter_context(self.running(definition))
+            yield service
 
     @contextmanager
     def running(
@@ -140,11 +154,16 @@ class Network:
 
     def connect(self, target: "Service | Container | Probe | str", *, aliases: Sequence[str] = ()) -> None:
         """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""
-        self.stack.engine.connect(self.id, _container_id(target), aliases=aliases)
+        with told_at(calling_place()):
+            names = checked("aliases", aliases, host_names)
+            container = _container_id(target)
+        self.stack.engine.connect(self.id, container, aliases=names)
 
     def disconnect(self, target: "Service | Container | Probe | str") -> None:
         """Detach a container."""
-        self.stack.engine.disconnect(self.id, _container_id(target))
+        with told_at(calling_place()):
+            container = _container_id(target)
+        self.stack.engine.disconnect(self.id, container)
 
     @contextmanager
     def _claimed(self, definition: ServiceDefinition) -> Iterator[None]:
@@ -295,10 +314,28 @@ def _remove(network: Network) -> None:
     stack.undo(lambda: remove_network(stack.engine, network.id))
 
 
+def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:
+    check_keywords(keywords)
+    for keyword, value in keywords.items():
+        if is_function(keyword, value):
+            raise DefinitionError(
+                f"{keyword}= is a function, and only a factory can give it fixtures. Remedy: give the value itself."
+            )
+    given = kept(keywords)
+    if given.get("aliases") is None or checked("aliases", given["aliases"], host_names) == ():
+        raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
+    return define(given, alias="", folder=folder)
+
+
 def _container_id(target: "Service | Container | Probe | str") -> str:
     if isinstance(target, str):
-        return target
-    return target.id if isinstance(target, Container) else target.container.id
+        return checked("container", target, _container_name)
+    container = target if isinstance(target, Container) else getattr(target, "container", None)
+    if not isinstance(container, Container):
+        raise DefinitionError(
+            f"{shown(target)} is no container. Remedy: give a service, a probe, a container, or its name as text."
+        )
+    return container.id
 
 
 def _described(definition: ServiceDefinition) -> str:

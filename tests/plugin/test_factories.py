@@ -226,7 +226,8 @@ def test_requirements_as_a_text_are_an_error_that_shows_the_list() -> None:
 
 @pytest.mark.parametrize(("fixture", "alias"), [("es_on_net", "es"), ("web_on_net", "foodtrucks-web")])
 def test_a_service_of_the_contracts_name_has_the_contracts_alias(session: Session, fixture: str, alias: str) -> None:
-    definitions = f"{fixture} = service(image='busybox')"
+    kind = {"es_on_net": "elasticsearch_service", "web_on_net": "service"}[fixture]
+    definitions = f"{fixture} = {kind}(image='busybox')"
     passes(session(definitions, f"def test({fixture}): assert {fixture}.definition.aliases == ('{alias}',)"))
 
 
@@ -237,12 +238,12 @@ def test_a_service_of_the_contracts_name_has_the_contracts_alias(session: Sessio
 def test_beside_aliases_of_its_own_it_has_that_one_too(
     session: Session, own: str, all_of_them: tuple[str, ...]
 ) -> None:
-    definitions = f"es_on_net = service(image='busybox', aliases={own})"
+    definitions = f"es_on_net = elasticsearch_service(aliases={own})"
     passes(session(definitions, f"def test(es_on_net): assert es_on_net.definition.aliases == {all_of_them}"))
 
 
 def test_aliases_as_a_text_arent_taken_for_letters(session: Session) -> None:
-    result = session("es_on_net = service(image='busybox', aliases='search')", "def test(es_on_net): pass")
+    result = session("es_on_net = elasticsearch_service(aliases=lambda: 'search')", "def test(es_on_net): pass")
     result.assert_outcomes(errors=1)
     assert "aliases='search' is a text" in result.stdout.str()
 

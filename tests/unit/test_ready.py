@@ -251,7 +251,7 @@ def test_log_names_the_expression_that_no_line_matches() -> None:
 
 
 def test_log_refuses_a_wrong_expression_where_it_is_written() -> None:
-    with pytest.raises(re.error):
+    with pytest.raises(DefinitionError, match=r"^ready.log has pattern='\(' can't be read: .*\. Remedy: mend it"):
         ready.log("(")
 
 
