@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from . import parts, ready
 from .callers import Place, calling_place
-from .containers import Container
+from .claims import Claim, claimed
+from .containers import Container, attachments
 from .definitions import (
     ServiceDefinition,
     ServiceKeywords,
@@ -22,10 +23,12 @@ from .definitions import (
     told_at,
 )
 from .errors import DefinitionError, EngineError
+from .hostnames import same_name
 from .lasting import part_name, service_part
 from .places import Outpost, keep_beacon, remove_beacon, running_probe
-from .removal import remove_network
+from .removal import SESSION_LABEL, remove_network
 from .services import Service, create, running_service
+from .stack import SERVICE_LABEL
 from .subnets import free_subnet, host_routes
 from .values import checked, matching, shown
 
@@ -122,8 +125,9 @@ class Network:
             ready.refuse_without_ports(definition.ready, definition.ports)
         prepared = self._prepared.pop(key, None)
         creation = None if prepared is None else prepared.result
-        with self._claimed(definition):
-            if shared and self.stack.outlives:
+        lasts = shared and self.stack.outlives
+        with self._claimed(definition), self._claimed_among_workers(definition, lasts=lasts):
+            if lasts:
                 part = service_part(self, definition, service_type, seed=seed, requires=requires)
                 with parts.shared(self.stack, part) as service, self.stack.showing(service), closing(service):
                     service.shared = self.stack.worker is not None
@@ -167,33 +171,64 @@ class Network:
 
     @contextmanager
     def _claimed(self, definition: ServiceDefinition) -> Iterator[None]:
+        claim = self._claim(definition)
         with self._lock:
             claims = {**self._kept_aliases(definition), **self._claims}
             for alias in definition.aliases:
-                if alias in claims:
-                    raise DefinitionError(
-                        f"On {self.name} the alias {alias!r} belongs to {claims[alias]} already, and "
-                        f"{_described(definition)} wants it too. Remedy: give one of them other aliases=; for a round "
-                        "robin on purpose, attach the second one with foodtrucks_net.connect(…, aliases=[…])."
-                    )
-            self._claims.update(dict.fromkeys(definition.aliases, _described(definition)))
+                if same_name(alias) in claims:
+                    raise claim.taken(alias, claims[same_name(alias)])
+            self._claims.update(dict.fromkeys(map(same_name, definition.aliases), claim.who))
         try:
             yield
         finally:
             with self._lock:
                 for alias in definition.aliases:
-                    del self._claims[alias]
+                    del self._claims[same_name(alias)]
+
+    def _claim(self, definition: ServiceDefinition, *, lasts: bool = False) -> Claim:
+        return Claim(
+            network=self.name,
+            aliases=definition.aliases,
+            who=_described(definition),
+            worker=str(self.stack.worker),
+            part=part_name(self.name, definition.alias) if lasts else None,
+        )
+
+    @contextmanager
+    def _claimed_among_workers(self, definition: ServiceDefinition, *, lasts: bool) -> Iterator[None]:
+        if self.stack.worker is None:
+            yield
+            return
+        own, settings = definition.timeout, self.stack.settings
+        seconds = own if own is not None else settings.timeout
+        claim = self._claim(definition, lasts=lasts)
+        with claimed(self.stack.run.folder, claim, seconds=seconds, clear=self._remove_left):
+            yield
+
+    def _remove_left(self, alias: str) -> None:
+        """Remove the containers that a dead worker left here under a service's first alias."""
+        engine = self.stack.engine
+        services = engine.labels("containers", SERVICE_LABEL)
+        for container in engine.labelled("containers", SESSION_LABEL, self.stack.run.id):
+            if services.get(container) == alias and engine.is_on(container, self.name):
+                names = {each.network: each.aliases for each in attachments(engine.inspect_container(container))}
+                if alias in names.get(self.name, ()):  # a probe has none, whatever its label
+                    engine.remove_container(container)
 
     def _kept_aliases(self, definition: ServiceDefinition) -> dict[str, str]:
         """Return the aliases of kept services here, but for the definition's own: they run even if no test asks."""
         if self.stack.kept is None:
             return {}
         own = part_name(self.name, definition.alias)
-        return {
-            alias: f"the service {record['value']['aliases'][0]!r} of the kept stack (`foodtrucks prune` removes it)"
+        others = [
+            record["value"]["aliases"]
             for record in self.stack.kept.records()
             if record["value"].get("network") == self.name and record["name"] != own
-            for alias in record["value"]["aliases"]
+        ]
+        return {
+            same_name(alias): f"the service {aliases[0]!r} of the kept stack (`foodtrucks prune` removes it)"
+            for aliases in others
+            for alias in aliases
         }
 
     def discard_prepared(self) -> None:

@@ -23,7 +23,7 @@ LAYERS = (
     {"discovery", "images", "containers", "connections"},
     {"watchdog", "cli"},
     {"probe", "stack", "faults"},
-    {"places", "parts"},
+    {"places", "parts", "claims"},
     {"services", "web"},
     {"lasting"},
     {"networks", "es"},

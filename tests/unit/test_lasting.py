@@ -92,7 +92,12 @@ def test_a_definition_that_failed_says_nothing_of_another_one(engine: Mortal, wo
 
 
 def test_a_tests_own_service_of_the_same_name_stays(engine: Mortal, worker: Worker) -> None:
-    with worker("gw0") as here, worker("gw1") as there, here.service(image="busybox", aliases=["db"]) as own:
+    with (
+        worker("gw0") as here,
+        worker("gw1") as there,
+        throwaway_network(here.stack) as beside,  # on one network no two have the name
+        beside.service(image="busybox", aliases=["db"]) as own,
+    ):
         shared = there.running(defined(), shared=True)
         with shared:
             assert own.container.id in engine.containers
