@@ -170,7 +170,8 @@ def _environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:
         pairs = [_pair(entry, f"{keyword} has at index {index}") for index, entry in enumerate(entries(value))]
     else:
         raise Unfit("write it as a mapping, or as a list of NAME=VALUE", why=" is neither a mapping nor a list")
-    return {_variable(name, keyword): _content(content, f"{keyword} has for {name!r}") for name, content in pairs}
+    plain = {_variable(name, keyword): _content(content, f"{keyword} has for {name!r}") for name, content in pairs}
+    return dict(sorted(plain.items()))  # one order, so that workers and sessions see that it is equal
 
 
 def _pair(entry: object, where: str) -> tuple[str, str | None]:
@@ -409,7 +410,7 @@ def _build(value: Any) -> Build:
     return Build(
         path(plain["context"]),
         str(path(plain.get("dockerfile", "Dockerfile"))),
-        tuple(sorted(args.items())),
+        tuple(args.items()),
         target(plain["target"]) if "target" in plain else None,
     )
 

@@ -110,7 +110,7 @@ def _merged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str
     merged = {**ours, **theirs}
     if "ES_JAVA_OPTS" in theirs:
         merged["ES_JAVA_OPTS"] = f"{ours['ES_JAVA_OPTS']} {theirs['ES_JAVA_OPTS']}"
-    return merged
+    return dict(sorted(merged.items()))
 
 
 def healthy(target: Target) -> None:

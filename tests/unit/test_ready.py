@@ -1,7 +1,8 @@
 """Readiness: the checks' answers, and the wait."""
 
+import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import Mock
 
@@ -39,6 +40,31 @@ def refusal(check: ready.Check, target: Target) -> str:
     with pytest.raises(NotReady) as raised:
         check(target)
     return raised.value.message
+
+
+async def later(target: object) -> None: ...
+
+
+class Later:
+    """What is awaited when it is called."""
+
+    async def __call__(self, target: object) -> None: ...
+
+
+def pieces(target: object) -> Iterator[object]:
+    yield target
+
+
+@pytest.mark.parametrize("check", [later, functools.partial(later), Later(), Later().__call__, pieces])
+def test_a_check_that_would_only_begin_is_refused(check: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"no readiness check: it is asynchronous, or a generator, and nobody"):
+        ready.as_checks([check])
+
+
+@pytest.mark.parametrize("check", [later, lambda _: iter([1]), pieces])
+def test_a_check_that_returns_what_is_yet_to_run_is_no_check(check: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"no readiness check \(it returned <.*\)\. Remedy: "):
+        wait(Target(), check)
 
 
 # the wait
