@@ -170,7 +170,7 @@ def _environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:
         pairs = [_pair(entry, f"{keyword} has at index {index}") for index, entry in enumerate(entries(value))]
     else:
         raise Unfit("write it as a mapping, or as a list of NAME=VALUE", why=" is neither a mapping nor a list")
-    plain = {_variable(name, keyword): _content(content, f"{keyword} has for {name!r}") for name, content in pairs}
+    plain = {_variable(name, keyword): _content(content, f"{keyword} has for {shown(name)}") for name, content in pairs}
     return dict(sorted(plain.items()))  # one order, so that workers and sessions see that it is equal
 
 
@@ -238,6 +238,8 @@ def host_names(value: Any) -> tuple[str, ...]:
     for alias in texts(value):
         if len(alias) > _LONGEST_NAME:
             raise Unfit("use shorter names", why=f" has one of {len(alias)} characters")
+        if "://" in alias:
+            raise Unfit("use the host's name alone", why=" has a URL")
         refuse_no_host_name(alias, what="alias", final_dot=False)
         if _OWN_NAMES.fullmatch(same_name(alias)):
             raise DefinitionError(

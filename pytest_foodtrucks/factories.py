@@ -304,7 +304,7 @@ def _recipe(
     with _told_together(place) as attempt:
         attempt(lambda: check_keywords(keywords, {*table, *_WIRING} - (set() if own else {"seed"})))
         plain = {name: attempt(partial(checked, name, value, _WIRING[name])) for name, value in wired.items()}
-        attempt(lambda: _refuse_sharing(wiring["scope"], shared=wiring["shared"]))
+        attempt(lambda: _refuse_sharing(plain["scope"], shared=wiring["shared"]))
         values = {name: attempt(partial(_examined, name, value, table[name])) for name, value in given.items()}
     with told_at(place):
         _refuse_no_source(values, service_type)
@@ -348,7 +348,7 @@ def _told_together(place: Place) -> Iterator[Callable[[Callable[[], Any]], Any]]
 
 
 def _refuse_sharing(scope: object, *, shared: object) -> None:
-    if shared is True and scope != "session":
+    if shared is True and scope is not None and not (isinstance(scope, str) and scope == "session"):
         raise DefinitionError(
             f"shared=True with scope={shown(scope)}: workers can share only what lasts for the session. "
             "Remedy: leave one of them out."

@@ -106,7 +106,7 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
         if answered != status:
             raise NotReady(f"GET {path} answered {answered}, not {status}: {_shortened(body)}")
 
-    return PortCheck(f"ready.http({path!r})", port, check)
+    return PortCheck(f"ready.http({shown(path)})", port, check)
 
 
 def tcp(port: int | None = None) -> Check:

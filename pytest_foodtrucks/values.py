@@ -64,7 +64,7 @@ def checked(keyword: str, value: Any, check: Callable[[Any], T]) -> T:
 
 def _described(keyword: str, value: object) -> str:
     """Return a keyword with its value; of an environment and of build args no value is ever shown."""
-    if keyword == "build" and isinstance(value, Mapping):
+    if keyword == "build" and type(value) is dict:
         return f"build, a mapping with {shown(list(value))},"
     if keyword in {"environment", "build args"} or (keyword == "build" and not isinstance(value, str | Path)):
         return f"{keyword}, of type {type(value).__name__},"
