@@ -1,6 +1,7 @@
 """The container engine: whatever is said to it, by way of docker-py."""
 
 import functools
+import os
 import re
 import socket
 import time
@@ -30,6 +31,10 @@ T = TypeVar("T")
 
 Kind = Literal["containers", "networks"]
 
+NAME_LABEL: Final = "pytest-foodtrucks.name"
+"""What we create has its own name in it. Whatever else has our labels, such as a container of an image that somebody
+made of one of ours (`docker commit`), has another name, and is none of ours."""
+
 _CREATION_SECONDS: Final = 1.0
 """What the engine may take from its work on a network to the event that tells of it."""
 
@@ -51,6 +56,7 @@ class Engine:
         patience: Patience | None = None,
     ) -> None:
         self.api = api
+        self._process = os.getpid()
         self._patience = patience if patience is not None else Patience()
         self._logins = logins if logins is not None else AuthConfig({})
         self.kind = "docker"
@@ -184,15 +190,16 @@ class Engine:
     ) -> str:
         """Create a network and return its id; without a subnet the engine takes one from its address pools."""
         ipam = None if subnet is None else IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
+        named = {**labels, NAME_LABEL: name}
 
         def create() -> dict[str, Any]:
             return self.api.create_network(
-                name, driver=driver, internal=internal, labels=dict(labels), check_duplicate=True, ipam=ipam
+                name, driver=driver, internal=internal, labels=named, check_duplicate=True, ipam=ipam
             )
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_network(name)
-            return found if found["Labels"] == labels else None
+            return found if found["Labels"] == named else None
 
         return self._created(f"create the network {name}", create, find)
 
@@ -264,13 +271,14 @@ class Engine:
 
     def create_container(self, name: str, config: Mapping[str, Any]) -> str:
         """Create a container from the engine API's own JSON, and return its id."""
+        labels = {**config["Labels"], NAME_LABEL: name}
 
         def create() -> dict[str, Any]:
-            return dict(self.api.create_container_from_config(dict(config), name))  # type: ignore[no-untyped-call] # a gap of types-docker
+            return dict(self.api.create_container_from_config({**config, "Labels": labels}, name))  # type: ignore[no-untyped-call] # a gap of types-docker
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_container(name)
-            return found if config["Labels"].items() <= found["Config"]["Labels"].items() else None
+            return found if labels.items() <= found["Config"]["Labels"].items() else None
 
         return self._created(f"create the container {name} from {config['Image']}", create, find)
 
@@ -364,9 +372,18 @@ class Engine:
         return [thing for thing, found in self.labels(kind, label).items() if found == value]
 
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
-        """Return the ids of containers or networks that have a label, and its values.
+        """Return the ids of our containers or networks that have a label, and its values."""
+        return {thing["Id"]: thing["Labels"][label] for thing in self._ours(kind, label)}
 
-        Each object's own labels are read: an old engine once ignored the filter (ryuk#32).
+    def created(self, kind: Kind, label: str) -> dict[str, float]:
+        """Return the ids of the same, and when each was created, in seconds of the epoch by the engine's clock."""
+        return {thing["Id"]: _seconds(thing["Created"]) for thing in self._ours(kind, label)}
+
+    def _ours(self, kind: Kind, label: str) -> list[dict[str, Any]]:
+        """Return what the engine lists of our containers or networks that have a label.
+
+        Each object's own labels are read: an old engine once ignored the filter (ryuk#32). What has another name than
+        its label says isn't ours.
         """
         filters = {"label": label}
 
@@ -376,7 +393,29 @@ class Engine:
             return self.api.networks(filters=filters)
 
         found = self._patiently(f"list the {kind} with the label {label}", ask)
-        return {thing["Id"]: thing["Labels"][label] for thing in found if label in (thing.get("Labels") or {})}
+        return [thing for thing in found if label in (thing.get("Labels") or {}) and _is_called_as_it_says(thing)]
+
+    # about this process
+
+    def running_since(self, container: str) -> str | None:
+        """Return when a container was started, in the engine's words; None where it isn't there or doesn't run."""
+        try:
+            state = self.inspect_container(container)["State"]
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return str(state["StartedAt"]) if state["Running"] else None
+
+    def command_lines(self, container: str) -> list[str]:
+        """Return the command lines of the processes in a container; none where it isn't there or doesn't run."""
+        with self._asked(f"list the processes of {container}"):
+            try:
+                return [" ".join(row) for row in self.api.top(container)["Processes"] or ()]
+            except docker.errors.APIError as error:
+                if error.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                    return []
+                raise
 
     # how it is asked
 
@@ -418,6 +457,9 @@ class Engine:
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
+        if os.getpid() != self._process:  # a forked child: the open connections are its parent's
+            self.api.close()
+            self._process = os.getpid()
         try:
             yield
         except docker.errors.APIError as error:
@@ -442,6 +484,19 @@ class Engine:
         """Note whether the engine answered; one that didn't gets less time for the next answer."""
         self._patience.silent = not answer
         self.api.timeout = int(patience.ANSWER_SECONDS if answer else patience.BRIEF_SECONDS)
+
+
+def _is_called_as_it_says(thing: Mapping[str, Any]) -> bool:
+    """Tell whether a container or network of a listing has the name that its label says."""
+    names = [name.removeprefix("/") for name in thing.get("Names") or [thing.get("Name", "")]]
+    return thing["Labels"].get(NAME_LABEL) in names
+
+
+def _seconds(created: float | str) -> float:
+    """Read when something was created: a listing has seconds for containers, and a text for networks."""
+    if isinstance(created, str):
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", created)).timestamp()
+    return created
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

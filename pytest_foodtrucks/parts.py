@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import sharing
 from .errors import DefinitionError, EngineError, StartError
+from .state_folder import keyed
 
 if TYPE_CHECKING:
     from .kept import Kept
@@ -45,10 +46,11 @@ class Part(Generic[T]):
 
 def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     """Yield a part: started here, or taken over from another worker or an earlier session."""
+    digest = keyed(stack.run.state)
 
     def begin() -> T:
         if stack.kept is not None:
-            return _taken_over(stack.kept, part, say=stack.say)
+            return _taken_over(stack.kept, part, digest, say=stack.say)
         part.clear(None)  # of a worker that died while it started the same
         return part.start()
 
@@ -65,6 +67,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
         stack.run.folder,
         part.key,
         values=part.values,
+        digest=digest,
         on_other=refuse_other,
         start=begin,
         dump=part.dump,
@@ -72,9 +75,9 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     )
 
 
-def _taken_over(kept: "Kept", part: Part[T], *, say: Callable[[str], None]) -> T:
+def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
-    made_from = sharing.fingerprints(part.made_from())
+    made_from = sharing.fingerprints(part.made_from(), digest)
     record = kept.record(part.name)
     if record is not None:
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .callers import place_in
 from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
 from .kept import UNUSED_HOURS
-from .runs import state_folder
+from .state_folder import state_folder
 
 if TYPE_CHECKING:
     import pytest
@@ -69,7 +69,7 @@ def clock_warning(difference: float) -> str | None:
     )
 
 
-def left_behind(error: EngineError) -> str:
+def left_behind(error: FoodtrucksError) -> str:
     """Return what becomes of the things that could not be removed at the session's end."""
     if isinstance(error, NoAnswer | EngineNotFound):
         return "They go when it answers within 10 minutes, else with the next session that uses it."

@@ -332,6 +332,4 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, par
         healthcheck=definition.healthcheck,
         labels=stack.labels(definition.alias, part=part),
     )
-    creation = Creation(stack.engine, spec, label=definition.alias)
-    stack.refuse_without_owner(creation.remove)
-    return creation
+    return stack.created(lambda: Creation(stack.engine, spec, label=definition.alias), Creation.remove)

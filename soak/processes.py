@@ -38,7 +38,7 @@ def _state_and_group(entry: Path) -> int | None:
 
 def watchdogs(state: Path) -> list[int]:
     """Return the ids of the watchdogs that wait for owners of a state folder."""
-    return [pid for pid, argv in _commands() if b"watchdog.main()" in argv and f"{state}/".encode() in argv]
+    return [pid for pid, argv in _commands() if f"watchdog.py\0{state}/".encode() in argv]
 
 
 def mentioning(folder: Path) -> list[int]:

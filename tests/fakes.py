@@ -8,6 +8,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,13 @@ import pytest
 from pytest_foodtrucks.containers import Container, ContainerSpec, ContainerState, Creation
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import Engine, Kind
+from pytest_foodtrucks.engine import NAME_LABEL, Engine, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.execs import ExecResult, ExecStream
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
-from pytest_foodtrucks.kept import Kept, choose, settle
+from pytest_foodtrucks.kept import Kept, settle
 from pytest_foodtrucks.networks import Network
+from pytest_foodtrucks.owners import Owner
 from pytest_foodtrucks.progress import Progress
 from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.services import Service
@@ -151,6 +153,7 @@ class FakeEngine(Engine):
         self.events: list[str] = []
         self.closed = False
         self.ahead = 0.0
+        self.created_at = 0.0
         self.name = "one engine"
         self.is_silent = False
         self.changes: list[bool] = []
@@ -194,7 +197,7 @@ class FakeEngine(Engine):
             "Name": name,
             "Driver": driver,
             "Internal": internal,
-            "Labels": labels,
+            "Labels": {**labels, NAME_LABEL: name},
             "IPAM": {"Config": config},
             "Containers": {},
         }
@@ -238,6 +241,7 @@ class FakeEngine(Engine):
 
     def create_container(self, name: str, config: Mapping[str, Any]) -> str:
         container_id = f"container{next(self._numbers)}"
+        config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
         network = config["HostConfig"]["NetworkMode"]
         endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
@@ -296,6 +300,17 @@ class FakeEngine(Engine):
         if self.containers.pop(container, None) is not None:
             self.events.append("remove")
 
+    def running_since(self, container: str) -> str | None:
+        about = self.containers.get(container)
+        return None if about is None else str(about["State"].get("StartedAt", ""))
+
+    def command_lines(self, container: str) -> list[str]:
+        del container
+        return []
+
+    def created(self, kind: Kind, label: str) -> dict[str, float]:
+        return dict.fromkeys(self.labels(kind, label), self.created_at)
+
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
         networks = {key: about["Labels"] for key, about in self.networks.items()}
         containers = {key: about["Config"]["Labels"] for key, about in self.containers.items()}
@@ -326,11 +341,19 @@ def new_run() -> Run:
 
 def keep(run: Run, engine: Engine, project: str = "/app") -> Kept:
     """Hold a project's kept stack on an engine for a run."""
-    held = choose(run, project)
-    assert held is not None
     settled = settle(run, engine, project)
     assert settled is not None
-    return Kept(settled.folder, held)
+    return settled
+
+
+def dead(owner: Owner) -> Owner:
+    """Return an owner whose process has ended: somebody else has its number."""
+    return replace(owner, process=replace(owner.process, start="0"))
+
+
+def elsewhere(owner: Owner) -> Owner:
+    """Return an owner of another host, of which nothing can be told here."""
+    return replace(owner, process=replace(owner.process, boot="another"), machine="")
 
 
 def put_stack(config: pytest.Config) -> FakeEngine:

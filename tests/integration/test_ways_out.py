@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes import dead
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.runs import Run
 
@@ -144,13 +145,10 @@ def test_a_session_whose_watchdog_was_killed_too_is_made_good_by_the_next(
 def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
     downstream: Downstream, state: Path, tmp_path: Path, foodtrucks_engine: Engine
 ) -> None:
-    dead = Run.begin(state)
-    orphans_label = dead.owner_label
-    dead.end()
     living = Run.begin(state)
     others = Run.begin(tmp_path / "another state folder")
     owners = {
-        "orphaned": orphans_label,
+        "orphaned": dead(Run.begin(state).owner).text(),
         "a living session's": living.owner_label,
         "another state folder's": others.owner_label,
         "kept": "kept",

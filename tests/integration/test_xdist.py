@@ -11,7 +11,7 @@ import pytest
 from pytest_foodtrucks import Engine
 from soak.events import heard, made
 
-from .conftest import Downstream
+from .conftest import Downstream, identities_in
 from .test_removal import CONFTEST
 
 CASTAWAY = """
@@ -54,9 +54,8 @@ def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[]
 
         def count() -> Counter[str]:
             listening.close()
-            identities = {file.read_text(encoding="ascii") for file in state_home.glob("*/identity")}
             counted: Counter[str] = Counter()
-            for session in made(events, identities).values():
+            for session in made(events, identities_in(state_home)).values():
                 counted.update(session.containers)
                 counted["network"] += len(session.networks)
             return counted

@@ -12,14 +12,14 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "overrides", "lease", "subnets", "execs"},
-    {"usable"},
-    {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments"},
+    {"errors", "units", "callers", "overrides", "processes", "lease", "watchdog", "subnets", "execs"},
+    {"state_folder"},
+    {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments", "owners"},
     {"runs"},
     {"kept"},
     {"engine", "progress", "report", "removal", "shell"},
-    {"discovery", "images", "containers", "connections"},
-    {"watchdog", "cli"},
+    {"discovery", "images", "containers", "connections", "watching"},
+    {"cleaning", "opening", "cli"},
     {"probe", "stack", "faults"},
     {"places", "parts"},
     {"services", "web"},

@@ -461,14 +461,15 @@ def test_a_network_is_created_with_its_labels(daemon: Daemon, engine: Engine) ->
 
 def test_a_container_is_created_from_the_engines_own_body(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/create"] = (201, {"Id": "c1"})
-    assert engine.create_container("victim", {"Image": "busybox"}) == "c1"
+    assert engine.create_container("victim", {"Image": "busybox", "Labels": {"l": "v"}}) == "c1"
     assert daemon.asked[-1] == "POST /containers/create?name=victim"
+    assert json.loads(daemon.bodies[-1])["Labels"] == {"l": "v", "pytest-foodtrucks.name": "victim"}
 
 
 def test_a_refused_container_is_named_with_its_image(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/create"] = (404, {"message": "No such image: busybox"})
     with pytest.raises(EngineError, match="could not create the container victim from busybox: No such image"):
-        engine.create_container("victim", {"Image": "busybox"})
+        engine.create_container("victim", {"Image": "busybox", "Labels": {"l": "v"}})
 
 
 def test_a_log_is_text_even_where_it_isnt_utf8(daemon: Daemon, engine: Engine) -> None:
@@ -540,12 +541,51 @@ def test_containers_are_attached_with_aliases(daemon: Daemon, engine: Engine) ->
     assert daemon.asked[-1] == "POST /networks/n1/connect"
 
 
+def listed(thing: str, name: str, **labels: str) -> dict[str, Any]:
+    """Return what a listing has of a container or network that says to be called `victim`."""
+    about = {"Labels": {"pytest-foodtrucks.name": "victim", **labels}, "Created": 1_700_000_000}
+    return {"Id": thing, "Names": [f"/{name}"], "Name": name, **about}
+
+
 def test_labels_are_read_again_where_an_engine_ignores_the_filter(daemon: Daemon, engine: Engine) -> None:
-    things = [{"Id": "mine", "Labels": {"l": "v"}}, {"Id": "theirs", "Labels": {"l": "w"}}, {"Id": "bare"}]
+    things = [listed("mine", "victim", l="v"), listed("theirs", "victim", l="w"), {"Id": "bare"}]
     daemon.answers["GET /containers/json"] = (200, json.dumps(things).encode())
     daemon.answers["GET /networks"] = (200, json.dumps([*things, {"Id": "none", "Labels": None}]).encode())
-    assert engine.labelled("containers", "l", "v") == ["mine"]
-    assert engine.labelled("networks", "l", "v") == ["mine"]
+    assert engine.labelled("containers", "l", "v") == engine.labelled("networks", "l", "v") == ["mine"]
+
+
+def test_what_is_called_otherwise_than_its_label_says_is_not_ours(daemon: Daemon, engine: Engine) -> None:
+    things = [listed("ours", "victim", l="v"), listed("of an image made of ours", "nice_name", l="v")]
+    things.append({"Id": "without", "Names": ["/victim"], "Labels": {"l": "v"}})
+    daemon.answers["GET /containers/json"] = (200, json.dumps(things).encode())
+    assert engine.labels("containers", "l") == {"ours": "v"}
+
+
+def test_things_tell_when_they_were_created(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/json"] = (200, json.dumps([listed("c1", "victim", l="v")]).encode())
+    net = {**listed("n1", "victim", l="v"), "Created": "2023-11-14T22:13:20.123456789Z"}
+    daemon.answers["GET /networks"] = (200, json.dumps([net]).encode())
+    assert engine.created("containers", "l") == {"c1": 1_700_000_000}
+    assert engine.created("networks", "l") == {"n1": pytest.approx(1_700_000_000.123456)}
+
+
+@pytest.mark.parametrize(("running", "since"), [(True, "then"), (False, None)])
+def test_a_container_tells_since_when_it_runs(
+    daemon: Daemon, engine: Engine, *, running: bool, since: str | None
+) -> None:
+    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"Running": running, "StartedAt": "then"}})
+    assert engine.running_since("c1") == since
+    assert engine.running_since("gone") is None
+
+
+def test_a_container_tells_what_runs_in_it(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/c1/top"] = (200, {"Processes": [["1", "sleep 5"], ["2", "python x"]]})
+    daemon.answers["GET /containers/c2/top"] = (409, {"message": "it isn't running"})
+    daemon.answers["GET /containers/c3/top"] = (500, {"message": "no ps"})
+    assert engine.command_lines("c1") == ["1 sleep 5", "2 python x"]
+    assert engine.command_lines("c2") == engine.command_lines("gone") == []
+    with pytest.raises(EngineError, match="no ps"):
+        engine.command_lines("c3")
 
 
 # under load
@@ -555,6 +595,13 @@ RESET = None
 LOADED = (500, {"message": "iptables failed: Another app is currently holding the xtables lock"})
 BROKEN = (500, {"message": "disk on fire"})
 LABELS = {"pytest-foodtrucks": "me"}
+
+
+def named(name: str, **more: str) -> dict[str, str]:
+    """Return the labels of what was created under a name."""
+    return {**LABELS, "pytest-foodtrucks.name": name, **more}
+
+
 VICTIM = {"Image": "busybox", "Labels": LABELS}
 TAKEN = (409, {"message": "Conflict. The container name is already in use"})
 
@@ -625,8 +672,8 @@ def test_what_was_made_although_the_answer_got_lost_isnt_made_twice(daemon: Daem
     daemon.answers |= {
         "POST /containers/create": TAKEN,
         "POST /networks/create": TAKEN,
-        "GET /containers/victim/json": (200, {"Id": "c1", "Config": {"Labels": {**LABELS, "the": "image's"}}}),
-        "GET /networks/net": (200, {"Id": "n1", "Labels": LABELS}),
+        "GET /containers/victim/json": (200, {"Id": "c1", "Config": {"Labels": named("victim", the="image's")}}),
+        "GET /networks/net": (200, {"Id": "n1", "Labels": named("net")}),
     }
     assert engine.create_container("victim", VICTIM) == "c1"
     assert engine.create_network("net", driver="bridge", internal=False, labels=LABELS) == "n1"
