@@ -22,6 +22,7 @@ from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from . import patience
+from .descriptors import close_quietly
 from .endpoints import Endpoint
 from .errors import EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
@@ -141,7 +142,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self.api.close()
+        close_quietly(self.api)
 
     # images
 
@@ -458,7 +459,7 @@ class Engine:
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
         if os.getpid() != self._process:  # a forked child: the open connections are its parent's
-            self.api.close()
+            close_quietly(self.api)
             self._process = os.getpid()
         try:
             yield

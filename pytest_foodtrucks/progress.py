@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from .descriptors import output_to
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
@@ -158,6 +160,6 @@ class Layers:
 def standard_error() -> IO[str] | None:
     """Return a stream to where standard error leads now, before pytest captures it; None where it is closed."""
     try:
-        return os.fdopen(os.dup(2), "w", errors="replace")  # an encoding without "…" is no reason to fail
+        return output_to(2)
     except OSError:
         return None

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from . import processes, watchdog
+from .descriptors import Descriptor
 from .errors import StateError
 from .processes import Life, Process
 from .state_folder import read_json, write_json
@@ -40,7 +41,7 @@ class Watching:
         self._run = run
         self._say = say
         self._seen: Process | None = None
-        self._channel: tuple[int, tuple[int, int]] | None = None
+        self._channel: Descriptor | None = None
         self._given_up = False
         self._lock = Lock()
 
@@ -76,15 +77,12 @@ class Watching:
         return self._given_up or (self._seen is not None and processes.life(self._seen) is not Life.DEAD)
 
     def tell_ended(self) -> bool:
-        """Tell the watchdog that nothing is left to do; False where it can't be told from here.
-
-        A test may have closed our descriptor, and opened something of its own, which got the same number.
-        """
+        """Tell the watchdog that nothing is left to do; False where it can't be told from here."""
         import _socket  # noqa: PLC0415 - as in _started
 
-        if self._channel is None or not _is_still(*self._channel):
+        if self._channel is None or not self._channel.is_ours():
             return False
-        channel = _socket.socket(fileno=self._channel[0])
+        channel = _socket.socket(fileno=self._channel.number)
         self._channel = None
         try:
             channel.send(watchdog.ENDED, _socket.MSG_NOSIGNAL if hasattr(_socket, "MSG_NOSIGNAL") else 0)
@@ -152,19 +150,10 @@ class Watching:
                     raise
             if not said.startswith(watchdog.WATCHING):
                 raise OSError("it ended at once")
-            status = os.fstat(ours.fileno())
-            self._channel = ours.detach(), (status.st_dev, status.st_ino)
+            self._channel = Descriptor(ours.detach())
             return processes.neighbour(int(said[len(watchdog.WATCHING) :]))
         finally:
             ours.close()
-
-
-def _is_still(descriptor: int, file: tuple[int, int]) -> bool:
-    try:
-        status = os.fstat(descriptor)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == file
 
 
 def _pidfd(process: Process) -> int:

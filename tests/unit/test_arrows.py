@@ -12,8 +12,8 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "overrides", "processes", "lease", "watchdog", "subnets", "execs"},
-    {"state_folder"},
+    {"errors", "units", "callers", "overrides", "processes", "lease", "watchdog", "subnets", "descriptors"},
+    {"state_folder", "execs"},
     {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments", "owners"},
     {"runs"},
     {"kept"},

@@ -44,7 +44,7 @@ class Watched:
         """Return the descriptor by which the watchdog is told."""
         channel = self.watching._channel  # noqa: SLF001 - what a test's own close hits by chance
         assert channel is not None
-        return channel[0]
+        return channel.number
 
 
 @pytest.fixture
