@@ -11,7 +11,7 @@ from typing import Any, Final
 from . import processes
 from .discovery import find_engine
 from .endpoints import Endpoint
-from .errors import EngineError
+from .errors import FoodtrucksError
 from .kept import Kept
 from .owners import read_owner
 from .removal import remove_after
@@ -54,7 +54,7 @@ def clean_up(
     while clock() < give_up:
         try:
             found = remove()
-        except EngineError:  # away, or busy with the same things: asked again
+        except FoodtrucksError:  # away, or busy with the same things; or the disk is full: asked again
             found = 1
         if found:
             empty_since = None

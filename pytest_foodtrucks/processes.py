@@ -2,7 +2,6 @@
 
 import errno
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -113,6 +112,8 @@ def _seen(pid: int) -> tuple[str, bool]:
 
 def _said(*command: str) -> str:
     """Return what a command of the system says; nothing where it fails."""
+    import subprocess  # noqa: PLC0415 - for macOS alone
+
     environment = {"LC_ALL": "C", "TZ": "UTC"}
     try:
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -16,11 +16,12 @@ from .errors import StateError
 from .owners import Owner, read_owner
 from .processes import Life
 from .state_folder import identity, make_folder, prepare, read_json, usable, write_file, write_json
-from .watchdog import ENDED_NOTE
 
 _OWNER: Final = "owner.json"
 _ENGINE: Final = "engine.json"
 _OPEN: Final = "open"
+ENDED_NOTE: Final = "ended"
+"""The file in a run's folder by which a watchdog learns that its owner removed its things itself."""
 _KEPT_FOR: Final = 3600.0
 """Seconds after which the folder of a dead run goes: much longer than its watchdog works."""
 _UNTOLD_KEPT_FOR: Final = 30 * 24 * 3600.0
@@ -44,15 +45,10 @@ class Run:
         """Make a run of this process's own; StateError where the folder can't be used."""
         prepare(state)
         folder = state / "runs" / secrets.token_hex(6)
-        try:
-            import fcntl  # noqa: F401, PLC0415 - missing on Windows
-        except ImportError as error:
-            raise StateError(
-                "A stack needs file locks that this system doesn't have. Remedy: on Windows, use WSL 2."
-            ) from error
-        with usable(state):
+        with usable(state), ExitStack() as undo:
             make_folder(folder.parent)
             make_folder(folder)
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
             owner = Owner(
                 state=identity(state),
                 session=folder.name,
@@ -60,6 +56,7 @@ class Run:
                 lease=lease.create(owners.lease_file(state, folder.name)),
             )
             write_file(folder / _OWNER, owner.text().encode())
+            undo.pop_all()
         return cls(folder, owner, begun=True)
 
     @classmethod

@@ -56,6 +56,12 @@ def usable(folder: Path) -> Iterator[None]:
 
 def prepare(state: Path) -> None:
     """See that a state folder is there, and that nobody else can write in it; StateError where that can't be."""
+    try:
+        import fcntl  # noqa: F401, PLC0415 - missing on Windows, where sessions without our fixtures run all the same
+    except ImportError as error:
+        raise StateError(
+            "A stack needs file locks that this system doesn't have. Remedy: on Windows, use WSL 2."
+        ) from error
     with usable(state):
         for each in [*reversed(state.parents), state]:
             _refuse_foreign_link(each, state)

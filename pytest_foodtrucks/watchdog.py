@@ -17,13 +17,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-WATCHING: Final = b"watching "
-"""What it says once it watches, its process id and a line's end behind it."""
-ENDED: Final = b"ended\n"
-"""What it is told by an owner that removed its things itself."""
-ENDED_NOTE: Final = "ended"
-"""The file in a run's folder by which the same is told, where the owner has no channel to it."""
-
 _LEASE_TRIES: Final = 40
 _LEASE_PAUSE: Final = 0.025
 """Seconds. Whoever looks whether the lease is held has it for a moment."""
@@ -34,8 +27,9 @@ _BETWEEN_LOOKS: Final = 250
 def main(folder: str, channel: int, owner: int) -> int:
     """Wait for the owner's death; return the exit code.
 
-    `folder` is the run's. `channel` is a socket by which the session hands over what there is to know, and hears that
-    we watch. `owner` is a pidfd, or -1 where the system has none.
+    `folder` is the run's. `channel` is a socket by which the session hands over what there is to know, a line of JSON;
+    we answer with our process id once we watch, and any word from then on means that the owner removed its things
+    itself. `owner` is a pidfd, or -1 where the system has none.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -44,11 +38,11 @@ def main(folder: str, channel: int, owner: int) -> int:
     with socket.socket(fileno=channel) as heard:
         handed: dict[str, Any] = json.loads(_line(heard))
         held = _hold_lease(Path(folder) / "lease", handed["lease"])
-        heard.sendall(b"%s%d\n" % (WATCHING, os.getpid()))
+        heard.sendall(b"%d\n" % os.getpid())
         told = _wait(heard, owner, handed)
     if told:
         return 0
-    if (Path(folder) / ENDED_NOTE).exists():
+    if (Path(folder) / handed["ended_note"]).exists():
         from shutil import rmtree  # noqa: PLC0415 - needs memory: not while it waits
 
         rmtree(folder, ignore_errors=True)
@@ -102,20 +96,19 @@ def _wait(heard: socket.socket, owner: int, handed: dict[str, Any]) -> bool:
     while True:
         ready = dict(waiting.poll(None if owner >= 0 else _BETWEEN_LOOKS))
         if heard.fileno() in ready:
-            said = _said(heard)
-            if said == ENDED:
+            if _is_told(heard):
                 return True
-            if not said:  # whoever started us has closed it, or ended; it may not be the owner
-                waiting.unregister(heard)
+            waiting.unregister(heard)  # whoever started us has closed it, or ended; it may not be the owner
         if owner in ready or (owner < 0 and _is_dead(handed)):
             return False
 
 
-def _said(heard: socket.socket) -> bytes:
+def _is_told(heard: socket.socket) -> bool:
+    """Tell whether somebody said something, rather than hung up."""
     try:
-        return heard.recv(len(ENDED))
+        return heard.recv(1) != b""
     except OSError:
-        return b""
+        return False
 
 
 def _is_dead(handed: dict[str, Any]) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from . import processes, watchdog
+from . import processes
 from .descriptors import Descriptor
 from .errors import StateError
 from .processes import Life, Process
+from .runs import ENDED_NOTE
 from .state_folder import read_json, write_json
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Watching:
         channel = _socket.socket(fileno=self._channel.number)
         self._channel = None
         try:
-            channel.send(watchdog.ENDED, _socket.MSG_NOSIGNAL if hasattr(_socket, "MSG_NOSIGNAL") else 0)
+            channel.send(b"ended", _socket.MSG_NOSIGNAL if hasattr(_socket, "MSG_NOSIGNAL") else 0)
         except OSError:  # it has been killed
             return False
         finally:
@@ -110,6 +111,7 @@ class Watching:
             "process": asdict(self._run.owner.process),
             "lease": self._run.owner.lease,
             "endpoint": asdict(endpoint),
+            "ended_note": ENDED_NOTE,
             "kept": None if kept is None else str(kept.folder),
         }
 
@@ -121,8 +123,8 @@ class Watching:
         try:
             owner = _pidfd(self._run.owner.process)
             descriptors = [each for each in (theirs.fileno(), owner) if each >= 0]
-            script = str(Path(watchdog.__file__))
-            command = [python, "-I", "-S", script, str(self._run.folder), str(theirs.fileno()), str(owner)]
+            script = Path(__file__).with_name("watchdog.py")
+            command = [python, "-I", "-S", str(script), str(self._run.folder), str(theirs.fileno()), str(owner)]
             try:
                 process = subprocess.Popen(
                     command,
@@ -148,10 +150,10 @@ class Watching:
                 except OSError:
                     process.kill()
                     raise
-            if not said.startswith(watchdog.WATCHING):
+            if not said:
                 raise OSError("it ended at once")
             self._channel = Descriptor(ours.detach())
-            return processes.neighbour(int(said[len(watchdog.WATCHING) :]))
+            return processes.neighbour(int(said))
         finally:
             ours.close()
 
