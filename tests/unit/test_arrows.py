@@ -13,7 +13,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     {"errors", "units", "callers", "overrides", "lease", "subnets", "execs"},
-    {"usable"},
+    {"usable", "hostnames"},
     {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments"},
     {"runs"},
     {"kept"},
