@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DefinitionError, EngineError, StartError
+from .images import LABEL
 from .units import nanoseconds, size_in_bytes
 
 if TYPE_CHECKING:
@@ -197,8 +198,10 @@ class Container:
 
     @property
     def image(self) -> str:
-        """The image's name as it was asked for."""
-        return str(self.inspect()["Config"]["Image"])
+        """The image's name: as it was asked for, or what it was built under."""
+        config = self.inspect()["Config"]
+        image = str(config["Image"])
+        return str((config.get("Labels") or {}).get(LABEL, image)) if image.startswith("sha256:") else image
 
     @property
     def ip(self) -> str:

@@ -177,6 +177,19 @@ class Engine:
             )
             yield from (event["stream"] for event in _checked(events, f"build {folder}") if "stream" in event)
 
+    def tag_image(self, image: str, name: str) -> None:
+        """Give an image a name with tag; whichever had it loses it."""
+        repository, tag = parse_repository_tag(name)
+        self._patiently(f"name the image {name}", lambda: self.api.tag(image, repository, tag))
+
+    def untag_image(self, name: str) -> None:
+        """Take a name off an image; the last name of one that a container needs stays with it."""
+        try:
+            self._patiently(f"take the name {name} off", lambda: self.api.remove_image(name, noprune=True))
+        except EngineError as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+
     # networks
 
     def create_network(

@@ -89,7 +89,11 @@ def _taken_over(kept: "Kept", part: Part[T], *, say: Callable[[str], None]) -> T
         kept.forget(part.name)
     part.clear(None if record is None else record["value"])
     value = part.start()
-    kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
+    meanwhile = sharing.differing(made_from, sharing.fingerprints(part.made_from()))
+    if meanwhile:  # an image's tag that somebody moved: nobody knows which one it was made from
+        say(f"{part.title} isn't kept: its {' and its '.join(meanwhile)} changed while it was started")
+    else:
+        kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
     return value
 
 

@@ -128,8 +128,9 @@ class FakeEngine(Engine):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks,
-    `images` are there, `registry` can be pulled; `answer` is what a command in a container says, and a kept shell too.
-    `changes` tells, one question after the other, whether networks were created meanwhile.
+    `images` are there, `named` has the ids of those that were built, `registry` can be pulled; `answer` is what a
+    command in a container says, and a kept shell too. `changes` tells, one question after the other, whether networks
+    were created meanwhile.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -140,6 +141,7 @@ class FakeEngine(Engine):
         self.local = local
         self.host = host
         self.images: set[str] = set()
+        self.named: dict[str, str] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {"busybox": []}
         self.containers: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
@@ -174,7 +176,13 @@ class FakeEngine(Engine):
         return self.changes.pop(0) if self.changes else False
 
     def image_id(self, image: str) -> str | None:
-        return f"sha256:{image}" if image in self.images else None
+        return self.named.get(image, f"sha256:{image}" if image in self.images else None)
+
+    def tag_image(self, image: str, name: str) -> None:
+        self.named[name] = image
+
+    def untag_image(self, name: str) -> None:
+        del self.named[name]
 
     def pull(self, image: str) -> Iterator[dict[str, Any]]:
         if image not in self.registry:

@@ -451,6 +451,25 @@ def test_a_failed_step_of_a_build_is_an_error(daemon: Daemon, engine: Engine, tm
         list(engine.build(tmp_path, dockerfile="Dockerfile", args={}))
 
 
+def test_an_image_is_given_a_name(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /images/sha256:1/tag"] = (201, "")
+    engine.tag_image("sha256:1", "localhost:5000/app:2")
+    assert sorted(daemon.asked[-1].partition("?")[2].split("&")) == ["force=0", "repo=localhost%3A5000%2Fapp", "tag=2"]
+
+
+@pytest.mark.parametrize("status", [200, 404, 409])
+def test_a_name_is_taken_off_an_image_if_it_can_be(daemon: Daemon, engine: Engine, status: int) -> None:
+    daemon.answers["DELETE /images/app:2"] = (status, {"message": "so"})
+    engine.untag_image("app:2")
+    assert "DELETE /images/app:2" in daemon.asked[-1]
+
+
+def test_a_name_that_the_engine_fails_to_take_off_is_an_error(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["DELETE /images/app:2"] = (403, {"message": "not allowed"})
+    with pytest.raises(EngineError, match="could not take the name app:2 off: not allowed"):
+        engine.untag_image("app:2")
+
+
 # networks and containers
 
 
