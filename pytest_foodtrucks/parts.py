@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import sharing
+from .callers import written_in
 from .errors import DefinitionError, EngineError, StartError
 
 if TYPE_CHECKING:
@@ -121,11 +121,12 @@ def source(function: Callable[..., Any] | None) -> str:
     if isinstance(function, functools.partial):
         return f"{source(function.func)} {function.args!r} {function.keywords!r}"
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", getattr(type(function).__dict__.get("__call__"), "__code__", None))
-    if code is None:
+    called = function if hasattr(function, "__code__") else type(function).__dict__.get("__call__")
+    code = getattr(called, "__code__", None)
+    if called is None or code is None:
         return repr(type(function))
     try:
-        text = Path(code.co_filename).read_text(encoding="utf-8")
+        text = written_in(called).read_text(encoding="utf-8")
         return next(part for part, lines in _top_level(text) if code.co_firstlineno in lines)
     except (OSError, SyntaxError, ValueError, StopIteration):  # typed in, or made by a program
         return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}"

@@ -12,8 +12,8 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "overrides", "lease", "subnets", "execs"},
-    {"usable", "hostnames"},
+    {"errors", "units", "callers", "lease", "subnets", "execs"},
+    {"usable", "hostnames", "overrides"},
     {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments"},
     {"runs"},
     {"kept"},
