@@ -24,11 +24,15 @@ from . import patience
 from .endpoints import Endpoint
 from .errors import EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
+from .hostnames import addresses_of, loopback_among
 from .patience import Patience, Worth
 
 T = TypeVar("T")
 
 Kind = Literal["containers", "networks"]
+
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+"""Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
 
 _CREATION_SECONDS: Final = 1.0
 """What the engine may take from its work on a network to the event that tells of it."""
@@ -94,15 +98,20 @@ class Engine:
             f"Remedy: set --foodtrucks-host to an address of the engine's machine, here {' or '.join(gateways)}."
         )
 
-    @property
+    @functools.cached_property
     def publish_on(self) -> str:
         """The address of the engine's machine on which ports are published."""
-        if self.host in {"127.0.0.1", "localhost"}:
-            return "127.0.0.1"
-        if ":" in self.host:
-            return self.host if self.local else "::"
-        is_address = self.host.replace(".", "").isdigit()
-        return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+        try:
+            addresses = addresses_of(self.host)
+        except OSError:  # a name of the engine's URL that something else knows, such as ssh's configuration
+            return _EVERYWHERE
+        loopback = loopback_among(addresses)
+        if loopback is not None:
+            return loopback
+        if self.host not in addresses:
+            return _EVERYWHERE
+        everywhere = "::" if ":" in self.host else _EVERYWHERE
+        return self.host if self.local else everywhere
 
     def identity(self) -> str:
         """Return what the engine calls itself: the same after a restart, and at whatever address it is asked."""

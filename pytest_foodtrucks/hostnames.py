@@ -1,7 +1,9 @@
-"""What a host's name is, what an address is, what a port is, and which names are the same to a name server."""
+"""What a host's name is, what an address and a port are, and what leads to the same."""
 
 import ipaddress
 import re
+from collections.abc import Sequence
+from socket import SOCK_STREAM, getaddrinfo
 from typing import Final
 
 from .errors import DefinitionError
@@ -32,6 +34,27 @@ def is_address(text: object) -> bool:
 def same_name(name: str) -> str:
     """Return the form in which names are equal that a name server takes for one: without case and final dot."""
     return name.lower().removesuffix(".")
+
+
+def addresses_of(host: str) -> tuple[str, ...]:
+    """Return the addresses that a host has for this machine; an address is its own, without a look-up.
+
+    Raises OSError where a name doesn't resolve.
+    """
+    if is_address(host):
+        return (host,)
+    try:
+        found = getaddrinfo(host.removesuffix("."), None, type=SOCK_STREAM)
+    except UnicodeError as error:  # a label that IDNA can't encode
+        raise OSError(str(error)) from error
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def loopback_among(addresses: Sequence[str]) -> str | None:
+    """Return the loopback address that a host has, IPv4 first; None where it has another one too."""
+    if not all(ipaddress.ip_address(address).is_loopback for address in addresses):
+        return None
+    return min(addresses, key=lambda address: ":" in address)
 
 
 def refuse_no_host_name(name: object, *, what: str = "name", final_dot: bool = True) -> None:

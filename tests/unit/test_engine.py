@@ -19,7 +19,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import Clock
+from fakes import Clock, Names
 from pytest_foodtrucks.discovery import _not_found, find_engine
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine
@@ -327,6 +327,14 @@ def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, e
 # where published ports are
 
 
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Return what this machine's look-up has, in the place of a name server."""
+    names = Names()
+    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
+    return names
+
+
 def test_an_engine_at_a_socket_publishes_on_this_machines_loopback(engine: Engine) -> None:
     assert (engine.local, engine.host, engine.publish_on) == (True, "127.0.0.1", "127.0.0.1")
 
@@ -340,20 +348,38 @@ def test_a_remote_engines_ports_are_at_its_own_address(remote: Daemon, find: Cal
     ("host", "publish_on"),
     [
         ("127.0.0.1", "127.0.0.1"),
+        ("127.0.1.1", "127.0.1.1"),
+        ("::1", "::1"),
         ("localhost", "127.0.0.1"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("ip6-localhost", "::1"),
+        ("this-machine", "127.0.1.1"),
         ("172.17.0.1", "172.17.0.1"),
-        ("host.docker.internal", "0.0.0.0"),  # noqa: S104 - nothing listens here
+        ("fd00::1", "fd00::1"),
+        ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - nothing listens here
+        ("this-machine-too", "0.0.0.0"),  # noqa: S104
+        ("host.docker.internal", "0.0.0.0"),  # noqa: S104
+        ("unknown", "0.0.0.0"),  # noqa: S104
     ],
 )
 def test_the_option_host_says_where_ports_are_reached_and_so_published(
-    daemon: Daemon, find: Callable[..., Engine], host: str, publish_on: str
+    daemon: Daemon, find: Callable[..., Engine], names: Names, host: str, publish_on: str
 ) -> None:
+    names |= {
+        "localhost": ("::1", "127.0.0.1"),
+        "ip6-localhost": ("::1",),
+        "this-machine": ("127.0.1.1",),
+        "this-machine-too": ("127.0.1.1", "10.0.0.5"),
+        "host.docker.internal": ("172.17.0.1",),
+    }
     engine = find(daemon.url, host=host)
     assert (engine.host, engine.publish_on) == (host, publish_on)
 
 
 def test_a_remote_engine_publishes_on_all_of_its_addresses(remote: Daemon, find: Callable[..., Engine]) -> None:
     assert find(remote.url, host="10.0.0.7").publish_on == "0.0.0.0"  # noqa: S104 - nothing listens here
+    assert find(remote.url, host="fd00::7").publish_on == "::"
+    assert find(remote.url, host="127.0.0.1").publish_on == "127.0.0.1"
 
 
 def container_of_ours(mode: str, gateway: str) -> tuple[int, Any]:

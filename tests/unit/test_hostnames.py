@@ -6,7 +6,9 @@ import pytest
 
 from pytest_foodtrucks import DefinitionError
 from pytest_foodtrucks.hostnames import (
+    addresses_of,
     is_address,
+    loopback_among,
     refuse_no_host_name,
     refuse_no_port,
     refuse_no_target,
@@ -96,6 +98,21 @@ def test_a_number_is_no_address() -> None:
 @pytest.mark.parametrize("name", ["WEB", "web.", "Web", "web"])
 def test_case_and_a_final_dot_make_no_other_name(name: str) -> None:
     assert same_name(name) == "web"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "::1"])
+def test_what_leads_to_this_machine_is_loopback_however_it_is_written(host: str) -> None:
+    assert loopback_among(addresses_of(host)) in {"127.0.0.1", "::1"}
+
+
+def test_a_host_with_an_address_elsewhere_too_is_no_loopback() -> None:
+    assert loopback_among(["127.0.1.1", "10.0.0.5"]) is None
+    assert loopback_among(["::1", "127.0.0.1"]) == "127.0.0.1"
+
+
+def test_a_name_that_no_look_up_can_encode_has_no_address() -> None:
+    with pytest.raises(OSError, match="label"):
+        addresses_of("ü" * 64)
 
 
 @pytest.mark.parametrize("port", [1, 80, 65535])
