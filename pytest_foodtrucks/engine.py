@@ -353,16 +353,24 @@ class Engine:
         return raw.decode(errors="replace")
 
     def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        """Run a command in a container as `exec_bytes` does; what is no UTF-8 is replaced in its words."""
+        exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
+        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
-        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then, for the engine ends none.
+        Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
+        seconds; it goes on then, for the engine ends none.
         """
         with self._asked(f"run {argv[0]!r} in the container {container}"):
             exec_id = self.api.exec_create(container, list(argv))["Id"]
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
                 outputs = stream.outputs(timeout)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
-        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+        return exit_code, *outputs
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         """Start a command in a container that reads its input, and return its two ends."""

@@ -1,7 +1,6 @@
 """Questions asked from inside a network: names, connections, HTTP; and their verdicts."""
 
 import ipaddress
-import re
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from . import verdicts
 from .errors import EngineError, ProbeError
+from .http_answers import HttpAnswer, Incomplete, read_answer
 from .moments import DISTURBED, undisturbed
 from .shell import ARGV, Shell
 from .verdicts import Answer, Resolution, Resolver, Verdict, VerdictKind
@@ -48,15 +48,6 @@ timeout "$5" nc "$1" "$2" -e sh -c "$ask" "$3" "$4" </dev/null
 """
 """nc instead of wget, because Debian's static busybox crashes in wget (exit code 139); and a command behind -e instead
 of a pipe, because a pipe's end half-closes the connection, and Elasticsearch then hangs up without an answer."""
-
-
-@dataclass(frozen=True)
-class HttpAnswer:
-    """An HTTP answer as the probe read it."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -236,7 +227,9 @@ class Probe:
 
         def ask() -> HttpAnswer | str:
             try:
-                return _http_answer(self.container.exec(argv, timeout=timeout + _MARGIN))
+                return read_answer(*self.container.exec_bytes(argv, timeout=timeout + _MARGIN))
+            except Incomplete as reason:
+                return str(reason)
             except TimeoutError:
                 return f"nothing more came within {timeout + _MARGIN:g} s."
 
@@ -303,21 +296,6 @@ def _asked_again(ask: Callable[[], T], failed: Callable[[T], bool]) -> T:
     began = time.monotonic()
     answer = ask()
     return ask() if failed(answer) and time.monotonic() - began < _AT_ONCE else answer
-
-
-def _http_answer(result: "ExecResult") -> HttpAnswer | str:
-    """Read an answer; where it isn't complete, say what there is."""
-    head, blank, text = result.stdout.partition("\r\n\r\n")
-    status = re.match(r"HTTP/1\.[01] (\d{3})", head)
-    if status is None or not blank:
-        return f"no complete answer; the probe saw {(result.stdout + result.stderr)!r}."
-    fields = (line.partition(":") for line in head.split("\r\n")[1:])
-    headers = {name.strip().lower(): value.strip() for name, _, value in fields}
-    if "content-length" not in headers and result.exit_code != 0:
-        return f"the answer broke off after {len(text)} characters: {result.stderr.strip()!r}."
-    if len(text.encode()) < int(headers.get("content-length", 0)):
-        return f"the answer broke off after {len(text)} of {headers['content-length']} bytes."
-    return HttpAnswer(int(status[1]), headers, text)
 
 
 def _port(target: "Service | str", port: int | None) -> int:

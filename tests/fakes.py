@@ -52,6 +52,11 @@ class Clock:
         self.now += seconds
 
 
+def _bytes(text: str) -> bytes:
+    r"""Return what stands for a text; a byte that is no UTF-8 is written as Python shows it in a path, \udcff."""
+    return text.encode(errors="surrogateescape")
+
+
 class Names(dict[str, tuple[str, ...]]):
     """What this machine's look-up has, instead of getaddrinfo; `asked` are the names that were looked up."""
 
@@ -307,9 +312,12 @@ class FakeEngine(Engine):
             raise self.log_error
         return self.log if since is None else f"{self.log}since {since:.1f}\n"
 
-    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
         del container, timeout
-        return self.answer(argv)
+        result = self.answer(argv)
+        return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         del argv

@@ -12,7 +12,7 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "lease", "subnets", "execs"},
+    {"errors", "units", "callers", "lease", "subnets", "execs", "http_answers"},
     {"usable", "hostnames", "overrides"},
     {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments"},
     {"runs"},

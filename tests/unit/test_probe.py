@@ -364,15 +364,23 @@ def http_answer(text: str, stderr: str = "") -> Answers:
 
 def test_an_http_answer_without_a_length_is_complete_only_if_the_connection_ended_well() -> None:
     ended_by_force = Answers(sh=ExecResult(143, "HTTP/1.0 200 OK\r\n\r\nhalf", "Terminated\n"))
-    with pytest.raises(ProbeError, match=r"broke off after 4 characters: 'Terminated'"):
+    with pytest.raises(ProbeError, match=r"broke off after 4 bytes: 'Terminated'"):
         probe(ended_by_force).http("http://127.0.0.1/")
 
 
 def test_an_http_answer_that_the_engine_owes_is_none() -> None:
     made = probe(Answers())
-    made.container.engine.exec = Mock(side_effect=TimeoutError)  # type: ignore[method-assign]
+    made.container.engine.exec_bytes = Mock(side_effect=TimeoutError)  # type: ignore[method-assign]
     with pytest.raises(ProbeError, match=r"GET http://127.0.0.1/: nothing more came within 7 s"):
         made.http("http://127.0.0.1/", timeout=1)
+
+
+def test_an_http_answers_bytes_are_counted_before_they_are_read_as_text() -> None:
+    """Each byte that is no UTF-8 becomes a character of three bytes in the text."""
+    with pytest.raises(ProbeError, match="broke off after 4 of 10 bytes"):
+        probe(http_answer("HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n" + "\udcff" * 4)).http("http://es/")
+    whole = probe(http_answer("HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\n" + "\udcff" * 4)).http("http://es/")
+    assert whole.text == "\ufffd" * 4
 
 
 def test_an_http_answer_has_status_headers_and_text() -> None:
