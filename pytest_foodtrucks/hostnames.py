@@ -90,7 +90,9 @@ def refuse_no_target(name: object, *, what: str = "target") -> None:
     """Raise DefinitionError for what is neither an address nor a host's name."""
     if is_address(name):
         return
-    if isinstance(name, str) and all(map(_NUMBER.fullmatch, name.removesuffix(".").split("."))):
+    if not isinstance(name, str):
+        raise DefinitionError(f"The {what} {name!r} is none. Remedy: give a service, a host's name, or an address.")
+    if all(map(_NUMBER.fullmatch, name.removesuffix(".").split("."))):
         raise DefinitionError(
             f"The {what} {name!r} is no address in its full form. Remedy: write all of its parts, such as 127.0.0.1."
         )

@@ -85,9 +85,15 @@ def test_a_short_address_is_no_target(name: str) -> None:
         refuse_no_target(name)
 
 
-@pytest.mark.parametrize("name", ["", "[::1]", "c:7000", None, 5])
-def test_what_is_neither_address_nor_name_is_no_target(name: object) -> None:
+@pytest.mark.parametrize("name", ["", "[::1]", "c:7000"])
+def test_what_is_neither_address_nor_name_is_no_target(name: str) -> None:
     with pytest.raises(DefinitionError, match=r"The target .* is no host name"):
+        refuse_no_target(name)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"c"])
+def test_what_is_no_text_is_no_target(name: object) -> None:
+    with pytest.raises(DefinitionError, match=r"The target .* is none\. Remedy: give a service, a host's name, or"):
         refuse_no_target(name)
 
 
