@@ -4,7 +4,7 @@ import functools
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from . import patience
 from .endpoints import Endpoint
-from .errors import EngineError, NoAnswer
+from .errors import DefinitionError, EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
 from .hostnames import addresses_of, loopback_among
 from .patience import Patience, Worth
@@ -363,10 +363,11 @@ class Engine:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
         Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
-        seconds; it goes on then, for the engine ends none.
+        seconds; it goes on then, for the engine ends none. Raises DefinitionError for what is no list of words.
         """
-        with self._asked(f"run {argv[0]!r} in the container {container}"):
-            exec_id = self.api.exec_create(container, list(argv))["Id"]
+        words = _words(argv)
+        with self._asked(f"run {words[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, words)["Id"]
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
                 outputs = stream.outputs(timeout)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
@@ -472,6 +473,16 @@ class Engine:
         """Note whether the engine answered; one that didn't gets less time for the next answer."""
         self._patience.silent = not answer
         self.api.timeout = int(patience.ANSWER_SECONDS if answer else patience.BRIEF_SECONDS)
+
+
+def _words(argv: Sequence[str]) -> list[str]:
+    """Return a command's words; DefinitionError for a text, which would be taken letter by letter."""
+    words = [] if isinstance(argv, str | bytes) or not isinstance(argv, Iterable) else list(argv)
+    if not words or not all(isinstance(word, str) for word in words):
+        raise DefinitionError(
+            f"The command {argv!r} is no list of words. Remedy: write it as one, such as ['ls', '-l']."
+        )
+    return words
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from fakes import Clock, Names
 from pytest_foodtrucks.discovery import _not_found, find_engine
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
 from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.patience import Patience
 
@@ -838,3 +838,13 @@ def test_whether_networks_changed_is_told_by_the_engines_clock(
     since, until = (float(value) for value in re.findall(r"(?:since|until)=([\d.]+)", daemon.asked[-1]))
     assert since <= 1795525200.63
     assert until == pytest.approx(1795525206.123456, abs=0.001)
+
+
+@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], None, 5, ["ls", 5], [None]])
+def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
+    daemon: Daemon, engine: Engine, argv: Any
+) -> None:
+    asked = len(daemon.asked)
+    with pytest.raises(DefinitionError, match=r"is no list of words\. Remedy: write it as one, such as"):
+        engine.exec("c1", argv)
+    assert len(daemon.asked) == asked
