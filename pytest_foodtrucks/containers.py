@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DefinitionError, EngineError, StartError
+from .images import LABEL
 from .units import nanoseconds, size_in_bytes
 
 if TYPE_CHECKING:
@@ -197,8 +198,10 @@ class Container:
 
     @property
     def image(self) -> str:
-        """The image's name as it was asked for."""
-        return str(self.inspect()["Config"]["Image"])
+        """The image's name: as it was asked for, or what it was built under."""
+        config = self.inspect()["Config"]
+        image = str(config["Image"])
+        return str((config.get("Labels") or {}).get(LABEL, image)) if image.startswith("sha256:") else image
 
     @property
     def ip(self) -> str:
@@ -260,6 +263,10 @@ class Container:
         Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
         """
         return self.engine.exec(self.id, argv, timeout=timeout)
+
+    def exec_bytes(self, argv: Sequence[str], *, timeout: float | None = None) -> tuple[int | None, bytes, bytes]:
+        """Run a command in it as `exec` does, and return exit code, standard output and error as they came."""
+        return self.engine.exec_bytes(self.id, argv, timeout=timeout)
 
     def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -24,8 +24,9 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from . import patience
 from .descriptors import close_quietly
 from .endpoints import Endpoint
-from .errors import EngineError, NoAnswer
+from .errors import DefinitionError, EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
+from .hostnames import addresses_of, loopback_among
 from .patience import Patience, Worth
 
 T = TypeVar("T")
@@ -35,6 +36,9 @@ Kind = Literal["containers", "networks"]
 NAME_LABEL: Final = "pytest-foodtrucks.name"
 """What we create has its own name in it. Whatever else has our labels, such as a container of an image that somebody
 made of one of ours (`docker commit`), has another name, and is none of ours."""
+
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+"""Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
 
 _CREATION_SECONDS: Final = 1.0
 """What the engine may take from its work on a network to the event that tells of it."""
@@ -101,15 +105,20 @@ class Engine:
             f"Remedy: set --foodtrucks-host to an address of the engine's machine, here {' or '.join(gateways)}."
         )
 
-    @property
+    @functools.cached_property
     def publish_on(self) -> str:
         """The address of the engine's machine on which ports are published."""
-        if self.host in {"127.0.0.1", "localhost"}:
-            return "127.0.0.1"
-        if ":" in self.host:
-            return self.host if self.local else "::"
-        is_address = self.host.replace(".", "").isdigit()
-        return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+        try:
+            addresses = addresses_of(self.host)
+        except OSError:  # a name of the engine's URL that something else knows, such as ssh's configuration
+            return _EVERYWHERE
+        loopback = loopback_among(addresses)
+        if loopback is not None:
+            return loopback
+        if self.host not in addresses:
+            return _EVERYWHERE
+        everywhere = "::" if ":" in self.host else _EVERYWHERE
+        return self.host if self.local else everywhere
 
     def identity(self) -> str:
         """Return what the engine calls itself: the same after a restart, and at whatever address it is asked."""
@@ -183,6 +192,19 @@ class Engine:
                 path=str(folder), dockerfile=dockerfile, buildargs=dict(args), rm=True, decode=True, **more
             )
             yield from (event["stream"] for event in _checked(events, f"build {folder}") if "stream" in event)
+
+    def tag_image(self, image: str, name: str) -> None:
+        """Give an image a name with tag; whichever had it loses it."""
+        repository, tag = parse_repository_tag(name)
+        self._patiently(f"name the image {name}", lambda: self.api.tag(image, repository, tag))
+
+    def untag_image(self, name: str) -> None:
+        """Take a name off an image; the last name of one that a container needs stays with it."""
+        try:
+            self._patiently(f"take the name {name} off", lambda: self.api.remove_image(name, noprune=True))
+        except EngineError as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
 
     # networks
 
@@ -340,16 +362,25 @@ class Engine:
         return raw.decode(errors="replace")
 
     def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        """Run a command in a container as `exec_bytes` does; what is no UTF-8 is replaced in its words."""
+        exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
+        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
-        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then, for the engine ends none.
+        Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
+        seconds; it goes on then, for the engine ends none. Raises DefinitionError for what is no list of words.
         """
-        with self._asked(f"run {argv[0]!r} in the container {container}"):
-            exec_id = self.api.exec_create(container, list(argv))["Id"]
+        words = _words(argv)
+        with self._asked(f"run {words[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, words)["Id"]
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
                 outputs = stream.outputs(timeout)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
-        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+        return exit_code, *outputs
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         """Start a command in a container that reads its input, and return its two ends."""
@@ -498,6 +529,16 @@ def _seconds(created: float | str) -> float:
     if isinstance(created, str):
         return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", created)).timestamp()
     return created
+
+
+def _words(argv: Sequence[str]) -> list[str]:
+    """Return a command's words; DefinitionError for a text, which would be taken letter by letter."""
+    words = [] if isinstance(argv, str | bytes) or not isinstance(argv, Iterable) else list(argv)
+    if not words or not all(isinstance(word, str) for word in words):
+        raise DefinitionError(
+            f"The command {argv!r} is no list of words. Remedy: write it as one, such as ['ls', '-l']."
+        )
+    return words
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import threading
@@ -139,32 +140,56 @@ def _registry(image: str) -> str:
 def built(
     engine: "Engine", build: "Build", *, progress: "Progress", cancelled: Callable[[], bool] = lambda: False
 ) -> str:
-    """Build an image, and return its name; the engine's own cache decides what is done again.
+    """Build an image, and return its id; the engine's own cache decides what is done again.
 
-    The name is the same for the same folder, so that a changed image takes the old one's place. Uses the engine's
-    command line where there is one, because only that has BuildKit, else the API. The command ends early as soon as
-    `cancelled` says so.
+    The id and not the name, because another job that builds in the same folder moves that. The name is the same for
+    the same folder, so that a changed image takes the old one's place. Uses the engine's command line where there is
+    one, because only that has BuildKit, else the API. The command ends early as soon as `cancelled` says so.
 
     Raises ImageError with the last lines of the build's output.
     """
     command = shutil.which("docker")
-    tag = f"foodtrucks-build/{_slug(build.context.name)}:{hashlib.sha256(repr(build).encode()).hexdigest()[:12]}"
+    own = f"{_name_of(build)}-{secrets.token_hex(4)}"
     with progress.working(f"building {build.context.name}"):
         if command is not None:
-            _build_by_command(command, engine, build, tag, cancelled)
+            _build_by_command(command, engine, build, own, cancelled)
         else:
-            _build_by_api(engine, build, tag)
-    return tag
+            _build_by_api(engine, build, own)
+    return _renamed(engine, build, own)
 
 
-def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str, cancelled: Callable[[], bool]) -> None:
+def _name_of(build: "Build") -> str:
+    """Return the lasting name of what is built so."""
+    return f"foodtrucks-build/{_slug(build.context.name)}:{hashlib.sha256(repr(build).encode()).hexdigest()[:12]}"
+
+
+def _renamed(engine: "Engine", build: "Build", own: str) -> str:
+    """Give an image its lasting name instead of the one that nobody else builds under, and return its id.
+
+    So asked because what `docker build --iidfile` writes isn't always an id to the engine: a config's digest is none
+    in the containerd image store (buildx#3952).
+    """
+    built = engine.image_id(own)
+    if built is None:
+        raise ImageError(
+            f"The image was built from {build.context / build.dockerfile}, and the engine hasn't got it. Remedy: "
+            "choose a builder that leaves its images there (docker buildx use default)."
+        )
+    name = _name_of(build)
+    engine.tag_image(built, name)
+    if engine.image_id(name) == built:  # else its own name is its only one, and the image would go with that
+        engine.untag_image(own)
+    return built
+
+
+def _build_by_command(command: str, engine: "Engine", build: "Build", own: str, cancelled: Callable[[], bool]) -> None:
     environment = dict(os.environ)
     if engine.endpoint.context is not None:
         environment.pop("DOCKER_HOST", None)
         place = ["--context", engine.endpoint.context]
     else:
         place = ["--host", engine.url]
-    options = ["--tag", tag, "--label", f"{LABEL}={tag}", "--file", str(build.context / build.dockerfile)]
+    options = ["--tag", own, "--label", f"{LABEL}={_name_of(build)}", "--file", str(build.context / build.dockerfile)]
     if not _has_buildx(command):
         environment["DOCKER_BUILDKIT"] = "0"
         options.append("--force-rm")  # that builder leaves the container in which a step failed
@@ -210,7 +235,7 @@ def _has_buildx(command: str) -> bool:
     return subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0
 
 
-def _build_by_api(engine: "Engine", build: "Build", tag: str) -> None:
+def _build_by_api(engine: "Engine", build: "Build", own: str) -> None:
     output: deque[str] = deque(maxlen=_LAST_LINES)  # of pieces, each of at least a line
     try:
         output.extend(
@@ -218,8 +243,8 @@ def _build_by_api(engine: "Engine", build: "Build", tag: str) -> None:
                 build.context,
                 dockerfile=build.dockerfile,
                 args=dict(build.args),
-                tag=tag,
-                labels={LABEL: tag},
+                tag=own,
+                labels={LABEL: _name_of(build)},
                 target=build.target,
                 forcerm=True,
             )

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import sharing
+from .callers import written_in
 from .errors import DefinitionError, EngineError, StartError
 from .state_folder import keyed
 
@@ -92,7 +92,11 @@ def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, sa
         kept.forget(part.name)
     part.clear(None if record is None else record["value"])
     value = part.start()
-    kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
+    meanwhile = sharing.differing(made_from, sharing.fingerprints(part.made_from(), digest))
+    if meanwhile:  # an image's tag that somebody moved: nobody knows which one it was made from
+        say(f"{part.title} isn't kept: its {' and its '.join(meanwhile)} changed while it was started")
+    else:
+        kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
     return value
 
 
@@ -120,11 +124,12 @@ def source(function: Callable[..., Any] | None) -> str:
     if isinstance(function, functools.partial):
         return f"{source(function.func)} {function.args!r} {function.keywords!r}"
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", getattr(type(function).__dict__.get("__call__"), "__code__", None))
-    if code is None:
+    called = function if hasattr(function, "__code__") else type(function).__dict__.get("__call__")
+    code = getattr(called, "__code__", None)
+    if called is None or code is None:
         return repr(type(function))
     try:
-        text = Path(code.co_filename).read_text(encoding="utf-8")
+        text = written_in(called).read_text(encoding="utf-8")
         return next(part for part, lines in _top_level(text) if code.co_firstlineno in lines)
     except (OSError, SyntaxError, ValueError, StopIteration):  # typed in, or made by a program
         return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}"

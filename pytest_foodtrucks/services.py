@@ -306,7 +306,7 @@ def running_service(
 
 
 def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
-    """See that the engine has a service's image, pulled or built, and return its name."""
+    """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
     return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
 
 

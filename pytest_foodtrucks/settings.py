@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import SettingsError
+from .errors import DefinitionError, SettingsError
+from .hostnames import addresses_of, refuse_no_target
 from .units import size_in_bytes
 
 ENGINES: Final = ("auto", "docker")
@@ -122,11 +123,19 @@ def _engine(text: str) -> str:
 
 
 def _host(text: str) -> str | None:
+    """Check the host by looking it up: only where somebody set one, and an address needs no look-up."""
     if text == "auto":
         return None
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f.:]*", text):
-        raise ValueError("use a host name or an address without scheme and port, such as 172.17.0.1")
-    return text
+    if "%" in text:
+        raise ValueError("use an address without the name of an interface, such as 172.17.0.1")
+    try:
+        refuse_no_target(text)
+        addresses_of(text)
+    except DefinitionError as error:
+        raise ValueError("use a host name or an address without scheme and port, such as 172.17.0.1") from error
+    except OSError as error:
+        raise ValueError(f"use a name that resolves here, or an address ({error})") from error
+    return text.removesuffix(".")
 
 
 def _image(text: str) -> str:

@@ -4,6 +4,7 @@ import itertools
 import re
 import shlex
 import shutil
+import socket
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,26 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         self.now += seconds
+
+
+def _bytes(text: str) -> bytes:
+    r"""Return what stands for a text; a byte that is no UTF-8 is written as Python shows it in a path, \udcff."""
+    return text.encode(errors="surrogateescape")
+
+
+class Names(dict[str, tuple[str, ...]]):
+    """What this machine's look-up has, instead of getaddrinfo; `asked` are the names that were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: None, *, type: int) -> list[tuple[object, ...]]:  # noqa: A002 - its name there
+        del port
+        self.asked.append(host)
+        if host.lower() not in self:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, type, 6, "", (address, 0)) for address in self[host.lower()]]
 
 
 def state(status: str = "running", **about: Any) -> ContainerState:
@@ -130,8 +151,9 @@ class FakeEngine(Engine):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks,
-    `images` are there, `registry` can be pulled; `answer` is what a command in a container says, and a kept shell too.
-    `changes` tells, one question after the other, whether networks were created meanwhile.
+    `images` are there, `named` has the ids of those that were built, `registry` can be pulled; `answer` is what a
+    command in a container says, and a kept shell too. `changes` tells, one question after the other, whether networks
+    were created meanwhile.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -142,6 +164,7 @@ class FakeEngine(Engine):
         self.local = local
         self.host = host
         self.images: set[str] = set()
+        self.named: dict[str, str] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {"busybox": []}
         self.containers: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
@@ -177,7 +200,13 @@ class FakeEngine(Engine):
         return self.changes.pop(0) if self.changes else False
 
     def image_id(self, image: str) -> str | None:
-        return f"sha256:{image}" if image in self.images else None
+        return self.named.get(image, f"sha256:{image}" if image in self.images else None)
+
+    def tag_image(self, image: str, name: str) -> None:
+        self.named[name] = image
+
+    def untag_image(self, name: str) -> None:
+        del self.named[name]
 
     def pull(self, image: str) -> Iterator[dict[str, Any]]:
         if image not in self.registry:
@@ -287,9 +316,12 @@ class FakeEngine(Engine):
             raise self.log_error
         return self.log if since is None else f"{self.log}since {since:.1f}\n"
 
-    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
         del container, timeout
-        return self.answer(argv)
+        result = self.answer(argv)
+        return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         del argv

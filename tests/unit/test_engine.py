@@ -19,11 +19,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import Clock
+from fakes import Clock, Names
 from pytest_foodtrucks.discovery import _not_found, find_engine
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
 from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.patience import Patience
 
@@ -327,6 +327,14 @@ def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, e
 # where published ports are
 
 
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Return what this machine's look-up has, in the place of a name server."""
+    names = Names()
+    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
+    return names
+
+
 def test_an_engine_at_a_socket_publishes_on_this_machines_loopback(engine: Engine) -> None:
     assert (engine.local, engine.host, engine.publish_on) == (True, "127.0.0.1", "127.0.0.1")
 
@@ -340,20 +348,38 @@ def test_a_remote_engines_ports_are_at_its_own_address(remote: Daemon, find: Cal
     ("host", "publish_on"),
     [
         ("127.0.0.1", "127.0.0.1"),
+        ("127.0.1.1", "127.0.1.1"),
+        ("::1", "::1"),
         ("localhost", "127.0.0.1"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("ip6-localhost", "::1"),
+        ("this-machine", "127.0.1.1"),
         ("172.17.0.1", "172.17.0.1"),
-        ("host.docker.internal", "0.0.0.0"),  # noqa: S104 - nothing listens here
+        ("fd00::1", "fd00::1"),
+        ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - nothing listens here
+        ("this-machine-too", "0.0.0.0"),  # noqa: S104
+        ("host.docker.internal", "0.0.0.0"),  # noqa: S104
+        ("unknown", "0.0.0.0"),  # noqa: S104
     ],
 )
 def test_the_option_host_says_where_ports_are_reached_and_so_published(
-    daemon: Daemon, find: Callable[..., Engine], host: str, publish_on: str
+    daemon: Daemon, find: Callable[..., Engine], names: Names, host: str, publish_on: str
 ) -> None:
+    names |= {
+        "localhost": ("::1", "127.0.0.1"),
+        "ip6-localhost": ("::1",),
+        "this-machine": ("127.0.1.1",),
+        "this-machine-too": ("127.0.1.1", "10.0.0.5"),
+        "host.docker.internal": ("172.17.0.1",),
+    }
     engine = find(daemon.url, host=host)
     assert (engine.host, engine.publish_on) == (host, publish_on)
 
 
 def test_a_remote_engine_publishes_on_all_of_its_addresses(remote: Daemon, find: Callable[..., Engine]) -> None:
     assert find(remote.url, host="10.0.0.7").publish_on == "0.0.0.0"  # noqa: S104 - nothing listens here
+    assert find(remote.url, host="fd00::7").publish_on == "::"
+    assert find(remote.url, host="127.0.0.1").publish_on == "127.0.0.1"
 
 
 def container_of_ours(mode: str, gateway: str) -> tuple[int, Any]:
@@ -449,6 +475,25 @@ def test_a_failed_step_of_a_build_is_an_error(daemon: Daemon, engine: Engine, tm
     daemon.answers["POST /build"] = (200, [{"stream": "Step 1\n"}, {"error": "it returned 7"}])
     with pytest.raises(EngineError, match="it returned 7"):
         list(engine.build(tmp_path, dockerfile="Dockerfile", args={}))
+
+
+def test_an_image_is_given_a_name(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /images/sha256:1/tag"] = (201, "")
+    engine.tag_image("sha256:1", "localhost:5000/app:2")
+    assert sorted(daemon.asked[-1].partition("?")[2].split("&")) == ["force=0", "repo=localhost%3A5000%2Fapp", "tag=2"]
+
+
+@pytest.mark.parametrize("status", [200, 404, 409])
+def test_a_name_is_taken_off_an_image_if_it_can_be(daemon: Daemon, engine: Engine, status: int) -> None:
+    daemon.answers["DELETE /images/app:2"] = (status, {"message": "so"})
+    engine.untag_image("app:2")
+    assert "DELETE /images/app:2" in daemon.asked[-1]
+
+
+def test_a_name_that_the_engine_fails_to_take_off_is_an_error(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["DELETE /images/app:2"] = (403, {"message": "not allowed"})
+    with pytest.raises(EngineError, match="could not take the name app:2 off: not allowed"):
+        engine.untag_image("app:2")
 
 
 # networks and containers
@@ -840,3 +885,13 @@ def test_whether_networks_changed_is_told_by_the_engines_clock(
     since, until = (float(value) for value in re.findall(r"(?:since|until)=([\d.]+)", daemon.asked[-1]))
     assert since <= 1795525200.63
     assert until == pytest.approx(1795525206.123456, abs=0.001)
+
+
+@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], None, 5, ["ls", 5], [None]])
+def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
+    daemon: Daemon, engine: Engine, argv: Any
+) -> None:
+    asked = len(daemon.asked)
+    with pytest.raises(DefinitionError, match=r"is no list of words\. Remedy: write it as one, such as"):
+        engine.exec("c1", argv)
+    assert len(daemon.asked) == asked

@@ -1,6 +1,7 @@
 """Images: pulled or not, built, and what is said when neither works."""
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -183,6 +184,21 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "asked"
 
 
+class CommandEngine(FakeEngine):
+    """An engine that has what the command line was told to build."""
+
+    def __init__(self, told: Path) -> None:
+        super().__init__()
+        self._told = told
+
+    def image_id(self, image: str) -> str | None:
+        built = self._told.exists() and image in self._told.read_text().splitlines()
+        return "sha256:built" if built else super().image_id(image)
+
+    def untag_image(self, name: str) -> None:
+        self.events.append(f"untag {name}")
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
     """Return a build context."""
@@ -194,11 +210,15 @@ def context(tmp_path: Path) -> Path:
 
 def test_a_build_goes_through_the_engines_own_command_line(asked: Path, context: Path) -> None:
     build = Build(context, args=(("BASE", "python"),), target="web")
-    tag = images.built(FakeEngine(), build, progress=Progress(None))
+    engine = CommandEngine(asked)
+    built = images.built(engine, build, progress=Progress(None))
     told = asked.read_text().splitlines()
+    (name,) = engine.named
+    own = told[told.index("--tag") + 1]
     assert told[:3] == ["--host", "unix:///run/fake.sock", "build"]
-    assert told[told.index("--tag") + 1] == tag
-    assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={tag}"
+    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", own)
+    assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={name}"
+    assert (built, engine.named, engine.events) == ("sha256:built", {name: built}, [f"untag {own}"])
     assert told[told.index("--build-arg") + 1] == "BASE=python"
     assert told[told.index("--target") + 1] == "web"
     assert told[told.index("--file") + 1] == str(context / "Dockerfile")
@@ -207,20 +227,36 @@ def test_a_build_goes_through_the_engines_own_command_line(asked: Path, context:
 
 
 def test_the_same_folder_has_the_same_name_and_other_arguments_have_another(asked: Path, context: Path) -> None:
-    del asked
-    tags = [
-        images.built(FakeEngine(), build, progress=Progress(None))
-        for build in (Build(context), Build(context), Build(context, target="web"))
-    ]
-    assert tags[0] == tags[1] != tags[2]
-    assert tags[0].startswith("foodtrucks-build/trucks-co:")
+    names: list[str] = []
+    for build in (Build(context), Build(context), Build(context, target="web")):
+        engine = CommandEngine(asked)
+        images.built(engine, build, progress=Progress(None))
+        names += engine.named
+    assert names[0] == names[1] != names[2]
+    assert names[0].startswith("foodtrucks-build/trucks-co:")
+
+
+def test_an_image_whose_lasting_name_another_job_took_keeps_its_own(asked: Path, context: Path) -> None:
+    class BusyEngine(CommandEngine):
+        def tag_image(self, image: str, name: str) -> None:
+            super().tag_image(f"{image} by another job", name)
+
+    engine = BusyEngine(asked)
+    assert images.built(engine, Build(context), progress=Progress(None)) == "sha256:built"
+    assert engine.events == []
+
+
+def test_an_image_that_the_builder_keeps_to_itself_is_an_error_with_a_remedy(asked: Path, context: Path) -> None:
+    with pytest.raises(ImageError, match=r"the engine hasn't got it\. Remedy: .*docker buildx use default"):
+        images.built(FakeEngine(), Build(context), progress=Progress(None))
+    assert asked.exists()
 
 
 def test_without_buildx_the_old_builder_is_asked_for(
     asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BUILDX", "1")
-    images.built(FakeEngine(), Build(context), progress=Progress(None))
+    images.built(CommandEngine(asked), Build(context), progress=Progress(None))
     assert "buildkit=0" in asked.read_text()
 
 
@@ -254,6 +290,7 @@ class BuildingEngine(FakeEngine):
         yield "Step 1\n"
         if self.error is not None:
             raise self.error
+        self.named[about["tag"]] = "sha256:built"
 
 
 @pytest.fixture
@@ -264,11 +301,13 @@ def _no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_no_command_line")
 def test_without_a_command_line_a_build_goes_through_the_api(context: Path) -> None:
     engine = BuildingEngine()
-    tag = images.built(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
+    built = images.built(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
+    (name,) = engine.named
     assert engine.told["folder"] == context
-    assert engine.told["tag"] == tag
+    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", engine.told["tag"])
     assert engine.told["args"] == {"A": "1"}
-    assert engine.told["labels"] == {"pytest-foodtrucks.image": tag}
+    assert engine.told["labels"] == {"pytest-foodtrucks.image": name}
+    assert engine.named == {name: built}
 
 
 @pytest.mark.usefixtures("_no_command_line")
