@@ -67,8 +67,8 @@ def refuse_no_host_name(name: object, *, what: str = "name", final_dot: bool = T
         why = _what_is_wrong(name.removesuffix(".") if final_dot else name)
     if why:
         raise DefinitionError(
-            f"The {what} {name!r} is no host name: {why}. Remedy: use letters, digits and hyphens, with dots between "
-            "labels; no scheme, port or path, and no address."
+            f"The {what} {name!r:.100} is no host name: {why}. Remedy: use letters, digits and hyphens, with dots "
+            "between labels; no scheme, port or path, and no address."
         )
 
 
@@ -83,7 +83,7 @@ def _what_is_wrong(name: str) -> str:
     wrong = next((label for label in labels if not _LABEL.fullmatch(label)), None)
     if wrong is None:
         return ""
-    return f"its label {wrong!r} isn't one" if wrong else "it is empty, or has an empty label"
+    return f"its label {wrong!r:.100} isn't one" if wrong else "it is empty, or has an empty label"
 
 
 def refuse_no_target(name: object, *, what: str = "target") -> None:
@@ -91,10 +91,13 @@ def refuse_no_target(name: object, *, what: str = "target") -> None:
     if is_address(name):
         return
     if not isinstance(name, str):
-        raise DefinitionError(f"The {what} {name!r} is none. Remedy: give a service, a host's name, or an address.")
+        raise DefinitionError(
+            f"The {what} {name!r:.100} is none. Remedy: give a service, a host's name, or an address."
+        )
     if all(map(_NUMBER.fullmatch, name.removesuffix(".").split("."))):
         raise DefinitionError(
-            f"The {what} {name!r} is no address in its full form. Remedy: write all of its parts, such as 127.0.0.1."
+            f"The {what} {name!r:.100} is no address in its full form. Remedy: write all of its parts, such as "
+            "127.0.0.1."
         )
     refuse_no_host_name(name, what=what)
 
@@ -102,4 +105,4 @@ def refuse_no_target(name: object, *, what: str = "target") -> None:
 def refuse_no_port(port: object) -> None:
     """Raise DefinitionError for what is no TCP port."""
     if isinstance(port, bool) or not isinstance(port, int) or port not in _PORTS:
-        raise DefinitionError(f"The port {port!r} is none. Remedy: give a number from 1 to 65535.")
+        raise DefinitionError(f"The port {port!r:.100} is none. Remedy: give a number from 1 to 65535.")

@@ -97,6 +97,12 @@ def test_what_is_no_text_is_no_target(name: object) -> None:
         refuse_no_target(name)
 
 
+def test_a_message_stays_short_whatever_it_is_about() -> None:
+    with pytest.raises(DefinitionError) as raised:
+        refuse_no_target("a" * 1_000_000)
+    assert len(str(raised.value)) < 500
+
+
 def test_a_number_is_no_address() -> None:
     assert not is_address(1)
 
