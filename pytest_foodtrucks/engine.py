@@ -38,7 +38,7 @@ class Engine:
     """A container engine that answers.
 
     No public constructor: the fixture `foodtrucks_engine` yields one. `logins` are those of the registries that go
-    before the ones in Docker's configuration file.
+    before the ones in Docker's configuration file. `url` is without its user part, so that it may be shown.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Engine:
         self._logins = logins if logins is not None else AuthConfig({})
         self.kind = "docker"
         self.endpoint = endpoint
-        self.url = endpoint.url
+        self.url = endpoint.shown
         with self._asked("tell its version"):
             version = api.version()
         self.version: str = version["Version"]
@@ -431,7 +431,7 @@ class Engine:
         except (RequestException, HTTPError, ConnectionError) as error:
             self._heard(answer=False)
             raise NoAnswer(
-                f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {words_of(error)}. "
+                f"The engine at {self.url} gave no answer when asked to {what}: {words_of(error)}. "
                 "Remedy: see whether it still runs, and start it again.",
                 late=isinstance(error, Timeout),
             ) from error

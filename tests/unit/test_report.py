@@ -102,6 +102,7 @@ def test_an_error_of_others_is_left_to_pytest() -> None:
     [
         ({}, "prune"),
         ({"engine": "tcp://one:2375"}, "prune --engine=tcp://one:2375"),
+        ({"engine": "tcp://hunter2@one:2375"}, "prune --engine=tcp://one:2375"),
         ({"state_dir": "/some where"}, "prune '--state-dir=/some where'"),
     ],
 )
