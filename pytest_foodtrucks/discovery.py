@@ -60,8 +60,8 @@ def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
 
 def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
     return EngineNotFound(
-        f"No engine answers at {endpoint.shown}, where this session has its stack: {words_of(error)}. Remedy: start the "
-        "engine there.",
+        f"No engine answers at {endpoint.shown}, where this session has its stack: {words_of(error)}. Remedy: start "
+        "the engine there.",
         set_by=endpoint.set_by,
     )
 

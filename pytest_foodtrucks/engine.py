@@ -4,7 +4,7 @@ import functools
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from . import patience
+from . import logs, patience
 from .endpoints import Endpoint
 from .errors import EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
@@ -29,6 +29,9 @@ from .patience import Patience, Worth
 T = TypeVar("T")
 
 Kind = Literal["containers", "networks"]
+
+_PIECE: Final = 64 * 1024
+"""Bytes of a log that are read at once."""
 
 _CREATION_SECONDS: Final = 1.0
 """What the engine may take from its work on a network to the event that tells of it."""
@@ -329,6 +332,35 @@ class Engine:
             f"read the log of {container}", lambda: self.api.logs(container, since=since, tail=tail)
         )
         return raw.decode(errors="replace")
+
+    def read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        *,
+        since: float | None = None,
+        tail: int | Literal["all"] = "all",
+        stamps: bool = False,
+    ) -> T:
+        """Hand a container's log to `take` in pieces, and return what it makes of them; of any size, since none stays.
+
+        Where the engine is asked again `take` is called anew. With `stamps` each piece begins with its time; `since`
+        is in seconds of the epoch, by the engine's clock. docker-py's own stream waits for a next piece without end.
+        """
+        asked = {"stdout": 1, "stderr": 1, "timestamps": int(stamps), "since": since, "tail": tail}
+
+        def read() -> T:
+            with closing(self._raw("/containers/{0}/logs", container, params=asked)) as answer:
+                return take(logs.contents(answer.iter_content(_PIECE)))
+
+        return self._patiently(f"read the log of {container}", read)
+
+    def _raw(self, path: str, *names: str, params: Mapping[str, Any]) -> Any:
+        """Ask by docker-py's own means for an answer that is read piece by piece."""
+        api: Any = self.api
+        answer = api._get(api._url(path, *names), params=params, stream=True)  # noqa: SLF001 - as its methods do
+        api._raise_for_status(answer)  # noqa: SLF001 - likewise
+        return answer
 
     def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.

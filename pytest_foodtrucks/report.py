@@ -45,7 +45,10 @@ def log_sections(stack: "Stack", since: float, error: BaseException | None = Non
 
 def _log(service: "Service", since: float) -> str:
     try:
-        log = service.logs(since=since)
+        container = service.container
+        log = container.log_excerpt(since=since).text(
+            f"; while the stack stands `docker logs {container.name}` shows all, as the service's logs() does"
+        )
     except NoAnswer:
         raise
     except EngineError as error:

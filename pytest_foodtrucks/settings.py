@@ -249,7 +249,8 @@ def _first(
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        raise SettingsError(f"{origin} is {without_user(repr(raw))}, which is no text or number. Remedy: {option.help}.")
+        shown = without_user(repr(raw))
+        raise SettingsError(f"{origin} is {shown}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:

@@ -1,5 +1,7 @@
 """Addresses: what of them is shown, and whether an engine can be there."""
 
+import re
+
 import pytest
 
 from pytest_foodtrucks.urls import check_engine_url, without_user
@@ -74,6 +76,5 @@ def test_an_engine_may_be_there(url: str) -> None:
     ],
 )
 def test_no_engine_can_be_there(url: str, remedy: str) -> None:
-    with pytest.raises(ValueError, match=".*") as refused:
+    with pytest.raises(ValueError, match=re.escape(remedy)):
         check_engine_url(url)
-    assert remedy in str(refused.value)
