@@ -25,6 +25,11 @@ _PORT_TRIES: Final = 20
 _PORTS: Final = range(20_000, 32_768)
 """Below the range that Linux and macOS give to outgoing connections, so that those don't take our ports."""
 
+_READ_AT_MOST: Final = 8_000_000
+"""Bytes of a log that are read for an excerpt: the engine needs 20 s for 150 MB, and a moment for its end alone."""
+_LAST_LINES: Final = 400
+"""At 16 KB, the longest that the engine writes as one entry, less than what is read at most."""
+
 _TESTS: Final = ("CMD", "CMD-SHELL", "NONE")
 """How the list form of a health check's test begins."""
 
@@ -257,18 +262,25 @@ class Container:
         return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
 
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
-        """Return head and tail of its log, in bounded memory; `since` is as in `logs`."""
-        return self._excerpt(Excerpt, since=since)
+        """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
+        kept = self._excerpt(Excerpt, since=since)
+        if kept.size > _READ_AT_MOST:
+            kept.skip_to(self._excerpt(lambda: Excerpt(head=0), since=since, tail=_LAST_LINES))
+        return kept
 
     def last_words(self, *, lines: int) -> str:
         """Return the last lines of its log, as far as they aren't long."""
         return str(self._excerpt(lambda: Excerpt(head=0, tail=SHORT_TAIL), tail=lines))
 
     def _excerpt(self, empty: Callable[[], Excerpt], **which: Any) -> Excerpt:
+        """Read a log until its end, or until that isn't worth the time."""
+
         def take(pieces: Iterable[bytes]) -> Excerpt:
             kept = empty()
             for piece in pieces:
                 kept.add(piece)
+                if kept.size > _READ_AT_MOST:
+                    break
             return kept
 
         return self.engine.read_log(self.id, take, **which)

@@ -43,16 +43,22 @@ class Excerpt:
         self._tail_size = tail
         self._head = bytearray()
         self._tail = bytearray()
-        self._size = 0
+        self.size = 0
+        self._skipped = False
 
     def add(self, piece: bytes) -> None:
         """Take the next piece."""
-        self._size += len(piece)
+        self.size += len(piece)
         room = self._head_size - len(self._head)
         self._head += piece[:room]
         self._tail += piece[room:]
         if len(self._tail) > 2 * self._tail_size:
             del self._tail[: -self._tail_size]
+
+    def skip_to(self, end: "Excerpt") -> None:
+        """Take another one's end for its own; how much is between them isn't known."""
+        self._tail = end._tail
+        self._skipped = True
 
     def __str__(self) -> str:
         """Return it as printable text, with the amount that was left out."""
@@ -61,11 +67,12 @@ class Excerpt:
     def text(self, remark: str = "") -> str:
         """Return the same with a remark behind the amount that was left out; lines are left whole if they can be."""
         head, tail = bytes(self._head), bytes(self._tail[-self._tail_size :])
-        if len(head) + len(tail) == self._size:
+        if len(head) + len(tail) == self.size and not self._skipped:
             return _decoded(head + tail)
         head = head[: head.rfind(b"\n") + 1] or head
         tail = tail[tail.find(b"\n") + 1 :] or tail
-        gap = f"… {amount(self._size - len(head) - len(tail))} left out{remark} …"
+        missing = amount(self.size - len(head) - len(tail))
+        gap = f"… {'more than ' if self._skipped else ''}{missing} left out{remark} …"
         return "\n".join(part for part in (_decoded(head).removesuffix("\n"), gap, _decoded(tail)) if part != "")
 
 

@@ -1,8 +1,10 @@
 """What a failed test's report shows of the services."""
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -11,6 +13,9 @@ from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.networks import throwaway_network
 from pytest_foodtrucks.report import clock_warning, log_sections, message_alone, stays
+
+
+T = TypeVar("T")
 
 
 class TalkativeEngine(FakeEngine):
@@ -48,10 +53,25 @@ def test_a_long_log_is_shown_by_its_head_and_its_tail_and_how_to_get_it_all() ->
     assert log.endswith("line 19998\nline 19999\n")
     assert len(log) < 70_000
     assert re.search(
-        r"\n… 16\d kB left out; while the stack stands `docker logs foodtrucks-es-\w+` shows all, as the service's "
+        r"\n… 143 kB left out; while the stack stands `docker logs foodtrucks-es-\w+` shows all, as the service's "
         r"logs\(\) does …\n",
         log,
     )
+
+
+def test_of_an_endless_log_the_end_is_asked_for_and_what_is_between_isnt_read() -> None:
+    class EndlessEngine(FakeEngine):
+        """An engine whose containers log more than can be read."""
+
+        def read_log(
+            self, container: str, take: Callable[[Iterable[bytes]], T], *, tail: int | str = "all", **_: object
+        ) -> T:
+            return take([b"the end\n"] if tail != "all" else itertools.repeat(b"x" * 999 + b"\n"))
+
+    _, log = sections(EndlessEngine(), 0.0)[0]
+    assert log.startswith("xxx")
+    assert "x\n… more than 8 MB left out; " in log
+    assert log.endswith(" …\nthe end\n")
 
 
 def test_a_log_obeys_no_terminal_and_needs_no_encoding() -> None:
