@@ -287,9 +287,7 @@ class Container:
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
         """Search its log line by line, of whatever size it is; `since` is as in `logs`."""
-        return self.engine.read_log(
-            self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True
-        )
+        return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`.

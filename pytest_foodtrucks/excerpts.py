@@ -57,7 +57,7 @@ class Excerpt:
 
     def skip_to(self, end: "Excerpt") -> None:
         """Take another one's end for its own; how much is between them isn't known."""
-        self._tail = end._tail
+        self._tail = end._tail  # noqa: SLF001 - of the same class
         self._skipped = True
 
     def __str__(self) -> str:

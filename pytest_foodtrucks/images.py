@@ -28,6 +28,14 @@ _PAUSE: Final = 0.05
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 """The old builder paints what a step wrote on standard error."""
 
+_OWN_PREFIXES: Final = ("DOCKER_", "BUILDX_", "BUILDKIT_", "LD_", "DYLD_", "GO", "SSL_CERT_", "SSH_", "OTEL_", "XDG_", "LC_")
+_OWN_NAMES: Final = frozenset(
+    ("PATH", "HOME", "USER", "TMPDIR", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "EXPERIMENTAL_DOCKER")
+)
+"""Variables that `docker build`, its helpers and the loader of programs read. A build argument goes by the environment,
+for all users see a command's words in the list of processes; one of such a name would make another command of it, and
+stays in the words unless the environment has that very value."""
+
 _REMEDIES: Final = (
     (
         r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
@@ -159,23 +167,33 @@ def built(
 
 def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str, cancelled: Callable[[], bool]) -> None:
     environment = dict(os.environ)
+    place = []
     if engine.endpoint.context is not None:
         environment.pop("DOCKER_HOST", None)
         place = ["--context", engine.endpoint.context]
     else:
-        place = ["--host", engine.url]
+        environment["DOCKER_HOST"] = engine.endpoint.url
     options = ["--tag", tag, "--label", f"{LABEL}={tag}", "--file", str(build.context / build.dockerfile)]
     if not _has_buildx(command):
         environment["DOCKER_BUILDKIT"] = "0"
         options.append("--force-rm")  # that builder leaves the container in which a step failed
     for name, value in build.args:
-        options += ["--build-arg", f"{name}={value}"]
+        if _is_the_commands_own(name) and environment.get(name) != value:
+            options += ["--build-arg", f"{name}={value}"]
+        else:
+            options += ["--build-arg", name]
+            environment[name] = value
     if build.target is not None:
         options += ["--target", build.target]
     exit_code, output = _run([command, *place, "build", *options, str(build.context)], environment, cancelled)
     if exit_code != 0:
         why = "the session ends" if cancelled() else f"`docker build` ended with exit code {exit_code}"
         raise _failed(build, why, output)
+
+
+def _is_the_commands_own(name: str) -> bool:
+    """Tell whether `docker build`, or what it calls, reads a variable of that name for itself."""
+    return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, str]:

@@ -490,7 +490,7 @@ def frames(*contents: bytes) -> bytes:
 def test_a_log_is_read_in_pieces_from_the_start_where_the_connection_broke(daemon: Daemon, engine: Engine) -> None:
     daemon.first["GET /containers/c1/logs"] = [None, (500, {"message": "device or resource busy"})]
     daemon.answers["GET /containers/c1/logs"] = (200, frames(b"one\n", b"two\n"))
-    read = engine.read_log("c1", lambda pieces: list(pieces), since=1_700_000_000.5, tail=30, stamps=True)
+    read = engine.read_log("c1", list, since=1_700_000_000.5, tail=30, stamps=True)
     assert read == [b"one\n", b"two\n"]
     asked = next(request for request in daemon.asked if "logs" in request)
     assert daemon.times("GET /containers/c1/logs") == 3
@@ -501,7 +501,7 @@ def test_a_log_is_read_in_pieces_from_the_start_where_the_connection_broke(daemo
 
 def test_a_log_of_a_container_that_is_gone_is_refused(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"could not read the log of c1: no such thing") as raised:
-        engine.read_log("c1", lambda pieces: list(pieces))
+        engine.read_log("c1", list)
     assert raised.value.status == 404
 
 
@@ -513,7 +513,7 @@ def test_a_log_that_falls_silent_is_given_up(daemon: Daemon, engine: Engine) -> 
     daemon.answers["GET /containers/c1/logs"] = (200, silence)
     engine.api.timeout = 0.05  # type: ignore[assignment] # seconds may be a fraction
     with pytest.raises(NoAnswer, match="when asked to read the log of c1"):
-        engine.read_log("c1", lambda pieces: list(pieces))
+        engine.read_log("c1", list)
 
 
 def test_what_is_gone_counts_as_removed(engine: Engine) -> None:

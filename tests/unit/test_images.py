@@ -12,6 +12,7 @@ import pytest
 from fakes import FakeEngine
 from pytest_foodtrucks import images
 from pytest_foodtrucks.definitions import Build
+from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, ImageError
 from pytest_foodtrucks.progress import Progress
 
@@ -162,7 +163,7 @@ def test_a_pull_that_falls_silent_is_given_up() -> None:
 
 COMMAND = """#!/bin/sh
 if [ "$1" = buildx ]; then exit "$BUILDX"; fi
-printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" > "$ASKED"
+printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" "base=$BASE" "path=$PATH" > "$ASKED"
 printf 'Step 1\\n\\nStep 2\\n'
 exit "$RESULT"
 """
@@ -196,14 +197,42 @@ def test_a_build_goes_through_the_engines_own_command_line(asked: Path, context:
     build = Build(context, args=(("BASE", "python"),), target="web")
     tag = images.built(FakeEngine(), build, progress=Progress(None))
     told = asked.read_text().splitlines()
-    assert told[:3] == ["--host", "unix:///run/fake.sock", "build"]
+    assert told[0] == "build"
+    assert "host=unix:///run/fake.sock" in told
     assert told[told.index("--tag") + 1] == tag
     assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={tag}"
-    assert told[told.index("--build-arg") + 1] == "BASE=python"
+    assert told[told.index("--build-arg") + 1] == "BASE"
+    assert "base=python" in told
     assert told[told.index("--target") + 1] == "web"
     assert told[told.index("--file") + 1] == str(context / "Dockerfile")
     assert str(context) in told
     assert "buildkit=" in told
+
+
+def test_no_other_process_sees_a_secret_of_a_build(asked: Path, context: Path) -> None:
+    engine = FakeEngine()
+    engine.endpoint = Endpoint("tcp://hunter2@h:2375")
+    images.built(engine, Build(context, args=(("BASE", "hunter2\nand more"),)), progress=Progress(None))
+    *words, _ = asked.read_text().partition("buildkit=")
+    assert "hunter2" not in "".join(words)
+    assert "host=tcp://hunter2@h:2375\nbase=hunter2\nand more" in asked.read_text()
+
+
+def test_a_build_argument_that_the_command_line_reads_for_itself_goes_by_its_words(asked: Path, context: Path) -> None:
+    path = os.environ["PATH"]
+    build = Build(context, args=(("PATH", "/only"), ("DOCKER_HOST", "tcp://h:1"), ("https_proxy", "http://p")))
+    images.built(FakeEngine(), build, progress=Progress(None))
+    told = asked.read_text()
+    for words in ("PATH=/only", "DOCKER_HOST=tcp://h:1", "https_proxy=http://p"):
+        assert f"--build-arg\n{words}\n" in told
+    assert f"path={path}\n" in told
+    assert "host=unix:///run/fake.sock\n" in told
+
+
+def test_a_build_argument_that_the_environment_has_already_goes_by_it(asked: Path, context: Path) -> None:
+    build = Build(context, args=(("PATH", os.environ["PATH"]),))
+    images.built(FakeEngine(), build, progress=Progress(None))
+    assert "--build-arg\nPATH\n" in asked.read_text()
 
 
 def test_the_same_folder_has_the_same_name_and_other_arguments_have_another(asked: Path, context: Path) -> None:

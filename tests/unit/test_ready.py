@@ -252,7 +252,9 @@ def test_log_names_the_expression_that_no_line_matches() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "*", 5, None])
 def test_log_refuses_a_wrong_expression_where_it_is_written(pattern: Any) -> None:
-    with pytest.raises(DefinitionError, match=rf"ready\.log\({re.escape(repr(pattern))}\) is no regular expression: .*"):
+    with pytest.raises(
+        DefinitionError, match=rf"ready\.log\({re.escape(repr(pattern))}\) is no regular expression: .*"
+    ):
         ready.log(pattern)
 
 

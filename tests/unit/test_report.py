@@ -14,7 +14,6 @@ from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.networks import throwaway_network
 from pytest_foodtrucks.report import clock_warning, log_sections, message_alone, stays
 
-
 T = TypeVar("T")
 
 
@@ -66,6 +65,7 @@ def test_of_an_endless_log_the_end_is_asked_for_and_what_is_between_isnt_read() 
         def read_log(
             self, container: str, take: Callable[[Iterable[bytes]], T], *, tail: int | str = "all", **_: object
         ) -> T:
+            del container
             return take([b"the end\n"] if tail != "all" else itertools.repeat(b"x" * 999 + b"\n"))
 
     _, log = sections(EndlessEngine(), 0.0)[0]
