@@ -36,13 +36,13 @@ _TESTS: Final = ("CMD", "CMD-SHELL", "NONE")
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What is to run: all values resolved, in the words of Compose."""
+    """What is to run: all values resolved, in the words of Compose. The environment is never shown."""
 
     image: str
     network: str
     command: Sequence[str] | str | None = None
     entrypoint: Sequence[str] | str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     aliases: Sequence[str] = ()
     ports: Sequence[int] = ()
     volumes: Sequence[str] = ()

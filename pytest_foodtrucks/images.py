@@ -28,9 +28,32 @@ _PAUSE: Final = 0.05
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 """The old builder paints what a step wrote on standard error."""
 
-_OWN_PREFIXES: Final = ("DOCKER_", "BUILDX_", "BUILDKIT_", "LD_", "DYLD_", "GO", "SSL_CERT_", "SSH_", "OTEL_", "XDG_", "LC_")
+_OWN_PREFIXES: Final = (
+    "DOCKER_",
+    "BUILDX_",
+    "BUILDKIT_",
+    "LD_",
+    "DYLD_",
+    "GO",
+    "SSL_CERT_",
+    "SSH_",
+    "OTEL_",
+    "XDG_",
+    "LC_",
+)
 _OWN_NAMES: Final = frozenset(
-    ("PATH", "HOME", "USER", "TMPDIR", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "EXPERIMENTAL_DOCKER")
+    (
+        "PATH",
+        "HOME",
+        "USER",
+        "TMPDIR",
+        "LANG",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "EXPERIMENTAL_DOCKER",
+    )
 )
 """Variables that `docker build`, its helpers and the loader of programs read. A build argument goes by the environment,
 for all users see a command's words in the list of processes; one of such a name would make another command of it, and

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .errors import SettingsError
@@ -39,9 +39,9 @@ _IMAGE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where and with which images the services run."""
+    """Where and with which images the services run. The engine is never shown: its URL may have a user part."""
 
-    engine: str
+    engine: str = field(repr=False)
     host: str | None
     es_image: str
     es_version: str | None
