@@ -1,5 +1,6 @@
 """Excerpts of text that isn't ours, such as logs and answers: bounded, and printable whatever is in it."""
 
+import re
 from typing import Final
 
 HEAD: Final = 16 * 1024
@@ -12,14 +13,16 @@ SHORT_TAIL: Final = 16 * 1024
 _LINE: Final = 200
 """Characters: a line of a terminal or two."""
 
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
+
 
 def printable(text: str) -> str:
     r"""Show what a terminal would obey, and what can't be seen, as text: an escape as `\x1b`.
 
-    Newline and tab stay. Shown are control characters, carriage returns, what turns the direction of writing, and what
-    no encoding takes (surrogates).
+    Newline and tab stay, colours go. Shown are control characters, carriage returns, what turns the direction of
+    writing, and what no encoding takes (surrogates).
     """
-    text = text.replace("\r\n", "\n")
+    text = _COLOUR.sub("", text.replace("\r\n", "\n"))
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text)

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from selectors import EVENT_READ, PollSelector
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from .errors import EngineError, ImageError
+from .excerpts import SHORT_TAIL, Excerpt
+from .urls import without_user
 
 if TYPE_CHECKING:
     from .definitions import Build
@@ -25,35 +27,9 @@ _SILENCE: Final = 300.0
 """Seconds without any word of the engine, after which a pull is given up."""
 _PAUSE: Final = 0.05
 
-_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
-"""The old builder paints what a step wrote on standard error."""
-
-_OWN_PREFIXES: Final = (
-    "DOCKER_",
-    "BUILDX_",
-    "BUILDKIT_",
-    "LD_",
-    "DYLD_",
-    "GO",
-    "SSL_CERT_",
-    "SSH_",
-    "OTEL_",
-    "XDG_",
-    "LC_",
-)
+_OWN_PREFIXES: Final = ("DOCKER_", "BUILDX_", "BUILDKIT_", "OTEL_", "LD_", "DYLD_", "SSL_CERT_", "SSH_", "XDG_")
 _OWN_NAMES: Final = frozenset(
-    (
-        "PATH",
-        "HOME",
-        "USER",
-        "TMPDIR",
-        "LANG",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "ALL_PROXY",
-        "EXPERIMENTAL_DOCKER",
-    )
+    ("PATH", "HOME", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "GODEBUG", "GOGC", "GOMEMLIMIT")
 )
 """Variables that `docker build`, its helpers and the loader of programs read. A build argument goes by the environment,
 for all users see a command's words in the list of processes; one of such a name would make another command of it, and
@@ -93,6 +69,11 @@ def pulled(
 
     Raises ImageError, which says why it isn't there and what to do.
     """
+    if without_user(image) != image:
+        raise ImageError(
+            f"The image {without_user(image)} is named with a user part, which no registry takes. Remedy: leave that "
+            "out; docker login, or DOCKER_AUTH_CONFIG, says who you are."
+        )
     if pull != "always" and engine.image_exists(image):
         return
     if pull == "never":
@@ -208,7 +189,13 @@ def _build_by_command(command: str, engine: "Engine", build: "Build", tag: str, 
             environment[name] = value
     if build.target is not None:
         options += ["--target", build.target]
-    exit_code, output = _run([command, *place, "build", *options, str(build.context)], environment, cancelled)
+    try:
+        exit_code, output = _run([command, *place, "build", *options, str(build.context)], environment, cancelled)
+    except (OSError, ValueError) as error:  # the system's limits; a NUL
+        raise ImageError(
+            f"The image can't be built from {build.context / build.dockerfile}: {command} can't be run: {error}. "
+            "Remedy: look at the limits of this process (ulimit -a) and at the length of the build's arguments."
+        ) from error
     if exit_code != 0:
         why = "the session ends" if cancelled() else f"`docker build` ended with exit code {exit_code}"
         raise _failed(build, why, output)
@@ -219,58 +206,66 @@ def _is_the_commands_own(name: str) -> bool:
     return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, str]:
-    """Run a command until it ends or somebody cancels, and return its exit code and output.
+def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, Excerpt]:
+    """Run a command until it ends or somebody cancels, and return its exit code and the last of its output.
 
     It runs in a thread, where a Ctrl-C isn't heard.
     """
+    output = Excerpt(head=0, tail=SHORT_TAIL)
     with subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         try:
-            while True:
-                try:
-                    output, _ = process.communicate(timeout=_PAUSE)
-                except subprocess.TimeoutExpired:
-                    if cancelled():
-                        process.terminate()
-                else:
-                    return process.returncode, output
+            for piece in _pieces(process.stdout):
+                output.add(piece)
+                if cancelled():
+                    process.terminate()
+            return process.wait(), output
         finally:
             process.kill()  # on Ctrl-C, where it runs in the main thread after all
 
 
+def _pieces(stream: "IO[bytes] | None") -> Iterator[bytes]:
+    """Yield what comes, and nothing where for a moment nothing does, until the end."""
+    assert stream is not None  # noqa: S101 - for the type checker
+    with PollSelector() as waiting:
+        waiting.register(stream, EVENT_READ)
+        while True:
+            if not waiting.select(_PAUSE):
+                yield b""
+            elif piece := os.read(stream.fileno(), 65536):
+                yield piece
+            else:
+                return
+
+
 def _has_buildx(command: str) -> bool:
     """Tell whether the command line can use BuildKit; without buildx it refuses to, and the old builder works."""
-    return subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0
+    except OSError:  # the system's limits; the build itself will tell
+        return False
 
 
 def _build_by_api(engine: "Engine", build: "Build", tag: str) -> None:
-    output: deque[str] = deque(maxlen=_LAST_LINES)  # of pieces, each of at least a line
+    output = Excerpt(head=0, tail=SHORT_TAIL)
     try:
-        output.extend(
-            engine.build(
-                build.context,
-                dockerfile=build.dockerfile,
-                args=dict(build.args),
-                tag=tag,
-                labels={LABEL: tag},
-                target=build.target,
-                forcerm=True,
-            )
-        )
+        for piece in engine.build(
+            build.context,
+            dockerfile=build.dockerfile,
+            args=dict(build.args),
+            tag=tag,
+            labels={LABEL: tag},
+            target=build.target,
+            forcerm=True,
+        ):
+            output.add(piece.encode(errors="backslashreplace"))
     except EngineError as error:
-        raise _failed(build, error.reason, "".join(output)) from error
+        raise _failed(build, error.reason, output) from error
 
 
-def _failed(build: "Build", why: str, output: str) -> ImageError:
-    lines = [line.rstrip() for line in _COLOUR.sub("", output).splitlines()]
+def _failed(build: "Build", why: str, output: Excerpt) -> ImageError:
+    lines = [line.rstrip() for line in str(output).splitlines()]
     return ImageError(
         f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",
         logs="\n".join([line for line in lines if line][-_LAST_LINES:]),

@@ -15,6 +15,7 @@ from pytest_foodtrucks.excerpts import HEAD, TAIL, Excerpt, amount, excerpt, pri
         ("\x1b]0;owned\x07", r"\x1b]0;owned\x07"),
         ("\x1b]52;c;cm0gLXJm\x1b\\", r"\x1b]52;c;cm0gLXJm\x1b" + "\\"),
         ("\x1b[2J\x1b[1;1H", r"\x1b[2J\x1b[1;1H"),
+        ("\x1b[1;31mERROR\x1b[0m \x1b[mfine", "ERROR fine"),
         ("\x9b2J \x85", r"\x9b2J \x85"),
         ("all well\rfailed", r"all well\rfailed"),
         ("one\r\ntwo\r\n", "one\ntwo\n"),

@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,15 @@ def test_an_engine_that_gave_no_answer_is_no_trouble_of_the_registry() -> None:
     message = refusal("The engine at unix:///x gave no answer", status=None)
     assert "--foodtrucks-image-prefix" not in message
     assert "gave no answer" in message
+
+
+def test_an_image_named_with_a_user_part_is_refused_without_showing_it() -> None:
+    with pytest.raises(ImageError) as raised:
+        pulled(FakeEngine(), "user:hunter2@r.example/es:9")
+    assert str(raised.value) == (
+        "The image r.example/es:9 is named with a user part, which no registry takes. Remedy: leave that out; docker "
+        "login, or DOCKER_AUTH_CONFIG, says who you are."
+    )
 
 
 def test_a_pull_ends_when_the_session_does() -> None:
@@ -268,6 +278,26 @@ def test_a_build_ends_with_the_session(asked: Path, context: Path) -> None:
     (asked.parent / "bin/docker").write_text("#!/bin/sh\n[ $1 = buildx ] && exit\necho Step 1\nexec sleep 60\n")
     with pytest.raises(ImageError, match=r"can't be built from .*: the session ends"):
         images.built(FakeEngine(), Build(context), progress=Progress(None), cancelled=lambda: True)
+
+
+def test_the_output_of_a_build_is_kept_in_bounded_memory(asked: Path, context: Path) -> None:
+    loud = "i=0; while [ $i -lt 3000 ]; do printf '%01000d \\033]0;owned\\007 \\377\\n' $i; i=$((i+1)); done; exit 7"
+    (asked.parent / "bin/docker").write_text(f"#!/bin/sh\n[ $1 = buildx ] && exit\n{loud}\n")
+    tracemalloc.start()
+    with pytest.raises(ImageError) as raised:
+        images.built(FakeEngine(), Build(context), progress=Progress(None))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert raised.value.logs.endswith("2999 \\x1b]0;owned\\x07 \ufffd")
+    assert len(raised.value.logs) < 20_000
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("value", ["x" * 200_000, "a\0b"])
+def test_arguments_that_the_system_takes_to_no_command_are_told(asked: Path, context: Path, value: str) -> None:
+    del asked
+    with pytest.raises(ImageError, match=r"docker can't be run: .*Remedy: look at the limits of this process"):
+        images.built(FakeEngine(), Build(context, args=(("A", value),)), progress=Progress(None))
 
 
 class BuildingEngine(FakeEngine):
