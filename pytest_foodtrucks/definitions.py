@@ -4,7 +4,7 @@ import difflib
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
@@ -40,11 +40,11 @@ class ServiceKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Build:
-    """Where an image is built from: Compose's `build`, its paths made absolute."""
+    """Where an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
 
     context: Path
     dockerfile: str = "Dockerfile"
-    args: tuple[tuple[str, str], ...] = ()
+    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     target: str | None = None
 
 
@@ -52,7 +52,8 @@ class Build:
 class ServiceDefinition:
     """A service's definition with all values resolved.
 
-    `folder` is where relative paths begin, `name` the default of `aliases`: that of the service's fixture.
+    `folder` is where relative paths begin, `name` the default of `aliases`: that of the service's fixture. The
+    environment is never shown.
     """
 
     folder: Path
@@ -61,7 +62,7 @@ class ServiceDefinition:
     build: Build | None = None
     command: Sequence[str] | str | None = None
     entrypoint: Sequence[str] | str | None = None
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     aliases: tuple[str, ...]
     ports: tuple[int, ...] = ()
     volumes: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from . import patience
+from . import logs, patience
 from .descriptors import close_quietly
 from .endpoints import Endpoint
 from .errors import DefinitionError, EngineError, NoAnswer
@@ -39,6 +39,8 @@ made of one of ours (`docker commit`), has another name, and is none of ours."""
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
+_PIECE: Final = 64 * 1024
+"""Bytes of a log that are read at once."""
 
 _CREATION_SECONDS: Final = 1.0
 """What the engine may take from its work on a network to the event that tells of it."""
@@ -48,7 +50,7 @@ class Engine:
     """A container engine that answers.
 
     No public constructor: the fixture `foodtrucks_engine` yields one. `logins` are those of the registries that go
-    before the ones in Docker's configuration file.
+    before the ones in Docker's configuration file. `url` is without its user part, so that it may be shown.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Engine:
         self._logins = logins if logins is not None else AuthConfig({})
         self.kind = "docker"
         self.endpoint = endpoint
-        self.url = endpoint.url
+        self.url = endpoint.shown
         with self._asked("tell its version"):
             version = api.version()
         self.version: str = version["Version"]
@@ -361,6 +363,35 @@ class Engine:
         )
         return raw.decode(errors="replace")
 
+    def read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        *,
+        since: float | None = None,
+        tail: int | Literal["all"] = "all",
+        stamps: bool = False,
+    ) -> T:
+        """Hand a container's log to `take` in pieces, and return what it makes of them; of any size, since none stays.
+
+        Where the engine is asked again `take` is called anew. With `stamps` each piece begins with its time; `since`
+        is in seconds of the epoch, by the engine's clock. docker-py's own stream waits for a next piece without end.
+        """
+        asked = {"stdout": 1, "stderr": 1, "timestamps": int(stamps), "since": since, "tail": tail}
+
+        def read() -> T:
+            with closing(self._raw("/containers/{0}/logs", container, params=asked)) as answer:
+                return take(logs.contents(answer.iter_content(_PIECE)))
+
+        return self._patiently(f"read the log of {container}", read)
+
+    def _raw(self, path: str, *names: str, params: Mapping[str, Any]) -> Any:
+        """Ask by docker-py's own means for an answer that is read piece by piece."""
+        api: Any = self.api
+        answer = api._get(api._url(path, *names), params=params, stream=True)  # noqa: SLF001 - as its methods do
+        api._raise_for_status(answer)  # noqa: SLF001 - likewise
+        return answer
+
     def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
         """Run a command in a container as `exec_bytes` does; what is no UTF-8 is replaced in its words."""
         exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
@@ -505,7 +536,7 @@ class Engine:
         except (RequestException, HTTPError, ConnectionError) as error:
             self._heard(answer=False)
             raise NoAnswer(
-                f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {words_of(error)}. "
+                f"The engine at {self.url} gave no answer when asked to {what}: {words_of(error)}. "
                 "Remedy: see whether it still runs, and start it again.",
                 late=isinstance(error, Timeout),
             ) from error

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict, Unpack, get_args
 
@@ -33,9 +33,12 @@ _WIRING: Final = frozenset({"network", "requires", "scope", "shared"})
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What a factory was told: enough to define the service once its fixtures have values."""
+    """What a factory was told: enough to define the service once its fixtures have values.
 
-    keywords: Mapping[str, Any]
+    The keywords are never shown, for there may be secrets among them.
+    """
+
+    keywords: Mapping[str, Any] = field(repr=False)
     network: str
     requires: tuple[str, ...]
     seed: str | None

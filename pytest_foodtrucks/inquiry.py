@@ -295,8 +295,8 @@ def _address(beacon: Probe) -> str:
     addresses = Snapshot.of(beacon.container).addresses
     if not addresses:
         raise ProbeError(
-            f"The beacon {beacon.container.name} has no address; its log says {beacon.container.logs(tail=3)!r}. "
-            "Remedy: see that the probe image has sh, and httpd or nc."
+            f"The beacon {beacon.container.name} has no address; its log says "
+            f"{beacon.container.last_words(lines=3)!r}. Remedy: see that the probe image has sh, and httpd or nc."
         )
     return addresses[0]
 

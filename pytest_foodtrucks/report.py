@@ -7,6 +7,7 @@ from .callers import place_in
 from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
 from .kept import UNUSED_HOURS
 from .state_folder import state_folder
+from .urls import without_user
 
 if TYPE_CHECKING:
     import pytest
@@ -44,7 +45,10 @@ def log_sections(stack: "Stack", since: float, error: BaseException | None = Non
 
 def _log(service: "Service", since: float) -> str:
     try:
-        log = service.logs(since=since)
+        container = service.container
+        log = container.log_excerpt(since=since).text(
+            f"; while the stack stands `docker logs {container.name}` shows all, as the service's logs() does"
+        )
     except NoAnswer:
         raise
     except EngineError as error:
@@ -80,7 +84,7 @@ def stays(settings: "Settings") -> str:
     """Return what is said of a kept stack at the session's end: how long it stays, and what removes it."""
     command = ["python", "-m", "pytest_foodtrucks", "prune"]
     if settings.engine != "auto":
-        command.append(f"--engine={settings.engine}")
+        command.append(f"--engine={without_user(settings.engine)}")
     if settings.state_dir is not None:
         command.append(f"--state-dir={state_folder(settings.state_dir, {})}")
     return f"the stack stays for the next session, {UNUSED_HOURS} hours at most; `{shlex.join(command)}` removes it"

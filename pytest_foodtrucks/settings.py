@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .errors import DefinitionError, SettingsError
 from .hostnames import addresses_of, refuse_no_target
 from .units import size_in_bytes
+from .urls import check_engine_url, without_user
 
 ENGINES: Final = ("auto", "docker")
 JVM_MODES: Final = ("fast-start", "server")
@@ -39,9 +40,9 @@ _IMAGE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where and with which images the services run."""
+    """Where and with which images the services run. The engine is never shown: its URL may have a user part."""
 
-    engine: str
+    engine: str = field(repr=False)
     host: str | None
     es_image: str
     es_version: str | None
@@ -117,8 +118,7 @@ def _engine(text: str) -> str:
         raise ValueError("this version speaks to Docker only: use auto, docker, or the URL of a Docker engine")
     if "://" not in text:
         return _one_of(*ENGINES, "a URL such as unix:///var/run/docker.sock")(text)
-    if text.partition("://")[0] not in {"unix", "tcp", "http", "https", "ssh", "npipe"}:
-        raise ValueError("use a URL that begins with unix://, tcp://, http://, https:// or ssh://")
+    check_engine_url(text)
     return text
 
 
@@ -258,11 +258,12 @@ def _first(
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        raise SettingsError(f"{origin} is {raw!r}, which is no text or number. Remedy: {option.help}.")
+        shown = without_user(repr(raw))
+        raise SettingsError(f"{origin} is {shown}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:
-        raise SettingsError(f"{origin} is {str(raw)!r}. Remedy: {error}.") from error
+        raise SettingsError(f"{origin} is {without_user(str(raw))!r}. Remedy: {error}.") from error
 
 
 def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:

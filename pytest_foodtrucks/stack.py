@@ -12,6 +12,7 @@ from . import images, kept
 from .errors import FoodtrucksError, NoAnswer
 from .owners import OWNER_LABEL
 from .removal import SESSION_LABEL, remove_at_end
+from .state_folder import keyed
 
 if TYPE_CHECKING:
     from .definitions import Build
@@ -99,7 +100,8 @@ class Stack:
         return self._once(build, lambda: self._build(build))
 
     def _build(self, build: "Build") -> str:
-        return images.built(self.engine, build, progress=self._progress, cancelled=self._closing.is_set)
+        digest = keyed(self.run.state)
+        return images.built(self.engine, build, digest=digest, progress=self._progress, cancelled=self._closing.is_set)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
         """Do a piece of work for the first caller; the others, in whatever thread, wait for what comes of it."""

@@ -7,11 +7,12 @@ import shutil
 import socket
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.execs import ExecResult, ExecStream
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.kept import Kept, settle
+from pytest_foodtrucks.logs import Search, search
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.owners import Owner
 from pytest_foodtrucks.progress import Progress
@@ -30,6 +32,8 @@ from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.services import Service
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
 from pytest_foodtrucks.stack import Stack
+
+T = TypeVar("T")
 
 OPEN = ExecResult(0, "open\n", "")
 """What the probe's shell says of a port that is open."""
@@ -80,6 +84,21 @@ def state(status: str = "running", **about: Any) -> ContainerState:
     return ContainerState(status=status, **{**well, **about})
 
 
+WRITTEN = 1769860800
+"""When the fakes' logs were written, in seconds of the epoch: each line a second after the one before."""
+
+
+def stamped(log: str, *, since: float | None = None) -> list[bytes]:
+    """Return a log as the engine sends it where time stamps are asked for."""
+    times = [WRITTEN + number for number in range(log.count("\n") + 1)]
+    pairs = zip(times, log.encode().splitlines(keepends=True), strict=False)
+    return [
+        f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S}.000000000Z ".encode() + line
+        for moment, line in pairs
+        if since is None or moment >= since
+    ]
+
+
 class Target:
     """A service as readiness checks see it, which answers what its attributes say."""
 
@@ -91,6 +110,7 @@ class Target:
         self.open_ports: set[int] = set()
         self.result = ExecResult(0, "", "")
         self.asked: list[str] = []
+        self.searched_since: list[float | None] = []
         self._answers = iter(answers)
 
     def state(self) -> ContainerState:
@@ -100,8 +120,12 @@ class Target:
         lines = self.log.splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:])
 
-    def life_log(self) -> str:
-        return self.log
+    def last_words(self, *, lines: int) -> str:
+        return self.logs(tail=lines)
+
+    def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        self.searched_since.append(since)
+        return search(stamped(self.log), pattern)
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
         del timeout
@@ -311,10 +335,26 @@ class FakeEngine(Engine):
         return self.containers[container]
 
     def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
-        del container, tail
+        def take(pieces: Iterable[bytes]) -> str:
+            return b"".join(pieces).decode()
+
+        return self.read_log(container, take, since=since, tail=tail)
+
+    def read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        *,
+        since: float | None = None,
+        tail: int | Literal["all"] = "all",
+        stamps: bool = False,
+    ) -> T:
+        del container
         if self.log_error is not None:
             raise self.log_error
-        return self.log if since is None else f"{self.log}since {since:.1f}\n"
+        lines = stamped(self.log, since=since)
+        last = lines if tail == "all" else lines[-tail:]
+        return take(last if stamps else [line[31:] for line in last])
 
     def exec_bytes(
         self, container: str, argv: Sequence[str], *, timeout: float | None = None

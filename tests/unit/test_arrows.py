@@ -12,7 +12,8 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"errors", "units", "callers", "processes", "lease", "watchdog", "subnets", "descriptors", "http_answers"},
+    {"excerpts", "urls"},
+    {"errors", "units", "callers", "processes", "lease", "watchdog", "subnets", "descriptors", "http_answers", "logs"},
     {"state_folder", "execs", "hostnames", "overrides"},
     {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments", "owners"},
     {"runs"},
@@ -98,7 +99,7 @@ def test_few_modules_import_heavy_things_before_a_function_needs_them(module: st
 
 @pytest.mark.parametrize("module", ["settings", "ready", "errors", "units", "endpoints", "definitions"])
 def test_the_ground_floors_import_nothing_of_the_package_but_what_knows_nothing(module: str) -> None:
-    assert ours(module) <= {"errors", "units", "hostnames"}
+    assert ours(module) <= {"errors", "units", "hostnames", "excerpts", "urls", "logs"}
 
 
 def test_the_packages_own_module_imports_nothing_before_it_is_asked() -> None:

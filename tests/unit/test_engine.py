@@ -528,6 +528,40 @@ def test_a_log_is_text_even_where_it_isnt_utf8(daemon: Daemon, engine: Engine) -
     assert "since=1700000000" in asked
 
 
+def frames(*contents: bytes) -> bytes:
+    """Return what the engine sends of a log."""
+    return b"".join(b"\x01\x00\x00\x00" + len(content).to_bytes(4, "big") + content for content in contents)
+
+
+def test_a_log_is_read_in_pieces_from_the_start_where_the_connection_broke(daemon: Daemon, engine: Engine) -> None:
+    daemon.first["GET /containers/c1/logs"] = [None, (500, {"message": "device or resource busy"})]
+    daemon.answers["GET /containers/c1/logs"] = (200, frames(b"one\n", b"two\n"))
+    read = engine.read_log("c1", list, since=1_700_000_000.5, tail=30, stamps=True)
+    assert read == [b"one\n", b"two\n"]
+    asked = next(request for request in daemon.asked if "logs" in request)
+    assert daemon.times("GET /containers/c1/logs") == 3
+    for words in ("stdout=1", "stderr=1", "timestamps=1", "since=1700000000.5", "tail=30"):
+        assert words in asked
+    assert "follow" not in asked
+
+
+def test_a_log_of_a_container_that_is_gone_is_refused(engine: Engine) -> None:
+    with pytest.raises(EngineError, match=r"could not read the log of c1: no such thing") as raised:
+        engine.read_log("c1", list)
+    assert raised.value.status == 404
+
+
+def test_a_log_that_falls_silent_is_given_up(daemon: Daemon, engine: Engine) -> None:
+    def silence(incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        outgoing.write(frames(b"one\n"))
+        incoming.read()
+
+    daemon.answers["GET /containers/c1/logs"] = (200, silence)
+    engine.api.timeout = 0.05  # type: ignore[assignment] # seconds may be a fraction
+    with pytest.raises(NoAnswer, match="when asked to read the log of c1"):
+        engine.read_log("c1", list)
+
+
 def test_what_is_gone_counts_as_removed(engine: Engine) -> None:
     engine.remove_container("gone")
     engine.remove_network("gone")

@@ -161,6 +161,8 @@ WRONG = [
     ("engine", "Docker", "use one of: auto, docker"),
     ("engine", "podman", "this version speaks to Docker only"),
     ("engine", "ftp://engine", "use a URL that begins with unix://"),
+    ("engine", "tcp://engine:99999", "use an address with a port between 1 and 65535"),
+    ("engine", "unix://", "name the socket with its whole path"),
     ("host", "http://engine.example", "without scheme"),
     ("host", "engine.example:2375", "without scheme and port"),
     ("host", "two words", "use a host name or an address"),
@@ -217,6 +219,26 @@ def test_a_wrong_value_is_named_with_its_place_and_a_remedy(name: str, text: str
             read(**place)
         assert str(raised.value).startswith(f"{where} is {text!r}. Remedy: ")
         assert remedy in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("engine", "tcp://user:hunter2@h:2375"),
+        ("engine", "ftp://user:hunter2@h"),
+        ("image-prefix", "user:hunter2@mirror.example"),
+        ("image-prefix", "https://hunter2@mirror.example"),
+        ("es-image", "user:hunter2@mirror.example/es"),
+        ("host", "hunter2@host"),
+    ],
+)
+def test_a_wrong_value_is_shown_without_a_user_part(name: str, text: str) -> None:
+    option = next(option for option in OPTIONS if option.name == name)
+    for value in (text, [text]):
+        with pytest.raises(SettingsError) as raised:
+            read(ini={option.ini: value})
+        assert "hunter2" not in str(raised.value)
+        assert text.rpartition("@")[2] in str(raised.value)
 
 
 def test_each_option_has_a_wrong_value_here() -> None:
