@@ -28,6 +28,7 @@ from .errors import DefinitionError, EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
 from .hostnames import addresses_of, loopback_among
 from .patience import Patience, Worth
+from .subnets import gateway_of
 
 T = TypeVar("T")
 
@@ -213,8 +214,13 @@ class Engine:
     def create_network(
         self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
     ) -> str:
-        """Create a network and return its id; without a subnet the engine takes one from its address pools."""
-        ipam = None if subnet is None else IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
+        """Create a network and return its id; without a subnet the engine takes one from its address pools.
+
+        With one the gateway is asked for too: otherwise the engine tells of none until its next start.
+        """
+        ipam = None
+        if subnet is not None:
+            ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway_of({"Subnet": subnet}))])
         named = {**labels, NAME_LABEL: name}
 
         def create() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .places import BEACON_PORT, DEFAULT
 from .probe import Knock, Probe
 from .services import Service
 from .subjects import Snapshot, Subject, moved
+from .subnets import gateway_of
 from .verdicts import BLOCKED, Resolution, Verdict, VerdictKind
 
 _BEACON_SECONDS: Final = 4.0
@@ -200,8 +201,7 @@ class _Source:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return []
-        configs = about["IPAM"]["Config"] or []
-        return [config["Gateway"].partition("/")[0] for config in configs if config.get("Gateway")]
+        return [gateway for config in about["IPAM"]["Config"] or [] if (gateway := gateway_of(config))]
 
     # findings
 

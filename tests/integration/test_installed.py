@@ -69,7 +69,7 @@ def test_a_pytest_in_a_container_works_with_a_host(
     pytest_in_a_container: list[str], bridge_probe: Probe, nothing_left: None
 ) -> None:
     del nothing_left
-    gateway = bridge_probe.container.inspect()["NetworkSettings"]["Networks"]["bridge"]["Gateway"]
+    gateway = bridge_probe.container.attachments[0].gateways[0]
     command = [*pytest_in_a_container, f"--foodtrucks-host={gateway}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -46,6 +46,10 @@ def test_it(number, es_client, web_client, foodtrucks_net, es_index):
 """
 
 
+_LIKE_LOAD = ("loadfile", "loadscope", "worksteal")
+"""They deal out the same tests in another order; `loadgroup` gives them other names besides."""
+
+
 @pytest.fixture
 def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[], Counter[str]]]:
     """Count what the engine created since the test began: networks, and containers by their alias."""
@@ -71,7 +75,9 @@ def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], C
     assert created() == {"network": 1, "es": 1, "foodtrucks-web": 1}
 
 
-@pytest.mark.parametrize("dist", ["each", "load", "loadfile", "loadgroup", "loadscope", "worksteal"])
+@pytest.mark.parametrize(
+    "dist", ["each", "load", "loadgroup", *(pytest.param(dist, marks=pytest.mark.slow) for dist in _LIKE_LOAD)]
+)
 def test_workers_share_one_stack_however_tests_are_dealt_out(
     downstream: Downstream, created: Callable[[], Counter[str]], dist: str
 ) -> None:

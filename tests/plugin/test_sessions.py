@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fakes import FakeEngine
+from pytest_foodtrucks import discovery
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.runs import Run
 
@@ -292,7 +293,7 @@ def test_a_worker_goes_to_the_engine_of_the_one_that_was_quicker(
         del first
         run.note_engine(Endpoint("unix:///yours.sock"))
 
-    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", find)
+    monkeypatch.setattr(discovery, "find_engine", find)
     monkeypatch.setattr(Run, "open", opened_by_another)
     pytester.makepyfile("def test_it(foodtrucks_engine): assert foodtrucks_engine.endpoint.url == 'unix:///yours.sock'")
     state = f"--foodtrucks-state-dir={pytester.path / 'state'}"

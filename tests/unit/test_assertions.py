@@ -123,6 +123,26 @@ def test_the_gateway_of_a_network_without_a_route_is_a_way_too(scene: Scene) -> 
     assert "way       172.31.0.1:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
 
 
+@pytest.mark.parametrize(
+    ("network", "config", "gateway"),
+    [
+        ("bridge", {"Subnet": "172.17.0.0/16"}, "172.17.0.1"),
+        ("abroad", {"Subnet": "10.55.0.0/24"}, "10.55.0.1"),
+        ("abroad", {"Subnet": "10.56.0.0/24", "IPRange": "10.56.0.128/25"}, "10.56.0.128"),
+    ],
+)
+def test_a_gateway_that_the_engine_does_not_tell_is_a_way_too(
+    scene: Scene, network: str, config: dict[str, str], gateway: str
+) -> None:
+    """On a daemon's first start the default bridge tells its subnet only, and so does a network that was given one."""
+    publish(scene, "")
+    networks = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]
+    networks[network] = {"IPAddress": "", "Gateway": "", "Aliases": None}
+    scene.world.networks[network] = {"IPAM": {"Config": [config]}, "Containers": {}}
+    scene.world.knocks[gateway, 24000] = OPEN
+    assert f"way       {gateway}:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
 def test_a_name_that_leads_elsewhere_is_misresolved(scene: Scene) -> None:
     scene.world.names["es"] = resolves_to("172.31.0.7")
     told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
