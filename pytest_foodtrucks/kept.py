@@ -13,7 +13,7 @@ from .errors import StateError
 from .owners import ContainerStart, Owner, read_owner
 from .processes import Life
 from .runs import Run
-from .state_folder import identity, keyed, make_folder, read_json, usable, write_file, write_json
+from .state_folder import identity, is_there, keyed, make_folder, read_json, usable, write_file, write_json
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -166,8 +166,9 @@ class Kept:
 
     def used(self) -> None:
         """Note that a session used it until now; nothing where somebody removed it."""
-        if self.folder.exists():
-            write_file(self.folder / _USED, b"")
+        with usable(self.state):
+            if is_there(self.folder):
+                write_file(self.folder / _USED, b"")
 
     def unused_for(self, clock: Callable[[], float] = time.time) -> float:
         """Return the seconds since a session used it."""

@@ -35,8 +35,9 @@ def remove_session(engine: "Engine", session: str) -> int:
 
 def remove_at_end(engine: "Engine", run: Run) -> int:
     """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish."""
+    found = remove_session(engine, run.id)  # first: a test may have made the state folder unreadable
     chosen = kept.chosen(run)
-    return remove_session(engine, run.id) + (0 if chosen is None else remove_unrecorded(engine, chosen))
+    return found + (0 if chosen is None else remove_unrecorded(engine, chosen))
 
 
 def remove_after(engine: "Engine", owner: Owner, stack: Kept | None) -> int:

@@ -15,7 +15,7 @@ from .endpoints import Endpoint
 from .errors import StateError
 from .owners import Owner, read_owner
 from .processes import Life
-from .state_folder import identity, make_folder, prepare, read_json, usable, write_file, write_json
+from .state_folder import identity, is_there, make_folder, prepare, read_json, usable, write_file, write_json
 from .watchdog import ENDED_NOTE
 
 _OWNER: Final = "owner.json"
@@ -115,7 +115,7 @@ class Run:
 
     def is_open(self) -> bool:
         """Tell whether a process of this run went to the engine."""
-        return (self.folder / _OPEN).exists()
+        return is_there(self.folder / _OPEN)
 
     def note_engine(
         self, endpoint: Endpoint, *, is_local: bool = False, container: tuple[str, str] | None = None
@@ -153,7 +153,7 @@ class Run:
         self._begun_in = None
         if watchdog_knows:
             self.forget()
-        elif self.folder.exists():
+        elif is_there(self.folder):
             with usable(self.state):
                 write_file(self.folder / ENDED_NOTE, b"")
 

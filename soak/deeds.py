@@ -365,6 +365,7 @@ def _watchdogs(here: Here) -> Iterator[int]:
 
 def _kill_watchdog(here: Here) -> None:
     for pid in _watchdogs(here):
+        here.note("killed", watchdog=pid)
         with suppress(ProcessLookupError):  # it has ended
             os.kill(pid, signal.SIGKILL)
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import random
 import re
 import shutil
@@ -163,7 +162,7 @@ def _deck(choose: random.Random, *, alone: bool = False, last: bool = False) -> 
 
 def _state_of(place: int, choose: random.Random) -> tuple[str, str | None]:
     """Return the name of a session's state folder, and of which other one it is a copy, by its place in its group."""
-    if place == 0 or choose.random() < 0.5:  # noqa: PLR2004 - half of them share it
+    if place == 0 or choose.random() < 0.5:  # noqa: PLR2004 - half
         return "state", None
     return (f"copy-{place}", "state") if choose.random() < 0.5 else (f"state-{place}", None)  # noqa: PLR2004 - half
 
@@ -436,6 +435,7 @@ def _tidy(engine: Engine, group: Path, notes: Sequence[Mapping[str, Any]], owner
 
 def _run(soak: Soak) -> Section:
     counted = Counted()
+    soak.folder.chmod(0o755)  # whoever becomes nobody shall miss the state folder only
     plan = planned(soak.options.sessions, soak.choose)
     for number, begin in enumerate(range(0, len(plan), _SIDE_BY_SIDE), 1):
         _group(soak, counted, number, plan[begin : begin + _SIDE_BY_SIDE])
