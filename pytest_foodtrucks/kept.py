@@ -197,11 +197,14 @@ class Kept:
 
     def forget(self, part: str) -> None:
         """Forget a part."""
-        self._file(part).unlink(missing_ok=True)
+        with usable(self.state):
+            self._file(part).unlink(missing_ok=True)
 
     def records(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the records of all parts that can be read."""
-        for file in self.folder.glob("*.json"):
+        """Yield the records of all parts that can be read; StateError where the folder can't."""
+        with usable(self.state):
+            files = list(self.folder.glob("*.json"))
+        for file in files:
             try:
                 yield read_json(file)
             except (OSError, StateError):  # a corrupt one counts as none, and its part is made anew
@@ -240,7 +243,8 @@ def _short(text: str) -> str:
 
 def all_kept(state: Path) -> list[Kept]:
     """Return the kept stacks of a state folder."""
-    return [Kept(folder) for folder in sorted((state / "kept").glob("*/"))]
+    with usable(state):
+        return [Kept(folder) for folder in sorted((state / "kept").glob("*/"))]
 
 
 def place(engine_option: str, environ: Mapping[str, str]) -> str:

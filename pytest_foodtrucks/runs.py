@@ -164,7 +164,9 @@ class Run:
 
 def forget_dead(state: Path, clock: Callable[[], float] = time.time) -> None:
     """Remove the folders of runs that died long ago: their things are gone, or their labels tell of them."""
-    for folder in state.glob("runs/*/"):
+    with usable(state):
+        folders = list(state.glob("runs/*/"))
+    for folder in folders:
         try:
             age = clock() - folder.stat().st_mtime
             life = _life(folder, state)
