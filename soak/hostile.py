@@ -142,7 +142,7 @@ def planned(sessions: int, choose: random.Random) -> list[Planned]:
         workers = 2 if choose.random() < 0.25 else 0  # noqa: PLR2004 - a quarter
         tests: list[list[tuple[float, str]]] = [[] for _ in range(_TESTS)]
         for _ in range(choose.randint(1, 3)):
-            from_all = not workers and choose.random() < 0.3  # noqa: PLR2004 - as many as the others get
+            from_all = not workers and choose.random() < 0.13  # noqa: PLR2004 - as often as the others
             tests[choose.randrange(_TESTS)].append((choose.uniform(0, 0.5), next(alone if from_all else going)))
         if choose.random() < 0.5:  # noqa: PLR2004 - half of them
             tests[-1].append((choose.uniform(0, 0.5), next(last)))
@@ -311,7 +311,7 @@ def _group(soak: Soak, counted: Counted, number: int, plans: Sequence[Planned]) 
                     if plan.state == plans[place].state
                     for deed in did(each)
                 ],
-                written=_written(chosen[place].folder),
+                written=written(chosen[place].folder),
             )
         )
     before = len(counted.broken)
@@ -347,7 +347,7 @@ def _foreign(folder: Path) -> list[Path]:
     return sorted((folder / "foreign").glob("*"))
 
 
-def _written(folder: Path) -> list[str]:
+def written(folder: Path) -> list[str]:
     """Return the files of a suite's tests that have not exactly what these wrote: their own name."""
     return [path.name for path in _foreign(folder) if path.read_bytes() != path.name.encode()]
 
