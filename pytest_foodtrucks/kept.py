@@ -13,7 +13,7 @@ from .errors import StateError
 from .owners import ContainerStart, Owner, read_owner
 from .processes import Life
 from .runs import Run
-from .state_folder import identity, keyed, make_folder, read_json, usable, write_file, write_json
+from .state_folder import identity, is_there, keyed, make_folder, read_json, usable, write_file, write_json
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -166,8 +166,9 @@ class Kept:
 
     def used(self) -> None:
         """Note that a session used it until now; nothing where somebody removed it."""
-        if self.folder.exists():
-            write_file(self.folder / _USED, b"")
+        with usable(self.state):
+            if is_there(self.folder):
+                write_file(self.folder / _USED, b"")
 
     def unused_for(self, clock: Callable[[], float] = time.time) -> float:
         """Return the seconds since a session used it."""
@@ -196,11 +197,14 @@ class Kept:
 
     def forget(self, part: str) -> None:
         """Forget a part."""
-        self._file(part).unlink(missing_ok=True)
+        with usable(self.state):
+            self._file(part).unlink(missing_ok=True)
 
     def records(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the records of all parts that can be read."""
-        for file in self.folder.glob("*.json"):
+        """Yield the records of all parts that can be read; StateError where the folder can't."""
+        with usable(self.state):
+            files = list(self.folder.glob("*.json"))
+        for file in files:
             try:
                 yield read_json(file)
             except (OSError, StateError):  # a corrupt one counts as none, and its part is made anew
@@ -239,7 +243,8 @@ def _short(text: str) -> str:
 
 def all_kept(state: Path) -> list[Kept]:
     """Return the kept stacks of a state folder."""
-    return [Kept(folder) for folder in sorted((state / "kept").glob("*/"))]
+    with usable(state):
+        return [Kept(folder) for folder in sorted((state / "kept").glob("*/"))]
 
 
 def place(engine_option: str, environ: Mapping[str, str]) -> str:

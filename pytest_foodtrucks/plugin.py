@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -269,18 +270,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """
     stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
     owned = run if run is not None and run.is_owner else None
-    used = kept.chosen(owned) if owned is not None else None
-    try:
+    used = None
+    with suppress(StateError):  # told below: what ends the run reads the same
+        used = kept.chosen(owned) if owned is not None else None
+    with _telling():
         if stack is not None:
             stack.close()
         elif owned is not None:
             end_of_controller(owned)
-    except (EngineError, StateError) as error:
-        # Not a warning: pytest has shown those by now.
-        sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
-    finally:
+    with _telling():
         if used is not None and leave_kept(used):
             config.stash[_PROGRESS].say(stays(config.stash[SETTINGS]))
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell of what can't be removed at the end, in two lines: no warning, for pytest has shown those by now."""
+    try:
+        yield
+    except (EngineError, StateError) as error:
+        sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
 
 
 def _run(config: pytest.Config) -> Run:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import kept, owners
-from .errors import EngineError, NoAnswer
+from .errors import EngineError, NoAnswer, StateError
 from .kept import Kept
 from .owners import OWNER_LABEL, Owner, read_owner
 from .patience import is_in_use
@@ -35,8 +36,9 @@ def remove_session(engine: "Engine", session: str) -> int:
 
 def remove_at_end(engine: "Engine", run: Run) -> int:
     """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish."""
+    found = remove_session(engine, run.id)  # first: a test may have made the state folder unreadable
     chosen = kept.chosen(run)
-    return remove_session(engine, run.id) + (0 if chosen is None else remove_unrecorded(engine, chosen))
+    return found + (0 if chosen is None else remove_unrecorded(engine, chosen))
 
 
 def remove_after(engine: "Engine", owner: Owner, stack: Kept | None) -> int:
@@ -45,12 +47,18 @@ def remove_after(engine: "Engine", owner: Owner, stack: Kept | None) -> int:
     `owner` is the dead one's token with the process of whoever removes for it.
     """
     found = remove_session(engine, owner.session)
-    if stack is not None and stack.hold(owner, engine.running_since):
-        try:
-            found += remove_unrecorded(engine, stack)
-        finally:
-            stack.release()
+    with suppress(StateError):  # then the next session of that state folder does it
+        found += 0 if stack is None else _remove_begun(engine, owner, stack)
     return found
+
+
+def _remove_begun(engine: "Engine", owner: Owner, stack: Kept) -> int:
+    if not stack.hold(owner, engine.running_since):
+        return 0
+    try:
+        return remove_unrecorded(engine, stack)
+    finally:
+        stack.release()
 
 
 def sweep(engine: "Engine", run: Run) -> int:

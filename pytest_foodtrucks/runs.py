@@ -15,7 +15,7 @@ from .endpoints import Endpoint
 from .errors import StateError
 from .owners import Owner, read_owner
 from .processes import Life
-from .state_folder import identity, make_folder, prepare, read_json, usable, write_file, write_json
+from .state_folder import identity, is_there, make_folder, prepare, read_json, usable, write_file, write_json
 
 _OWNER: Final = "owner.json"
 _ENGINE: Final = "engine.json"
@@ -112,7 +112,7 @@ class Run:
 
     def is_open(self) -> bool:
         """Tell whether a process of this run went to the engine."""
-        return (self.folder / _OPEN).exists()
+        return is_there(self.folder / _OPEN)
 
     def note_engine(
         self, endpoint: Endpoint, *, is_local: bool = False, container: tuple[str, str] | None = None
@@ -150,7 +150,7 @@ class Run:
         self._begun_in = None
         if watchdog_knows:
             self.forget()
-        elif self.folder.exists():
+        elif is_there(self.folder):
             with usable(self.state):
                 write_file(self.folder / ENDED_NOTE, b"")
 
@@ -161,7 +161,9 @@ class Run:
 
 def forget_dead(state: Path, clock: Callable[[], float] = time.time) -> None:
     """Remove the folders of runs that died long ago: their things are gone, or their labels tell of them."""
-    for folder in state.glob("runs/*/"):
+    with usable(state):
+        folders = list(state.glob("runs/*/"))
+    for folder in folders:
         try:
             age = clock() - folder.stat().st_mtime
             life = _life(folder, state)

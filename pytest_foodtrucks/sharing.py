@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from . import errors
 from .errors import FoodtrucksError, StateError
-from .state_folder import corrupt, read_json, usable, write_json
+from .state_folder import corrupt, is_there, read_json, usable, write_json
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def shared(
         with usable(folder):
             locked.enter_context(FileLock(folder / f"{name}.lock", mode=0o600))
         here = fingerprints(values, digest)
-        content = read_json(state) if state.exists() else None
+        content = read_json(state) if is_there(state) else None
         words = [] if content is None else _others(content, here, state)
         if content is not None and words and "error" not in content:
             on_other(words)

@@ -46,12 +46,16 @@ def usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "make room there" if error.errno in _FULL else "make it writable"
-        words = error.strerror if error.strerror is not None else str(error).rstrip(".")
-        raise StateError(
-            f"The state folder {folder} can't be used: {words}. Remedy: {remedy}, or choose another with "
-            "--foodtrucks-state-dir."
-        ) from error
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> StateError:
+    remedy = "make room there" if error.errno in _FULL else "make it writable"
+    words = error.strerror if error.strerror is not None else str(error).rstrip(".")
+    return StateError(
+        f"The state folder {folder} can't be used: {words}. Remedy: {remedy}, or choose another with "
+        "--foodtrucks-state-dir."
+    )
 
 
 def prepare(state: Path) -> None:
@@ -125,14 +129,28 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(file: Path) -> Mapping[str, Any]:
-    """Read a state file; FileNotFoundError where there is none, StateError where it is corrupt."""
+    """Read a state file; FileNotFoundError where there is none, StateError where it is corrupt or can't be read."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a test may have changed the process's user, or the folder's mode
+        raise _unusable(file.parent, error) from error
     except ValueError as error:
         raise corrupt(file, str(error)) from error
     if not isinstance(content, dict):
         raise corrupt(file, f"it has {content!r}")
     return content
+
+
+def is_there(file: Path) -> bool:
+    """Tell whether a state file is there; StateError where that can't be seen."""
+    with usable(file.parent):
+        try:
+            file.stat()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def corrupt(file: Path, why: str) -> StateError:

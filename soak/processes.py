@@ -41,6 +41,11 @@ def watchdogs(state: Path) -> list[int]:
     return [pid for pid, argv in _commands() if f"watchdog.py\0{state}/".encode() in argv]
 
 
+def watchdogs_below(folder: Path) -> list[int]:
+    """Return the ids of the watchdogs that wait for owners of any state folder in a folder."""
+    return [pid for pid, argv in _commands() if f"watchdog.py\0{folder}/".encode() in argv]
+
+
 def mentioning(folder: Path) -> list[int]:
     """Return the ids of the processes that have a folder in their command line."""
     return [pid for pid, argv in _commands() if str(folder).encode() in argv and pid != os.getpid()]

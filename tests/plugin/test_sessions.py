@@ -259,6 +259,27 @@ def test(foodtrucks_net, foodtrucks_engine):
     assert "foodtrucks: Containers may be left behind: The engine has had enough.\nfoodtrucks: Remedy: " in said
 
 
+def test_a_state_folder_that_cannot_be_read_any_more_keeps_nothing_from_being_removed(
+    session: Session, capfd: pytest.CaptureFixture[str]
+) -> None:
+    test = """
+from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.plugin import _RUN
+
+def test(one, pytestconfig):
+    stack = pytestconfig.stash[STACK]
+    run = pytestconfig.stash[_RUN] = stack.run
+    (run.folder / "kept.json").mkdir()  # which can't be read, as after another user has become the process's
+    stack.engine.create_network("left to the end", driver="bridge", internal=False, labels=stack.labels())
+"""
+    result = session("one = service(image='busybox')", test)
+    said = capfd.readouterr().err
+    assert said.count("foodtrucks: Containers may be left behind: The state folder") == 1
+    assert "Is a directory" in said
+    assert "Traceback" not in said + result.stdout.str()
+    assert "LEFT 0" in result.stdout.str()
+
+
 def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
     definitions = """
 from pytest_foodtrucks.plugin import _PROGRESS

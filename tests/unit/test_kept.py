@@ -1,5 +1,6 @@
 """Kept stacks: held by one session at a time, found again by their project, recorded part by part."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -146,6 +147,18 @@ def test_a_corrupt_record_counts_as_none(tmp_path: Path) -> None:
     next(kept.folder.glob("*.json")).write_text('{"value": {"i')
     assert kept.record("es") is None
     assert list(kept.records()) == []
+
+
+def test_records_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    kept = held(tmp_path)
+    monkeypatch.setattr(Path, "glob", refuse)  # as after another user has become the process's
+    with pytest.raises(StateError, match="can't be used: Permission denied"):
+        list(kept.records())
+    with pytest.raises(StateError, match="can't be used: Permission denied"):
+        all_kept(tmp_path)
 
 
 def test_what_a_part_put_into_another_is_noted_there(tmp_path: Path) -> None:

@@ -258,6 +258,15 @@ def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path:
     assert remove_after(engine, run.owner, chosen(run)) == 0
 
 
+def test_a_state_folder_that_cannot_be_used_any_more_keeps_no_watchdog_from_its_work(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    stack = kept_stack(engine, tmp_path, run)
+    container(engine, run.id, run.owner_label)
+    shutil.rmtree(tmp_path / "kept")
+    (tmp_path / "kept").touch()  # no folder can be made there
+    assert remove_after(engine, run.owner, stack) == 1
+
+
 class Departed(FakeEngine):
     """An engine that goes away when something is to be removed."""
 

@@ -13,6 +13,7 @@ import pytest
 from pytest_foodtrucks import StateError
 from pytest_foodtrucks.state_folder import (
     identity,
+    is_there,
     keyed,
     make_folder,
     prepare,
@@ -86,6 +87,22 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="can't be used: Is a directory"):
         write_json(tmp_path / "folder", {})
     assert {file.name for file in tmp_path.iterdir()} == {"a.json", "folder"}
+
+
+def test_a_file_that_cannot_be_read_is_told_and_one_that_is_missing_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(StateError, match="can't be used: Is a directory"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "none.json")
+
+
+def test_whether_a_file_is_there_is_told_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert is_there(tmp_path / "file")
+    assert not is_there(tmp_path / "none")
+    with pytest.raises(StateError, match="can't be used: Not a directory"):  # as where a folder can't be entered
+        is_there(tmp_path / "file" / "below")
 
 
 def test_a_folder_that_others_can_write_in_is_refused(tmp_path: Path) -> None:
