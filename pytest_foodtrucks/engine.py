@@ -20,7 +20,7 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from . import logs, patience
+from . import limits, logs, patience
 from .endpoints import Endpoint
 from .errors import EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
@@ -462,6 +462,9 @@ class Engine:
             ) from error
         except (RequestException, HTTPError, ConnectionError) as error:
             self._heard(answer=False)
+            limit = limits.reached(error)
+            if limit is not None:
+                raise NoAnswer(f"The engine at {self.url} could not be asked to {what}. {limit}") from error
             raise NoAnswer(
                 f"The engine at {self.url} gave no answer when asked to {what}: {words_of(error)}. "
                 "Remedy: see whether it still runs, and start it again.",
