@@ -16,7 +16,7 @@ from docker.utils import kwargs_from_env
 from docker.utils.config import load_general_config
 from requests.exceptions import RequestException
 
-from . import endpoints, patience
+from . import endpoints, limits, patience
 from .endpoints import Endpoint
 from .engine import Engine, words_of
 from .errors import EngineNotFound, SettingsError
@@ -49,6 +49,9 @@ def find_engine(
         try:
             return Engine(_client(endpoint, environ), endpoint, host, logins=logins, patience=patience)
         except (docker.errors.DockerException, RequestException, OSError, ValueError) as error:
+            limit = limits.reached(error)
+            if limit is not None:
+                raise EngineNotFound(f"The engine at {endpoint.shown} can't be asked. {limit}") from error
             tried.append((endpoint, error))
     raise _not_found(tried) if only is None else _away(*tried[0]) from tried[0][1]
 

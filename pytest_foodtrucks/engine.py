@@ -21,7 +21,7 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from . import logs, patience
+from . import limits, logs, patience
 from .descriptors import close_quietly
 from .endpoints import Endpoint
 from .errors import DefinitionError, EngineError, NoAnswer
@@ -541,6 +541,9 @@ class Engine:
             ) from error
         except (RequestException, HTTPError, ConnectionError) as error:
             self._heard(answer=False)
+            limit = limits.reached(error)
+            if limit is not None:
+                raise NoAnswer(f"The engine at {self.url} could not be asked to {what}. {limit}") from error
             raise NoAnswer(
                 f"The engine at {self.url} gave no answer when asked to {what}: {words_of(error)}. "
                 "Remedy: see whether it still runs, and start it again.",

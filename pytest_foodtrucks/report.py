@@ -3,6 +3,7 @@
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from . import limits
 from .callers import place_in
 from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
 from .kept import UNUSED_HOURS
@@ -11,7 +12,7 @@ from .urls import without_user
 
 if TYPE_CHECKING:
     import pytest
-    from _pytest._code import Traceback
+    from _pytest._code import Traceback, TracebackEntry
 
     from .engine import Engine
     from .services import Service
@@ -92,7 +93,16 @@ def stays(settings: "Settings") -> str:
 
 def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:
     """Return what a report shows of an error of ours: its message without a traceback; None for other errors."""
-    return error.getrepr(style="value", chain=False) if isinstance(error.value, FoodtrucksError) else None
+    if isinstance(error.value, FoodtrucksError):
+        return error.getrepr(style="value", chain=False)
+    return _limit_here(error)
+
+
+def _limit_here(error: "pytest.ExceptionInfo[BaseException]") -> str | None:
+    """Return what is said of a limit of the system that code of ours met, wherever that was."""
+    ours = any(_top_level(entry) == "pytest_foodtrucks" for entry in error.traceback)
+    limit = limits.reached(error.value) if ours else None
+    return None if limit is None else f"{error.exconly()}\n{limit}"
 
 
 def import_message(error: BaseException) -> str | None:
@@ -114,7 +124,7 @@ def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Con
     """
     style = config.option.tbstyle
     if not isinstance(error.value, FoodtrucksError) or style == "native":
-        return None
+        return _limit_here(error)
     return error.getrepr(
         style="long" if style == "auto" else style,
         showlocals=config.option.showlocals,
@@ -125,5 +135,9 @@ def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Con
 
 
 def _without_machinery(frames: "Traceback") -> "Traceback":
-    own = frames.filter(lambda entry: entry.frame.f_globals.get("__name__", "").partition(".")[0] not in _MACHINERY)
+    own = frames.filter(lambda entry: _top_level(entry) not in _MACHINERY)
     return own if own else frames
+
+
+def _top_level(entry: "TracebackEntry") -> str:
+    return str(entry.frame.f_globals.get("__name__", "")).partition(".")[0]

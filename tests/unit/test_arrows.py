@@ -12,7 +12,7 @@ PACKAGE = Path(pytest_foodtrucks.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 LAYERS = (
-    {"excerpts", "urls"},
+    {"excerpts", "limits", "urls"},
     {"errors", "units", "callers", "processes", "lease", "watchdog", "subnets", "descriptors", "http_answers", "logs"},
     {"state_folder", "execs", "hostnames", "overrides"},
     {"settings", "ready", "endpoints", "definitions", "patience", "sharing", "verdicts", "moments", "owners"},

@@ -1,10 +1,12 @@
 """The engine: found, and spoken to, by way of a small HTTP server that answers as a daemon does."""
 
 import base64
+import errno
 import functools
 import hashlib
 import http.server
 import json
+import os
 import re
 import socket
 import socketserver
@@ -18,6 +20,8 @@ from typing import Any, BinaryIO
 from unittest.mock import Mock
 
 import pytest
+import requests
+from urllib3.exceptions import ProtocolError
 
 from fakes import Clock, Names
 from pytest_foodtrucks.discovery import _not_found, find_engine
@@ -560,6 +564,27 @@ def test_a_log_that_falls_silent_is_given_up(daemon: Daemon, engine: Engine) -> 
     engine.api.timeout = 0.05  # type: ignore[assignment] # seconds may be a fraction
     with pytest.raises(NoAnswer, match="when asked to read the log of c1"):
         engine.read_log("c1", list)
+
+
+NO_FILES = OSError(errno.EMFILE, "Too many open files")
+LIMIT = rf"This process may open no more than {os.sysconf('SC_OPEN_MAX')} files\. Remedy: allow it more"
+
+
+def test_an_engine_that_cant_be_asked_for_want_of_files_isnt_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = requests.ConnectionError(ProtocolError("Connection aborted.", NO_FILES))
+    monkeypatch.setattr(engine.api, "inspect_container", Mock(side_effect=broken))
+    with pytest.raises(NoAnswer, match=rf"could not be asked to inspect the container c1\. {LIMIT}"):
+        engine.inspect_container("c1")
+
+
+def test_an_engine_that_cant_be_looked_for_for_want_of_files_isnt_missing(
+    daemon: Daemon, find: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "socket", Mock(side_effect=NO_FILES))
+    with pytest.raises(EngineNotFound, match=rf"The engine at {daemon.url} can't be asked\. {LIMIT}"):
+        find(daemon.url)
 
 
 def test_what_is_gone_counts_as_removed(engine: Engine) -> None:
