@@ -5,18 +5,18 @@ import functools
 import random
 import re
 import secrets
-import shlex
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .definitions import volume_source
 from .errors import DefinitionError, EngineError, StartError
 from .excerpts import SHORT_TAIL, Excerpt
 from .images import LABEL
 from .logs import Search, moment, search
-from .units import nanoseconds, size_in_bytes
+from .values import checked, shown, words_of_command
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -31,24 +31,24 @@ _READ_AT_MOST: Final = 8_000_000
 _LAST_LINES: Final = 400
 """At 16 KB, the longest that the engine writes as one entry, less than what is read at most."""
 
-_TESTS: Final = ("CMD", "CMD-SHELL", "NONE")
-"""How the list form of a health check's test begins."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What is to run: all values resolved, in the words of Compose. The environment is never shown."""
+    """What is to run: all values resolved and in their plain form, as in a `ServiceDefinition`.
+
+    The environment is never shown.
+    """
 
     image: str
     network: str
-    command: Sequence[str] | str | None = None
-    entrypoint: Sequence[str] | str | None = None
+    command: Sequence[str] | None = None
+    entrypoint: Sequence[str] | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     aliases: Sequence[str] = ()
     ports: Sequence[int] = ()
     volumes: Sequence[str] = ()
     tmpfs: Sequence[str] = ()
-    mem_limit: str | int | None = None
+    mem_limit: int | None = None
     user: str | None = None
     cap_add: Sequence[str] = ()
     healthcheck: Mapping[str, Any] | None = None
@@ -68,12 +68,7 @@ def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on
         },
     }
     if spec.mem_limit is not None:
-        try:
-            host_config["Memory"] = size_in_bytes(spec.mem_limit)
-        except ValueError as error:
-            raise DefinitionError(
-                f"mem_limit={spec.mem_limit!r}. Remedy: use a number with unit, such as 512m."
-            ) from error
+        host_config["Memory"] = spec.mem_limit
     config: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
@@ -83,53 +78,15 @@ def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on
         "HostConfig": host_config,
     }
     if spec.command is not None:
-        config["Cmd"] = _words(spec.command)
+        config["Cmd"] = list(spec.command)
     if spec.entrypoint is not None:
-        config["Entrypoint"] = _words(spec.entrypoint)
+        config["Entrypoint"] = list(spec.entrypoint)
     if spec.user is not None:
         config["User"] = spec.user
     if spec.healthcheck is not None:
-        try:
-            config["Healthcheck"] = _healthcheck(spec.healthcheck)
-        except ValueError as error:
-            raise DefinitionError(f"healthcheck={dict(spec.healthcheck)!r}. Remedy: mend it, {error}.") from error
+        config["Healthcheck"] = dict(spec.healthcheck)
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}}
-    return config
-
-
-def _words(command: Sequence[str] | str) -> list[str]:
-    try:
-        return shlex.split(command) if isinstance(command, str) else list(command)
-    except ValueError as error:
-        raise DefinitionError(
-            f"The command {command!r} can't be split into words: {error}. Remedy: mend its quotes, or give a list."
-        ) from error
-
-
-def _healthcheck(compose: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(compose, Mapping):
-        raise DefinitionError(f"healthcheck={compose!r}. Remedy: write it as Compose does: {{'test': 'COMMAND'}}.")
-    if compose.get("disable", False):
-        return {"Test": ["NONE"]}
-    unknown = compose.keys() - {"test", "interval", "timeout", "retries", "start_period", "disable"}
-    if unknown or "test" not in compose:
-        raise DefinitionError(
-            f"healthcheck={dict(compose)!r}. Remedy: give `test`, and if need be `interval`, `timeout`, `retries` and "
-            "`start_period`, as in Compose."
-        )
-    test = compose["test"]
-    if not isinstance(test, str) and (not test or test[0] not in _TESTS):
-        raise DefinitionError(
-            f"healthcheck has the test {test!r}. Remedy: begin the list with one of {', '.join(_TESTS)}, as in "
-            "Compose; the engine would pass over another one without a word."
-        )
-    config: dict[str, Any] = {"Test": ["CMD-SHELL", test] if isinstance(test, str) else list(test)}
-    for ours, theirs in (("interval", "Interval"), ("timeout", "Timeout"), ("start_period", "StartPeriod")):
-        if ours in compose:
-            config[theirs] = nanoseconds(compose[ours])
-    if "retries" in compose:
-        config["Retries"] = int(compose["retries"])
     return config
 
 
@@ -297,7 +254,7 @@ class Container:
 
         Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
         """
-        return self.engine.exec(self.id, argv, timeout=timeout)
+        return self.engine.exec(self.id, checked("argv", argv, words_of_command), timeout=timeout)
 
     def exec_bytes(self, argv: Sequence[str], *, timeout: float | None = None) -> tuple[int | None, bytes, bytes]:
         """Run a command in it as `exec` does, and return exit code, standard output and error as they came."""
@@ -388,15 +345,16 @@ def bind(volume: str, folder: Path, *, local: bool) -> str:
 
     Raises DefinitionError for a path that isn't there, and for a named volume: nobody would remove it.
     """
-    source, colon, rest = volume.partition(":")
-    if not colon:
+    source = volume_source(volume)
+    if source is None:
         return volume
-    if not source.startswith((".", "/", "~")):
+    try:
+        absolute = (folder / source).resolve()
+        missing = local and not absolute.exists()
+    except (OSError, RuntimeError) as error:  # too long, or links in a circle
         raise DefinitionError(
-            f"The volume {volume!r} has a name, and would stay behind. Remedy: begin it with a path (./data:/data), or "
-            "leave the name out for a volume that goes with its container."
-        )
-    path = (folder / Path(source).expanduser()).resolve()
-    if local and not path.exists():
-        raise DefinitionError(f"The volume {volume!r} is {path}, and that doesn't exist. Remedy: create it.")
-    return f"{path}:{rest}"
+            f"The volume {shown(volume)} can't be looked at ({type(error).__name__}). Remedy: mend its path."
+        ) from error
+    if missing:
+        raise DefinitionError(f"The volume {shown(volume)} is {absolute}, and that doesn't exist. Remedy: create it.")
+    return f"{absolute}:{volume.partition(':')[2]}"

@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -16,12 +16,16 @@ from .definitions import ServiceDefinition, define
 from .errors import ClientMismatch, DefinitionError, FoodtrucksError, NotReady, StartError
 from .ready import Target
 from .services import Service
-from .settings import Settings, heap, is_pinned, split_tag
+from .settings import Settings, is_pinned, split_tag
+from .values import checked, heap, image_name, shown, tag
 
 if TYPE_CHECKING:
     from elasticsearch import AsyncElasticsearch, Elasticsearch
 
 PORTS: Final = (9200, 9300)
+
+KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": heap}
+"""What is checked of the keywords that only Elasticsearch has."""
 
 _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
 """The last server of each line that gets no more minor versions, by the client's major version."""
@@ -45,14 +49,15 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
     the version tells which server is built.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
-    version, size = given.pop("version", None), given.pop("heap", None)
+    own = {name: checked(name, given.pop(name), check) for name, check in KEYWORDS.items() if name in given}
+    version, size = own.get("version"), own.get("heap", settings.es_heap)
     if "build" not in given:
-        given["image"] = _image(settings, given.get("image"), version)
+        image = checked("image", given["image"], image_name) if "image" in given else None
+        given["image"] = _image(settings, image, version)
         version = split_tag(given["image"].partition("@")[0])[1]
     given.setdefault("ports", PORTS)
     given.setdefault("ready", healthy)
     plain = define(given, alias=alias, folder=folder)
-    size = _checked_heap(size) if size is not None else settings.es_heap
     ours = environment(_numbers(version), heap_size=size, fast_start=settings.es_jvm == "fast-start")
     return replace(plain, environment=_merged(ours, plain.environment))
 
@@ -60,7 +65,8 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
 def _image(settings: Settings, image: str | None, version: str | None) -> str:
     if image is not None and version is not None and is_pinned(image):
         raise DefinitionError(
-            f"image={image!r} has a version already, and version={version!r} says another. Remedy: give one of them."
+            f"image={shown(image)} has a version already, and version={shown(version)} says another. Remedy: give one "
+            "of them."
         )
     if image is None:
         image = settings.es_image
@@ -71,13 +77,6 @@ def _image(settings: Settings, image: str | None, version: str | None) -> str:
     if version is None:
         version = settings.es_version if settings.es_version is not None else fitting_version()
     return f"{image}:{version}"
-
-
-def _checked_heap(size: str) -> str:
-    try:
-        return heap(size)
-    except ValueError as error:
-        raise DefinitionError(f"heap={size!r}. Remedy: {error}.") from error
 
 
 def _numbers(version: str | None) -> tuple[int, int]:
@@ -111,7 +110,7 @@ def _merged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str
     merged = {**ours, **theirs}
     if "ES_JAVA_OPTS" in theirs:
         merged["ES_JAVA_OPTS"] = f"{ours['ES_JAVA_OPTS']} {theirs['ES_JAVA_OPTS']}"
-    return merged
+    return dict(sorted(merged.items()))
 
 
 def healthy(target: Target) -> None:

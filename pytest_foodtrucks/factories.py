@@ -1,9 +1,11 @@
 """Fixture factories: network(), service(), elasticsearch_service()."""
 
 import inspect
+import keyword as syntax
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict, Unpack, get_args
 
@@ -11,13 +13,24 @@ import pytest
 
 from . import es, ready
 from .callers import Place, calling_place
-from .definitions import SERVICE_KEYWORDS, ServiceDefinition, ServiceKeywords, check_keywords, define, kept
+from .calls import fixtures_of, function_of_fixtures, only_begins, takes_one
+from .definitions import (
+    KEYWORDS,
+    ServiceDefinition,
+    ServiceKeywords,
+    check_keywords,
+    define,
+    host_names,
+    is_function,
+    told_at,
+)
 from .errors import DefinitionError
 from .es import ElasticsearchService
 from .networks import Network, throwaway_network
 from .services import Service
 from .settings import Settings
 from .stack import Stack
+from .values import Unfit, checked, entries, is_list, matching, shown, switch, unrolled
 
 Scope = Literal["session", "package", "module", "class", "function"]
 
@@ -27,8 +40,53 @@ STACK: Final = pytest.StashKey[Stack]()
 CONTRACT_ALIASES: Final = {"es_on_net": "es", "web_on_net": "foodtrucks-web"}
 """Fixtures whose service has this alias whatever its definition says, so that an override is found by its name."""
 
-_WIRING: Final = frozenset({"network", "requires", "scope", "shared"})
-"""The factories' own keywords."""
+
+def _by_name(keyword: str) -> Callable[[Any], str]:
+    """Return a check of a fixture's name."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not value.isidentifier() or syntax.iskeyword(value):
+            raise DefinitionError(
+                f"{keyword} has {shown(value)}, and takes fixtures by name. Remedy: give the name as text."
+            )
+        return value
+
+    return check
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise Unfit(f"give a list, such as [{shown(value)}]", why=" is a text")
+    if not is_list(value):
+        raise Unfit("give a list, such as ['es_on_net']", why=" is no list")
+    return tuple(map(_by_name("requires"), entries(value)))
+
+
+def _scope(value: Any) -> Any:
+    """Check a scope: one of pytest's, or a function that gives one."""
+    function = callable(value) and not isinstance(value, type)
+    if not function and not (isinstance(value, str) and value in get_args(Scope)):
+        raise Unfit(f"use one of {', '.join(get_args(Scope))}", why=" is none of pytest's")
+    return value
+
+
+_WIRING: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "network": _by_name("network"),
+    "requires": _names,
+    "seed": _by_name("seed"),
+    "scope": _scope,
+    "shared": switch,
+}
+"""What is checked of the factories' own keywords."""
+
+_NETWORK: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "driver": matching(
+        r"(?!(?:host|none|null)$)[A-Za-z0-9][A-Za-z0-9_.:/-]*", "give a driver that makes networks, such as 'bridge'"
+    ),
+    "internal": switch,
+    "scope": _scope,
+}
+"""What is checked of the keywords of a network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +104,8 @@ class Recipe:
     scope: Scope
     shared: bool
     place: Place
+    apart: bool
+    """Whether it was told not to be shared."""
 
     @property
     def file(self) -> Path:
@@ -67,11 +127,11 @@ class Recipe:
         return self.scope == "session" and {name for name, _ in self._asked_by_values()} <= {"pytestconfig"}
 
     def _asked_by_values(self) -> list[tuple[str, str]]:
-        functions = {name: value for name, value in self.keywords.items() if callable(value) and name != "ready"}
+        functions = {name: value for name, value in self.keywords.items() if is_function(name, value)}
         return [
             (parameter, f"{name}=, a function")
             for name, function in functions.items()
-            for parameter in _parameters(function)
+            for parameter in fixtures_of(function)
         ]
 
     def aliases(self, fixture: str, worker: str | None, own: Sequence[str] | None) -> Sequence[str]:
@@ -83,14 +143,16 @@ class Recipe:
         if not own:
             alias = contract if contract is not None else fixture
             return (alias,) if worker is None or self.shared else (f"{alias}-{worker}",)
-        return own if contract is None or isinstance(own, str) else [*own, contract]
+        return own if contract is None else [*own, contract]
 
     def define(self, fixture: str, config: pytest.Config, fixtures: Mapping[str, Any]) -> ServiceDefinition:
         """Return the service's definition, given its fixture's name and the values of its parameters."""
         values = {
-            name: _called(value, {"pytestconfig": config, **fixtures}) if callable(value) and name != "ready" else value
+            name: _called(value, {"pytestconfig": config, **fixtures}) if is_function(name, value) else value
             for name, value in self.keywords.items()
         }
+        if values.get("aliases") is not None:
+            values["aliases"] = checked("aliases", values["aliases"], host_names)
         (alias,) = self.aliases(fixture, worker_id(config), None)
         values["aliases"] = self.aliases(fixture, worker_id(config), values.get("aliases"))
         if self.service_type is ElasticsearchService:
@@ -99,13 +161,10 @@ class Recipe:
 
 
 def _called(function: Callable[..., Any], fixtures: Mapping[str, Any]) -> Any:
-    return function(**{name: fixtures[name] for name in _parameters(function)})
-
-
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the fixtures that a function asks for; a parameter with a default isn't one, as in pytest."""
-    parameters = inspect.signature(function).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
+    value = function(**{name: fixtures[name] for name in fixtures_of(function)})
+    if inspect.iscoroutine(value):
+        value.close()  # it is refused as a value, and Python needn't tell of it too
+    return value
 
 
 class _NoKeywords(TypedDict):
@@ -119,9 +178,11 @@ def network(
 
     `driver` and `internal` are Compose's. Raises DefinitionError for an unknown keyword or scope.
     """
-    with _told_together(calling_place()) as attempt:
-        attempt(lambda: check_keywords(keywords, {"driver", "internal", "scope"}, of="network"))
-        attempt(lambda: _check_scope(scope, shared=None))
+    place = calling_place()
+    with _told_together(place) as attempt:
+        attempt(lambda: check_keywords(keywords, _NETWORK, of="network"))
+        for name, value in {"driver": driver, "internal": internal, "scope": scope}.items():
+            attempt(partial(checked, name, value, _NETWORK[name]))
 
     def start(request: pytest.FixtureRequest, foodtrucks_engine: object) -> Iterator[Network]:
         del foodtrucks_engine  # asked for so that the engine is there
@@ -156,11 +217,10 @@ def service(
     """
     return _fixture(
         keywords,
-        own_keywords=_WIRING,
+        service_type=Service,
         network=network,
         requires=requires,
         seed=None,
-        service_type=Service,
         scope=scope,
         shared=shared,
     )
@@ -187,11 +247,10 @@ def elasticsearch_service(
     given = {**keywords, **{name: value for name, value in own.items() if value is not None}}
     return _fixture(
         given,
-        own_keywords=_WIRING | {"version", "heap", "seed"},
+        service_type=ElasticsearchService,
         network=network,
         requires=requires,
         seed=seed,
-        service_type=ElasticsearchService,
         scope=scope,
         shared=shared,
     )
@@ -200,44 +259,79 @@ def elasticsearch_service(
 def _fixture(
     keywords: Mapping[str, Any],
     *,
-    own_keywords: frozenset[str],
+    service_type: type[Service],
     network: str,
     requires: Iterable[str],
     seed: str | None,
-    service_type: type[Service],
     scope: Scope,
     shared: bool | None,
 ) -> Any:
     place = calling_place()
-    keywords = kept(keywords)
-    requires = requires if isinstance(requires, str) else tuple(requires)
-    with _told_together(place) as attempt:
-        attempt(lambda: check_keywords(keywords, SERVICE_KEYWORDS | own_keywords))
-        attempt(lambda: _check_scope(scope, shared=shared))
-        attempt(lambda: _check_names(network, requires, seed))
-        attempt(lambda: _check_ready(keywords, () if service_type is Service else es.PORTS))
-    shared = scope == "session" if shared is None else shared
-    recipe = Recipe(keywords, network, tuple(requires), seed, service_type, scope, shared, place)
+    wiring = {"network": network, "requires": requires, "seed": seed, "scope": scope, "shared": shared}
+    recipe = _recipe(keywords, wiring, service_type, place)
 
     def start(**fixtures: Any) -> Iterator[Service]:
         request: pytest.FixtureRequest = fixtures["request"]
-        sow = fixtures[seed] if seed is not None else None
-        on: Network = fixtures[network]
         name = str(request.fixturename)
+        sow = fixtures[recipe.seed] if recipe.seed is not None else None
+        on: Network = fixtures[recipe.network]
         requires = [value for value in fixtures.values() if isinstance(value, Service)]
         with _told_together(place) as attempt:
-            attempt(lambda: _check_seed(seed, sow))
+            attempt(lambda: _refuse_other_kind(name, recipe))
+            attempt(lambda: _refuse_no_network(recipe.network, on))
+            attempt(lambda: _check_seed(recipe.seed, sow))
             definition = attempt(lambda: recipe.define(name, request.config, fixtures))
-        with on.running(
-            definition, service_type, key=(recipe, name), seed=sow, shared=recipe.shared, requires=requires
-        ) as running:
-            yield running
+        with ExitStack() as undo:
+            with told_at(place):
+                running = on.running(
+                    definition, service_type, key=(recipe, name), seed=sow, shared=recipe.shared, requires=requires
+                )
+                service = undo.enter_context(running)
+            yield service
 
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in recipe.parameters()]
     start.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # how pytest learns what to pass
     start.__doc__ = f"A running {service_type.__name__}."
     start.recipe = recipe  # type: ignore[attr-defined] # how services_to_come and messages find it
-    return pytest.fixture(scope=scope)(start)
+    return pytest.fixture(scope=recipe.scope)(start)
+
+
+def _recipe(
+    keywords: Mapping[str, Any], wiring: Mapping[str, Any], service_type: type[Service], place: Place
+) -> Recipe:
+    """Return what a factory was told; DefinitionError, with the place, for what can be seen to be wrong by itself."""
+    own = es.KEYWORDS if service_type is ElasticsearchService else {}
+    table = {**KEYWORDS, **own}
+    given = {name: value for name, value in keywords.items() if name in table and value is not None}
+    wired = {name: value for name, value in wiring.items() if value is not None or name in {"network", "scope"}}
+    with _told_together(place) as attempt:
+        attempt(lambda: check_keywords(keywords, {*table, *_WIRING} - (set() if own else {"seed"})))
+        plain = {name: attempt(partial(checked, name, value, _WIRING[name])) for name, value in wired.items()}
+        attempt(lambda: _refuse_sharing(wiring["scope"], shared=wiring["shared"]))
+        values = {name: attempt(partial(_examined, name, value, table[name])) for name, value in given.items()}
+    with told_at(place):
+        _refuse_no_source(values, service_type)
+        _refuse_without_ports(values, es.PORTS if own else ())
+    return Recipe(
+        values,
+        plain["network"],
+        plain.get("requires", ()),
+        plain.get("seed"),
+        service_type,
+        plain["scope"],
+        plain.get("shared", plain["scope"] == "session"),
+        place,
+        apart=wiring["shared"] is False,
+    )
+
+
+def _examined(name: str, value: Any, check: Callable[[Any], Any]) -> Any:
+    """Return a keyword's value as it was given, if its check has nothing against it."""
+    if is_function(name, value):
+        return checked(name, value, function_of_fixtures)
+    value = checked(name, value, unrolled)
+    checked(name, value, check)
+    return value
 
 
 @contextmanager
@@ -256,37 +350,69 @@ def _told_together(place: Place) -> Iterator[Callable[[Callable[[], Any]], Any]]
         raise DefinitionError("\n".join(told))
 
 
-def _check_scope(scope: object, *, shared: bool | None) -> None:
-    if isinstance(scope, str) and scope not in get_args(Scope):
-        raise DefinitionError(f"scope={scope!r} is none of pytest's. Remedy: use one of {', '.join(get_args(Scope))}.")
-    if shared and scope != "session":
+def _refuse_sharing(scope: object, *, shared: object) -> None:
+    if shared is True and scope != "session":
         raise DefinitionError(
-            f"shared=True with scope={scope!r}: workers can share only what lasts for the session. "
+            f"shared=True with scope={shown(scope)}: workers can share only what lasts for the session. "
             "Remedy: leave one of them out."
         )
 
 
-def _check_names(network: object, requires: Sequence[object], seed: object) -> None:
-    if isinstance(requires, str):
-        raise DefinitionError(f"requires={requires!r} is a text. Remedy: give a list, such as [{requires!r}].")
-    names = [("network", network), *(("requires", name) for name in requires), ("seed", seed)]
-    for keyword, name in names:
-        if name is not None and not (isinstance(name, str) and name.isidentifier()):
-            raise DefinitionError(f"{keyword} has {name!r}, and takes fixtures by name. Remedy: give the name as text.")
-
-
-def _check_ready(keywords: Mapping[str, Any], default_ports: Sequence[int]) -> None:
-    ports = keywords.get("ports")
-    ports = default_ports if ports is None else ports
-    if keywords.get("ready") is not None and not callable(ports):
-        ready.refuse_without_ports(keywords["ready"], ports)
-
-
-def _check_seed(seed: str | None, sow: object) -> None:
-    if seed is not None and not callable(sow):
+def _refuse_no_source(values: Mapping[str, Any], service_type: type[Service]) -> None:
+    sources = [values[name] for name in ("image", "build") if name in values]
+    if (not sources and service_type is Service) or (len(sources) > 1 and not any(map(callable, sources))):
         raise DefinitionError(
-            f"The fixture {seed} gave {sow!r}, and it is to give a function that fills the service. "
+            f"A service takes one of image= and build=, and this one has {'both' if sources else 'neither'}. "
+            "Remedy: give one."
+        )
+
+
+def _refuse_without_ports(values: Mapping[str, Any], default_ports: Sequence[int]) -> None:
+    ports = values.get("ports", default_ports)
+    if "ready" in values and not callable(ports):
+        ready.refuse_without_ports(values["ready"], ports)
+
+
+def _refuse_no_network(name: str, value: object) -> None:
+    if not callable(getattr(value, "running", None)):
+        raise DefinitionError(
+            f"The fixture {name} gave {shown(value)}, and it is to give a network. Remedy: name a fixture of network()."
+        )
+
+
+def other_kind(name: str, recipe: Recipe) -> str | None:
+    """Return what is wrong with a service under one of the contract's names that is of another kind; else None."""
+    if name == "es_on_net" and recipe.service_type is not ElasticsearchService:
+        return (
+            "es_on_net is to be an Elasticsearch: of another service es_seed would never be called, and es_client "
+            "would be an HTTP client. Remedy: use elasticsearch_service(), or another name."
+        )
+    if name == "web_on_net" and recipe.service_type is ElasticsearchService:
+        return (
+            "web_on_net is to be an app: as an Elasticsearch it would make web_client a client of that. Remedy: use "
+            "service(), or another name."
+        )
+    return None
+
+
+def _refuse_other_kind(name: str, recipe: Recipe) -> None:
+    told = other_kind(name, recipe)
+    if told is not None:
+        raise DefinitionError(told)
+
+
+def _check_seed(seed: str | None, sow: Any) -> None:
+    if seed is None:
+        return
+    if not callable(sow) or not takes_one(sow):
+        raise DefinitionError(
+            f"The fixture {seed} gave {shown(sow)}, and it is to give a function that fills the service. "
             "Remedy: return one, such as `lambda es: es.client.index(…)`."
+        )
+    if only_begins(sow):
+        raise DefinitionError(
+            f"The fixture {seed} gave {shown(sow)}, which is asynchronous, or a generator: called, it would only "
+            "begin. Remedy: return a plain function that does all, with asyncio.run(…) if need be."
         )
 
 

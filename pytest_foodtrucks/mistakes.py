@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from .callers import Place, written_in
-from .factories import CONTRACT_ALIASES, Recipe, Scope
+from .factories import CONTRACT_ALIASES, Recipe, Scope, other_kind
+from .hostnames import same_name
 
 if TYPE_CHECKING:
     import pytest
@@ -65,17 +66,42 @@ def _mistakes(items: "Iterable[pytest.Item]", worker: str | None) -> "list[_Mist
             found.update(
                 _in_its_name(service, worker), _in_what_it_asks(service, view, names), together.clashes(service, view)
             )
+            if worker is not None:
+                found.update(_in_what_workers_have(service, view))
             if service.definition.scope == "session" and not view.varies(service.name):
                 found.update(lasting.clashes(service, view))
     return sorted(found)
 
 
 def _in_its_name(service: _Service, worker: str | None) -> Iterator[_Mistake]:
+    told = other_kind(service.name, service.recipe)
+    if told is not None:
+        yield service.mistake(told)
     if worker is not None and service.name in CONTRACT_ALIASES and not service.recipe.shared:
         alias = CONTRACT_ALIASES[service.name]
         yield service.mistake(
             f"Under xdist each worker would have a {service.name} of its own, and on one network only one container "
             f"can be {alias!r}. Remedy: leave shared= and scope= out, define it under another name, or run without -n."
+        )
+
+
+def _in_what_workers_have(service: _Service, view: "_View") -> Iterator[_Mistake]:
+    """Yield what fails, or gives a wrong answer, only where several workers have the service."""
+    network = view.resolved(service.recipe.network, by=service)
+    on_shared = network is not None and network.scope == "session"
+    aliases = service.recipe.keywords.get("aliases")
+    if service.recipe.apart and aliases and on_shared and service.name not in CONTRACT_ALIASES:
+        yield service.mistake(
+            f"Under xdist each worker would have a {service.name} of its own, and on one network its aliases= can "
+            "belong to only one container. Remedy: leave aliases= out, and it gets the worker's id behind its name; or "
+            "leave shared= out, and all workers have one."
+        )
+    own = view.unshared_beneath(service) if service.recipe.shared else None
+    if own is not None:
+        yield service.mistake(
+            f"The service {service.name} is one for all xdist workers, and it asks for {own}, which each worker has "
+            f"for itself: whether that is the right one depends on the worker. Remedy: give {service.name} "
+            f"shared=False, or let {own} be shared."
         )
 
 
@@ -121,10 +147,10 @@ class _Claims:
         """Note a service's aliases; yield those that another fixture's service has on the same network."""
         own = service.recipe.keywords.get("aliases")
         network = view.resolved(service.recipe.network, by=service)
-        if network is None or callable(own) or isinstance(own, str):
+        if network is None or callable(own):
             return
         for alias in service.recipe.aliases(service.name, self._worker, own):
-            other = self._claims.setdefault((service.recipe.network, network.func, alias), service)
+            other = self._claims.setdefault((service.recipe.network, network.func, same_name(alias)), service)
             if other.name != service.name:
                 first, second = sorted((other, service), key=_blame)
                 yield _clash(first, second, alias)
@@ -182,6 +208,21 @@ class _View:
     def sees_all(self, service: _Service) -> bool:
         """Tell whether all that a service asks for is here; older pytests leave out what an overridden one asks for."""
         return service.layer == len(self.definitions[service.name]) - 1
+
+    def unshared_beneath(self, service: _Service) -> str | None:
+        """Return a service that each worker has for itself, and that this one asks for, if only by way of others."""
+        waiting, seen = [name for name, _ in service.recipe.asked()], {service.name}
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for _, definition in self._layers(name):
+                recipe = getattr(definition.func, "recipe", None)
+                if isinstance(recipe, Recipe) and not recipe.shared and definition.scope == "session":
+                    return name
+                waiting.extend(definition.argnames)
+        return None
 
     def varies(self, name: str) -> bool:
         """Tell whether a fixture depends on a parametrized one: it may end before the session does."""

@@ -4,19 +4,33 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from . import parts, ready
-from .callers import calling_file
-from .containers import Container
-from .definitions import ServiceDefinition, ServiceKeywords, define
+from .callers import Place, calling_place
+from .claims import Claim, claimed
+from .containers import Container, attachments
+from .definitions import (
+    ServiceDefinition,
+    ServiceKeywords,
+    check_keywords,
+    define,
+    host_names,
+    is_function,
+    kept,
+    told_at,
+)
 from .errors import DefinitionError, EngineError
+from .hostnames import same_name
 from .lasting import part_name, service_part
 from .places import Outpost, keep_beacon, remove_beacon, running_probe
-from .removal import remove_network
+from .removal import SESSION_LABEL, remove_network
 from .services import Service, create, running_service
+from .stack import SERVICE_LABEL
 from .subnets import free_subnet, host_routes
+from .values import checked, matching, shown
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,6 +41,8 @@ if TYPE_CHECKING:
 
 _POOLS_USED_UP = ("fully subnetted", "could not find an available")
 _SUBNET_TRIES = 5
+
+_container_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a container's name or id")
 
 
 class Network:
@@ -76,16 +92,17 @@ class Network:
         Takes the keywords of the factory `service`; `aliases` is required, since no fixture's name stands in for it.
         Relative paths begin at the calling file.
         """
-        aliases = keywords.get("aliases")
-        if not aliases:
-            raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
-        for keyword, value in keywords.items():
-            if callable(value) and keyword != "ready":
-                raise DefinitionError(
-                    f"{keyword}= is a function, and only a factory can give it fixtures. Remedy: give the value itself."
-                )
-        definition = define(keywords, alias="", folder=calling_file().parent)
-        return self.running(definition)
+        place = calling_place()
+        with told_at(place):
+            definition = _defined(keywords, folder=place.file.parent)
+        return self._told_at(place, definition)
+
+    @contextmanager
+    def _told_at(self, place: Place, definition: ServiceDefinition) -> Iterator[Service]:
+        with ExitStack() as undo:
+            with told_at(place):
+                service = undo.enter_context(self.running(definition))
+            yield service
 
     @contextmanager
     def running(
@@ -108,8 +125,9 @@ class Network:
             ready.refuse_without_ports(definition.ready, definition.ports)
         prepared = self._prepared.pop(key, None)
         creation = None if prepared is None else prepared.result
-        with self._claimed(definition):
-            if shared and self.stack.outlives:
+        lasts = shared and self.stack.outlives
+        with self._claimed(definition), self._claimed_among_workers(definition, lasts=lasts):
+            if lasts:
                 part = service_part(self, definition, service_type, seed=seed, requires=requires)
                 with parts.shared(self.stack, part) as service, self.stack.showing(service), closing(service):
                     service.shared = self.stack.worker is not None
@@ -140,41 +158,77 @@ class Network:
 
     def connect(self, target: "Service | Container | Probe | str", *, aliases: Sequence[str] = ()) -> None:
         """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""
-        self.stack.engine.connect(self.id, _container_id(target), aliases=aliases)
+        with told_at(calling_place()):
+            names = checked("aliases", aliases, host_names)
+            container = _container_id(target)
+        self.stack.engine.connect(self.id, container, aliases=names)
 
     def disconnect(self, target: "Service | Container | Probe | str") -> None:
         """Detach a container."""
-        self.stack.engine.disconnect(self.id, _container_id(target))
+        with told_at(calling_place()):
+            container = _container_id(target)
+        self.stack.engine.disconnect(self.id, container)
 
     @contextmanager
     def _claimed(self, definition: ServiceDefinition) -> Iterator[None]:
+        claim = self._claim(definition)
         with self._lock:
             claims = {**self._kept_aliases(definition), **self._claims}
             for alias in definition.aliases:
-                if alias in claims:
-                    raise DefinitionError(
-                        f"On {self.name} the alias {alias!r} belongs to {claims[alias]} already, and "
-                        f"{_described(definition)} wants it too. Remedy: give one of them other aliases=; for a round "
-                        "robin on purpose, attach the second one with foodtrucks_net.connect(…, aliases=[…])."
-                    )
-            self._claims.update(dict.fromkeys(definition.aliases, _described(definition)))
+                if same_name(alias) in claims:
+                    raise claim.taken(alias, claims[same_name(alias)])
+            self._claims.update(dict.fromkeys(map(same_name, definition.aliases), claim.who))
         try:
             yield
         finally:
             with self._lock:
                 for alias in definition.aliases:
-                    del self._claims[alias]
+                    del self._claims[same_name(alias)]
+
+    def _claim(self, definition: ServiceDefinition, *, lasts: bool = False) -> Claim:
+        return Claim(
+            network=self.name,
+            aliases=definition.aliases,
+            who=_described(definition),
+            worker=str(self.stack.worker),
+            part=part_name(self.name, definition.alias) if lasts else None,
+        )
+
+    @contextmanager
+    def _claimed_among_workers(self, definition: ServiceDefinition, *, lasts: bool) -> Iterator[None]:
+        if self.stack.worker is None:
+            yield
+            return
+        own, settings = definition.timeout, self.stack.settings
+        seconds = own if own is not None else settings.timeout
+        claim = self._claim(definition, lasts=lasts)
+        with claimed(self.stack.run.folder, claim, seconds=seconds, clear=self._remove_left):
+            yield
+
+    def _remove_left(self, alias: str) -> None:
+        """Remove the containers that a dead worker left here under a service's first alias."""
+        engine = self.stack.engine
+        services = engine.labels("containers", SERVICE_LABEL)
+        for container in engine.labelled("containers", SESSION_LABEL, self.stack.run.id):
+            if services.get(container) == alias and engine.is_on(container, self.name):
+                names = {each.network: each.aliases for each in attachments(engine.inspect_container(container))}
+                if alias in names.get(self.name, ()):  # a probe has none, whatever its label
+                    engine.remove_container(container)
 
     def _kept_aliases(self, definition: ServiceDefinition) -> dict[str, str]:
         """Return the aliases of kept services here, but for the definition's own: they run even if no test asks."""
         if self.stack.kept is None:
             return {}
         own = part_name(self.name, definition.alias)
-        return {
-            alias: f"the service {record['value']['aliases'][0]!r} of the kept stack (`foodtrucks prune` removes it)"
+        others = [
+            record["value"]["aliases"]
             for record in self.stack.kept.records()
             if record["value"].get("network") == self.name and record["name"] != own
-            for alias in record["value"]["aliases"]
+        ]
+        return {
+            same_name(alias): f"the service {aliases[0]!r} of the kept stack (`foodtrucks prune` removes it)"
+            for aliases in others
+            for alias in aliases
         }
 
     def discard_prepared(self) -> None:
@@ -295,10 +349,28 @@ def _remove(network: Network) -> None:
     stack.undo(lambda: remove_network(stack.engine, network.id))
 
 
+def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:
+    check_keywords(keywords)
+    for keyword, value in keywords.items():
+        if is_function(keyword, value):
+            raise DefinitionError(
+                f"{keyword}= is a function, and only a factory can give it fixtures. Remedy: give the value itself."
+            )
+    given = kept(keywords)
+    if given.get("aliases") is None or checked("aliases", given["aliases"], host_names) == ():
+        raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
+    return define(given, alias="", folder=folder)
+
+
 def _container_id(target: "Service | Container | Probe | str") -> str:
     if isinstance(target, str):
-        return target
-    return target.id if isinstance(target, Container) else target.container.id
+        return checked("container", target, _container_name)
+    container = target if isinstance(target, Container) else getattr(target, "container", None)
+    if not isinstance(container, Container):
+        raise DefinitionError(
+            f"{shown(target)} is no container. Remedy: give a service, a probe, a container, or its name as text."
+        )
+    return container.id
 
 
 def _described(definition: ServiceDefinition) -> str:

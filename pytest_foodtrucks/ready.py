@@ -7,12 +7,15 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
+from .calls import has_only_begun, only_begins, takes_one
 from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from .excerpts import shortened
 from .logs import Search
+from .values import Unfit, checked, entries, is_list, seconds, shown, text, whole, words_of_command
 
 if TYPE_CHECKING:
     from .containers import ContainerState
@@ -64,6 +67,17 @@ class Target(Protocol):
 Check = Callable[[Target], None]
 
 
+def _port(value: Any) -> int | None:
+    return None if value is None else whole(value, least=1, most=65535)
+
+
+def _expression(value: Any) -> re.Pattern[str]:
+    try:
+        return re.compile(text(value), re.MULTILINE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unfit("mend it, or escape what is meant literally (re.escape)", why=f" can't be read: {error}") from None
+
+
 @dataclass(frozen=True)
 class PortCheck:
     """A check that asks a port: `port`, or the service's own where that is None; `call` is how it was written."""
@@ -86,10 +100,15 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
     `port` is the container's (default: the first of its `ports`), asked through the published port if there is
     one, else from inside its network namespace. `timeout` is in seconds, for one try.
 
-    Raises DefinitionError for a path without a slash before it.
+    Raises DefinitionError for a path without a slash before it, and for other values that can't be asked.
     """
-    if not path.startswith("/"):
-        raise DefinitionError(f"ready.http({path!r}) is no path. Remedy: begin it with a slash, such as '/health'.")
+    if not isinstance(path, str) or not re.fullmatch(r"/[^\s\0-\x1f\x7f\ud800-\udfff]*", path):
+        raise DefinitionError(
+            f"ready.http({shown(path)}) is no path. Remedy: begin it with a slash, such as '/health'."
+        )
+    checked("ready.http has port", port, _port)
+    checked("ready.http has status", status, partial(whole, least=100, most=599))
+    checked("ready.http has timeout", timeout, seconds)
 
     def check(target: Target) -> None:
         answered, body = target.fetch(path, port=port, timeout=timeout)
@@ -105,6 +124,7 @@ def tcp(port: int | None = None) -> Check:
     Asked there because a published port accepts before anything listens behind it (moby's userland proxy).
     `port` defaults to all of the service's `ports`.
     """
+    checked("ready.tcp has port", port, _port)
 
     def check(target: Target) -> None:
         ports = target.container_ports if port is None else (port,)
@@ -127,13 +147,7 @@ def log(pattern: str) -> Check:
 
     Raises DefinitionError for what is no regular expression.
     """
-    try:
-        compiled = re.compile(pattern, re.MULTILINE)
-    except (re.error, TypeError) as error:
-        raise DefinitionError(
-            f"ready.log({pattern!r}) is no regular expression: {error}. Remedy: mend it; re.escape gives one for a "
-            "text that is to be found as it is."
-        ) from error
+    compiled = checked("ready.log has pattern", pattern, _expression)
     searched: WeakKeyDictionary[Target, float] = WeakKeyDictionary()
 
     def check(target: Target) -> None:
@@ -161,6 +175,8 @@ def healthcheck() -> Check:
 
 def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 - the contract's name
     """Ready when a command in the container ends with exit code 0, each time within `timeout` seconds."""
+    argv = checked("ready.exec has argv", argv, words_of_command)
+    checked("ready.exec has timeout", timeout, seconds)
 
     def check(target: Target) -> None:
         try:
@@ -228,8 +244,8 @@ def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
     try:
         for check in checks:
             answer: object = check(target)
-            if answer is False or callable(answer):
-                raise _no_check(check, f" (it returned {answer!r})")
+            if answer is False or callable(answer) or has_only_begun(answer):
+                raise _no_check(check, f" (it returned {shown(answer)})")
     except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile
         _refuse_ended(target, elapsed=elapsed)
         raise
@@ -246,13 +262,17 @@ def _refuse_ended(target: Target, *, elapsed: float) -> None:
 
 
 def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:
-    """Return one check or several as a tuple; DefinitionError for what is no check."""
-    if callable(ready) or isinstance(ready, str) or not isinstance(ready, Iterable):
-        ready = (ready,)
-    checks = tuple(ready)
+    """Return one check or several as a tuple; DefinitionError for what is no check, and for no check at all."""
+    checks: tuple[Any, ...] = (ready,) if callable(ready) or not is_list(ready) else tuple(entries(ready))
+    if not checks:
+        raise DefinitionError(f"ready={shown(ready)} has no check. Remedy: leave it out, or give ready.running().")
     for check in checks:
-        if not callable(check) or check in _MAKERS:
+        if not callable(check) or isinstance(check, type) or any(check is maker for maker in _MAKERS):
             raise _no_check(check)
+        if only_begins(check):
+            raise _no_check(check, ": it is asynchronous, or a generator, and nobody would await it")
+        if not takes_one(check):
+            raise _no_check(check, ": it doesn't take one value, the service")
     return checks
 
 
@@ -272,6 +292,6 @@ _MAKERS: Final[tuple[object, ...]] = (http, tcp, log, healthcheck, exec, running
 
 def _no_check(check: object, seen: str = "") -> DefinitionError:
     return DefinitionError(
-        f"ready={check!r} is no readiness check{seen}. Remedy: use one of ready.http(…), tcp(…), log(…), "
+        f"ready={shown(check)} is no readiness check{seen}. Remedy: use one of ready.http(…), tcp(…), log(…), "
         "healthcheck(), exec(…), or a callable that takes the service and raises NotReady until it is ready."
     )

@@ -8,11 +8,13 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import faults, ready
+from .calls import has_only_begun
 from .containers import Container, ContainerSpec, ContainerState, Creation, bind
 from .errors import DefinitionError, EngineError, NotReady, ProbeError
 from .logs import Search
 from .places import Outpost, running_probe
 from .probe import Probe
+from .values import shown
 
 if TYPE_CHECKING:
     import httpx2
@@ -290,14 +292,25 @@ def started_service(
 
 
 def _seed(service: Service, seed: Callable[[Any], object]) -> None:
-    """Call a seed; what the service logged goes with its error, because the container is gone when that is shown."""
+    """Call a seed; what the service logged goes with its error, because the container is gone when that is shown.
+
+    Raises DefinitionError for one that returns what is yet to run: it filled nothing.
+    """
     try:
-        seed(service)
+        _refuse_unfinished(service, seed(service))
     except Exception as error:
         with suppress(EngineError):  # the seed's own error matters
             lines = service.last_words(lines=ready.LOG_LINES)
             error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
         raise
+
+
+def _refuse_unfinished(service: Service, result: object) -> None:
+    if has_only_begun(result):
+        raise DefinitionError(
+            f"The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
+            "Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
+        )
 
 
 @contextmanager

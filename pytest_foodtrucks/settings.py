@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from .errors import DefinitionError, SettingsError
 from .hostnames import addresses_of, refuse_no_target
-from .units import size_in_bytes
 from .urls import check_engine_url, without_user
+from .values import heap, image_name, path, seconds, shown, tag
 
 ENGINES: Final = ("auto", "docker")
 JVM_MODES: Final = ("fast-start", "server")
@@ -24,18 +24,6 @@ _SWITCHES: Final = {
 }
 PULL_MODES: Final = ("missing", "always", "never")
 ELASTICSEARCH_IMAGE: Final = "docker.elastic.co/elasticsearch/elasticsearch"
-
-SMALLEST_HEAP: Final = 128 * 1024**2
-"""Bytes. Measured with servers of few modules: 9.5.0 dies at 32m and starts at 48m, 8.8.2 dies at 16m; the official
-ones have many more modules."""
-
-_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_IMAGE: Final = re.compile(
-    r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?"  # registry, its port
-    r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"  # repository
-    rf"(?::{_TAG})?(?:@[a-z0-9]+:[0-9a-f]{{32,}})?"
-)
-"""The form that the engine's reference grammar gives to an image's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,18 +126,6 @@ def _host(text: str) -> str | None:
     return text.removesuffix(".")
 
 
-def _image(text: str) -> str:
-    if not _IMAGE.fullmatch(text):
-        raise ValueError("use an image's name, such as registry.example/team/app:1.2")
-    return text
-
-
-def _tag(text: str) -> str:
-    if not re.fullmatch(_TAG, text):
-        raise ValueError("use a tag, such as 9.5.0")
-    return text
-
-
 def _prefix(text: str) -> str:
     prefix = text.removesuffix("/")
     if "://" in prefix or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*", prefix):
@@ -160,30 +136,15 @@ def _prefix(text: str) -> str:
 def _folder(text: str) -> str:
     if not text.startswith(("/", "~")):
         raise ValueError("use an absolute path, such as ~/.local/state/pytest-foodtrucks")
+    path(text)
     return text
 
 
 def _seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        return seconds(float(text))
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise ValueError("use seconds above 0, such as 120")
-    return seconds
-
-
-def heap(text: str) -> str:
-    """Check a heap size; ValueError says what would do."""
-    try:
-        size = size_in_bytes(text)
-    except ValueError:
-        raise ValueError("use a size with unit, such as 512m or 1g") from None
-    if size < SMALLEST_HEAP:
-        raise ValueError(
-            f"Elasticsearch cannot start with so little: use at least {SMALLEST_HEAP // 1024**2}m, better 512m"
-        )
-    return text.lower().removesuffix("b")  # the JVM knows 512m, and not 512mb
+        raise ValueError("use seconds above 0, such as 120") from None
 
 
 OPTIONS: Final = (
@@ -195,12 +156,12 @@ OPTIONS: Final = (
         "address where the tests reach published ports; auto asks the engine's URL",
         also="TESTCONTAINERS_HOST_OVERRIDE",
     ),
-    Option("es-image", _image, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
-    Option("es-version", _tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
+    Option("es-image", image_name, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
+    Option("es-version", tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
     Option("es-heap", heap, "512m", "heap of Elasticsearch"),
     Option("es-jvm", _one_of(*JVM_MODES), "fast-start", "fast-start: compile for short lives; server: don't"),
-    Option("web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package"),
-    Option("probe-image", _image, "busybox", "image that network questions are asked from"),
+    Option("web-image", image_name, None, "image of the web app; default: FoodTrucks, built from the package"),
+    Option("probe-image", image_name, "busybox", "image that network questions are asked from"),
     Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
     Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
     Option(
@@ -258,20 +219,22 @@ def _first(
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        shown = without_user(repr(raw))
-        raise SettingsError(f"{origin} is {shown}, which is no text or number. Remedy: {option.help}.")
+        told = without_user(shown(raw))
+        raise SettingsError(f"{origin} is {told}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:
-        raise SettingsError(f"{origin} is {without_user(str(raw))!r}. Remedy: {error}.") from error
+        why = getattr(error, "why", "")
+        told = without_user(shown(raw))
+        raise SettingsError(f"{origin} is {told}{f', which{why}' if why else ''}. Remedy: {error}.") from error
 
 
 def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:
     if settings.es_version is None or not is_pinned(settings.es_image):
         return
     raise SettingsError(
-        f"{origins['es_image']} is {settings.es_image!r}, which has a version already, and "
-        f"{origins['es_version']} is {settings.es_version!r}. Remedy: set the image without its tag, or "
+        f"{origins['es_image']} is {shown(settings.es_image)}, which has a version already, and "
+        f"{origins['es_version']} is {shown(settings.es_version)}. Remedy: set the image without its tag, or "
         "leave the version out."
     )
 

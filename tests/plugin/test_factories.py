@@ -226,7 +226,8 @@ def test_requirements_as_a_text_are_an_error_that_shows_the_list() -> None:
 
 @pytest.mark.parametrize(("fixture", "alias"), [("es_on_net", "es"), ("web_on_net", "foodtrucks-web")])
 def test_a_service_of_the_contracts_name_has_the_contracts_alias(session: Session, fixture: str, alias: str) -> None:
-    definitions = f"{fixture} = service(image='busybox')"
+    kind = {"es_on_net": "elasticsearch_service", "web_on_net": "service"}[fixture]
+    definitions = f"{fixture} = {kind}(image='busybox')"
     passes(session(definitions, f"def test({fixture}): assert {fixture}.definition.aliases == ('{alias}',)"))
 
 
@@ -237,12 +238,12 @@ def test_a_service_of_the_contracts_name_has_the_contracts_alias(session: Sessio
 def test_beside_aliases_of_its_own_it_has_that_one_too(
     session: Session, own: str, all_of_them: tuple[str, ...]
 ) -> None:
-    definitions = f"es_on_net = service(image='busybox', aliases={own})"
+    definitions = f"es_on_net = elasticsearch_service(aliases={own})"
     passes(session(definitions, f"def test(es_on_net): assert es_on_net.definition.aliases == {all_of_them}"))
 
 
 def test_aliases_as_a_text_arent_taken_for_letters(session: Session) -> None:
-    result = session("es_on_net = service(image='busybox', aliases='search')", "def test(es_on_net): pass")
+    result = session("es_on_net = elasticsearch_service(aliases=lambda: 'search')", "def test(es_on_net): pass")
     result.assert_outcomes(errors=1)
     assert "aliases='search' is a text" in result.stdout.str()
 
@@ -358,3 +359,62 @@ def test_a_file_in_a_subfolder_is_the_defining_one(pytester: pytest.Pytester) ->
         "from pathlib import Path\ndef test(victim): assert victim.definition.folder == Path(__file__).parent"
     )
     passes(pytester.runpytest_inprocess())
+
+
+# what is told when the fixture begins
+
+
+def test_a_wrong_value_of_a_function_is_told_with_the_line_of_its_definition(session: Session) -> None:
+    result = session("\nwrong = service(image=lambda: 5)", "def test(wrong): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:12: image=5 is no text. Remedy: give a text."])
+
+
+def test_a_coroutine_as_a_value_is_refused_and_python_tells_nothing_of_it(session: Session) -> None:
+    definitions = "async def name(): return 'a'\nwrong = service(image=lambda: name())"
+    result = session(definitions, "def test(wrong): pass", "-Werror")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:12: image=<coroutine object name at *> is no text. Remedy: give a text."])
+
+
+def test_a_fixture_that_gives_no_network_is_told(session: Session) -> None:
+    result = session("wrong = service(image='a', network='tmp_path', scope='function')", "def test(wrong): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:11: The fixture tmp_path gave *Path(*), and it is to give a network. *"])
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ("es_on_net = service(image='a')", "conftest.py:11: es_on_net is to be an Elasticsearch: *"),
+        ("web_on_net = elasticsearch_service()", "conftest.py:11: web_on_net is to be an app: *"),
+    ],
+)
+def test_a_service_of_another_kind_that_a_test_asks_for_while_it_runs_is_told(
+    session: Session, definition: str, message: str
+) -> None:
+    name = definition.partition(" ")[0]
+    result = session(definition, f"def test(request): request.getfixturevalue('{name}')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{message}"])
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        "async def sow(es): pass",
+        "def sow(es): yield",
+        "async def sow(es): yield",
+        "import functools\nasync def late(es, n): pass\nsow = functools.partial(late, n=1)",
+        "class Sower:\n    async def __call__(self, es): pass\nsow = Sower()",
+        "class Sower:\n    async def fill(self, es): pass\nsow = Sower().fill",
+        "def sow(): pass",
+    ],
+)
+def test_a_seed_that_would_only_begin_is_refused_before_anything_starts(session: Session, seed: str) -> None:
+    definitions = (
+        f"{seed}\n@pytest.fixture(scope='session')\ndef fill(): return sow\ndb = elasticsearch_service(seed='fill')"
+    )
+    result = session(definitions, "def test(db): pass\ndef test_none(foodtrucks_net): assert foodtrucks_net.up == []")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:*: The fixture fill gave *Remedy: return *"])

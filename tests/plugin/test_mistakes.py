@@ -1,6 +1,7 @@
 """Mistakes in factories: told with file and line when they are defined or collected, before anything starts."""
 
 from collections.abc import Callable
+from fnmatch import fnmatch
 
 import pytest
 
@@ -57,6 +58,48 @@ AT_DEFINITION = {
     "service(image='a', ready=ready.http)": "ready=<function http at *> is no readiness check. Remedy: *",
     "service(image='a', requires='db')": "requires='db' is a text. Remedy: give a list, such as *",
     "service(image='a', requires=[pytest])": "requires has <module 'pytest' *takes fixtures by name. Remedy: *",
+    "service(image='a', requires=5)": "requires=5 is no list. Remedy: give a list, such as *",
+    "service(image='a', requires=[None])": "requires has None, and takes fixtures by name. Remedy: *",
+    "service(image='a', requires=['class'])": "requires has 'class', and takes fixtures by name. Remedy: *",
+    "service(image='a', network=None)": "network has None, and takes fixtures by name. Remedy: *",
+    "elasticsearch_service(seed=print)": "seed has <built-in function print>, and takes fixtures by name. Remedy: *",
+    "service(image='a', scope=5)": "scope=5 is none of pytest's. Remedy: *",
+    "service(image='a', scope=int)": "scope=<class 'int'> is none of pytest's. Remedy: *",
+    "service(image='a', shared='no')": "shared='no'. Remedy: give True or False.",
+    "network(internal='no')": "internal='no'. Remedy: give True or False.",
+    "network(driver='')": "driver=''. Remedy: give a driver that makes networks, such as 'bridge'.",
+    "network(driver='host')": "driver='host'. Remedy: *",
+    "network(driver=5)": "driver=5 is no text. Remedy: *",
+    "service(image='a', aliases=5)": "aliases=5 is no list of texts. Remedy: *",
+    "service(image='a', aliases=[None])": "aliases=[[]None[]] is no list of texts. Remedy: *",
+    "service(image='a', aliases='db')": "aliases='db' is a text. Remedy: give a list, such as *",
+    "service(image='a', aliases=['127.0.0.1'])": "The alias '127.0.0.1' is no host name: it is an address. Remedy: *",
+    "service(image='a', command=5)": "command=5 is no list of texts. Remedy: *",
+    "service(image='a', healthcheck={'test': 5})": "healthcheck={'test': 5} has the test 5. Remedy: *",
+    "service(image='a', volumes=['~nouser/x:/x'])": "The volume '~nouser/x:/x' begins at the home of a user *",
+    "service(image='a', volumes=['./data'])": "The volume './data' doesn't say where in the container it goes. *",
+    "service(image='a', timeout=float('nan'))": "timeout=nan. Remedy: give seconds above 0 as a number, such as 120.",
+    "service(build=5)": "build, of type int, can't be built. Remedy: *",
+    "service(build='a\\0')": "build=* has a NUL in it. Remedy: *",
+    "service(image=int)": "image=<class 'int'> is a class. Remedy: give a value, or a function whose parameters are *",
+    "service(image=lambda *names: 'a')": "image=<function * has parameters that can't be given by name. Remedy: *",
+    "service()": "A service takes one of image= and build=, and this one has neither. Remedy: give one.",
+    "service(image='a', build='.')": "A service takes one of image= and build=, and this one has both. Remedy: *",
+    "elasticsearch_service(heap=512)": "heap=512 is no text. Remedy: *",
+    "elasticsearch_service(heap='1m')": "heap='1m'. Remedy: Elasticsearch cannot start with so little: *",
+    "elasticsearch_service(version=9.5)": "version=9.5 is no text. Remedy: *",
+    "service(image='a', ready=ready.http(5))": "ready.http(5) is no path. Remedy: begin it with a slash, *",
+    "service(image='a', ready=ready.http('/', port='80'))": "ready.http has port='80'. Remedy: give a whole number *",
+    "service(image='a', ready=ready.http('/', timeout=float('nan')))": "ready.http has timeout=nan. Remedy: *",
+    "service(image='a', ready=ready.tcp(True))": "ready.tcp has port=True. Remedy: give a whole number from 1 to *",
+    "service(image='a', ready=ready.log('('))": "ready.log has pattern='(' can't be read: *. Remedy: mend it, *",
+    "service(image='a', ready=ready.log(b'x'))": "ready.log has pattern=b'x' is no text. Remedy: *",
+    "service(image='a', ready=ready.exec('sleep 0'))": "ready.exec has argv='sleep 0' is no list of texts. Remedy: *",
+    "service(image='a', ready=ready.exec([]))": "ready.exec has argv=* names no command. Remedy: *",
+    "service(image='a', ready=ready.exec(['a'], timeout=True))": "ready.exec has timeout=True. Remedy: give seconds *",
+    "service(image='a', ready=[])": "ready=* has no check. Remedy: leave it out, or give ready.running().",
+    "service(image='a', ready=int)": "ready=<class 'int'> is no readiness check. Remedy: *",
+    "service(image='a', ready=5, ports=lambda: [80])": "ready=5 is no readiness check. Remedy: *",
     "service(image='a', network='my-net')": "network has 'my-net', and takes fixtures by name. Remedy: *",
 }
 
@@ -282,7 +325,6 @@ APART = "def test_one(one): pass\ndef test_two(two): pass"
         (TWO.format(one="", two=""), "def test(one): pass"),
         ("a = b = network()\n" + TWO.format(one=", network='a'", two=", network='b'"), "def test(one, two): pass"),
         (TWO.replace("['db']{two}", "lambda: ['db']").format(one=""), "def test(one, two): pass"),
-        (TWO.replace("['db']{two}", "'db'").format(one=""), "def test(one, two): pass"),
         (TWO.format(one="", two=""), APART.replace("def test_two", "@pytest.mark.skipif('True')\ndef test_two")),
         (TWO.format(one="", two=""), "@pytest.mark.xfail\ndef test(one, two): pass"),
         (
@@ -335,10 +377,100 @@ def test_an_override_of_the_same_name_in_a_subfolder_is_no_clash(session: Sessio
 def test_a_service_of_the_contracts_name_that_workers_do_not_share_is_told_to_them(
     session: Session, name: str, how: str, alias: str
 ) -> None:
-    definitions, tests = f"{name} = service(image='a', {how})", f"def test({name}): pass"
+    kind = {"es_on_net": "elasticsearch_service", "web_on_net": "service"}[name]
+    definitions, tests = f"{name} = {kind}(image='a', {how})", f"def test({name}): pass"
     (line,) = told(session(definitions, tests, "-n2"))
     assert line == (
         f"conftest.py:4: Under xdist each worker would have a {name} of its own, and on one network only one container "
         f"can be {alias!r}. Remedy: leave shared= and scope= out, define it under another name, or run without -n."
     )
     assert session(definitions, tests, "--collect-only").ret == pytest.ExitCode.OK
+
+
+# the contract's names
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        (
+            "es_on_net = service(image='a')",
+            "es_on_net is to be an Elasticsearch: of another service es_seed would never be called, and es_client *",
+        ),
+        (
+            "web_on_net = elasticsearch_service()",
+            "web_on_net is to be an app: as an Elasticsearch it would make web_client a client of that. Remedy: use *",
+        ),
+    ],
+)
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_a_service_of_another_kind_under_the_contracts_name_is_told(
+    session: Session, definition: str, message: str, workers: list[str]
+) -> None:
+    name = definition.partition(" ")[0]
+    (line,) = told(session(definition, f"def test({name}): pass", *workers))
+    assert fnmatch(line, f"conftest.py:4: {message}")
+
+
+# what workers would have differently
+
+WORKER = "def pytest_configure(config): config.workerinput = {'workerid': 'gw0'}\n"
+"""What xdist gives to a worker's configuration, as the first line of a conftest's own."""
+
+
+@pytest.mark.parametrize("scope", ["session", "function"])
+@pytest.mark.parametrize("aliases", ["['db']", "lambda: ['db']"])
+def test_a_name_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_workers(
+    session: Session, scope: str, aliases: str
+) -> None:
+    definitions = f"db = service(image='a', shared=False, aliases={aliases}, scope={scope!r})"
+    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    assert line == (
+        "conftest.py:4: Under xdist each worker would have a db of its own, and on one network its aliases= can belong "
+        "to only one container. Remedy: leave aliases= out, and it gets the worker's id behind its name; or leave "
+        "shared= out, and all workers have one."
+    )
+    assert session(definitions, "def test(db): pass", "--collect-only").ret == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        "db = service(image='a', shared=False)",
+        "db = service(image='a', shared=False, aliases=[])",
+        "db = service(image='a', scope='module', aliases=['d'])",
+        "n = network(scope='class')\ndb = service(image='a', scope='class', shared=False, aliases=['d'], network='n')",
+    ],
+)
+def test_a_name_that_workers_can_have_beside_each_other_or_in_turn_is_not_told(
+    session: Session, definitions: str
+) -> None:
+    result = session(f"{WORKER}{definitions}", "def test_db(db): pass", "--collect-only")
+    assert result.ret == pytest.ExitCode.OK, result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["", "@pytest.fixture(scope='session')\ndef url(own): pass\n", "url = service(image='b', requires=['own'])\n"],
+)
+@pytest.mark.parametrize("tests", ["def test(web): pass", "def test(web): pass\ndef test_own(own): pass"])
+def test_a_shared_service_that_asks_for_one_of_each_workers_own_is_told(
+    session: Session, between: str, tests: str
+) -> None:
+    definitions = f"own = service(image='a', shared=False)\n{between}"
+    asked = "url" if between else "own"
+    web = f"web = service(image='a', requires=[{asked!r}])"
+    mistakes = told(session(WORKER + definitions + web, tests))
+    line = (WORKER + definitions).count("\n") + 4
+    assert mistakes[-1] == (
+        f"conftest.py:{line}: The service web is one for all xdist workers, and it asks for own, which each worker has "
+        "for itself: whether that is the right one depends on the worker. Remedy: give web shared=False, or let own be "
+        "shared."
+    )
+    assert session(definitions + web, tests, "--collect-only").ret == pytest.ExitCode.OK
+
+
+def test_aliases_that_a_name_server_takes_for_one_clash(session: Session) -> None:
+    definitions = "one = service(image='a', aliases=['DB'])\ntwo = service(image='a', aliases=['db'])"
+    (line,) = told(session(definitions, "def test(one, two): pass"))
+    assert line.startswith("conftest.py:5: On foodtrucks_net the alias 'db' would belong to two services: two, and one")

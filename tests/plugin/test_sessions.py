@@ -90,7 +90,7 @@ def test_what_no_test_asks_for_isnt_created(session: Session) -> None:
 
 
 def test_a_definition_that_is_wrong_fails_its_own_tests_only(session: Session) -> None:
-    definitions = "first = service(image='busybox')\nwrong = service(image='busybox', ports=['80:80'])"
+    definitions = "first = service(image='busybox')\nwrong = service(image='busybox', ports=lambda: ['80:80'])"
     result = session(definitions, "def test_first(first): pass\ndef test_wrong(wrong): pass")
     result.assert_outcomes(passed=1, errors=1)
     assert "ports has '80:80'" in result.stdout.str()

@@ -1,12 +1,16 @@
 """What the keywords of a service mean."""
 
-from collections.abc import Mapping
+import itertools
+import traceback
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from pytest_foodtrucks.definitions import Build, ServiceDefinition, ServiceKeywords, check_keywords, define
+from pytest_foodtrucks.definitions import KEYWORDS, Build, ServiceDefinition, ServiceKeywords, check_keywords, define
 from pytest_foodtrucks.errors import DefinitionError
 
 COMPOSE = {
@@ -96,11 +100,11 @@ def test_build_may_be_composes_mapping(context: Path) -> None:
 
 
 def test_build_args_may_be_composes_list(context: Path) -> None:
-    assert build({"context": ".", "args": ["N=1", "A=b=c"]}, context) == Build(context, args=(("N", "1"), ("A", "b=c")))
+    assert build({"context": ".", "args": ["N=1", "A=b=c"]}, context) == Build(context, args=(("A", "b=c"), ("N", "1")))
 
 
 def test_a_build_without_its_dockerfile_is_an_error_that_names_the_path(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionError, match=f"there is no {tmp_path / 'web' / 'Dockerfile'}. Remedy: create it"):
+    with pytest.raises(DefinitionError, match=f"there is no '{tmp_path / 'web' / 'Dockerfile'}'. Remedy: create it"):
         build("web", tmp_path)
 
 
@@ -129,7 +133,7 @@ def test_a_variable_without_a_value_is_an_error_that_names_it(environment: objec
 
 
 def test_an_environment_of_another_form_is_an_error() -> None:
-    with pytest.raises(DefinitionError, match=r"environment=5 is no list of texts\. Remedy: "):
+    with pytest.raises(DefinitionError, match=r"environment, of type int, is neither a mapping nor a list\. Remedy: "):
         defined(environment=5)
 
 
@@ -161,7 +165,7 @@ def test_aliases_as_a_text_are_an_error_that_shows_the_list() -> None:
 
 @pytest.mark.parametrize("alias", ["", "-es", "es-", "e s", "es/1", "ä"])
 def test_an_alias_that_is_no_host_name_is_an_error(alias: str) -> None:
-    with pytest.raises(DefinitionError, match=f"The alias {alias!r} is no host name. Remedy: use letters"):
+    with pytest.raises(DefinitionError, match=f"The alias {alias!r} is no host name: .*. Remedy: use letters"):
         defined(aliases=[alias])
 
 
@@ -198,9 +202,19 @@ def test_a_port_as_a_text_is_an_error_that_shows_the_whole_text() -> None:
 # the rest
 
 
-@pytest.mark.parametrize("command", ["sleep 9", ["sleep", "9"]])
-def test_commands_stay_as_they_were_written(command: object) -> None:
-    assert defined(command=command, entrypoint=command).command == command
+@pytest.mark.parametrize("command", ["sh -c 'sleep 9'", ["sh", "-c", "sleep 9"]])
+def test_a_command_may_be_a_text_or_a_list(command: object) -> None:
+    both = defined(command=command, entrypoint=command)
+    assert both.command == both.entrypoint == ("sh", "-c", "sleep 9")
+
+
+def test_an_empty_entrypoint_is_one() -> None:
+    assert defined(entrypoint=[]).entrypoint == ()
+
+
+def test_a_command_with_an_open_quote_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(DefinitionError, match=r"command=\"echo 'a\" can't be split.*Remedy: mend its quotes"):
+        defined(command="echo 'a")
 
 
 def test_one_entry_may_stand_for_a_list() -> None:
@@ -227,3 +241,240 @@ def test_a_timeout_that_is_no_time_is_an_error_before_anything_starts(timeout: o
 @pytest.mark.parametrize("user", [1000, "1000"])
 def test_a_user_may_be_a_number(user: object) -> None:
     assert defined(user=user).user == "1000"
+
+
+# health checks
+
+
+def test_a_healthcheck_has_composes_durations_in_nanoseconds() -> None:
+    check = {"test": ["CMD", "true"], "interval": "1m30s", "timeout": "500ms", "start_period": 2, "retries": "5"}
+    assert defined(healthcheck=check).healthcheck == {
+        "Test": ["CMD", "true"],
+        "Interval": 90 * 10**9,
+        "Timeout": 5 * 10**8,
+        "StartPeriod": 2 * 10**9,
+        "Retries": 5,
+    }
+
+
+def test_a_healthcheck_as_a_text_is_run_by_a_shell() -> None:
+    assert defined(healthcheck={"test": "wget localhost"}).healthcheck == {"Test": ["CMD-SHELL", "wget localhost"]}
+
+
+@pytest.mark.parametrize("off", [{"disable": True}, {"test": ["NONE"]}])
+def test_a_healthcheck_can_be_switched_off(off: object) -> None:
+    assert defined(healthcheck=off).healthcheck == {"Test": ["NONE"]}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"interval": "5s"},
+        {"test": "true", "intervall": "5s"},
+        {"test": "true", "interval": "5"},
+        {"test": "true", "interval": float("inf")},
+        {"test": "true", "interval": float("nan")},
+        {"test": "true", "interval": -1},
+        {"test": "true", "interval": True},
+        {"test": "true", "timeout": "1us"},
+        {"test": "true", "start_period": 10**400},
+        {"test": "true", "retries": "often"},
+        {"test": "true", "retries": True},
+        {"test": "true", "retries": 1.5},
+        {"test": "true", "retries": -1},
+        {"test": "true", "disable": "no"},
+        {"test": ["wget", "localhost"]},
+        {"test": ["CMD"]},
+        {"test": ["CMD", 5]},
+        {"test": []},
+        {"test": ""},
+        {"test": 5},
+        {"test": None},
+        {"test": b"true"},
+        "wget localhost",
+        5,
+    ],
+)
+def test_a_healthcheck_of_another_form_is_an_error_with_a_remedy(check: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"^healthcheck.*Remedy: (?!give a plain value)"):
+        defined(healthcheck=check)
+
+
+# what would be taken for something else
+
+
+WRONG: Mapping[str, Sequence[object]] = {
+    "image": ["", "Busybox", "a b", "a\0", 5, b"busybox", int, ["busybox"], True],
+    "command": [5, b"sleep", [5], {"sleep": 9}, "a\0", ["a\0"], {"sleep"}, "\ud800"],
+    "entrypoint": [5, [None], True],
+    "aliases": [5, [5], [None], b"es", [b"es"], {"es"}, {"es": 1}, True],
+    "volumes": [
+        "./data",
+        "~nouser/x:/x",
+        "./data:",
+        "./data:data",
+        "./data:/",
+        "./a:/b:rx",
+        "data",
+        "",
+        "./a:/\0",
+        {"a"},
+    ],
+    "tmpfs": ["data", "", "/", "/data:a:b", [5]],
+    "mem_limit": [0, -1, 5, "5m", True, 1.5, float("nan"), float("inf"), "lots", "", 10**30, "9" * 5000, [], b"1g"],
+    "user": ["", "a b", "a:b:c", ":", True, -1, 2**31, 1.5, [], b"root", "a\n", "a\0"],
+    "cap_add": ["", "NET-ADMIN", "a b", [5], {"NET_ADMIN"}, "NET_ADMIN\0"],
+    "ports": ["80", True, float("nan"), {80}, [None], 10**30, b"80"],
+    "timeout": [float("nan"), float("inf"), 10**400, 0, -1, True, "5", [], 10.0**10],
+    "environment": [
+        "A=1",
+        5,
+        b"A=1",
+        {"A=B": 1},
+        {"A\nB": 1},
+        {"": 1},
+        ["=1"],
+        ["A =1"],
+        {5: 1},
+        {"A": b""},
+        {"A": True},
+        {"A": "\x00"},
+        {"A": []},
+        {"A": object()},
+        {"A": int},
+        {"A": {}},
+        [5],
+        [None],
+        {"A": "�"},
+        {"A": lambda: 1},
+    ],
+    "build": [
+        5,
+        "a\x00",
+        "~nouser/x",
+        "",
+        {"context": 5},
+        {"context": ".", "target": ""},
+        {"context": ".", "target": 5},
+        {"context": ".", "dockerfile": 5},
+        {"context": ".", "args": 5},
+        {"context": ".", "args": [5]},
+        {"contxt": "."},
+        "x" * 10000,
+        "loop",
+        b".",
+    ],
+    "ready": [5, "tcp", [], [5], int, [None], lambda: None],
+}
+"""For each keyword values that were accepted once, or ended in a traceback."""
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [pytest.param(keyword, value, id=f"{keyword}-{number}") for keyword, values in WRONG.items()
+     for number, value in enumerate(values)],
+)  # fmt: skip
+def test_a_wrong_value_is_told_with_its_keyword_and_a_remedy(keyword: str, value: object, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    source = {} if keyword in {"image", "build"} else {"image": "busybox"}
+    with pytest.raises(DefinitionError) as raised:
+        define({**source, keyword: value}, alias="victim", folder=tmp_path)
+    message = str(raised.value)
+    word = {"aliases": "alias", "volumes": "volume"}.get(keyword, keyword)
+    assert word in message
+    assert ". Remedy: " in message
+    assert "Remedy: give a plain value" not in message, "found by nobody's check"
+    assert len(message) < 700
+
+
+def test_each_keyword_has_a_check_and_wrong_values_here() -> None:
+    assert KEYWORDS.keys() == ServiceKeywords.__annotations__.keys()
+    assert WRONG.keys() | {"healthcheck"} == KEYWORDS.keys()
+
+
+@pytest.mark.parametrize("alias", ["127.0.0.1", "172.18.0.3", "1", "127.1", "::1", "a" * 64, "a." * 200, "x" * 10**6])
+def test_a_name_that_no_name_server_would_be_asked_for_is_no_alias(alias: str) -> None:
+    with pytest.raises(DefinitionError, match="Remedy: ") as raised:
+        defined(aliases=[alias])
+    assert len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize("alias", ["localhost", "LocalHost", "es.localhost", "ip6-loopback"])
+def test_a_name_that_means_to_each_container_itself_is_no_alias(alias: str) -> None:
+    with pytest.raises(DefinitionError, match=f"The alias '{alias}' means to each container itself. Remedy: "):
+        defined(aliases=[alias])
+
+
+def test_aliases_that_are_one_to_a_name_server_stand_once() -> None:
+    assert defined(aliases=["Es", "es", "search"]).aliases == ("Es", "search")
+
+
+def test_a_default_alias_is_checked_too() -> None:
+    with pytest.raises(DefinitionError, match="The alias 'gaststätte' is no host name"):
+        define({"image": "busybox"}, alias="gaststätte", folder=Path("/project"))
+
+
+@pytest.mark.parametrize(
+    "environment", [{"A": 1, "B": 1.5}, {"A": Path("1"), "B": Decimal("1.5")}, {"A": UUID(int=1), "B": ""}]
+)
+def test_values_of_the_environment_may_be_what_has_a_text_of_its_own(environment: dict[str, object]) -> None:
+    assert defined(environment=environment).environment == {name: str(value) for name, value in environment.items()}
+
+
+SECRET = "hunter2"  # noqa: S105 - nobody's
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"environment": [f"PASSWORD={SECRET}", 5]},
+        {"environment": f"PASSWORD={SECRET}"},
+        {"environment": {"PASSWORD": SECRET, "OTHER": None}},
+        {"environment": {"PASSWORD": f"{SECRET}\0"}},
+        {"environment": {"PASSWORD": [SECRET]}},
+        {"environment": {SECRET.encode(): 1}},
+        {"environment": [f"={SECRET}"]},
+        {"build": {"context": ".", "arg": {"PASSWORD": SECRET}}},
+        {"build": {"context": 5, "args": {"PASSWORD": SECRET}}},
+        {"build": {"context": "gone", "args": {"PASSWORD": SECRET}}},
+        {"build": {"context": ".", "args": [f"PASSWORD={SECRET}", 5]}},
+        {"build": {"context": ".", "args": f"PASSWORD={SECRET}"}},
+        {"build": [{"args": {"PASSWORD": SECRET}}]},
+        {"build": f"https://me:{SECRET}@git.example/app"},
+        {"image": f"https://me:{SECRET}@registry.example/app"},
+        {"image": f"https://me:{SECRET}@registry.example/" + "x" * 10**5},
+        {"image": f"https://{'me' * 500}:{SECRET}@registry.example/"},
+        {"command": {"curl": f"https://me:{SECRET}@api.example"}},
+        {"volumes": [f"https://me:{SECRET}@x"]},
+    ],
+    ids=str,
+)
+def test_no_message_shows_a_secret(keywords: dict[str, Any]) -> None:
+    source = {} if {"image", "build"} & keywords.keys() else {"image": "busybox"}
+    with pytest.raises(DefinitionError) as raised:
+        define({**source, **keywords}, alias="victim", folder=Path("/project"))
+    assert SECRET not in str(raised.value)
+    assert SECRET not in "".join(traceback.format_exception_only(raised.value))
+
+
+def test_an_iterator_without_an_end_is_an_error() -> None:
+    with pytest.raises(DefinitionError, match=r"ports=count\(.*\) has more than 10000 entries\. Remedy: "):
+        defined(ports=itertools.count(1))
+
+
+class Hostile:
+    """A value that raises whenever it is looked at, even while it is shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError(SECRET)
+
+    __str__ = __iter__ = __len__ = __eq__ = __hash__ = __bool__ = __fspath__ = __repr__  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("keyword", sorted(ServiceKeywords.__annotations__))
+def test_a_value_that_raises_when_it_is_looked_at_is_named_by_its_type(keyword: str) -> None:
+    source = {} if keyword in {"image", "build"} else {"image": "busybox"}
+    with pytest.raises(DefinitionError) as raised:
+        define({**source, keyword: Hostile()}, alias="victim", folder=Path("/project"))
+    assert "Hostile" in str(raised.value)
+    assert SECRET not in str(raised.value)

@@ -35,6 +35,10 @@ def defined(alias: str = "db", **keywords: Any) -> ServiceDefinition:
     return define({"image": "busybox", **keywords}, alias=alias, folder=Path("/project"))
 
 
+def content(_: object) -> None:
+    """Be content with any service."""
+
+
 def fail(_: object) -> None:
     """Be a check or a seed that fails."""
     raise RuntimeError("no")
@@ -107,8 +111,27 @@ def test_a_definition_that_failed_says_nothing_of_another_one(engine: Mortal, wo
         assert list(engine.containers) == [second.container.id]
 
 
+def test_equal_mappings_in_another_order_are_equal(worker: Worker) -> None:
+    def about(*order: str) -> dict[str, Any]:
+        check: dict[str, object] = {"test": "true", "retries": 1, "interval": "1s", "timeout": 2, "start_period": 3}
+        return {
+            "environment": {name: name for name in order},
+            "healthcheck": {key: check[key] for key in sorted(check, reverse=order[0] == "A")},
+        }
+
+    with worker("gw0") as here, here.running(defined(ready=content, **about("A", "B")), shared=True) as first:
+        pass
+    with worker("gw1") as there, there.running(defined(ready=content, **about("B", "A")), shared=True) as second:
+        assert second.container.id == first.container.id
+
+
 def test_a_tests_own_service_of_the_same_name_stays(engine: Mortal, worker: Worker) -> None:
-    with worker("gw0") as here, worker("gw1") as there, here.service(image="busybox", aliases=["db"]) as own:
+    with (
+        worker("gw0") as here,
+        worker("gw1") as there,
+        throwaway_network(here.stack) as beside,  # on one network no two have the name
+        beside.service(image="busybox", aliases=["db"]) as own,
+    ):
         shared = there.running(defined(), shared=True)
         with shared:
             assert own.container.id in engine.containers

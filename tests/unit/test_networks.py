@@ -9,7 +9,8 @@ from fakes import FakeEngine, new_stack
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError
-from pytest_foodtrucks.networks import throwaway_network
+from pytest_foodtrucks.networks import Network, throwaway_network
+from pytest_foodtrucks.stack import SERVICE_LABEL
 
 
 class Brittle(FakeEngine):
@@ -284,3 +285,92 @@ def test_another_refusal_of_a_network_is_told_as_it_is(errors: list[EngineError]
     engine.network_errors = errors
     with pytest.raises(EngineError, match="no driver"), throwaway_network(new_stack(engine)):
         pass
+
+
+# names and definitions in a block
+
+
+def test_a_wrong_value_in_a_block_is_told_with_file_and_line_before_anything_starts(engine: FakeEngine) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        with pytest.raises(DefinitionError, match=r"test_networks\.py:\d+: command=5 is no list of texts\. Remedy: "):
+            net.service(image="busybox", aliases=["victim"], command=5)  # type: ignore[arg-type]
+        assert engine.containers == {}
+
+
+@pytest.mark.parametrize("aliases", [iter([]), 5, [5], [""], "victim", ["127.0.0.1"], None])
+def test_aliases_that_are_none_are_refused_in_a_block(engine: FakeEngine, aliases: Any) -> None:
+    with throwaway_network(new_stack(engine)) as net, pytest.raises(DefinitionError, match=r"\.py:\d+: .*Remedy: "):
+        net.service(image="busybox", aliases=aliases)
+
+
+@pytest.mark.parametrize("aliases", [5, [5], [""], "victim", ["127.0.0.1"], [None], ["localhost"]])
+def test_a_container_is_attached_under_host_names_only(engine: FakeEngine, aliases: Any) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        with pytest.raises(DefinitionError, match=r"test_networks\.py:\d+: .*Remedy: "):
+            net.connect("stranger", aliases=aliases)
+        assert net.containers == []
+
+
+@pytest.mark.parametrize("target", [5, None, "", "a b", "a\0", object(), b"stranger"])
+def test_what_is_no_container_is_neither_attached_nor_detached(engine: FakeEngine, target: Any) -> None:
+    with throwaway_network(new_stack(engine)) as net:
+        for change in (net.connect, net.disconnect):
+            with pytest.raises(DefinitionError, match=r"test_networks\.py:\d+: .*Remedy: "):
+                change(target)
+
+
+def test_aliases_are_one_whatever_their_case(engine: FakeEngine) -> None:
+    with (
+        throwaway_network(new_stack(engine)) as net,
+        net.running(defined("es")),
+        pytest.raises(DefinitionError, match="the alias 'ES' belongs to"),
+        net.running(defined("ES")),
+    ):
+        pass
+
+
+# workers
+
+
+def test_a_block_waits_for_an_alias_that_another_worker_has_for_its_own_timeout_at_most(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as net:
+        stack.worker = "gw0"
+        other = Network(stack, net.name, net.driver, internal=False, network_id=net.id)  # as another worker has it
+        with net.service(image="busybox", aliases=["v"]):
+            with (
+                pytest.raises(DefinitionError, match=r"the alias 'v' belongs to .* of the worker gw0 .* within 0\.1 s"),
+                other.service(image="busybox", aliases=["v"], timeout=0.1),
+            ):
+                pass
+            assert len(engine.containers) == 1
+        with other.service(image="busybox", aliases=["v"], timeout=0.1):
+            pass
+
+
+def test_an_alias_of_a_shared_service_is_taken_in_all_workers(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as net:
+        stack.worker = "gw0"
+        other = Network(stack, net.name, net.driver, internal=False, network_id=net.id)
+        with net.running(defined("es"), shared=True), other.running(defined("es"), shared=True):
+            pass
+        with pytest.raises(DefinitionError, match="the alias 'es' belongs to"), other.running(defined("es")):
+            pass
+
+
+def test_a_worker_removes_what_a_dead_one_left_under_the_alias(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as net:
+        stack.worker = "gw0"
+        claims = [net.running(defined("v")), net.running(defined("other"))]
+        for claim in claims:
+            claim.__enter__()
+        for lock in stack.run.folder.glob("alias-*.lock"):
+            lock.unlink()  # as if their holder were dead
+        reborn = Network(stack, net.name, net.driver, internal=False, network_id=net.id)
+        with reborn.running(defined("v")) as service:
+            left = {about["Config"]["Labels"][SERVICE_LABEL]: key for key, about in engine.containers.items()}
+            assert left == {"v": service.container.id, "other": left["other"]}
+        for claim in claims:
+            claim.__exit__(None, None, None)

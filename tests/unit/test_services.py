@@ -2,7 +2,7 @@
 
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -325,6 +325,28 @@ def test_a_probe_that_cant_start_is_removed(engine: FakeEngine, stack: Stack) ->
     with pytest.raises(StartError), running_probe(stack, "gone", "nowhere"):
         pass
     assert engine.containers == {}
+
+
+async def _later(_: object) -> None: ...
+
+
+async def _pieces(_: object) -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [_later, _pieces, lambda _: iter([1]), lambda _: (n for n in [1]), lambda _: map(str, [1])],
+)
+def test_a_seed_that_returns_what_is_yet_to_run_is_refused(stack: Stack, seed: Any) -> None:
+    network = Network(stack, "net", "bridge", internal=False)
+    with (
+        pytest.raises(DefinitionError, match=r"The seed of web returned <.*Remedy: do all within a plain function"),
+        running_service(network, defined(ready=content), seed=seed),
+    ):
+        pass
+    assert isinstance(stack.engine, FakeEngine)
+    assert stack.engine.containers == {}
 
 
 @pytest.mark.parametrize(

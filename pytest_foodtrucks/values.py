@@ -1,0 +1,226 @@
+"""What a value given by somebody is: how a message shows it, and the checks that keywords and options have in common.
+
+A check returns the value in its plain form, or raises `Unfit` with what would do. It is told the value alone: whoever
+calls it knows the keyword or the option.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from .errors import DefinitionError, FoodtrucksError
+from .units import size_in_bytes
+
+T = TypeVar("T")
+
+_SHOWN: Final = 200
+"""Characters of a value that a message shows: a line or two of a terminal."""
+
+_MOST_ENTRIES: Final = 10_000
+"""More of them in one list are a mistake, such as an iterator without an end."""
+
+_LONGEST: Final = 10.0**9
+"""Seconds; what waits takes no number of any size."""
+
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_IMAGE: Final = re.compile(
+    r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?"  # registry, its port
+    r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"  # repository
+    rf"(?::{_TAG})?(?:@[a-z0-9]+:[0-9a-f]{{32,}})?"
+)
+"""The form that the engine's reference grammar gives to an image's name."""
+
+SMALLEST_HEAP: Final = 128 * 1024**2
+"""Bytes. Measured with servers of few modules: 9.5.0 dies at 32m and starts at 48m, 8.8.2 dies at 16m; the official
+ones have many more modules."""
+
+
+class Unfit(ValueError):
+    """A value that won't do: as text what would, and in `why`, if that isn't plain, what is wrong with it."""
+
+    def __init__(self, remedy: str, *, why: str = "") -> None:
+        super().__init__(remedy)
+        self.why = why
+
+
+def checked(keyword: str, value: Any, check: Callable[[Any], T]) -> T:
+    """Return a keyword's value as a check makes it; DefinitionError names the keyword, the value and what would do.
+
+    The check raises `Unfit`, or a DefinitionError that is the whole message.
+    """
+    try:
+        return check(value)
+    except FoodtrucksError:
+        raise
+    except Unfit as error:
+        words = f"{error.why}. Remedy: {error}."
+    except Exception as error:  # noqa: BLE001 - a foreign object may raise anything when it is looked at
+        words = f" can't be read ({type(error).__name__}). Remedy: give a plain value."
+    raise DefinitionError(f"{_described(keyword, value)}{words}")
+
+
+def _described(keyword: str, value: object) -> str:
+    """Return a keyword with its value; of an environment and of build args no value is ever shown."""
+    if keyword == "build" and isinstance(value, Mapping):
+        return f"build, a mapping with {shown(list(value))},"
+    if keyword in {"environment", "build args"} or (keyword == "build" and not isinstance(value, str | Path)):
+        return f"{keyword}, of type {type(value).__name__},"
+    return f"{keyword}={shown(value)}"
+
+
+# in messages
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: in one line, shortened, and a URL without user and password."""
+    try:
+        line = _without_user(repr(value))
+    except Exception:  # noqa: BLE001 - whatever a foreign __repr__ raises, the message has more to say
+        return f"<{type(value).__name__}, which can't be shown>"
+    start = "".join(each if each.isprintable() else _escaped(each) for each in line[:_SHOWN])
+    return start if len(line) <= _SHOWN else f"{start}…"
+
+
+def _without_user(line: str) -> str:
+    before, slashes, rest = line.partition("://")
+    _, at, host = rest.rpartition("@")
+    return f"{before}{slashes}…{at}{host}" if at else line
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+# texts
+
+
+def text(value: object) -> str:
+    """Check a text that a program or the engine is to get."""
+    if not isinstance(value, str):
+        raise Unfit("give a text", why=" is no text")
+    if "\0" in value:
+        raise Unfit("leave the NUL out", why=" has a NUL in it")
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise Unfit("leave it out", why=" has half a character (a lone surrogate) in it")
+    return value
+
+
+def matching(pattern: str, remedy: str) -> Callable[[object], str]:
+    """Return a check of texts that have a form."""
+    form = re.compile(pattern)
+
+    def check(value: object) -> str:
+        if not form.fullmatch(text(value)):
+            raise Unfit(remedy)
+        return str(value)
+
+    return check
+
+
+def image_name(value: object) -> str:
+    """Check an image's name."""
+    if not _IMAGE.fullmatch(text(value)):
+        raise Unfit("use an image's name, such as registry.example/team/app:1.2")
+    return str(value)
+
+
+tag: Final = matching(_TAG, "use a tag, such as 9.5.0")
+
+
+def heap(value: object) -> str:
+    """Check a heap size."""
+    words = text(value)
+    try:
+        size = size_in_bytes(words)
+    except ValueError:
+        raise Unfit("use a size with unit, such as 512m or 1g") from None
+    if size < SMALLEST_HEAP:
+        raise Unfit(f"Elasticsearch cannot start with so little: use at least {SMALLEST_HEAP // 1024**2}m, better 512m")
+    return words.strip().lower().removesuffix("b")  # the JVM knows 512m, and not 512mb
+
+
+def path(value: object) -> Path:
+    """Check a path; one that begins at a home becomes whole."""
+    if not isinstance(value, Path):
+        value = text(value)
+    if "\0" in str(value) or str(value) == "":
+        raise Unfit("give a path", why=" is no path")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise Unfit(
+            "begin it with / or ./", why=" begins at the home of a user that this machine doesn't know"
+        ) from None
+
+
+# numbers
+
+
+def whole(value: object, *, least: int, most: int) -> int:
+    """Check a whole number in a range; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise Unfit(f"give a whole number from {least} to {most}")
+    return value
+
+
+def seconds(value: object) -> float:
+    """Check a time in seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
+        raise Unfit("give seconds above 0 as a number, such as 120")
+    return value
+
+
+def switch(value: object) -> bool:
+    """Check True or False."""
+    if not isinstance(value, bool):
+        raise Unfit("give True or False")
+    return value
+
+
+def finite(value: object) -> bool:
+    """Tell whether a value is a number of some size; True and False are none."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+
+
+# lists
+
+
+def unrolled(value: object) -> Any:
+    """Return what may be read more than once: the entries of an iterator, else the value itself."""
+    return tuple(entries(value)) if isinstance(value, Iterator) else value
+
+
+def entries(value: Iterable[Any]) -> list[Any]:
+    """Return the entries of what has an order."""
+    if isinstance(value, set | frozenset):
+        raise Unfit("write it as a list", why=" has no order")
+    found = list(islice(value, _MOST_ENTRIES + 1))
+    if len(found) > _MOST_ENTRIES:
+        raise Unfit("give less", why=f" has more than {_MOST_ENTRIES} entries")
+    return found
+
+
+def is_list(value: object) -> bool:
+    """Tell whether a value has entries, and is neither a text nor a mapping."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping)
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Check a list of texts."""
+    found = entries(value) if is_list(value) else ()
+    if not is_list(value) or not all(isinstance(each, str) for each in found):
+        raise Unfit("write it as a list, as in Compose", why=" is no list of texts")
+    return tuple(map(text, found))
+
+
+def words_of_command(value: Any) -> tuple[str, ...]:
+    """Check a command that is run as it is, by no shell."""
+    if isinstance(value, str) or not is_list(value):
+        raise Unfit("give a list of its words, such as ['ls', '-l']", why=" is no list of texts")
+    words = texts(value)
+    if not words or not words[0]:
+        raise Unfit("give a list of its words, such as ['ls', '-l']", why=" names no command")
+    return words
