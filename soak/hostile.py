@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,26 +82,24 @@ def _group(soak: Soak, counted: Counted, name: str, plans: Sequence[Planned]) ->
     """Run three sessions side by side, and judge what came of them."""
     group = soak.folder / name
     chosen = [write(group, place, plan) for place, plan in enumerate(plans)]
-    owners: list[list[Process]] = [[] for _ in plans]
     began, before = time.monotonic(), len(counted.broken)
     with events.heard(soak.engine) as heard, ThreadPoolExecutor(len(plans)) as pool:
-        ended = list(pool.map(lambda each: after_copying(soak.engine, *each), zip(chosen, plans, owners, strict=True)))
+        ended = list(pool.map(partial(after_copying, soak.engine), chosen, plans))
     notes = [suite.notes() for suite in chosen]
     every = [note for each in notes for note in each]
     seen = []
-    for suite, happened, own, whose in zip(chosen, ended, notes, owners, strict=True):
-        removed_by = _removed_by(soak.engine, suite, whose[0]) if happened.gone is None else ""
+    for suite, happened, own in zip(chosen, ended, notes, strict=True):
+        removed_by = _removed_by(soak.engine, suite, happened.owner) if happened.gone is None else ""
         sharing = [each for each, plan in zip(notes, plans, strict=True) if plan.state == happened.planned.state]
         around = [deed for each in sharing for deed in did(each)]
         written_in = written(suite.folder)
         seen.append(replace(happened, removed_by=removed_by, done=did(own), around=around, written=written_in))
         add(counted, name, seen[-1])
-    ends = {whose[0].pid: happened.ended for whose, happened in zip(owners, seen, strict=True)}
-    add_notes(counted, name, heard, every, ends)
+    add_notes(counted, name, heard, every, {happened.owner.pid: happened.ended for happened in seen})
     counted.files += sum(len(_foreign(suite.folder)) for suite in chosen)
     counted.broken += [f"{name}: {text}" for text in _others_ended(soak.engine, every)]
     counted.broken += [f"{name}: the watchdog {pid} didn't end" for pid in _unended(group)]
-    _tidy(soak.engine, group, every, [owner for each in owners for owner in each])
+    _tidy(soak.engine, group, every, [happened.owner for happened in seen])
     seconds, what = time.monotonic() - began, "; ".join(map(told, seen))
     soak.say(f"{counted.sessions}/{soak.options.sessions} in {seconds:.0f} s: {what}")
     for text in counted.broken[before:]:

@@ -30,6 +30,7 @@ _HANGS: Final = 150.0
 _COPIED: Final = 15.0
 """Seconds until a session has begun whose state folder is copied."""
 _LOOK: Final = 0.2
+_NOBODY: Final = Process("", "", 0, "")
 _OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/\w+\.py.*$", re.MULTILINE)
 
 _CONFTEST: Final = """
@@ -104,6 +105,7 @@ class Happened:
     around: Sequence[str] = ()
     written: Sequence[str] = ()
     """The test's own files in which there is something else now."""
+    owner: Process = _NOBODY
     ended: float = float("inf")
     """When its owner's process was seen to have ended, in seconds of the epoch."""
 
@@ -159,11 +161,10 @@ def things(engine: Engine, owner: Process) -> set[str]:
     return {thing for thing, label in labels.items() if (found := read_owner(label)) and found.process == owner}
 
 
-def _happened(engine: Engine, suite: Suite, plan: Planned, owners: list[Process]) -> Happened:
+def _happened(engine: Engine, suite: Suite, plan: Planned) -> Happened:
     """Run one session, and look for how long something of it is left."""
     with suite.started(*plan.options(suite.folder.parent)) as session:
         owner = neighbour(session.process.pid)
-        owners.append(owner)
         code: int | None = None
         with suppress(subprocess.TimeoutExpired):
             code = session.process.wait(timeout=_HANGS)
@@ -175,18 +176,19 @@ def _happened(engine: Engine, suite: Suite, plan: Planned, owners: list[Process]
         while gone is None and time.monotonic() - ended < _PROMISE:
             gone = time.monotonic() - ended if not things(engine, owner) else None
             time.sleep(_LOOK)
-        return Happened(plan, code, gone, session.output, ended=at)
+        return Happened(plan, code, gone, session.output, owner=owner, ended=at)
 
 
-def after_copying(engine: Engine, group: Path, suite: Suite, plan: Planned, owners: list[Process]) -> Happened:
+def after_copying(engine: Engine, suite: Suite, plan: Planned) -> Happened:
     """Run a session, whose state folder may be a copy of the one of a session that runs already."""
     if plan.copied_from is not None:
+        original = suite.state.with_name(plan.copied_from)
         until = time.monotonic() + _COPIED
-        while not list((group / plan.copied_from).glob("runs/*/open")) and time.monotonic() < until:
+        while not list(original.glob("runs/*/open")) and time.monotonic() < until:
             time.sleep(_LOOK)
         with suppress(shutil.Error, FileNotFoundError):  # files come and go there
-            shutil.copytree(group / plan.copied_from, group / plan.state, dirs_exist_ok=True)
-    return _happened(engine, suite, plan, owners)
+            shutil.copytree(original, suite.state, dirs_exist_ok=True)
+    return _happened(engine, suite, plan)
 
 
 def implied(plan: Planned, done: Sequence[str], around: Sequence[str]) -> set[int]:
