@@ -10,7 +10,8 @@ import pytest
 from soak import hostile
 from soak.deeds import DEEDS
 from soak.events import Event
-from soak.hostile import Counted, Happened, Planned
+from soak.hostile import Counted
+from soak.hostile_session import Happened, Planned, broken, planned
 
 PLAN = Planned([[]], workers=0, reuse=False, state="state")
 GOOD = Happened(PLAN, 0, 0.5, "1 passed")
@@ -23,7 +24,7 @@ def chance(seed: int = 1) -> random.Random:
 
 
 def test_each_deed_comes_about_as_often_as_its_like_and_what_breaks_workers_never_with_them() -> None:
-    plan = hostile.planned(300, chance())
+    plan = planned(300, chance())
     deeds = [(name, one.workers) for one in plan for test in one.tests for _, name in test]
     times = Counter(name for name, _ in deeds)
     assert times.keys() == DEEDS.keys()
@@ -32,19 +33,19 @@ def test_each_deed_comes_about_as_often_as_its_like_and_what_breaks_workers_neve
 
 
 def test_nothing_comes_after_a_last_deed() -> None:
-    for one in hostile.planned(100, chance()):
+    for one in planned(100, chance()):
         names = [name for test in one.tests for _, name in test]
         assert not any(DEEDS[name].last for name in names[:-1])
 
 
 def test_state_folders_are_shared_copied_and_own_ones() -> None:
-    plan = hostile.planned(300, chance())
+    plan = planned(300, chance())
     assert {one.state for one in plan} == {"state", "state-1", "state-2", "copy-1", "copy-2"}
     assert all((one.copied_from == "state") is one.state.startswith("copy") for one in plan)
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:
-    plans = [hostile.planned(9, chance(seed)) for seed in (1, 1, 2)]
+    plans = [planned(9, chance(seed)) for seed in (1, 1, 2)]
     assert plans[0] == plans[1] != plans[2]
 
 
@@ -69,7 +70,7 @@ def test_the_same_seed_makes_the_same_plan() -> None:
     ],
 )
 def test_a_broken_promise_is_told(happened: Happened, words: str | None) -> None:
-    said = hostile.broken(happened)
+    said = broken(happened)
     assert len(said) == (0 if words is None else 1)
     assert words is None or words in said[0]
 
