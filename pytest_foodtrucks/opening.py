@@ -87,7 +87,7 @@ def end_of_controller(run: "Run") -> None:
         from .discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
         with closing(find_engine(host="127.0.0.1", only=run.endpoint())) as engine:  # no port is asked here
-            remove_at_end(engine, run)
+            remove_at_end(engine, run.id, kept.chosen(run))
     run.end(watchdog_knows=not used)
 
 

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from .descriptors import output_to
+from .excerpts import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -110,7 +111,8 @@ class Progress:
         return update
 
     def say(self, line: str) -> None:
-        """Write a line."""
+        """Write a line, printable whatever of others it quotes."""
+        line = printable(line)
         with self._lock:
             if self._display is not None:
                 self._display.console.print(f"foodtrucks: {line}", markup=False, highlight=False, soft_wrap=True)

@@ -34,11 +34,12 @@ def remove_session(engine: "Engine", session: str) -> int:
     )
 
 
-def remove_at_end(engine: "Engine", run: Run) -> int:
-    """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish."""
-    found = remove_session(engine, run.id)  # first: a test may have made the state folder unreadable
-    chosen = kept.chosen(run)
-    return found + (0 if chosen is None else remove_unrecorded(engine, chosen))
+def remove_at_end(engine: "Engine", session: str, stack: Kept | None) -> int:
+    """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish.
+
+    Where a test removed the records of the kept stack, that is all of it: no session could take it over.
+    """
+    return remove_session(engine, session) + (0 if stack is None else remove_unrecorded(engine, stack))
 
 
 def remove_after(engine: "Engine", owner: Owner, stack: Kept | None) -> int:

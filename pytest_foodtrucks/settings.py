@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .errors import DefinitionError, SettingsError
@@ -28,9 +28,9 @@ ELASTICSEARCH_IMAGE: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where and with which images the services run. The engine is never shown: its URL may have a user part."""
+    """Where and with which images the services run."""
 
-    engine: str = field(repr=False)
+    engine: str
     host: str | None
     es_image: str
     es_version: str | None
@@ -43,6 +43,11 @@ class Settings:
     reuse: bool
     state_dir: str | None
     timeout: float
+
+    def __repr__(self) -> str:
+        """Show the engine's URL without its user part."""
+        shown = {**vars(self), "engine": without_user(self.engine)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ class Stack:
         self.pool.shutdown(cancel_futures=True)
         with closing(self.engine):
             if self.run.is_owner:
-                remove_at_end(self.engine, self.run)
+                remove_at_end(self.engine, self.run.id, self.kept)
                 self.run.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
 
 

@@ -84,8 +84,9 @@ def state(status: str = "running", **about: Any) -> ContainerState:
     return ContainerState(status=status, **{**well, **about})
 
 
-WRITTEN = 1769860800
-"""When the fakes' logs were written, in seconds of the epoch: each line a second after the one before."""
+WRITTEN = 4105080000
+"""When the fakes' logs were written, in seconds of the epoch: in 2100, after any test began, and each line a second
+after the one before."""
 
 
 def stamped(log: str, *, since: float | None = None) -> list[bytes]:
@@ -321,7 +322,7 @@ class FakeEngine(Engine):
 
     def _ended(self, container: str, event: str) -> None:
         self.events.append(f"{event} {self.inspect_container(container)['Name'].rpartition('-')[0]}")
-        self.containers[container]["State"].update(Status="exited", FinishedAt="2026-01-31T12:00:00.5Z")
+        self.containers[container]["State"].update(Status="exited", FinishedAt="2100-01-31T12:00:00.5Z")
 
     def pause_container(self, container: str) -> None:
         self.inspect_container(container)["State"]["Status"] = "paused"

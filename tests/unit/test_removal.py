@@ -99,11 +99,19 @@ def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None, project:
 def test_a_session_that_ends_leaves_of_its_kept_stack_what_is_finished(tmp_path: Path) -> None:
     engine = FakeEngine()
     run = Run.begin(tmp_path)
-    kept_stack(engine, tmp_path, run)
+    kept = kept_stack(engine, tmp_path, run)
     container(engine, run.id, run.owner_label)
-    assert remove_at_end(engine, run) == 2
+    assert remove_at_end(engine, run.id, kept) == 2
     assert len(engine.containers) == 1
     assert len(engine.networks) == 1
+
+
+def test_a_kept_stack_whose_records_a_test_removed_goes_with_its_session(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, run)
+    shutil.rmtree(tmp_path)
+    assert remove_at_end(engine, run.id, kept) == 3
+    assert engine.containers == engine.networks == {}
 
 
 def unused(kept: Kept, hours: float) -> None:
