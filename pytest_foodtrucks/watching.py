@@ -185,7 +185,7 @@ def _interpreters() -> Iterator[str]:
         paths.append(str(Path("/proc/self/exe").readlink()))
     for path in dict.fromkeys(path for path in paths if path):
         if Path(path).name.startswith(("python", "pypy")) and Path(path).is_file():
-            yield str(Path(path).absolute())
+            yield from _absolute(path)
 
 
 def _module_path() -> list[str]:
@@ -195,6 +195,12 @@ def _module_path() -> list[str]:
     """
     needed = (sys.modules.get(name) for name in ("pytest_foodtrucks", "docker", "requests", "urllib3"))
     files = [getattr(module, "__file__", None) for module in needed]
-    first = [str(Path(file).absolute().parents[1]) for file in files if file]
+    first = [str(Path(found).parents[1]) for file in files if file for found in _absolute(file)]
     entries = [os.fsdecode(entry) for entry in sys.path if isinstance(entry, str | bytes)]
-    return list(dict.fromkeys([*first, *(str(Path(entry).absolute()) for entry in entries)]))
+    return list(dict.fromkeys([*first, *(found for entry in entries for found in _absolute(entry))]))
+
+
+def _absolute(path: str) -> Iterator[str]:
+    """Yield a path as it is from everywhere; nothing where it counts from a folder that somebody removed."""
+    with suppress(FileNotFoundError):
+        yield str(Path(path).absolute())

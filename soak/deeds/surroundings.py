@@ -18,6 +18,7 @@ def change_into_removed(here: Here) -> None:
     folder.mkdir()
     os.chdir(folder)
     folder.rmdir()
+    sys.path.insert(0, "")
 
 
 def mask(_: Here) -> None:

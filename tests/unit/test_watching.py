@@ -167,6 +167,17 @@ def test_a_search_path_of_any_size_and_kind_is_handed_over(watched: Watched, mon
     assert life(watched.see()) is Life.ALIVE
 
 
+def test_it_starts_from_a_folder_that_was_removed(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "removed").mkdir()
+    monkeypatch.chdir(tmp_path / "removed")
+    (tmp_path / "removed").rmdir()
+    monkeypatch.setattr(sys, "path", ["", "relative", *sys.path])
+    monkeypatch.setattr(sys, "prefix", "relative")
+    assert life(watched.see()) is Life.ALIVE
+
+
 def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
