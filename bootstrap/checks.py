@@ -5,12 +5,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from .steps import tell
 
 _TAIL = 4096  # bytes, enough for pytest's closing line
+_LANES: Final = 2
+
+Part = tuple[str, Sequence[str]]
+"""A name, and a Python module with its arguments."""
+
+_WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,7 @@ def run(name: str, *argv: str, folder: Path, environ: Mapping[str, str] | None =
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
             tail = (tail + chunk)[-_TAIL:]
-    lines = tail.decode(errors="replace").split("\n")
-    closing = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return Outcome(name, process.returncode == 0, closing)
+    return Outcome(name, process.returncode == 0, _closing(tail.decode(errors="replace")))
 
 
 def lint(root: Path) -> list[Outcome]:
@@ -53,25 +59,61 @@ def lint(root: Path) -> list[Outcome]:
 
 
 def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
-    """Run all tests under coverage, the quick ones first, and report the coverage of them together."""
-    pytest = ("coverage", "run", "-m", "pytest")
+    """Run all tests, and report what of the package they ran."""
     run("coverage", "coverage", "erase", folder=root)
-    outcomes = [
-        run(
-            "unit and plugin tests",
-            *pytest,
-            "tests/unit",
-            "tests/plugin",
-            "tests/app",
-            "tests/bootstrap",
-            "tests/soak",
-            folder=root,
-            environ=environ,
-        ),
-        run("integration tests", *pytest, "tests/integration", "--durations=12", folder=root, environ=environ),
-    ]
+    outcomes = side_by_side(parts(root), folder=root, environ={**environ, **_cached_byte_code(root)})
     run("coverage", "coverage", "combine", "--quiet", folder=root)
     return [*outcomes, run("coverage", "coverage", "report", folder=root)]
+
+
+def parts(root: Path) -> list[Part]:
+    """Return the parts of all tests, the quick ones first, then a file of integration tests each, the largest first.
+
+    tox runs the quick ones again where xdist isn't installed, and with the oldest dependencies.
+    """
+    pytest = ("coverage", "run", "-m", "pytest")
+    files = sorted((root / "tests/integration").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
+    python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    return [
+        ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
+        *((file.stem, (*pytest, str(file.relative_to(root)), "--durations=3")) for file in files),
+        *((f"tox {name}", ("tox", "run", "-e", name)) for name in (python, f"{python}-oldest")),
+    ]
+
+
+def side_by_side(parts: Sequence[Part], *, folder: Path, environ: Mapping[str, str]) -> list[Outcome]:
+    """Run parts in two lanes, because most of their time is waiting; show the output of each when it ends."""
+    with ThreadPoolExecutor(_LANES) as lanes:
+        running = [lanes.submit(_quietly, name, argv, folder, environ) for name, argv in parts]
+        try:
+            return [each.result() for each in running]
+        except BaseException:  # Ctrl-C has ended those that run; no other one begins
+            lanes.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _quietly(name: str, argv: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Outcome:
+    tell(f"[{name}] {' '.join(argv)} ...")
+    ended = subprocess.run(
+        [sys.executable, "-m", *argv],
+        cwd=folder,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    text = ended.stdout.decode(errors="replace")
+    tell(f"[{name}] {' '.join(argv)}\n{text}")
+    return Outcome(name, ended.returncode == 0, _closing(text))
+
+
+def _cached_byte_code(root: Path) -> dict[str, str]:
+    """Let the hundreds of sessions that tests start share their byte code, without writing it into the checkout."""
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(root / ".venv/byte-code")}
+
+
+def _closing(text: str) -> str:
+    return next((line.strip() for line in reversed(text.split("\n")) if line.strip()), "")
 
 
 def summed_up(outcomes: Sequence[Outcome], began: float) -> int:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from .errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
-from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking
+from .hostnames import is_address, refuse_no_host_name
+from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking, looking_up, refuse_no_switch
+from .probe import name_of, refuse_no_seconds
 from .services import Service
-from .subjects import Snapshot, Source, Subject, known, names_of, place_of
-from .verdicts import Verdict, VerdictKind, is_address
+from .subjects import Snapshot, Source, Subject, known, names_of, place_of, refuse_no_question, refuse_no_source
+from .verdicts import Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from .probe import Probe
@@ -22,13 +24,14 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     """Assert that a target's name leads to it from a source.
 
     For a service that is each of its aliases, and its addresses on a network that both are on, nobody else's. A name
-    alone must exist. Raises ResolutionError, or ProbeError where it can't be told.
+    alone must exist. Raises ResolutionError, ProbeError where it can't be told, DefinitionError for what is no name.
     """
+    _refuse_no_name(source, target)
     place = place_of(source)
     names = target.aliases if isinstance(target, Service) else (target,)
     (nobody, *found), _ = place.put([f"foodtrucks-nobody-{secrets.token_hex(4)}", *names], [])
     for each in found:
-        way, command = f"the name {each.name}", again(place, f"nslookup {each.name}.")
+        way, command = f"the name {each.name}", again(place, looking_up(each.name))
         if each.failure is not None:
             raise _unanswered(place, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
         stranger = place.misled(each, target.container) if isinstance(target, Service) and each.addresses else ""
@@ -45,14 +48,16 @@ def assert_resolves(source: Source, target: Service | str) -> None:
 def assert_not_resolves(source: Source, name: Service | str) -> None:
     """Assert that a name doesn't exist for a source; for a service, that none of its names does.
 
-    Raises ResolutionError, or ProbeError where a control fails: then it can't be told.
+    Raises ResolutionError, ProbeError where a control fails: then it can't be told; and DefinitionError for what is no
+    name.
     """
+    _refuse_no_name(source, name)
     place = place_of(source)
     service = _service(place, name)
     names = names_of(name) if isinstance(name, Service) else (name,)
     found, doubts = inquire_names(place, names, service)
     for each in found:
-        command = again(place, f"nslookup {each.name}.")
+        command = again(place, looking_up(each.name))
         if each.addresses and not doubts:
             seen = f"resolved to {', '.join(each.addresses)}"
             told = block(
@@ -65,7 +70,14 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
             )
             raise ResolutionError(f"{each.name} resolves from {place.place}, and shouldn't.\n{told}\n{_NAMES}")
     if doubts:
-        raise _unanswered(place, name, doubts, again(place, f"nslookup {names[0]}."))
+        raise _unanswered(place, name, doubts, again(place, looking_up(names[0])))
+
+
+def _refuse_no_name(source: Source, name: Service | str) -> None:
+    """Raise DefinitionError before anything is started: of what is no name a name server says that it doesn't exist."""
+    refuse_no_source(source)
+    if not isinstance(name, Service):
+        refuse_no_host_name(name)
 
 
 def assert_reachable(
@@ -80,8 +92,11 @@ def assert_reachable(
     """Assert that a source reaches a target by its name; `port` defaults to the first of the target's.
 
     Tried again for `timeout` seconds. Raises ReachabilityError, or ProbeError where it can't be told: the source
-    doesn't run, the tool is missing, the target is paused (the kernel completes connections for it).
+    doesn't run, the tool is missing, the target is paused (the kernel completes connections for it); or DefinitionError
+    where source, target or port are none.
     """
+    refuse_no_question(source, target, port)
+    refuse_no_seconds(timeout)
     began, tried = clock(), 0
     while True:
         place, verdict, over = _connected(source, target, port)
@@ -110,16 +125,15 @@ def _connected(source: Source, target: Service | str, port: int | None) -> "tupl
 
 
 def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, often: str) -> None:
-    name = target if isinstance(target, str) else target.alias
-    service = _service(place, target)
-    status = Snapshot.of(service.container).status if service is not None else "running"
+    name = name_of(target)
+    halted = _halted(place, target, verdict)
     command = _command(place, name, verdict)
     seen = f"{verdict.kind}: {verdict.evidence}"
     if verdict.kind is VerdictKind.INCONCLUSIVE:
         raise _unanswered(place, target, [seen, *_source_state(place)], command)
     if verdict.kind is VerdictKind.CONNECTED:
-        if status != "running":
-            doubt = f"{name} is {status}: for a process that doesn't run the kernel completes connections all the same"
+        if halted:
+            doubt = f"{halted}: for a process that doesn't run the kernel completes connections all the same"
             raise _unanswered(place, target, [doubt], command)
         return
     at = f" at {verdict.address}" if verdict.address is not None else ""
@@ -132,18 +146,31 @@ def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, o
         evidence=verdict.evidence,
         command=command,
     )
-    state = f"{name} is {status}. " if status != "running" else ""
+    state = f"{halted}. " if halted else ""
     raise ReachabilityError(
         f"{name} isn't reached from {place.place}.\n{told}\n{state}Remedy: {_REMEDIES[verdict.kind]}"
     )
+
+
+def _halted(place: "Probe", target: Service | str, verdict: Verdict) -> str:
+    """Say which service doesn't run: the one that is meant, or the one at the address that was asked."""
+    at_address = None if verdict.address is None else _service(place, verdict.address)
+    for service in (_service(place, target), at_address):
+        status = "running" if service is None else Snapshot.of(service.container).status
+        if service is not None and status != "running":
+            return f"{service.alias} is {status}"
+    return ""
 
 
 def assert_isolated(source: Source, target: Service | str, port: int | None = None, *, published: bool = False) -> None:
     """Assert that a source has no way to a target: by no name, at no address, through no published port.
 
     `port` defaults to all of the target's. `published` says that published ports may be reached. Raises
-    IsolationError where there is a way, and ProbeError where a control fails: then nothing can be told.
+    IsolationError where there is a way, ProbeError where a control fails: then nothing can be told; and DefinitionError
+    where source, target or port are none.
     """
+    refuse_no_question(source, target, port)
+    refuse_no_switch(published)
     place = place_of(source)
     if place.stack is None:
         raise ProbeError(f"{place!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
@@ -224,7 +251,7 @@ def _source_state(place: "Probe") -> Sequence[str]:
 
 def _command(place: "Probe", name: str, verdict: Verdict) -> str:
     if verdict.address is None:
-        return again(place, f"nslookup {name}.")
+        return again(place, looking_up(name))
     return again(place, knocking(verdict.address, verdict.port))
 
 

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _READY_MADE = f"{_PACKAGE}plugin.py"
@@ -31,16 +33,17 @@ class Place:
 def calling_place() -> Place:
     """Return the line of the nearest caller outside this package, where a call of many lines begins."""
     frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
-    while frame.f_back is not None and _passed_over(frame.f_code.co_filename):
+    while frame.f_back is not None and _passed_over(frame):
         frame = frame.f_back
-    return Place(Path(frame.f_code.co_filename), frame.f_lineno)
+    return Place(_file_of(frame.f_code, frame.f_globals), frame.f_lineno)
 
 
 def place_in(traceback: TracebackType | None) -> Place | None:
     """Return the line from which an error's way led into this package; None where there is none."""
     place = None
-    while traceback is not None and not _passed_over(traceback.tb_frame.f_code.co_filename):
-        place = Place(Path(traceback.tb_frame.f_code.co_filename), traceback.tb_lineno)
+    while traceback is not None and not _passed_over(traceback.tb_frame):
+        frame = traceback.tb_frame
+        place = Place(_file_of(frame.f_code, frame.f_globals), traceback.tb_lineno)
         traceback = traceback.tb_next
     return place
 
@@ -50,5 +53,23 @@ def calling_file() -> Path:
     return calling_place().file
 
 
-def _passed_over(file: str) -> bool:
+def written_in(function: Callable[..., Any]) -> Path:
+    """Return the file that a function was written in."""
+    return _file_of(function.__code__, function.__globals__)
+
+
+def _passed_over(frame: FrameType) -> bool:
+    file = str(_file_of(frame.f_code, frame.f_globals))
     return file.startswith(_PACKAGE) and file != _READY_MADE
+
+
+def _file_of(code: CodeType, names: Mapping[str, Any]) -> Path:
+    """Return the file of some code: where its module is now, if that has the same name.
+
+    What pytest rewrites and caches has the path that it had then: in a checkout that was copied with its __pycache__
+    that is the old checkout's. pytest mends that since 9.2.
+    """
+    written, module = Path(code.co_filename), names.get("__file__")
+    if isinstance(module, str) and Path(module).stem == written.stem:
+        return Path(module).with_name(written.name)
+    return written

@@ -9,8 +9,7 @@ from typing import Any
 
 from .errors import DefinitionError
 from .hostnames import same_name
-from .sharing import read_json, write_json
-from .usable import usable
+from .state_folder import read_json, usable, write_json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING
 
 from .errors import EngineError, FoodtrucksError
 from .kept import OWNER, Kept, all_kept
-from .removal import all_of, remove_kept, remove_orphans
-from .runs import OWNER_LABEL, state_folder
+from .owners import OWNER_LABEL, Owner, passing
+from .processes import Life
+from .removal import all_of, life_of, remove_kept, remove_orphans
 from .settings import Settings, read_settings
+from .state_folder import prepare, state_folder
+from .units import nanoseconds
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -28,38 +32,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prune = commands.add_parser(
         "prune",
         help="remove kept stacks, and what dead sessions left",
-        description="Remove the kept stacks that no session uses, and what dead sessions left. Nothing else: neither "
-        "what a living session has, nor what belongs to another state folder.",
+        description="Remove the kept stacks that no session uses, and what dead sessions left. What a living session "
+        "has is never removed.",
     )
     for name, text in (("engine", "the container engine: auto, docker, or a URL"), ("state-dir", "the state folder")):
         prune.add_argument(
             f"--{name}", metavar="VALUE", help=f"{text} (also FOODTRUCKS_{name.replace('-', '_').upper()})"
         )
+    prune.add_argument(
+        "--older-than",
+        metavar="TIME",
+        type=_seconds,
+        help="remove also what was created longer ago than this, such as 24h, and of which nobody can tell whether its "
+        "session lives: of another host or container, or whose state folder is gone",
+    )
     given = vars(parser.parse_args(arguments))
     try:
-        return _prune(read_settings(given.get, os.environ, lambda _: None))
+        return _prune(read_settings(given.get, os.environ, lambda _: None), given["older_than"])
     except FoodtrucksError as error:
         sys.stderr.write(f"foodtrucks: {error}\n")
         return 1
 
 
-def _prune(settings: Settings) -> int:
+def _seconds(text: str) -> float:
+    try:
+        return nanoseconds(text) / 1e9
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _prune(settings: Settings, older_than: float | None) -> int:
     from .discovery import find_engine  # noqa: PLC0415 - imports docker: not for --help
 
     state = state_folder(settings.state_dir, os.environ)
+    prepare(state)
+    owner = passing(state)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
-        kept = [partial(_prune_kept, engine, stack) for stack in all_kept(state)]
-        all_of([*kept, partial(_prune_dead, engine, state), partial(_tell_of_others, engine)])
+        before = None if older_than is None else time.time() + engine.clock_difference() - older_than
+        kept = [partial(_prune_kept, engine, stack, owner, untold=before is not None) for stack in all_kept(state)]
+        all_of([*kept, partial(_prune_orphans, engine, state, before), partial(_tell_of_others, engine, state)])
     return 0
 
 
-def _prune_kept(engine: "Engine", stack: Kept) -> int:
+def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, untold: bool) -> int:
     project = stack.project
     if not stack.is_on(engine):
         _say(f"left: the kept stack of {project}, which is on another engine: {stack.url}")
         return 0
+    if stack.is_copied():
+        _say(f"left: the kept stack of {project}, of which a copy of another state folder tells; prune there")
+        return 0
     try:
-        removed = remove_kept(engine, stack)
+        removed = remove_kept(engine, stack, owner, untold=untold)
     except EngineError:  # told in the end
         _say(f"left: the kept stack of {project}, which can't be removed")
         raise
@@ -70,18 +94,26 @@ def _prune_kept(engine: "Engine", stack: Kept) -> int:
     return removed
 
 
-def _prune_dead(engine: "Engine", state: Path) -> int:
-    removed = remove_orphans(engine, state)
-    _say(f"removed: {_counted(removed)} that dead sessions left")
+def _prune_orphans(engine: "Engine", state: Path, before: float | None) -> int:
+    removed = remove_orphans(engine, state, untold_before=before)
+    others = "" if before is None else ", or that are older and nobody can tell of"
+    _say(f"removed: {_counted(removed)} that dead sessions left{others}")
     return removed
 
 
-def _tell_of_others(engine: "Engine") -> int:
-    """Say what of others is there, and why it stays; nothing is removed."""
-    owners = [*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()]
-    if owners:
-        kept = sum(owner == OWNER for owner in owners)
-        _say(f"left: {_counted(len(owners))} of living sessions and other state folders, {kept} of them kept")
+def _tell_of_others(engine: "Engine", state: Path) -> int:
+    """Say what else is there, and why it stays; nothing is removed."""
+    labels = [*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()]
+    kept = sum(label == OWNER for label in labels)
+    lives = [life_of(label, engine, state) for label in labels if label != OWNER]
+    alive, untold = lives.count(Life.ALIVE), lives.count(Life.UNKNOWN)
+    for number, whose in (
+        (alive, "of living sessions"),
+        (kept, "of kept stacks"),
+        (untold, "of which it can't be told here whether the session lives; `--older-than 24h` removes the older ones"),
+    ):
+        if number:
+            _say(f"left: {_counted(number)} {whose}")
     return 0
 
 

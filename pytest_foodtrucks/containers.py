@@ -3,16 +3,19 @@
 import errno
 import functools
 import random
+import re
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .definitions import volume_source
 from .errors import DefinitionError, EngineError, StartError
+from .excerpts import SHORT_TAIL, Excerpt
+from .images import LABEL
+from .logs import Search, moment, search
 from .values import checked, shown, words_of_command
 
 if TYPE_CHECKING:
@@ -23,16 +26,24 @@ _PORT_TRIES: Final = 20
 _PORTS: Final = range(20_000, 32_768)
 """Below the range that Linux and macOS give to outgoing connections, so that those don't take our ports."""
 
+_READ_AT_MOST: Final = 8_000_000
+"""Bytes of a log that are read for an excerpt: the engine needs 20 s for 150 MB, and a moment for its end alone."""
+_LAST_LINES: Final = 400
+"""At 16 KB, the longest that the engine writes as one entry, less than what is read at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What is to run: all values resolved and in their plain form, as in a `ServiceDefinition`."""
+    """What is to run: all values resolved and in their plain form, as in a `ServiceDefinition`.
+
+    The environment is never shown.
+    """
 
     image: str
     network: str
     command: Sequence[str] | None = None
     entrypoint: Sequence[str] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     aliases: Sequence[str] = ()
     ports: Sequence[int] = ()
     volumes: Sequence[str] = ()
@@ -151,8 +162,10 @@ class Container:
 
     @property
     def image(self) -> str:
-        """The image's name as it was asked for."""
-        return str(self.inspect()["Config"]["Image"])
+        """The image's name: as it was asked for, or what it was built under."""
+        config = self.inspect()["Config"]
+        image = str(config["Image"])
+        return str((config.get("Labels") or {}).get(LABEL, image)) if image.startswith("sha256:") else image
 
     @property
     def ip(self) -> str:
@@ -198,15 +211,43 @@ class Container:
             error=state.get("Error", ""),
             health=health.get("Status"),
             health_output=outputs[-1].strip() if outputs else "",
-            ended_before=_moment(state.get("FinishedAt", "")),
+            ended_before=moment(state.get("FinishedAt", "")),
         )
 
     def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
-        """Return its log, standard output and error together.
+        """Return its log, standard output and error together: all of it, as it is.
 
         `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
         """
         return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
+
+    def log_excerpt(self, *, since: float | None = None) -> Excerpt:
+        """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
+        kept = self._excerpt(Excerpt, since=since)
+        if kept.size > _READ_AT_MOST:
+            kept.skip_to(self._excerpt(lambda: Excerpt(head=0), since=since, tail=_LAST_LINES))
+        return kept
+
+    def last_words(self, *, lines: int) -> str:
+        """Return the last lines of its log, as far as they aren't long."""
+        return str(self._excerpt(lambda: Excerpt(head=0, tail=SHORT_TAIL), tail=lines))
+
+    def _excerpt(self, empty: Callable[[], Excerpt], **which: Any) -> Excerpt:
+        """Read a log until its end, or until that isn't worth the time."""
+
+        def take(pieces: Iterable[bytes]) -> Excerpt:
+            kept = empty()
+            for piece in pieces:
+                kept.add(piece)
+                if kept.size > _READ_AT_MOST:
+                    break
+            return kept
+
+        return self.engine.read_log(self.id, take, **which)
+
+    def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        """Search its log line by line, of whatever size it is; `since` is as in `logs`."""
+        return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`.
@@ -215,17 +256,13 @@ class Container:
         """
         return self.engine.exec(self.id, checked("argv", argv, words_of_command), timeout=timeout)
 
+    def exec_bytes(self, argv: Sequence[str], *, timeout: float | None = None) -> tuple[int | None, bytes, bytes]:
+        """Run a command in it as `exec` does, and return exit code, standard output and error as they came."""
+        return self.engine.exec_bytes(self.id, argv, timeout=timeout)
+
     def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""
         return functools.partial(self.engine.open_exec, self.id, argv)
-
-
-def _moment(text: str) -> float | None:
-    """Read the engine's time, in nanoseconds (2026-01-31T12:00:00.123456789Z); None for its zero, the year 1."""
-    if not text or text.startswith("0001-"):
-        return None
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction}" if fraction else 0)
 
 
 class Creation:

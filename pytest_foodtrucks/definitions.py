@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
@@ -61,11 +61,11 @@ class ServiceKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Build:
-    """Where an image is built from: Compose's `build`, its paths made absolute."""
+    """Where an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
 
     context: Path
     dockerfile: str = "Dockerfile"
-    args: tuple[tuple[str, str], ...] = ()
+    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     target: str | None = None
 
 
@@ -74,7 +74,7 @@ class ServiceDefinition:
     """A service's definition with all values resolved and in their plain form.
 
     `folder` is where relative paths begin, `name` the default of `aliases`: that of the service's fixture. `mem_limit`
-    is in bytes, `healthcheck` in the engine's words.
+    is in bytes, `healthcheck` in the engine's words. The environment is never shown.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class ServiceDefinition:
     build: Build | None = None
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     aliases: tuple[str, ...]
     ports: tuple[int, ...] = ()
     volumes: tuple[str, ...] = ()

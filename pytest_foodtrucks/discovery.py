@@ -16,7 +16,7 @@ from docker.utils import kwargs_from_env
 from docker.utils.config import load_general_config
 from requests.exceptions import RequestException
 
-from . import endpoints, patience
+from . import endpoints, limits, patience
 from .endpoints import Endpoint
 from .engine import Engine, words_of
 from .errors import EngineNotFound, SettingsError
@@ -48,7 +48,10 @@ def find_engine(
     for endpoint in _candidates(option, environ) if only is None else [only]:
         try:
             return Engine(_client(endpoint, environ), endpoint, host, logins=logins, patience=patience)
-        except (docker.errors.DockerException, RequestException, OSError) as error:
+        except (docker.errors.DockerException, RequestException, OSError, ValueError) as error:
+            limit = limits.reached(error)
+            if limit is not None:
+                raise EngineNotFound(f"The engine at {endpoint.shown} can't be asked. {limit}") from error
             tried.append((endpoint, error))
     raise _not_found(tried) if only is None else _away(*tried[0]) from tried[0][1]
 
@@ -60,15 +63,15 @@ def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
 
 def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
     return EngineNotFound(
-        f"No engine answers at {endpoint.url}, where this session has its stack: {words_of(error)}. Remedy: start the "
-        "engine there.",
+        f"No engine answers at {endpoint.shown}, where this session has its stack: {words_of(error)}. Remedy: start "
+        "the engine there.",
         set_by=endpoint.set_by,
     )
 
 
 def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
     first, error = tried[0]
-    locked = next((endpoint.url for endpoint, error in tried if isinstance(error, PermissionError)), None)
+    locked = next((endpoint.shown for endpoint, error in tried if isinstance(error, PermissionError)), None)
     if locked is not None:
         remedy = f"let this user open {locked} (for Docker on Linux: join the group docker, log in again)"
     elif first.set_by is not None:
@@ -78,11 +81,11 @@ def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
     remedy = f"Remedy: {remedy}, {_NAME_ANOTHER}. {_LEAVE_OUT}"
     if first.set_by is not None:
         return EngineNotFound(
-            f"No engine answers at {first.url}, set by {first.set_by}: {words_of(error)}. Nothing else was "
+            f"No engine answers at {first.shown}, set by {first.set_by}: {words_of(error)}. Nothing else was "
             f"tried, because that address was set. {remedy}",
             set_by=first.set_by,
         )
-    places = ", ".join(endpoint.url for endpoint, _ in tried)
+    places = ", ".join(endpoint.shown for endpoint, _ in tried)
     return EngineNotFound(
         f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
         f"(the first: {words_of(error)}). {remedy}",

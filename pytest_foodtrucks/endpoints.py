@@ -1,19 +1,25 @@
 """Where the engine is: at the address that somebody set, else at one of the usual sockets."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import EngineNotFound
+from .urls import check_engine_url, without_user
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """An engine's address, who set it (None: nobody, it is a usual one), its context's name if it has one."""
 
-    url: str
+    url: str = field(repr=False)
     set_by: str | None = None
     context: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The address for people, without its user part."""
+        return without_user(self.url)
 
 
 def candidates(
@@ -28,12 +34,12 @@ def candidates(
     `option` is the value of the option `engine`, `current_context` what the Docker client's own
     configuration names, `context_url` tells a context's address (None: there is no such context).
 
-    Raises EngineNotFound for an unknown context.
+    Raises EngineNotFound for an unknown context, and for an address where no engine can be.
     """
     if "://" in option:
-        return [Endpoint(option, "the option engine")]
+        return [_set(option, "the option engine")]
     if environ.get("DOCKER_HOST", "") != "":
-        return [Endpoint(environ["DOCKER_HOST"], "DOCKER_HOST")]
+        return [_set(environ["DOCKER_HOST"], "DOCKER_HOST")]
     for name, origin in (
         (environ.get("DOCKER_CONTEXT", ""), "DOCKER_CONTEXT"),
         (current_context, "the Docker client's current context"),
@@ -54,7 +60,18 @@ def _from_context(name: str, origin: str, context_url: Callable[[str], str | Non
             "`docker context ls` shows, or unset it.",
             set_by=set_by,
         )
-    return Endpoint(url, set_by, name)
+    return _set(url, set_by, name)
+
+
+def _set(url: str, set_by: str, context: str | None = None) -> Endpoint:
+    endpoint = Endpoint(url, set_by, context)
+    try:
+        check_engine_url(url)
+    except ValueError as error:
+        raise EngineNotFound(
+            f"No engine can be at {endpoint.shown!r}, set by {set_by}. Remedy: {error}.", set_by=set_by
+        ) from error
+    return endpoint
 
 
 def usual_sockets(environ: Mapping[str, str]) -> list[Path]:

@@ -1,10 +1,11 @@
 """The container engine: whatever is said to it, by way of docker-py."""
 
 import functools
+import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -20,15 +21,27 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from . import patience
+from . import limits, logs, patience
+from .descriptors import close_quietly
 from .endpoints import Endpoint
-from .errors import EngineError, NoAnswer
+from .errors import DefinitionError, EngineError, NoAnswer
 from .execs import ExecResult, ExecStream
+from .hostnames import addresses_of, loopback_among
 from .patience import Patience, Worth
+from .subnets import gateway_of
 
 T = TypeVar("T")
 
 Kind = Literal["containers", "networks"]
+
+NAME_LABEL: Final = "pytest-foodtrucks.name"
+"""What we create has its own name in it. Whatever else has our labels, such as a container of an image that somebody
+made of one of ours (`docker commit`), has another name, and is none of ours."""
+
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+"""Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
+_PIECE: Final = 64 * 1024
+"""Bytes of a log that are read at once."""
 
 _CREATION_SECONDS: Final = 1.0
 """What the engine may take from its work on a network to the event that tells of it."""
@@ -38,7 +51,7 @@ class Engine:
     """A container engine that answers.
 
     No public constructor: the fixture `foodtrucks_engine` yields one. `logins` are those of the registries that go
-    before the ones in Docker's configuration file.
+    before the ones in Docker's configuration file. `url` is without its user part, so that it may be shown.
     """
 
     def __init__(
@@ -51,11 +64,12 @@ class Engine:
         patience: Patience | None = None,
     ) -> None:
         self.api = api
+        self._process = os.getpid()
         self._patience = patience if patience is not None else Patience()
         self._logins = logins if logins is not None else AuthConfig({})
         self.kind = "docker"
         self.endpoint = endpoint
-        self.url = endpoint.url
+        self.url = endpoint.shown
         with self._asked("tell its version"):
             version = api.version()
         self.version: str = version["Version"]
@@ -94,15 +108,20 @@ class Engine:
             f"Remedy: set --foodtrucks-host to an address of the engine's machine, here {' or '.join(gateways)}."
         )
 
-    @property
+    @functools.cached_property
     def publish_on(self) -> str:
         """The address of the engine's machine on which ports are published."""
-        if self.host in {"127.0.0.1", "localhost"}:
-            return "127.0.0.1"
-        if ":" in self.host:
-            return self.host if self.local else "::"
-        is_address = self.host.replace(".", "").isdigit()
-        return self.host if self.local and is_address else "0.0.0.0"  # noqa: S104 - the tests are elsewhere
+        try:
+            addresses = addresses_of(self.host)
+        except OSError:  # a name of the engine's URL that something else knows, such as ssh's configuration
+            return _EVERYWHERE
+        loopback = loopback_among(addresses)
+        if loopback is not None:
+            return loopback
+        if self.host not in addresses:
+            return _EVERYWHERE
+        everywhere = "::" if ":" in self.host else _EVERYWHERE
+        return self.host if self.local else everywhere
 
     def identity(self) -> str:
         """Return what the engine calls itself: the same after a restart, and at whatever address it is asked."""
@@ -135,7 +154,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self.api.close()
+        close_quietly(self.api)
 
     # images
 
@@ -177,22 +196,41 @@ class Engine:
             )
             yield from (event["stream"] for event in _checked(events, f"build {folder}") if "stream" in event)
 
+    def tag_image(self, image: str, name: str) -> None:
+        """Give an image a name with tag; whichever had it loses it."""
+        repository, tag = parse_repository_tag(name)
+        self._patiently(f"name the image {name}", lambda: self.api.tag(image, repository, tag))
+
+    def untag_image(self, name: str) -> None:
+        """Take a name off an image; the last name of one that a container needs stays with it."""
+        try:
+            self._patiently(f"take the name {name} off", lambda: self.api.remove_image(name, noprune=True))
+        except EngineError as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+
     # networks
 
     def create_network(
         self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
     ) -> str:
-        """Create a network and return its id; without a subnet the engine takes one from its address pools."""
-        ipam = None if subnet is None else IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
+        """Create a network and return its id; without a subnet the engine takes one from its address pools.
+
+        With one the gateway is asked for too: otherwise the engine tells of none until its next start.
+        """
+        ipam = None
+        if subnet is not None:
+            ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway_of({"Subnet": subnet}))])
+        named = {**labels, NAME_LABEL: name}
 
         def create() -> dict[str, Any]:
             return self.api.create_network(
-                name, driver=driver, internal=internal, labels=dict(labels), check_duplicate=True, ipam=ipam
+                name, driver=driver, internal=internal, labels=named, check_duplicate=True, ipam=ipam
             )
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_network(name)
-            return found if found["Labels"] == labels else None
+            return found if found["Labels"] == named else None
 
         return self._created(f"create the network {name}", create, find)
 
@@ -264,13 +302,14 @@ class Engine:
 
     def create_container(self, name: str, config: Mapping[str, Any]) -> str:
         """Create a container from the engine API's own JSON, and return its id."""
+        labels = {**config["Labels"], NAME_LABEL: name}
 
         def create() -> dict[str, Any]:
-            return dict(self.api.create_container_from_config(dict(config), name))  # type: ignore[no-untyped-call] # a gap of types-docker
+            return dict(self.api.create_container_from_config({**config, "Labels": labels}, name))  # type: ignore[no-untyped-call] # a gap of types-docker
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_container(name)
-            return found if config["Labels"].items() <= found["Config"]["Labels"].items() else None
+            return found if labels.items() <= found["Config"]["Labels"].items() else None
 
         return self._created(f"create the container {name} from {config['Image']}", create, find)
 
@@ -330,17 +369,55 @@ class Engine:
         )
         return raw.decode(errors="replace")
 
+    def read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        *,
+        since: float | None = None,
+        tail: int | Literal["all"] = "all",
+        stamps: bool = False,
+    ) -> T:
+        """Hand a container's log to `take` in pieces, and return what it makes of them; of any size, since none stays.
+
+        Where the engine is asked again `take` is called anew. With `stamps` each piece begins with its time; `since`
+        is in seconds of the epoch, by the engine's clock. docker-py's own stream waits for a next piece without end.
+        """
+        asked = {"stdout": 1, "stderr": 1, "timestamps": int(stamps), "since": since, "tail": tail}
+
+        def read() -> T:
+            with closing(self._raw("/containers/{0}/logs", container, params=asked)) as answer:
+                return take(logs.contents(answer.iter_content(_PIECE)))
+
+        return self._patiently(f"read the log of {container}", read)
+
+    def _raw(self, path: str, *names: str, params: Mapping[str, Any]) -> Any:
+        """Ask by docker-py's own means for an answer that is read piece by piece."""
+        api: Any = self.api
+        answer = api._get(api._url(path, *names), params=params, stream=True)  # noqa: SLF001 - as its methods do
+        api._raise_for_status(answer)  # noqa: SLF001 - likewise
+        return answer
+
     def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        """Run a command in a container as `exec_bytes` does; what is no UTF-8 is replaced in its words."""
+        exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
+        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
-        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then, for the engine ends none.
+        Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
+        seconds; it goes on then, for the engine ends none. Raises DefinitionError for what is no list of words.
         """
-        with self._asked(f"run {argv[0]!r} in the container {container}"):
-            exec_id = self.api.exec_create(container, list(argv))["Id"]
+        words = _words(argv)
+        with self._asked(f"run {words[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, words)["Id"]
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
                 outputs = stream.outputs(timeout)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
-        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+        return exit_code, *outputs
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         """Start a command in a container that reads its input, and return its two ends."""
@@ -364,9 +441,18 @@ class Engine:
         return [thing for thing, found in self.labels(kind, label).items() if found == value]
 
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
-        """Return the ids of containers or networks that have a label, and its values.
+        """Return the ids of our containers or networks that have a label, and its values."""
+        return {thing["Id"]: thing["Labels"][label] for thing in self._ours(kind, label)}
 
-        Each object's own labels are read: an old engine once ignored the filter (ryuk#32).
+    def created(self, kind: Kind, label: str) -> dict[str, float]:
+        """Return the ids of the same, and when each was created, in seconds of the epoch by the engine's clock."""
+        return {thing["Id"]: _seconds(thing["Created"]) for thing in self._ours(kind, label)}
+
+    def _ours(self, kind: Kind, label: str) -> list[dict[str, Any]]:
+        """Return what the engine lists of our containers or networks that have a label.
+
+        Each object's own labels are read: an old engine once ignored the filter (ryuk#32). What has another name than
+        its label says isn't ours.
         """
         filters = {"label": label}
 
@@ -376,7 +462,29 @@ class Engine:
             return self.api.networks(filters=filters)
 
         found = self._patiently(f"list the {kind} with the label {label}", ask)
-        return {thing["Id"]: thing["Labels"][label] for thing in found if label in (thing.get("Labels") or {})}
+        return [thing for thing in found if label in (thing.get("Labels") or {}) and _is_called_as_it_says(thing)]
+
+    # about this process
+
+    def running_since(self, container: str) -> str | None:
+        """Return when a container was started, in the engine's words; None where it isn't there or doesn't run."""
+        try:
+            state = self.inspect_container(container)["State"]
+        except EngineError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return str(state["StartedAt"]) if state["Running"] else None
+
+    def command_lines(self, container: str) -> list[str]:
+        """Return the command lines of the processes in a container; none where it isn't there or doesn't run."""
+        with self._asked(f"list the processes of {container}"):
+            try:
+                return [" ".join(row) for row in self.api.top(container)["Processes"] or ()]
+            except docker.errors.APIError as error:
+                if error.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                    return []
+                raise
 
     # how it is asked
 
@@ -418,6 +526,9 @@ class Engine:
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
+        if os.getpid() != self._process:  # a forked child: the open connections are its parent's
+            close_quietly(self.api)
+            self._process = os.getpid()
         try:
             yield
         except docker.errors.APIError as error:
@@ -430,8 +541,11 @@ class Engine:
             ) from error
         except (RequestException, HTTPError, ConnectionError) as error:
             self._heard(answer=False)
+            limit = limits.reached(error)
+            if limit is not None:
+                raise NoAnswer(f"The engine at {self.url} could not be asked to {what}. {limit}") from error
             raise NoAnswer(
-                f"The engine at {self.endpoint.url} gave no answer when asked to {what}: {words_of(error)}. "
+                f"The engine at {self.url} gave no answer when asked to {what}: {words_of(error)}. "
                 "Remedy: see whether it still runs, and start it again.",
                 late=isinstance(error, Timeout),
             ) from error
@@ -442,6 +556,29 @@ class Engine:
         """Note whether the engine answered; one that didn't gets less time for the next answer."""
         self._patience.silent = not answer
         self.api.timeout = int(patience.ANSWER_SECONDS if answer else patience.BRIEF_SECONDS)
+
+
+def _is_called_as_it_says(thing: Mapping[str, Any]) -> bool:
+    """Tell whether a container or network of a listing has the name that its label says."""
+    names = [name.removeprefix("/") for name in thing.get("Names") or [thing.get("Name", "")]]
+    return thing["Labels"].get(NAME_LABEL) in names
+
+
+def _seconds(created: float | str) -> float:
+    """Read when something was created: a listing has seconds for containers, and a text for networks."""
+    if isinstance(created, str):
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", created)).timestamp()
+    return created
+
+
+def _words(argv: Sequence[str]) -> list[str]:
+    """Return a command's words; DefinitionError for a text, which would be taken letter by letter."""
+    words = [] if isinstance(argv, str | bytes) or not isinstance(argv, Iterable) else list(argv)
+    if not words or not all(isinstance(word, str) for word in words):
+        raise DefinitionError(
+            f"The command {argv!r} is no list of words. Remedy: write it as one, such as ['ls', '-l']."
+        )
+    return words
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

@@ -1,17 +1,22 @@
 """The errors: each says what happened, with which value, and what to do next."""
 
+from .excerpts import excerpt
+
 
 class FoodtrucksError(Exception):
-    """Any error of this plugin; `logs` holds the container's last log lines where there is one."""
+    """Any error of this plugin; `logs` holds the container's last log lines where there is one.
+
+    Both are printable and bounded, whatever of others is quoted in them.
+    """
 
     def __init_subclass__(cls) -> None:
         """Show by its public name, which leaves pytest's summary lines more room for the message."""
         cls.__module__ = "pytest_foodtrucks"
 
     def __init__(self, message: str, *, logs: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.logs = logs
+        self.message = excerpt(message)
+        self.logs = excerpt(logs)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         if not self.logs:

@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .descriptors import close_quietly
+
 _FRAME_HEAD: Final = 8
 _STANDARD_ERROR: Final = 2
 """The first byte of a frame: 1 is standard output."""
@@ -84,4 +86,4 @@ class ExecStream:
         """Hang up; a shell ends then, when it has done what it was told."""
         for each in (self._response, self._stream, self._socket):
             if each is not None:
-                each.close()
+                close_quietly(each)

@@ -4,7 +4,7 @@ import inspect
 import keyword as syntax
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict, Unpack, get_args
@@ -91,9 +91,12 @@ _NETWORK: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What a factory was told: enough to define the service once its fixtures have values."""
+    """What a factory was told: enough to define the service once its fixtures have values.
 
-    keywords: Mapping[str, Any]
+    The keywords are never shown, for there may be secrets among them.
+    """
+
+    keywords: Mapping[str, Any] = field(repr=False)
     network: str
     requires: tuple[str, ...]
     seed: str | None

@@ -177,7 +177,7 @@ def _refuse_unfit(service: "Service", name: str) -> None:
         raise FaultError(
             f"{service.alias} can't be {name}: its container doesn't run, {service.state()}. Remedy: leave the block "
             "of one fault before the next; its restart() starts what ended by itself.",
-            logs=service.logs(tail=_LOG_LINES),
+            logs=service.last_words(lines=_LOG_LINES),
         )
     if status != "running":
         raise FaultError(

@@ -1,7 +1,9 @@
-"""What a host's name is, what an address is, what a port is, and which names are the same to a name server."""
+"""What a host's name is, what an address and a port are, and what leads to the same."""
 
 import ipaddress
 import re
+from collections.abc import Sequence
+from socket import SOCK_STREAM, getaddrinfo
 from typing import Final
 
 from .errors import DefinitionError
@@ -34,6 +36,27 @@ def same_name(name: str) -> str:
     return name.lower().removesuffix(".")
 
 
+def addresses_of(host: str) -> tuple[str, ...]:
+    """Return the addresses that a host has for this machine; an address is its own, without a look-up.
+
+    Raises OSError where a name doesn't resolve.
+    """
+    if is_address(host):
+        return (host,)
+    try:
+        found = getaddrinfo(host.removesuffix("."), None, type=SOCK_STREAM)
+    except UnicodeError as error:  # a label that IDNA can't encode
+        raise OSError(str(error)) from error
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def loopback_among(addresses: Sequence[str]) -> str | None:
+    """Return the loopback address that a host has, IPv4 first; None where it has another one too."""
+    if not all(ipaddress.ip_address(address).is_loopback for address in addresses):
+        return None
+    return min(addresses, key=lambda address: ":" in address)
+
+
 def refuse_no_host_name(name: object, *, what: str = "name", final_dot: bool = True) -> None:
     """Raise DefinitionError for what can't be a host's name; `what` is the word for it in the message.
 
@@ -44,8 +67,8 @@ def refuse_no_host_name(name: object, *, what: str = "name", final_dot: bool = T
         why = _what_is_wrong(name.removesuffix(".") if final_dot else name)
     if why:
         raise DefinitionError(
-            f"The {what} {name!r} is no host name: {why}. Remedy: use letters, digits and hyphens, with dots between "
-            "labels; no scheme, port or path, and no address."
+            f"The {what} {name!r:.100} is no host name: {why}. Remedy: use letters, digits and hyphens, with dots "
+            "between labels; no scheme, port or path, and no address."
         )
 
 
@@ -60,16 +83,21 @@ def _what_is_wrong(name: str) -> str:
     wrong = next((label for label in labels if not _LABEL.fullmatch(label)), None)
     if wrong is None:
         return ""
-    return f"its label {wrong!r} isn't one" if wrong else "it is empty, or has an empty label"
+    return f"its label {wrong!r:.100} isn't one" if wrong else "it is empty, or has an empty label"
 
 
 def refuse_no_target(name: object, *, what: str = "target") -> None:
     """Raise DefinitionError for what is neither an address nor a host's name."""
     if is_address(name):
         return
-    if isinstance(name, str) and all(map(_NUMBER.fullmatch, name.removesuffix(".").split("."))):
+    if not isinstance(name, str):
         raise DefinitionError(
-            f"The {what} {name!r} is no address in its full form. Remedy: write all of its parts, such as 127.0.0.1."
+            f"The {what} {name!r:.100} is none. Remedy: give a service, a host's name, or an address."
+        )
+    if all(map(_NUMBER.fullmatch, name.removesuffix(".").split("."))):
+        raise DefinitionError(
+            f"The {what} {name!r:.100} is no address in its full form. Remedy: write all of its parts, such as "
+            "127.0.0.1."
         )
     refuse_no_host_name(name, what=what)
 
@@ -77,4 +105,4 @@ def refuse_no_target(name: object, *, what: str = "target") -> None:
 def refuse_no_port(port: object) -> None:
     """Raise DefinitionError for what is no TCP port."""
     if isinstance(port, bool) or not isinstance(port, int) or port not in _PORTS:
-        raise DefinitionError(f"The port {port!r} is none. Remedy: give a number from 1 to 65535.")
+        raise DefinitionError(f"The port {port!r:.100} is none. Remedy: give a number from 1 to 65535.")

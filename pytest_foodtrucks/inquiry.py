@@ -10,12 +10,13 @@ from typing import Final
 
 from . import places
 from .containers import Attachment
-from .errors import EngineError, ProbeError, StartError
+from .errors import DefinitionError, EngineError, ProbeError, StartError
 from .moments import DISTURBED, undisturbed
 from .places import BEACON_PORT, DEFAULT
 from .probe import Knock, Probe
 from .services import Service
 from .subjects import Snapshot, Subject, moved
+from .subnets import gateway_of
 from .verdicts import BLOCKED, Resolution, Verdict, VerdictKind
 
 _BEACON_SECONDS: Final = 4.0
@@ -66,6 +67,12 @@ class _Way:
     text: str
     knock: Knock
     published: str | None = None
+
+
+def refuse_no_switch(published: object) -> None:
+    """Raise DefinitionError for what is neither true nor false: any text would count as true."""
+    if not isinstance(published, bool):
+        raise DefinitionError(f"published={published!r}. Remedy: give True or False.")
 
 
 def inquire(place: Probe, subjects: Sequence[Subject], *, published: bool = False) -> list[Inquiry]:
@@ -194,8 +201,7 @@ class _Source:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return []
-        configs = about["IPAM"]["Config"] or []
-        return [config["Gateway"].partition("/")[0] for config in configs if config.get("Gateway")]
+        return [gateway for config in about["IPAM"]["Config"] or [] if (gateway := gateway_of(config))]
 
     # findings
 
@@ -216,7 +222,7 @@ class _Source:
             way=f"the name {found.name}",
             expected="unresolved",
             verdict=verdict,
-            command=again(self._place, f"nslookup {found.name}."),
+            command=again(self._place, looking_up(found.name)),
             isolated=leads_home or unknown,
             reached=False,
         )
@@ -289,8 +295,8 @@ def _address(beacon: Probe) -> str:
     addresses = Snapshot.of(beacon.container).addresses
     if not addresses:
         raise ProbeError(
-            f"The beacon {beacon.container.name} has no address; its log says {beacon.container.logs(tail=3)!r}. "
-            "Remedy: see that the probe image has sh, and httpd or nc."
+            f"The beacon {beacon.container.name} has no address; its log says "
+            f"{beacon.container.last_words(lines=3)!r}. Remedy: see that the probe image has sh, and httpd or nc."
         )
     return addresses[0]
 
@@ -354,6 +360,11 @@ def is_loopback_or_all(host_ip: str) -> bool:
 def knocking(address: str, port: int) -> str:
     """Return the shell command that tries a connection as the probe does, and says what became of it."""
     return f"sh -c 'nc -w 3 {address} {port} -e sh -c \"echo connected >&3\" 3>&1; echo exit status $?'"
+
+
+def looking_up(name: str) -> str:
+    """Return the shell command that looks up a name as it stands, without search domains."""
+    return f"nslookup {name.removesuffix('.')}."
 
 
 def again(place: Probe, command: str) -> str:

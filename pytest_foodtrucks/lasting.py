@@ -1,7 +1,7 @@
 """A service that outlives its fixture: how it is started once, found again, and made fit for another session."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from .containers import Container
@@ -36,6 +36,7 @@ def service_part(
     stack = network.stack
     name = part_name(network.name, definition.alias)
     given = {keyword: getattr(definition, keyword) for keyword in _MADE_FROM}
+    given["build"] = None if definition.build is None else astuple(definition.build)  # with what its repr hides
 
     def load(about: Mapping[str, Any]) -> Service:
         container = Container(stack.engine, about["id"], about["name"], network.name)

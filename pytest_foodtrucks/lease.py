@@ -1,63 +1,71 @@
-"""Proof that an owner lives: a lock that the kernel drops when its process ends, however it ends."""
+"""A lease: a lock that a watchdog holds while it works for an owner, so that nobody else cleans up beside it."""
 
+import errno
 import os
-from contextlib import suppress
+import stat
+from enum import StrEnum
 from pathlib import Path
-
-_held: set[Path] = set()
-"""The leases that this process holds: asking the kernel for one of them would drop it."""
+from typing import NamedTuple
 
 
-class Lease:
-    """A held lock on a file.
+class LeaseFile(NamedTuple):
+    """What tells a lease's file from its copies."""
 
-    A POSIX record lock: with a forked child of the owner still alive, flock told of the owner's death seconds late, and
-    this one at once. Its owner must open the file only once: closing any descriptor of it drops the lock.
+    device: int
+    inode: int
+
+
+class LeaseState(StrEnum):
+    """What is seen of a lease."""
+
+    HELD = "held"
+    FREE = "free"
+    LOST = "lost"
+    """It isn't there, is another file, or can't be asked: nothing follows from that."""
+
+
+def create(path: Path) -> LeaseFile:
+    """Make the file of a new lease, which nobody holds yet; OSError where that can't be."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        return _file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def state(path: Path, file: LeaseFile, *, same_boot: bool = True) -> LeaseState:
+    """Look whether somebody holds a lease, without waiting for it.
+
+    The numbers of devices count for one boot only, so that after another one the inode alone is compared.
     """
-
-    def __init__(self, path: Path) -> None:
-        import fcntl  # noqa: PLC0415 - missing on Windows, where sessions without our fixtures run all the same
-
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # left to the process's end, as the lock is
-        try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._descriptor)
-            raise
-        self._path = path
-        _held.add(path)
-
-    def release(self, note: str = "") -> None:
-        """Give it up, and leave a note to whoever waits for it; once is enough."""
-        if self._path in _held:
-            _held.discard(self._path)
-            with suppress(OSError):  # a full disk: whoever waits then takes it for a death, and finds nothing to do
-                os.write(self._descriptor, note.encode("ascii"))
-            os.close(self._descriptor)
-
-
-def is_free(path: Path) -> bool:
-    """Tell whether nobody holds the lease; one that isn't there is free."""
-    return path not in _held and _note(path, wait=False) is not None
-
-
-def wait_until_free(path: Path) -> str:
-    """Block until nobody holds the lease; return the note of who gave it up, empty if it died."""
-    note = _note(path, wait=True)
-    return note if note is not None else ""
-
-
-def _note(path: Path, *, wait: bool) -> str | None:
-    """Return the note in a lease that nobody holds; None where somebody does."""
-    import fcntl  # noqa: PLC0415 - missing on Windows, as above
+    import fcntl  # noqa: PLC0415 - missing on Windows, where sessions without our fixtures run all the same
 
     try:
-        file = path.open("r+", encoding="ascii")
-    except FileNotFoundError:
-        return ""
-    with file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return None
-        return file.read()
+        descriptor = _opened(path)
+    except OSError:
+        return LeaseState.LOST
+    try:
+        found = _file(descriptor)
+        if found.inode != file.inode or (same_boot and found.device != file.device):
+            return LeaseState.LOST
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a child that was forked in between
+    except OSError as error:
+        return LeaseState.HELD if error.errno in {errno.EWOULDBLOCK, errno.EACCES} else LeaseState.LOST
+    finally:
+        os.close(descriptor)
+    return LeaseState.FREE
+
+
+def _opened(path: Path) -> int:
+    """Open a lease; OSError for a symlink, and for what is no plain file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no plain file")
+    return descriptor
+
+
+def _file(descriptor: int) -> LeaseFile:
+    status = os.fstat(descriptor)
+    return LeaseFile(status.st_dev, status.st_ino)

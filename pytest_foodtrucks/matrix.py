@@ -1,5 +1,6 @@
 """The whole table of who reaches whom: asked, drawn, and checked against one that a test draws."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +9,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from .assertions import block, described, isolation_error
 from .errors import DefinitionError, EngineError, IsolationError, ProbeError, ReachabilityError, StartError
-from .inquiry import Inquiry, again, inquire, knocking
+from .hostnames import refuse_no_port, refuse_no_target
+from .inquiry import Inquiry, again, inquire, knocking, refuse_no_switch
 from .networks import Network
 from .probe import Knock, Probe
 from .services import Service
-from .subjects import Snapshot, Source, Subject, moved, place_of
+from .subjects import Snapshot, Source, Subject, moved, place_of, refuse_no_source
 from .verdicts import Resolution, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -90,6 +92,9 @@ def reachability(
     rows, columns = _named(sources), _named(targets)
     if not rows or not columns:
         raise DefinitionError("A matrix needs sources and targets. Remedy: give at least one of each.")
+    refuse_no_switch(published)
+    for source in rows.values():
+        refuse_no_source(source)
     stack = _stack(next(iter(rows.values())))
     asked = {name: _Asked.of(_subject(target, stack)) for name, target in columns.items()}
     with ThreadPoolExecutor(len(rows)) as pool:
@@ -111,6 +116,11 @@ def assert_matrix(seen: Matrix, expected: str) -> None:
     Raises IsolationError where something is connected that should be blocked, else ReachabilityError where something
     is blocked that should connect, else ProbeError where cells are inconclusive: those are never as expected.
     """
+    if not isinstance(seen, Matrix) or not isinstance(expected, str):
+        raise DefinitionError(
+            f"assert_matrix was given {seen!r:.50} and {expected!r:.50}. Remedy: give what `reachability` returned, "
+            "and the table as a text."
+        )
     wanted = read_table(expected, seen)
     wrong = [pair for pair in seen.cells if seen.signs[pair] != wanted[pair]]
     if not wrong:
@@ -163,10 +173,11 @@ def _named(things: Mapping[str, T] | Sequence[T]) -> dict[str, T]:
         return dict(things)
     if isinstance(things, str) or not isinstance(things, Iterable):
         raise DefinitionError(f"{things!r} is no list. Remedy: give a list, or a mapping of names.")
-    named = {_label(thing): thing for thing in things}
-    if len(named) < len(things):
+    listed = list(things)
+    named = {_label(thing): thing for thing in listed}
+    if len(named) < len(listed):
         raise DefinitionError(
-            f"Two of {', '.join(map(_label, things))} have one name. Remedy: give a mapping with a name for each."
+            f"Two of {', '.join(map(_label, listed))} have one name. Remedy: give a mapping with a name for each."
         )
     return named
 
@@ -191,10 +202,15 @@ def _stack(source: Source) -> "Stack":
 def _subject(target: Target, stack: "Stack") -> Subject:
     if isinstance(target, Service):
         return Subject.of(target, None, stack, all_ports=False)
+    if not isinstance(target, str):
+        refuse_no_target(target)
     name, _, port = target.rpartition(":")
-    if not name or not port.isdigit():
+    if not name or not re.fullmatch("[0-9]{1,9}", port):
         raise DefinitionError(f"The target {target!r} has no port. Remedy: write it name:port, or give the service.")
-    return Subject.of(name.strip("[]"), int(port), stack)
+    host = name.removeprefix("[").removesuffix("]")
+    refuse_no_target(host)
+    refuse_no_port(int(port))
+    return Subject.of(host, int(port), stack)
 
 
 @dataclass(frozen=True)

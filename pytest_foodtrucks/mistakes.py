@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from .callers import Place
+from .callers import Place, written_in
 from .factories import CONTRACT_ALIASES, Recipe, Scope, other_kind
 from .hostnames import same_name
 
@@ -133,7 +133,7 @@ def _place(function: Callable[..., Any], *, unknown: Place) -> Place:
     recipe, code = getattr(function, "recipe", None), getattr(function, "__code__", None)
     if isinstance(recipe, Recipe):
         return recipe.place
-    return unknown if code is None else Place(Path(code.co_filename), code.co_firstlineno)
+    return unknown if code is None else Place(written_in(function), code.co_firstlineno)
 
 
 class _Claims:

@@ -308,9 +308,9 @@ def _started_network(
         undo.callback(network.discard_prepared)
         for key, definition in prepare.items():
             network.prepare(key, definition)
-        network.id = _created(stack, network.name, driver=driver, internal=internal, labels=stack.labels(part=part))
+        about = {"driver": driver, "internal": internal, "labels": stack.labels(part=part)}
+        network.id = stack.created(partial(_created, stack, network.name, **about), stack.engine.remove_network)
         undo.callback(_remove, network)
-        stack.refuse_without_owner(lambda: stack.engine.remove_network(network.id))
         return network, undo.pop_all()
 
 

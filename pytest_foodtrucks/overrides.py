@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from .callers import written_in
+
 WATCHED: Final = ("es_seed", "es_on_net", "web_on_net")
 
 
@@ -55,4 +57,4 @@ def _layers(name: str, definitions: Sequence[Callable[..., Any]]) -> list[Callab
 
 def _file(function: Callable[..., Any]) -> Path:
     recipe = getattr(function, "recipe", None)
-    return Path(function.__code__.co_filename) if recipe is None else recipe.file
+    return written_in(function) if recipe is None else recipe.file

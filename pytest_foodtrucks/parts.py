@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import sharing
+from .callers import written_in
 from .errors import DefinitionError, EngineError, StartError
+from .state_folder import keyed
 
 if TYPE_CHECKING:
     from .kept import Kept
@@ -45,10 +46,11 @@ class Part(Generic[T]):
 
 def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     """Yield a part: started here, or taken over from another worker or an earlier session."""
+    digest = keyed(stack.run.state)
 
     def begin() -> T:
         if stack.kept is not None:
-            return _taken_over(stack.kept, part, say=stack.say)
+            return _taken_over(stack.kept, part, digest, say=stack.say)
         part.clear(None)  # of a worker that died while it started the same
         return part.start()
 
@@ -65,6 +67,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
         stack.run.folder,
         part.key,
         values=part.values,
+        digest=digest,
         on_other=refuse_other,
         start=begin,
         dump=part.dump,
@@ -72,9 +75,9 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     )
 
 
-def _taken_over(kept: "Kept", part: Part[T], *, say: Callable[[str], None]) -> T:
+def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
-    made_from = sharing.fingerprints(part.made_from())
+    made_from = sharing.fingerprints(part.made_from(), digest)
     record = kept.record(part.name)
     if record is not None:
         try:
@@ -89,7 +92,11 @@ def _taken_over(kept: "Kept", part: Part[T], *, say: Callable[[str], None]) -> T
         kept.forget(part.name)
     part.clear(None if record is None else record["value"])
     value = part.start()
-    kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
+    meanwhile = sharing.differing(made_from, sharing.fingerprints(part.made_from(), digest))
+    if meanwhile:  # an image's tag that somebody moved: nobody knows which one it was made from
+        say(f"{part.title} isn't kept: its {' and its '.join(meanwhile)} changed while it was started")
+    else:
+        kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
     return value
 
 
@@ -117,11 +124,12 @@ def source(function: Callable[..., Any] | None) -> str:
     if isinstance(function, functools.partial):
         return f"{source(function.func)} {function.args!r} {function.keywords!r}"
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", getattr(type(function).__dict__.get("__call__"), "__code__", None))
-    if code is None:
+    called = function if hasattr(function, "__code__") else type(function).__dict__.get("__call__")
+    code = getattr(called, "__code__", None)
+    if called is None or code is None:
         return repr(type(function))
     try:
-        text = Path(code.co_filename).read_text(encoding="utf-8")
+        text = written_in(called).read_text(encoding="utf-8")
         return next(part for part, lines in _top_level(text) if code.co_firstlineno in lines)
     except (OSError, SyntaxError, ValueError, StopIteration):  # typed in, or made by a program
         return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}"

@@ -50,9 +50,8 @@ def running_probe(
         tmpfs=tmpfs,
         labels=stack.labels("probe"),
     )
-    creation = Creation(stack.engine, spec, label="probe")
+    creation = stack.created(lambda: Creation(stack.engine, spec, label="probe"), Creation.remove)
     try:
-        stack.refuse_without_owner(creation.remove)
         probe = Probe(creation.start(), place, subject=subject, stack=stack)
         try:
             yield probe

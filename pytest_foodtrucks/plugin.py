@@ -4,14 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from . import es, kept, ready, watchdog, web
-from .errors import EngineError, NoAnswer, SettingsError, StateError
+from . import es, kept, ready, web
+from .errors import EngineError, SettingsError, StateError
 from .factories import (
     SETTINGS,
     STACK,
@@ -22,16 +22,17 @@ from .factories import (
     service,
     worker_id,
 )
-from .kept import Kept
 from .mistakes import told_by_file
+from .opening import begin_on_engine, end_of_controller, leave_kept
 from .overrides import InUse
 from .places import probe_on_default_bridge
 from .progress import Progress, standard_error
-from .removal import remove_at_end, remove_unrecorded, sweep
-from .report import clock_warning, import_message, left_behind, log_sections, message_alone, own_frames, stays
-from .runs import Run, state_folder
+from .report import import_message, left_behind, log_sections, message_alone, own_frames, stays
+from .runs import Run
 from .settings import OPTIONS, read_settings
 from .stack import Stack
+from .state_folder import state_folder
+from .watching import Watching
 
 if TYPE_CHECKING:
     import httpx2
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .es import ElasticsearchService
-    from .lease import Lease
     from .networks import Network
     from .probe import Probe
     from .services import Service
@@ -49,8 +49,8 @@ _IN_USE: Final = pytest.StashKey[InUse]()
 _MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
 _RUN: Final = pytest.StashKey[Run]()
-_KEPT: "Final[pytest.StashKey[Lease | None]]" = pytest.StashKey()
 _RUN_FOLDER: Final = "foodtrucks_run"
+_RUN_OWNER: Final = "foodtrucks_run_owner"
 _RUN_ERROR: Final = "foodtrucks_run_error"
 
 
@@ -63,15 +63,17 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     from .discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     settings = pytestconfig.stash[SETTINGS]
-    run = _run(pytestconfig)
+    run, progress = _run(pytestconfig), pytestconfig.stash[_PROGRESS]
+    watching = Watching(run, progress.say)
+    project = _project(pytestconfig) if settings.reuse else None
     engine = find_engine(settings.engine, host=settings.host, only=run.endpoint())
-    run.open(lambda: _opened(engine, run, pytestconfig))
+    run.open(lambda: begin_on_engine(engine, run, watching, project=project, say=progress.say))
     used = run.endpoint()
     if used not in {None, engine.endpoint}:  # another worker opened the run meanwhile, and had found another one
         engine.close()
         engine = find_engine(host=settings.host, only=used)
     pytestconfig.stash[STACK] = Stack(
-        engine, settings, progress=pytestconfig.stash[_PROGRESS], run=run, worker=worker_id(pytestconfig)
+        engine, settings, progress=progress, run=run, worker=worker_id(pytestconfig), watching=watching
     )
     return engine
 
@@ -254,9 +256,11 @@ def pytest_runtest_makereport(
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker whose stack it shares; called in the controller, which owns it."""
     try:
-        node.workerinput[_RUN_FOLDER] = str(_run(node.config).folder)
+        run = _run(node.config)
     except StateError as error:
         node.workerinput[_RUN_ERROR] = error.message
+    else:
+        node.workerinput.update({_RUN_FOLDER: str(run.folder), _RUN_OWNER: run.owner.text()})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -265,37 +269,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     What can't be removed now is left to the watchdog, which wakes when this process ends.
     """
     stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
-    used = kept.chosen(run) if run is not None and run.is_open() else None
-    try:
+    owned = run if run is not None and run.is_owner else None
+    used = None
+    with suppress(StateError):  # told below: what ends the run reads the same
+        used = kept.chosen(owned) if owned is not None else None
+    with _telling():
         if stack is not None:
             stack.close()
-        elif run is not None and run.is_owner:
-            _end_of_controller(run)
-    except EngineError as error:
-        # Not a warning: pytest has shown those by now.
+        elif owned is not None:
+            end_of_controller(owned)
+    with _telling():
+        if used is not None and leave_kept(used):
+            config.stash[_PROGRESS].say(stays(config.stash[SETTINGS]))
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell of what can't be removed at the end, in two lines: no warning, for pytest has shown those by now."""
+    try:
+        yield
+    except (EngineError, StateError) as error:
         sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
-    finally:
-        _leave_kept(config, used)
-
-
-def _end_of_controller(run: Run) -> None:
-    if run.is_open():
-        from .discovery import find_engine  # noqa: PLC0415 - imports docker, as above
-
-        with closing(find_engine(host="127.0.0.1", only=run.endpoint())) as engine:  # no port is asked here
-            remove_at_end(engine, run)
-    run.end()
-
-
-def _leave_kept(config: pytest.Config, used: Kept | None) -> None:
-    """Leave the kept stack to the next session; `used` is None where this one didn't go to an engine."""
-    held = config.stash.get(_KEPT, None)
-    if held is not None:
-        if used is not None:
-            used.used()
-            if any(used.records()):
-                config.stash[_PROGRESS].say(stays(config.stash[SETTINGS]))
-        held.release()
 
 
 def _run(config: pytest.Config) -> Run:
@@ -304,43 +298,18 @@ def _run(config: pytest.Config) -> Run:
         workerinput = getattr(config, "workerinput", {})
         if _RUN_ERROR in workerinput:
             raise StateError(workerinput[_RUN_ERROR])
-        shared = workerinput.get(_RUN_FOLDER)
-        config.stash[_RUN] = _own_run(config) if shared is None else Run(Path(shared))
+        folder = workerinput.get(_RUN_FOLDER)
+        config.stash[_RUN] = (
+            Run.begin(state_folder(config.stash[SETTINGS].state_dir, os.environ))
+            if folder is None
+            else Run.shared(Path(folder), workerinput[_RUN_OWNER])
+        )
     return config.stash[_RUN]
-
-
-def _own_run(config: pytest.Config) -> Run:
-    settings = config.stash[SETTINGS]
-    run = Run.begin(state_folder(settings.state_dir, os.environ))
-    if settings.reuse:
-        config.stash[_KEPT] = kept.choose(run, _project(config))
-    return run
 
 
 def _project(config: pytest.Config) -> str:
     """Return what a kept stack belongs to."""
     return f"{config.rootpath} {kept.place(config.stash[SETTINGS].engine, os.environ)}".strip()
-
-
-def _opened(engine: "Engine", run: Run, config: pytest.Config) -> None:
-    """Do what comes before a run's first object on the engine."""
-    run.note_engine(engine.endpoint)
-    watchdog.start(run, engine.endpoint)
-    progress = config.stash[_PROGRESS]
-    warning = clock_warning(engine.clock_difference())
-    if warning is not None:
-        progress.say(warning)
-    try:
-        sweep(engine, run.state)
-    except NoAnswer:
-        raise
-    except EngineError as error:  # of what others left; this session can do without
-        progress.say(f"what a dead session left can't be removed: {error}")
-    stack = kept.settle(run, engine, _project(config))
-    if stack is not None:
-        remove_unrecorded(engine, stack)
-    elif kept.is_refused(run):
-        progress.say("another session holds this project's kept stack; this one gets a stack of its own")
 
 
 def _ini(config: pytest.Config, name: str) -> object:

@@ -7,10 +7,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from . import verdicts
-from .errors import EngineError, ProbeError
+from .errors import DefinitionError, EngineError, ProbeError
+from .hostnames import is_address, refuse_no_host_name, refuse_no_port, refuse_no_target
+from .http_answers import HttpAnswer, Incomplete, read_answer
 from .moments import DISTURBED, undisturbed
 from .shell import ARGV, Shell
 from .verdicts import Answer, Resolution, Resolver, Verdict, VerdictKind
@@ -48,15 +50,6 @@ timeout "$5" nc "$1" "$2" -e sh -c "$ask" "$3" "$4" </dev/null
 """
 """nc instead of wget, because Debian's static busybox crashes in wget (exit code 139); and a command behind -e instead
 of a pipe, because a pipe's end half-closes the connection, and Elasticsearch then hangs up without an answer."""
-
-
-@dataclass(frozen=True)
-class HttpAnswer:
-    """An HTTP answer as the probe read it."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -111,8 +104,9 @@ class Probe:
         """Return the addresses that an application there gets for a name; none where the name doesn't exist.
 
         The hosts file counts, and so do search domains. Raises ProbeError where the name server fails, is silent, or
-        the answer can't be read. What fails at once is asked again, once.
+        the answer can't be read. What fails at once is asked again, once. Raises DefinitionError for what is no name.
         """
+        refuse_no_host_name(name)
         found = self._looked_up(name)
         if found.failure is not None:
             raise ProbeError(
@@ -136,12 +130,12 @@ class Probe:
         `target` is a service (asked for by its alias), a name or an address; `port` defaults to the first of a
         service's ports. What doesn't answer within a second is asked again by several fresh connects side by side. What
         got through to another network is asked again, a few times at most, where the engine created or removed networks
-        meanwhile: its isolation is away for a moment then.
+        meanwhile: its isolation is away for a moment then. Raises DefinitionError for what is no target or no port.
         """
-        name = target if isinstance(target, str) else target.alias
+        name = name_of(target)
         port = _port(target, port)
         try:
-            if verdicts.is_address(name):
+            if is_address(name):
                 return self._settled([name], port)
             return self._led(self._looked_up(name), port, None if isinstance(target, str) else target.container)
         except EngineError as error:
@@ -221,22 +215,23 @@ class Probe:
     def http(self, url: str, *, timeout: float = 5.0) -> HttpAnswer:
         """GET a URL and return `status`, `headers` and `text`.
 
-        `timeout` is in seconds. Raises ProbeError where no complete answer comes. What breaks off at once is asked
-        again, once.
+        `timeout` is in seconds. Raises ProbeError where no complete answer comes, DefinitionError for a URL that can't
+        be asked. What breaks off at once is asked again, once.
         """
-        parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise ProbeError(f"The probe asks http:// URLs only, not {url!r}.")
-        addresses = [parts.hostname] if verdicts.is_address(parts.hostname) else self.resolve(parts.hostname)
+        refuse_no_seconds(timeout)
+        parts, host = _taken_apart(url)
+        addresses = [host] if is_address(host) else self.resolve(host)
         if not addresses:
-            raise ProbeError(f"{self.place}: {url} can't be asked: the name {parts.hostname!r} doesn't resolve.")
+            raise ProbeError(f"{self.place}: {url} can't be asked: the name {host!r} doesn't resolve.")
         path = (parts.path if parts.path else "/") + (f"?{parts.query}" if parts.query else "")
         port = parts.port if parts.port is not None else 80
         argv = ["sh", "-c", _HTTP, "sh", addresses[0], str(port), path, parts.netloc, str(max(1, round(timeout)))]
 
         def ask() -> HttpAnswer | str:
             try:
-                return _http_answer(self.container.exec(argv, timeout=timeout + _MARGIN))
+                return read_answer(*self.container.exec_bytes(argv, timeout=timeout + _MARGIN))
+            except Incomplete as reason:
+                return str(reason)
             except TimeoutError:
                 return f"nothing more came within {timeout + _MARGIN:g} s."
 
@@ -305,23 +300,45 @@ def _asked_again(ask: Callable[[], T], failed: Callable[[T], bool]) -> T:
     return ask() if failed(answer) and time.monotonic() - began < _AT_ONCE else answer
 
 
-def _http_answer(result: "ExecResult") -> HttpAnswer | str:
-    """Read an answer; where it isn't complete, say what there is."""
-    head, blank, text = result.stdout.partition("\r\n\r\n")
-    status = re.match(r"HTTP/1\.[01] (\d{3})", head)
-    if status is None or not blank:
-        return f"no complete answer; the probe saw {(result.stdout + result.stderr)!r}."
-    fields = (line.partition(":") for line in head.split("\r\n")[1:])
-    headers = {name.strip().lower(): value.strip() for name, _, value in fields}
-    if "content-length" not in headers and result.exit_code != 0:
-        return f"the answer broke off after {len(text)} characters: {result.stderr.strip()!r}."
-    if len(text.encode()) < int(headers.get("content-length", 0)):
-        return f"the answer broke off after {len(text)} of {headers['content-length']} bytes."
-    return HttpAnswer(int(status[1]), headers, text)
+def _taken_apart(url: str) -> tuple[SplitResult, str]:
+    """Return a URL's parts, and the host in it."""
+    shown = re.sub(r"//[^/]*@", "//…@", str(url))  # no password in a message
+    try:
+        parts = urlsplit(str(url))
+        host = parts.hostname
+        port = parts.port
+    except ValueError as error:
+        raise DefinitionError(f"The URL {shown!r} can't be read: {error}. Remedy: mend it.") from error
+    if parts.scheme != "http" or host is None:
+        raise ProbeError(f"The probe asks http:// URLs only, not {shown!r}.")
+    if "@" in parts.netloc:
+        raise DefinitionError(f"The URL {shown!r} has a user, and the probe sends none. Remedy: leave that out.")
+    refuse_no_target(host, what="host")
+    if port is not None:
+        refuse_no_port(port)
+    return parts, host
+
+
+def refuse_no_seconds(timeout: object) -> None:
+    """Raise DefinitionError for what is no time to wait."""
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not 0 <= timeout < float("inf"):  # type: ignore[operator] # a number by then
+        raise DefinitionError(f"timeout={timeout!r}. Remedy: give seconds as a number, such as 5.")
+
+
+def name_of(target: "Service | str") -> str:
+    """Return by what a target is asked for: a service's alias, or the name or address itself.
+
+    Raises DefinitionError for what is no target.
+    """
+    name: object = getattr(target, "alias", target)
+    refuse_no_target(name)
+    return str(name)
 
 
 def _port(target: "Service | str", port: int | None) -> int:
     if port is not None:
+        refuse_no_port(port)
         return port
     if isinstance(target, str) or not target.container_ports:
         raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=.")

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from .descriptors import output_to
+from .excerpts import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
@@ -108,7 +111,8 @@ class Progress:
         return update
 
     def say(self, line: str) -> None:
-        """Write a line."""
+        """Write a line, printable whatever of others it quotes."""
+        line = printable(line)
         with self._lock:
             if self._display is not None:
                 self._display.console.print(f"foodtrucks: {line}", markup=False, highlight=False, soft_wrap=True)
@@ -158,6 +162,6 @@ class Layers:
 def standard_error() -> IO[str] | None:
     """Return a stream to where standard error leads now, before pytest captures it; None where it is closed."""
     try:
-        return os.fdopen(os.dup(2), "w", errors="replace")  # an encoding without "…" is no reason to fail
+        return output_to(2)
     except OSError:
         return None

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from .calls import has_only_begun, only_begins, takes_one
 from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
+from .excerpts import shortened
+from .logs import Search
 from .values import Unfit, checked, entries, is_list, seconds, shown, text, whole, words_of_command
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 LOG_LINES: Final = 30
 """How many of a container's last log lines an error shows."""
+
+_OVERLAP: Final = 1.0
+"""Seconds of a log that are searched again: lines can be written in another order than that of their times."""
 
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.25
@@ -40,10 +46,13 @@ class Target(Protocol):
         """Return the state of the container's life."""
 
     def logs(self, *, tail: int | None = None) -> str:
-        """Return the container's log."""
+        """Return the container's log, all of it and as it is."""
 
-    def life_log(self) -> str:
-        """Return the container's log since its last start."""
+    def last_words(self, *, lines: int) -> str:
+        """Return the last lines of the container's log, printable and as far as they aren't long."""
+
+    def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        """Search the container's log line by line, since its last start or a later moment (seconds of the epoch)."""
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
         """Run a command in the container; TimeoutError when it hasn't ended in so many seconds."""
@@ -104,7 +113,7 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
     def check(target: Target) -> None:
         answered, body = target.fetch(path, port=port, timeout=timeout)
         if answered != status:
-            raise NotReady(f"GET {path} answered {answered}, not {status}: {_shortened(body)}")
+            raise NotReady(f"GET {path} answered {answered}, not {status}: {shortened(body)}")
 
     return PortCheck(f"ready.http({shown(path)})", port, check)
 
@@ -131,11 +140,22 @@ def tcp(port: int | None = None) -> Check:
 
 
 def log(pattern: str) -> Check:
-    """Ready when a line of the log matches the regular expression; after a restart, a line since then."""
+    """Ready when a line of the log matches the regular expression; after a restart, a line since then.
+
+    The pattern sees one line at a time, up to its 65536th byte: one that spans lines matches nothing. For several
+    lines give several checks.
+
+    Raises DefinitionError for what is no regular expression.
+    """
     compiled = checked("ready.log has pattern", pattern, _expression)
+    searched: WeakKeyDictionary[Target, float] = WeakKeyDictionary()
 
     def check(target: Target) -> None:
-        if not compiled.search(target.life_log()):
+        """Read on from where the last try ended."""
+        search = target.search_log(compiled, since=searched.get(target))
+        if search.moment is not None:
+            searched[target] = search.moment - _OVERLAP
+        if not search.found:
             raise NotReady(f"no line of its log matches {pattern!r}")
 
     return check
@@ -147,7 +167,7 @@ def healthcheck() -> Check:
     def check(target: Target) -> None:
         state = target.state()
         if state.health != "healthy":
-            words = f": {_shortened(state.health_output)}" if state.health_output else ""
+            words = f": {shortened(state.health_output)}" if state.health_output else ""
             raise NotReady(f"its health check says {state.health}{words}")
 
     return check
@@ -164,7 +184,7 @@ def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 
         except TimeoutError as error:
             raise NotReady(f"{argv[0]} hasn't ended within {timeout:g} s") from error
         if result.exit_code != 0:
-            words = _shortened(result.stderr if result.stderr else result.stdout)
+            words = shortened(result.stderr if result.stderr else result.stdout)
             raise NotReady(f"{argv[0]} ended with exit code {result.exit_code}: {words}")
 
     return check
@@ -215,7 +235,7 @@ def wait_until_ready(
         raise NotReadyInTime(
             f"{target.alias} was not ready after {clock() - began:.1f} s and {tries} tries: {error.message}. "
             "Remedy: mend what the log shows, or allow more with timeout= or --foodtrucks-timeout.",
-            logs=target.logs(tail=LOG_LINES),
+            logs=target.last_words(lines=LOG_LINES),
         ) from error
 
 
@@ -237,7 +257,7 @@ def _refuse_ended(target: Target, *, elapsed: float) -> None:
         raise StartError(
             f"{target.alias} ended before it was ready, after {elapsed:.1f} s: {state}. "
             "Remedy: mend what its log shows.",
-            logs=target.logs(tail=LOG_LINES),
+            logs=target.last_words(lines=LOG_LINES),
         )
 
 
@@ -275,8 +295,3 @@ def _no_check(check: object, seen: str = "") -> DefinitionError:
         f"ready={shown(check)} is no readiness check{seen}. Remedy: use one of ready.http(…), tcp(…), log(…), "
         "healthcheck(), exec(…), or a callable that takes the service and raises NotReady until it is ready."
     )
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 200 else f"{line[:200]}…"  # noqa: PLR2004 - a line of a terminal or two

@@ -1,19 +1,22 @@
-"""Removal by label: a session's own things, those of owners that are provably dead, kept ones whose time is over."""
+"""Removal by label: a session's own things, those of owners that are certainly dead, kept ones whose time is over."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from . import kept
-from .errors import EngineError, NoAnswer
+from . import kept, owners
+from .errors import EngineError, NoAnswer, StateError
 from .kept import Kept
+from .owners import OWNER_LABEL, Owner, read_owner
 from .patience import is_in_use
-from .runs import OWNER_LABEL, Run, forget_dead, is_orphan
+from .processes import Life
+from .runs import Run, forget_dead
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .engine import Engine, Kind
 
 SESSION_LABEL: Final = "pytest-foodtrucks"
 _SIDE_BY_SIDE: Final = 4
@@ -31,34 +34,43 @@ def remove_session(engine: "Engine", session: str) -> int:
     )
 
 
-def remove_at_end(engine: "Engine", run: Run) -> int:
-    """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish."""
-    chosen = kept.chosen(run)
-    return remove_session(engine, run.id) + (0 if chosen is None else remove_unrecorded(engine, chosen))
+def remove_at_end(engine: "Engine", session: str, stack: Kept | None) -> int:
+    """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish.
+
+    Where a test removed the records of the kept stack, that is all of it: no session could take it over.
+    """
+    return remove_session(engine, session) + (0 if stack is None else remove_unrecorded(engine, stack))
 
 
-def remove_after(engine: "Engine", run: Run) -> int:
-    """Remove what a dead owner left: its own things, and what it had begun for a kept stack that nobody has now."""
-    found = remove_session(engine, run.id)
-    chosen = kept.chosen(run)
-    held = None if chosen is None else Kept.held(chosen.folder)
-    if held is not None:
-        try:
-            found += remove_unrecorded(engine, held)
-        finally:
-            held.release()
+def remove_after(engine: "Engine", owner: Owner, stack: Kept | None) -> int:
+    """Remove what a dead owner left: its own things, and what it had begun for a kept stack that nobody has now.
+
+    `owner` is the dead one's token with the process of whoever removes for it.
+    """
+    found = remove_session(engine, owner.session)
+    with suppress(StateError):  # then the next session of that state folder does it
+        found += 0 if stack is None else _remove_begun(engine, owner, stack)
     return found
 
 
-def sweep(engine: "Engine", state: Path) -> int:
-    """Remove what provably dead owners of this state folder left, and kept stacks that nobody used for long.
+def _remove_begun(engine: "Engine", owner: Owner, stack: Kept) -> int:
+    if not stack.hold(owner, engine.running_since):
+        return 0
+    try:
+        return remove_unrecorded(engine, stack)
+    finally:
+        stack.release()
+
+
+def sweep(engine: "Engine", run: Run) -> int:
+    """Remove what certainly dead owners left, and kept stacks of the run's state folder that nobody used for long.
 
     Returns how many things there were. Raises as `all_of` does.
     """
     try:
-        return all_of([partial(remove_orphans, engine, state), partial(_remove_unused, engine, state)])
+        return all_of([partial(remove_orphans, engine, run.state), partial(_remove_unused, engine, run)])
     finally:
-        forget_dead(state)
+        forget_dead(run.state)
 
 
 def all_of(removals: Iterable[Callable[[], int]]) -> int:
@@ -78,8 +90,9 @@ def all_of(removals: Iterable[Callable[[], int]]) -> int:
     return found
 
 
-def _remove_unused(engine: "Engine", state: Path) -> int:
-    return all_of(partial(remove_kept, engine, unused) for unused in _unused(engine, state))
+def _remove_unused(engine: "Engine", run: Run) -> int:
+    owner = run.placed_owner()
+    return all_of(partial(remove_kept, engine, unused, owner) for unused in _unused(engine, run.state))
 
 
 def _unused(engine: "Engine", state: Path) -> list[Kept]:
@@ -88,20 +101,21 @@ def _unused(engine: "Engine", state: Path) -> list[Kept]:
     return unused if unused and abs(engine.clock_difference()) < _CLOCK_TOLERANCE else []
 
 
-def remove_kept(engine: "Engine", stack: Kept) -> int:
-    """Remove a kept stack that no session holds; return how many things there were.
+def remove_kept(engine: "Engine", stack: Kept, owner: Owner, *, untold: bool = False) -> int:
+    """Remove a kept stack that no session holds, on behalf of an owner; return how many things there were.
 
-    One on another engine is left: what isn't found here isn't gone there.
+    One on another engine is left: what isn't found here isn't gone there. So is one that a copy of the state folder
+    tells of: it may be in use by a session of the original. `untold` removes one, too, of which it can't be told
+    whether a session holds it.
     """
-    held = Kept.held(stack.folder) if stack.is_on(engine) else None
-    if held is None:
+    if stack.is_copied() or not stack.is_on(engine) or not stack.hold(owner, engine.running_since, untold=untold):
         return 0
     try:
-        found = remove_session(engine, held.id)
+        found = remove_session(engine, stack.id)
     except EngineError:
-        held.release()
+        stack.release()
         raise
-    held.end()
+    stack.end()
     return found
 
 
@@ -112,14 +126,34 @@ def remove_unrecorded(engine: "Engine", stack: Kept) -> int:
     return _remove(engine, *([thing for thing in things if thing not in finished] for things in begun))
 
 
-def remove_orphans(engine: "Engine", state: Path) -> int:
-    """Remove what provably dead owners of this state folder left; return how many things there were."""
+def remove_orphans(engine: "Engine", state: Path, *, untold_before: float | None = None) -> int:
+    """Remove what certainly dead owners left; return how many things there were.
 
-    def orphaned(things: Mapping[str, str]) -> list[str]:
-        return [thing for thing, owner in things.items() if is_orphan(owner, state)]
+    `untold_before`, in seconds of the epoch by the engine's clock, removes also what was created before then, and of
+    whose owner it can't be told whether it lives.
+    """
+    judged: dict[str, Life] = {}
 
-    containers = orphaned(engine.labels("containers", OWNER_LABEL))
-    return _remove(engine, containers, orphaned(engine.labels("networks", OWNER_LABEL)))
+    def is_orphan(label: str, created: float) -> bool:
+        if label not in judged:
+            judged[label] = life_of(label, engine, state)
+        untold = judged[label] is Life.UNKNOWN and label != kept.OWNER
+        old = untold_before is not None and created < untold_before
+        return judged[label] is Life.DEAD or (untold and old)
+
+    def orphans(kind: "Kind") -> list[str]:
+        owned = engine.labels(kind, OWNER_LABEL)
+        created = engine.created(kind, OWNER_LABEL) if untold_before is not None else {}
+        return [thing for thing, label in owned.items() if is_orphan(label, created.get(thing, float("inf")))]
+
+    containers = orphans("containers")
+    return _remove(engine, containers, orphans("networks"))
+
+
+def life_of(label: str, engine: "Engine", state: Path) -> Life:
+    """Tell whether the owner lives that a label names."""
+    owner = read_owner(label)
+    return Life.UNKNOWN if owner is None else owners.life(owner, state, container_start=engine.running_since)
 
 
 def remove_network(engine: "Engine", network: str) -> None:

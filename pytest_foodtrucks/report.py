@@ -3,14 +3,16 @@
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from . import limits
 from .callers import place_in
 from .errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer
 from .kept import UNUSED_HOURS
-from .runs import state_folder
+from .state_folder import state_folder
+from .urls import without_user
 
 if TYPE_CHECKING:
     import pytest
-    from _pytest._code import Traceback
+    from _pytest._code import Traceback, TracebackEntry
 
     from .engine import Engine
     from .services import Service
@@ -44,7 +46,10 @@ def log_sections(stack: "Stack", since: float, error: BaseException | None = Non
 
 def _log(service: "Service", since: float) -> str:
     try:
-        log = service.logs(since=since)
+        container = service.container
+        log = container.log_excerpt(since=since).text(
+            f"; while the stack stands `docker logs {container.name}` shows all, as the service's logs() does"
+        )
     except NoAnswer:
         raise
     except EngineError as error:
@@ -69,7 +74,7 @@ def clock_warning(difference: float) -> str | None:
     )
 
 
-def left_behind(error: EngineError) -> str:
+def left_behind(error: FoodtrucksError) -> str:
     """Return what becomes of the things that could not be removed at the session's end."""
     if isinstance(error, NoAnswer | EngineNotFound):
         return "They go when it answers within 10 minutes, else with the next session that uses it."
@@ -80,7 +85,7 @@ def stays(settings: "Settings") -> str:
     """Return what is said of a kept stack at the session's end: how long it stays, and what removes it."""
     command = ["python", "-m", "pytest_foodtrucks", "prune"]
     if settings.engine != "auto":
-        command.append(f"--engine={settings.engine}")
+        command.append(f"--engine={without_user(settings.engine)}")
     if settings.state_dir is not None:
         command.append(f"--state-dir={state_folder(settings.state_dir, {})}")
     return f"the stack stays for the next session, {UNUSED_HOURS} hours at most; `{shlex.join(command)}` removes it"
@@ -88,7 +93,16 @@ def stays(settings: "Settings") -> str:
 
 def message_alone(error: "pytest.ExceptionInfo[BaseException]") -> Any:
     """Return what a report shows of an error of ours: its message without a traceback; None for other errors."""
-    return error.getrepr(style="value", chain=False) if isinstance(error.value, FoodtrucksError) else None
+    if isinstance(error.value, FoodtrucksError):
+        return error.getrepr(style="value", chain=False)
+    return _limit_here(error)
+
+
+def _limit_here(error: "pytest.ExceptionInfo[BaseException]") -> str | None:
+    """Return what is said of a limit of the system that code of ours met, wherever that was."""
+    ours = any(_top_level(entry) == "pytest_foodtrucks" for entry in error.traceback)
+    limit = limits.reached(error.value) if ours else None
+    return None if limit is None else f"{error.exconly()}\n{limit}"
 
 
 def import_message(error: BaseException) -> str | None:
@@ -110,7 +124,7 @@ def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Con
     """
     style = config.option.tbstyle
     if not isinstance(error.value, FoodtrucksError) or style == "native":
-        return None
+        return _limit_here(error)
     return error.getrepr(
         style="long" if style == "auto" else style,
         showlocals=config.option.showlocals,
@@ -121,5 +135,9 @@ def own_frames(error: "pytest.ExceptionInfo[BaseException]", config: "pytest.Con
 
 
 def _without_machinery(frames: "Traceback") -> "Traceback":
-    own = frames.filter(lambda entry: entry.frame.f_globals.get("__name__", "").partition(".")[0] not in _MACHINERY)
+    own = frames.filter(lambda entry: _top_level(entry) not in _MACHINERY)
     return own if own else frames
+
+
+def _top_level(entry: "TracebackEntry") -> str:
+    return str(entry.frame.f_globals.get("__name__", "")).partition(".")[0]

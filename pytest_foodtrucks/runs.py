@@ -1,66 +1,78 @@
-"""The state folder: who owns which stack, and whether the owner lives."""
+"""One session's place in the state folder, and the proof of who owns it."""
 
+import os
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-from . import lease
+from . import lease, owners, processes
+from .endpoints import Endpoint
 from .errors import StateError
-from .usable import usable
+from .owners import Owner, read_owner
+from .processes import Life
+from .state_folder import identity, is_there, make_folder, prepare, read_json, usable, write_file, write_json
 
-if TYPE_CHECKING:
-    from .endpoints import Endpoint
-
-OWNER_LABEL: Final = "pytest-foodtrucks.owner"
-_LEASE: Final = "lease"
-_OPEN: Final = "open"
+_OWNER: Final = "owner.json"
 _ENGINE: Final = "engine.json"
-ENDED: Final = "ended"
-"""The note in the lease of a run that cleaned up: its folder alone says nothing, somebody may have removed that."""
+_OPEN: Final = "open"
+ENDED_NOTE: Final = "ended"
+"""The file in a run's folder by which a watchdog learns that its owner removed its things itself."""
 _KEPT_FOR: Final = 3600.0
 """Seconds after which the folder of a dead run goes: much longer than its watchdog works."""
-
-
-def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the state folder: the option's, else the user's by the XDG base directory specification."""
-    if option is not None:
-        return Path(option).expanduser().absolute()
-    base = environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if base != "" else Path.home() / ".local/state") / "pytest-foodtrucks"
+_UNTOLD_KEPT_FOR: Final = 30 * 24 * 3600.0
+"""Seconds after which the folder goes of a run of which nobody can tell whether its owner lives."""
 
 
 class Run:
     """One session's place in the state folder, shared by its xdist workers.
 
-    Whoever has `lease` is the owner: the xdist controller, or the one process there is.
+    The process that began it owns it: the xdist controller, or the one process there is. A child that is forked from it
+    doesn't.
     """
 
-    def __init__(self, folder: Path, held: "lease.Lease | None" = None) -> None:
+    def __init__(self, folder: Path, owner: Owner, *, begun: bool = False) -> None:
         self.folder = folder
-        self._held = held
+        self.owner = owner
+        self._begun_in = os.getpid() if begun else None
 
     @classmethod
     def begin(cls, state: Path) -> "Run":
         """Make a run of this process's own; StateError where the folder can't be used."""
+        prepare(state)
         folder = state / "runs" / secrets.token_hex(6)
-        try:
-            with usable(state):
-                identity(state)
-                folder.mkdir(parents=True)
-                return cls(folder, lease.Lease(folder / _LEASE))
-        except ImportError as error:
+        with usable(state), ExitStack() as undo:
+            make_folder(folder.parent)
+            make_folder(folder)
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            owner = Owner(
+                state=identity(state),
+                session=folder.name,
+                process=processes.this_process(),
+                lease=lease.create(owners.lease_file(state, folder.name)),
+            )
+            write_file(folder / _OWNER, owner.text().encode())
+            undo.pop_all()
+        return cls(folder, owner, begun=True)
+
+    @classmethod
+    def shared(cls, folder: Path, owner: str) -> "Run":
+        """Return another process's run, as it told of it: its folder, and its owner's text."""
+        known = read_owner(owner)
+        if known is None:
             raise StateError(
-                "A stack needs file locks that this system doesn't have. Remedy: on Windows, use WSL 2."
-            ) from error
+                f"The xdist controller told of its run by {owner!r}, which says nothing. Remedy: run again."
+            )
+        return cls(folder, known)
 
     @property
     def id(self) -> str:
         """The session's id."""
-        return self.folder.name
+        return self.owner.session
 
     @property
     def state(self) -> Path:
@@ -70,21 +82,21 @@ class Run:
     @property
     def is_owner(self) -> bool:
         """Tell whether this process owns the run's stack."""
-        return self._held is not None
+        return self._begun_in == os.getpid()
 
     @property
     def owner_label(self) -> str:
-        """What tells whoever shares the state folder where to look for the owner."""
-        return f"{identity(self.state)}/{self.id}"
+        """What tells whoever looks at a thing of this run who owns it."""
+        return self.placed_owner().text()
 
-    @property
-    def lease_file(self) -> Path:
-        """The file whose lock is held as long as the owner lives."""
-        return self.folder / _LEASE
+    def placed_owner(self) -> Owner:
+        """Return the owner with what is known of it since there is an engine."""
+        about = self._about_engine()
+        return self.owner if about is None else replace(self.owner, **about["place"])
 
     def owner_lives(self) -> bool:
-        """Tell whether the owner lives; asked in a worker, which may outlive its controller."""
-        return self.is_owner or not lease.is_free(self.lease_file)
+        """Tell whether the owner lives, as far as can be told; asked in a worker, which may outlive its controller."""
+        return processes.life(self.owner.process) is not Life.DEAD
 
     def open(self, first: Callable[[], object]) -> None:
         """Call `first` unless a process of this run did; before anything is created on the engine."""
@@ -92,86 +104,81 @@ class Run:
 
         with ExitStack() as locked:
             with usable(self.state):
-                locked.enter_context(FileLock(self.folder / "open.lock"))
+                locked.enter_context(FileLock(self.folder / "open.lock", mode=0o600))
             if not self.is_open():
                 first()
                 with usable(self.state):
-                    (self.folder / _OPEN).touch()
+                    write_file(self.folder / _OPEN, b"")
 
     def is_open(self) -> bool:
         """Tell whether a process of this run went to the engine."""
-        return (self.folder / _OPEN).exists()
+        return is_there(self.folder / _OPEN)
 
-    def note_engine(self, endpoint: "Endpoint") -> None:
-        """Note where the engine is that the run uses: whoever comes later, and whoever cleans, asks that one."""
-        from dataclasses import asdict  # noqa: PLC0415 - the watchdog waits without it
+    def note_engine(
+        self, endpoint: Endpoint, *, is_local: bool = False, container: tuple[str, str] | None = None
+    ) -> None:
+        """Note where the engine is that the run uses: whoever comes later, and whoever cleans, asks that one.
 
-        from .sharing import write_json  # noqa: PLC0415 - likewise
+        `is_local` tells that it is on this machine; `container` is the one of its containers that the session is in,
+        and when that was started.
+        """
+        place = {
+            "machine": owners.machine_in(self.state) if is_local else "",
+            "container": "" if container is None else container[0],
+            "container_start": "" if container is None else container[1],
+        }
+        write_json(self.folder / _ENGINE, {"endpoint": asdict(endpoint), "place": place})
 
-        write_json(self.folder / _ENGINE, asdict(endpoint))
-
-    def endpoint(self) -> "Endpoint | None":
+    def endpoint(self) -> Endpoint | None:
         """Return where the engine is that the run uses; None where no process of it went to one."""
-        from .endpoints import Endpoint  # noqa: PLC0415 - as above
-        from .sharing import read_json  # noqa: PLC0415 - likewise
+        about = self._about_engine()
+        return None if about is None else Endpoint(**about["endpoint"])
 
+    def _about_engine(self) -> Mapping[str, Any] | None:
         try:
-            about = read_json(self.folder / _ENGINE)
+            return read_json(self.folder / _ENGINE)
         except FileNotFoundError:
             return None
-        return Endpoint(about["url"], about["set_by"], about["context"])
 
-    def end(self) -> None:
-        """Forget the run, if it is this process's own: its stack is gone."""
-        if self._held is not None:
+    def end(self, *, watchdog_knows: bool = True) -> None:
+        """Forget the run, if it is this process's own: its stack is gone.
+
+        A watchdog that hasn't been told so reads it here when it wakes, and removes the folder.
+        """
+        if not self.is_owner:
+            return
+        self._begun_in = None
+        if watchdog_knows:
             self.forget()
-            self._held.release(ENDED)
+        elif is_there(self.folder):
+            with usable(self.state):
+                write_file(self.folder / ENDED_NOTE, b"")
 
     def forget(self) -> None:
         """Remove the run's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)  # a worker that is still dying may write once more
 
 
-def is_orphan(owner_label: str, state: Path) -> bool:
-    """Tell whether an owner is provably dead: it is of this state folder, and its lease is free."""
-    folder, _, run = owner_label.partition("/")
-    if not run.isalnum() or folder != identity(state):
-        return False
-    try:
-        return lease.is_free(state / "runs" / run / _LEASE)
-    except OSError:  # another user's, or no locks here: no proof
-        return False
-
-
 def forget_dead(state: Path, clock: Callable[[], float] = time.time) -> None:
-    """Remove the folders of runs that died long ago: their things are gone, or are known as theirs all the same."""
-    for file in state.glob(f"runs/*/{_LEASE}"):
+    """Remove the folders of runs that died long ago: their things are gone, or their labels tell of them."""
+    with usable(state):
+        folders = list(state.glob("runs/*/"))
+    for folder in folders:
         try:
-            old = clock() - file.stat().st_mtime > _KEPT_FOR
-            if old and lease.is_free(file):
-                shutil.rmtree(file.parent, ignore_errors=True)  # somebody else does the same
+            age = clock() - folder.stat().st_mtime
+            life = _life(folder, state)
+            if life is not Life.ALIVE and age > (_KEPT_FOR if life is Life.DEAD else _UNTOLD_KEPT_FOR):
+                shutil.rmtree(folder, ignore_errors=True)  # somebody else does the same
         except OSError:  # gone, or another user's
             continue
 
 
-def identity(state: Path) -> str:
-    """Return the folder's own name, made once: who doesn't share the folder can't judge its owners."""
-    file = state / "identity"
-    if not file.exists():
-        state.mkdir(parents=True, exist_ok=True)
-        part = state / f"identity.{secrets.token_hex(4)}"
-        try:
-            part.write_text(secrets.token_hex(8), encoding="ascii")
-            file.hardlink_to(part)  # the first one stays
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink(missing_ok=True)
-    content = file.read_bytes()
-    text = content.decode("ascii", errors="replace").strip()
-    if not text.isalnum() or not text.isascii():
-        raise StateError(
-            f"The state file {file} is corrupt: {content[:40]!r}. Remedy: remove it, and by hand what killed sessions "
-            "left (docker ps --all --filter label=pytest-foodtrucks): without it nobody can tell whose that is."
-        )
-    return text
+def _life(folder: Path, state: Path) -> Life:
+    """Tell whether the owner of a run's folder lives, without an engine."""
+    if (folder / ENDED_NOTE).exists():
+        return Life.DEAD
+    try:
+        owner = read_owner((folder / _OWNER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        owner = None
+    return Life.UNKNOWN if owner is None else owners.life(replace(owner, container=""), state, container_start=str)

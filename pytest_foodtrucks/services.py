@@ -1,6 +1,7 @@
 """A service: a container with a name on the network, an address for the test, a client, and faults."""
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from textwrap import indent
@@ -10,6 +11,7 @@ from . import faults, ready
 from .calls import has_only_begun
 from .containers import Container, ContainerSpec, ContainerState, Creation, bind
 from .errors import DefinitionError, EngineError, NotReady, ProbeError
+from .logs import Search
 from .places import Outpost, running_probe
 from .probe import Probe
 from .values import shown
@@ -201,12 +203,20 @@ class Service:
         return self.container.state()
 
     def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
-        """Return the container's log; `since` is in seconds of the epoch."""
+        """Return the container's log, all of it and as it is; `since` is in seconds of the epoch."""
         return self.container.logs(since=since, tail=tail)
 
-    def life_log(self) -> str:
-        """Return the container's log since its last start."""
-        return self.logs(since=self.state().ended_before)
+    def last_words(self, *, lines: int) -> str:
+        """Return the last lines of the container's log, printable and as far as they aren't long."""
+        return self.container.last_words(lines=lines)
+
+    def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        """Search the log of the container's life, its last start being the earliest, line by line.
+
+        `since` is in seconds of the epoch.
+        """
+        moments = [moment for moment in (since, self.state().ended_before) if moment is not None]
+        return self.container.search_log(pattern, since=max(moments, default=None))
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
         """Run a command in the container.
@@ -290,7 +300,7 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
         _refuse_unfinished(service, seed(service))
     except Exception as error:
         with suppress(EngineError):  # the seed's own error matters
-            lines = service.logs(tail=ready.LOG_LINES)
+            lines = service.last_words(lines=ready.LOG_LINES)
             error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
         raise
 
@@ -319,7 +329,7 @@ def running_service(
 
 
 def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
-    """See that the engine has a service's image, pulled or built, and return its name."""
+    """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
     return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
 
 
@@ -345,6 +355,4 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, par
         healthcheck=definition.healthcheck,
         labels=stack.labels(definition.alias, part=part),
     )
-    creation = Creation(stack.engine, spec, label=definition.alias)
-    stack.refuse_without_owner(creation.remove)
-    return creation
+    return stack.created(lambda: Creation(stack.engine, spec, label=definition.alias), Creation.remove)

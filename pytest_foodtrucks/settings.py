@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import SettingsError
+from .errors import DefinitionError, SettingsError
+from .hostnames import addresses_of, refuse_no_target
+from .urls import check_engine_url, without_user
 from .values import heap, image_name, path, seconds, shown, tag
 
 ENGINES: Final = ("auto", "docker")
@@ -41,6 +43,11 @@ class Settings:
     reuse: bool
     state_dir: str | None
     timeout: float
+
+    def __repr__(self) -> str:
+        """Show the engine's URL without its user part."""
+        shown = {**vars(self), "engine": without_user(self.engine)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 @dataclass(frozen=True)
@@ -104,17 +111,24 @@ def _engine(text: str) -> str:
         raise ValueError("this version speaks to Docker only: use auto, docker, or the URL of a Docker engine")
     if "://" not in text:
         return _one_of(*ENGINES, "a URL such as unix:///var/run/docker.sock")(text)
-    if text.partition("://")[0] not in {"unix", "tcp", "http", "https", "ssh", "npipe"}:
-        raise ValueError("use a URL that begins with unix://, tcp://, http://, https:// or ssh://")
+    check_engine_url(text)
     return text
 
 
 def _host(text: str) -> str | None:
+    """Check the host by looking it up: only where somebody set one, and an address needs no look-up."""
     if text == "auto":
         return None
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f.:]*", text):
-        raise ValueError("use a host name or an address without scheme and port, such as 172.17.0.1")
-    return text
+    if "%" in text:
+        raise ValueError("use an address without the name of an interface, such as 172.17.0.1")
+    try:
+        refuse_no_target(text)
+        addresses_of(text)
+    except DefinitionError as error:
+        raise ValueError("use a host name or an address without scheme and port, such as 172.17.0.1") from error
+    except OSError as error:
+        raise ValueError(f"use a name that resolves here, or an address ({error})") from error
+    return text.removesuffix(".")
 
 
 def _prefix(text: str) -> str:
@@ -210,12 +224,14 @@ def _first(
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        raise SettingsError(f"{origin} is {shown(raw)}, which is no text or number. Remedy: {option.help}.")
+        told = without_user(shown(raw))
+        raise SettingsError(f"{origin} is {told}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:
         why = getattr(error, "why", "")
-        raise SettingsError(f"{origin} is {shown(raw)}{f', which{why}' if why else ''}. Remedy: {error}.") from error
+        told = without_user(shown(raw))
+        raise SettingsError(f"{origin} is {told}{f', which{why}' if why else ''}. Remedy: {error}.") from error
 
 
 def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:

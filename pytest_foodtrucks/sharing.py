@@ -1,15 +1,16 @@
 """One stack for all xdist workers: whoever comes first starts a part, the others read where it is."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 from . import errors
 from .errors import FoodtrucksError, StateError
-from .usable import usable
+from .state_folder import corrupt, is_there, read_json, usable, write_json
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ def shared(
     key: str,
     *,
     values: Mapping[str, object],
+    digest: Callable[[str], str],
     on_other: Callable[[Sequence[str]], None],
     start: Callable[[], T],
     dump: Callable[[T], Mapping[str, Any]],
@@ -29,7 +31,8 @@ def shared(
 
     It stays at the end of the block: whoever owns the run removes it by its label. A start that failed is remembered,
     and told to each worker without another try. Where one is there that was started from other `values`, `on_other`
-    gets the words for those that differ, and raises, or has it started anew.
+    gets the words for those that differ, and raises, or has it started anew. `digest` is the state folder's own: see
+    `fingerprints`.
     """
     from filelock import FileLock  # noqa: PLC0415 - only xdist workers pay for it
 
@@ -37,9 +40,9 @@ def shared(
     state = folder / f"{name}.json"
     with ExitStack() as locked:
         with usable(folder):
-            locked.enter_context(FileLock(folder / f"{name}.lock"))
-        here = fingerprints(values)
-        content = read_json(state) if state.exists() else None
+            locked.enter_context(FileLock(folder / f"{name}.lock", mode=0o600))
+        here = fingerprints(values, digest)
+        content = read_json(state) if is_there(state) else None
         words = [] if content is None else _others(content, here, state)
         if content is not None and words and "error" not in content:
             on_other(words)
@@ -51,12 +54,28 @@ def _others(content: Mapping[str, Any], here: Mapping[str, str], state: Path) ->
     try:
         return differing(content["values"], here)
     except (LookupError, TypeError, AttributeError) as error:
-        raise _corrupt(state, f"it has {dict(content)!r}") from error
+        raise corrupt(state, f"it has {dict(content)!r}") from error
 
 
-def fingerprints(values: Mapping[str, object]) -> dict[str, str]:
-    """Return what tells values from others and doesn't tell them: there may be secrets among them."""
-    return {word: sha256(repr(value).encode()).hexdigest()[:16] for word, value in values.items()}
+def fingerprints(values: Mapping[str, object], digest: Callable[[str], str]) -> dict[str, str]:
+    """Return what tells values from others and doesn't tell them: there may be secrets among them.
+
+    `digest` has a key that stays in the state folder: without one a short secret could be found by trying.
+    """
+    return {word: digest(repr(_ordered(value))) for word, value in values.items()}
+
+
+def _ordered(value: object) -> object:
+    """Return a value so that equal ones read alike, in whatever order a mapping or a set has its entries."""
+    if isinstance(value, Mapping):
+        return sorted((repr(key), repr(_ordered(each))) for key, each in value.items())
+    if isinstance(value, AbstractSet):
+        return sorted(map(repr, value))
+    if isinstance(value, list | tuple):
+        return [_ordered(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _ordered(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
 def differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -90,28 +109,5 @@ def _loaded(load: Callable[[Mapping[str, Any]], T], content: Mapping[str, Any], 
         kind: type[FoodtrucksError] = getattr(errors, content["error"])
         failed = kind(content["message"], logs=content["logs"])
     except (LookupError, TypeError, AttributeError) as error:
-        raise _corrupt(state, f"it has {dict(content)!r}") from error
+        raise corrupt(state, f"it has {dict(content)!r}") from error
     raise failed
-
-
-def _corrupt(state: Path, why: str) -> StateError:
-    return StateError(f"The state file {state} is corrupt: {why}. Remedy: run again, which makes it anew.")
-
-
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a state file, so that a reader sees all of it or the one before."""
-    part = file.with_suffix(".part")
-    with usable(file.parent):
-        part.write_text(json.dumps(content), encoding="utf-8")
-        part.replace(file)
-
-
-def read_json(file: Path) -> Mapping[str, Any]:
-    """Read a state file; StateError where it is corrupt."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise _corrupt(file, str(error)) from error
-    if not isinstance(content, dict):
-        raise _corrupt(file, f"it has {content!r}")
-    return content

@@ -1,16 +1,18 @@
 """One session's stack: its identity on the engine, its images, its running services, its removal."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from . import images, kept
 from .errors import FoodtrucksError, NoAnswer
+from .owners import OWNER_LABEL
 from .removal import SESSION_LABEL, remove_at_end
-from .runs import OWNER_LABEL
+from .state_folder import keyed
 
 if TYPE_CHECKING:
     from .definitions import Build
@@ -21,10 +23,14 @@ if TYPE_CHECKING:
     from .runs import Run
     from .services import Service
     from .settings import Settings
+    from .watching import Watching
+
+T = TypeVar("T")
 
 SERVICE_LABEL: Final = "pytest-foodtrucks.service"
 PART_LABEL: Final = "pytest-foodtrucks.part"
-"""What outlives its fixture has it, and nothing else; the value stands for the name of a `Part`."""
+"""The name of a `Part`, for what outlives its fixture; empty for all else, so that nothing has another's by way of an
+image that somebody made of a container."""
 
 
 class Stack:
@@ -32,16 +38,26 @@ class Stack:
 
     `worker` is the xdist worker's id, or None. Everything created for the stack carries its labels, so that what a
     fixture could not remove any more goes in `close`, or with the watchdog. Its networks and services that outlive
-    their fixtures may be those of a kept stack.
+    their fixtures may be those of a kept stack. A child that is forked from this process creates and removes nothing.
     """
 
     def __init__(
-        self, engine: "Engine", settings: "Settings", *, progress: "Progress", run: "Run", worker: str | None = None
+        self,
+        engine: "Engine",
+        settings: "Settings",
+        *,
+        progress: "Progress",
+        run: "Run",
+        worker: str | None = None,
+        watching: "Watching | None" = None,
     ) -> None:
         self.engine = engine
         self.settings = settings
         self.worker = worker
         self.run = run
+        self._owner_label = run.owner_label
+        self._watching = watching
+        self._process = os.getpid()
         self.kept: Kept | None = kept.chosen(run)
         self.services: list[Service] = []
         self.outposts: dict[str, Outpost] = {}
@@ -61,13 +77,11 @@ class Stack:
 
         `part` is the name of what outlives its fixture; that goes into the kept stack, if there is one.
         """
-        session, owner = self.run.id, self.run.owner_label
+        session, owner = self.run.id, self._owner_label
         if part is not None and self.kept is not None:
             session, owner = self.kept.id, kept.OWNER
-        labels = {SESSION_LABEL: session, OWNER_LABEL: owner}
-        if alias is not None:
-            labels[SERVICE_LABEL] = alias
-        return labels if part is None else {**labels, PART_LABEL: _part_label(part)}
+        labels = {SESSION_LABEL: session, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
+        return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
         """See that the engine has an image, once per session, and return its name with the mirror's prefix."""
@@ -86,7 +100,8 @@ class Stack:
         return self._once(build, lambda: self._build(build))
 
     def _build(self, build: "Build") -> str:
-        return images.built(self.engine, build, progress=self._progress, cancelled=self._closing.is_set)
+        digest = keyed(self.run.state)
+        return images.built(self.engine, build, digest=digest, progress=self._progress, cancelled=self._closing.is_set)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
         """Do a piece of work for the first caller; the others, in whatever thread, wait for what comes of it."""
@@ -133,10 +148,12 @@ class Stack:
         return self.engine.labelled("containers", SESSION_LABEL, session)
 
     def undo(self, remove: Callable[[], object]) -> None:
-        """Remove something at its end.
+        """Remove something at its end; nothing in a forked child, whose parent goes on with it.
 
         Where the engine went away before, and somebody was told so, it is left to `close`, which tells once what stays.
         """
+        if self._is_forked():
+            return
         told = self.engine.silent
         try:
             remove()
@@ -144,20 +161,37 @@ class Stack:
             if not told:
                 raise
 
-    def refuse_without_owner(self, remove: Callable[[], object]) -> None:
-        """Undo what was just created if the owner died meanwhile: nobody would remove it any more."""
+    def created(self, create: Callable[[], T], remove: Callable[[T], object]) -> T:
+        """Create something on the engine, and return it: under a watchdog's eyes, and as long as the owner lives.
+
+        Raises FoodtrucksError in a forked child, and where the owner died meanwhile: nobody would remove it any more.
+        """
+        if self._is_forked():
+            raise FoodtrucksError(
+                "This process was forked from the session's, which alone starts services. Remedy: ask for the service "
+                "before the fork."
+            )
+        if self._watching is not None:
+            self._watching.see(self.engine.endpoint, self.kept)
+        created = create()
         if not self.run.owner_lives():
-            remove()
+            remove(created)
             raise FoodtrucksError("The xdist controller has ended, and its stack with it. Remedy: run again.")
+        return created
+
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process
 
     def close(self) -> None:
         """Remove what is still there of the stack, if it is this process's own, and let go of the engine."""
+        if self._is_forked():
+            return
         self._closing.set()
         self.pool.shutdown(cancel_futures=True)
         with closing(self.engine):
             if self.run.is_owner:
-                remove_at_end(self.engine, self.run)
-                self.run.end()
+                remove_at_end(self.engine, self.run.id, self.kept)
+                self.run.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
 
 
 def _part_label(name: str) -> str:

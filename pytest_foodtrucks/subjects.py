@@ -1,16 +1,17 @@
 """Who asks, and who is asked about: sources and subjects, and what the engine tells of them at one moment."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from .containers import Attachment, attachments
-from .errors import EngineError, ProbeError, StartError
+from .errors import DefinitionError, EngineError, ProbeError, StartError
+from .hostnames import is_address, refuse_no_port, same_name
 from .networks import Network
-from .probe import Probe
+from .probe import Probe, name_of
 from .services import Service
-from .verdicts import is_address
 
 if TYPE_CHECKING:
     from .containers import Container
@@ -19,14 +20,27 @@ if TYPE_CHECKING:
 Source = Probe | Service | Network
 
 
+def refuse_no_question(source: Source, target: Service | str, port: int | None = None) -> None:
+    """Raise DefinitionError where source, target or port are none, before anything is started for the question."""
+    refuse_no_source(source)
+    name_of(target)
+    if port is not None:
+        refuse_no_port(port)
+
+
+def refuse_no_source(source: object) -> None:
+    """Raise DefinitionError for what nothing can be asked from."""
+    if not isinstance(source, Source):
+        raise DefinitionError(f"{source!r} is no source. Remedy: ask from a Probe, a Service or a Network.")
+
+
 def place_of(source: Source) -> Probe:
-    """Return the probe that asks in a source's stead; ProbeError where the source doesn't run, or is none."""
+    """Return the probe that asks in a source's stead; ProbeError where the source doesn't run."""
+    refuse_no_source(source)
     if isinstance(source, Probe):
         return source
     if isinstance(source, Network):
         return _made(lambda: source.watcher, source)
-    if not isinstance(source, Service):
-        raise ProbeError(f"{source!r} is no source. Remedy: ask from a Probe, a Service or a Network.")
     status = Snapshot.of(source.container).status
     if status != "running":
         raise ProbeError(f"{source.alias} is {status}: nothing can be asked from it. Remedy: see why; start it again.")
@@ -111,15 +125,38 @@ class Subject:
 
 
 def known(name: str, stack: "Stack") -> Service | None:
-    """Return the session's service that has a name, if there is just one."""
-    found = [service for service in stack.services if name in {*service.aliases, service.container.name}]
+    """Return the session's service that a name or an address means, if there is just one.
+
+    Names are the same as to a name server: in whatever case, with a dot at the end, and with a network's name behind.
+    """
+    meant = _meant(name)
+    found = [service for service in list(stack.services) if meant in _meanings(service)]
     return found[0] if len(found) == 1 else None
+
+
+def _meanings(service: Service) -> set[str]:
+    """Return all names and addresses that mean a service, each in the form that `_meant` gives."""
+    seen = Snapshot.of(service.container)
+    names = _names(service, seen)
+    longer = [f"{name}.{attachment.network}" for attachment in seen.attachments for name in names]
+    return {_meant(text) for text in (*names, *longer, *seen.addresses)}
+
+
+def _meant(text: str) -> str:
+    if not is_address(text):
+        return same_name(text)
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(address if mapped is None else mapped)
 
 
 def names_of(service: Service) -> tuple[str, ...]:
     """Return all names that a name server may know a service by."""
-    given = Snapshot.of(service.container).attachments
-    aliases = [alias for attachment in given for alias in attachment.aliases]
+    return _names(service, Snapshot.of(service.container))
+
+
+def _names(service: Service, seen: Snapshot) -> tuple[str, ...]:
+    aliases = [alias for attachment in seen.attachments for alias in attachment.aliases]
     container = service.container
     return tuple(dict.fromkeys([*service.aliases, *aliases, container.name, container.id[:12]]))
 

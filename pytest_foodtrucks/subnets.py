@@ -1,8 +1,8 @@
-"""A free subnet, for engines whose address pools are used up."""
+"""Subnets: a free one for engines whose address pools are used up, and the engine's own address on one."""
 
 import ipaddress
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,22 @@ def free_subnet(taken: Iterable[str], *, choose: random.Random | None = None) ->
             if not any(candidate.overlaps(network) for network in networks):
                 return str(candidate)
     return None
+
+
+def gateway_of(config: Mapping[str, str]) -> str:
+    """Return the engine's own address on a subnet, by a network's IPAM configuration; empty where there is no subnet.
+
+    Until a daemon's next start the configuration has no gateway where none was asked for beside a subnet, and on the
+    default bridge of a daemon's very first start. The engine then took the first address of the range that it hands
+    out, or of the subnet (measured on Docker 20.10).
+    """
+    if config.get("Gateway"):
+        return config["Gateway"].partition("/")[0]
+    if config.get("IPRange"):
+        return str(ipaddress.ip_network(config["IPRange"], strict=False).network_address)
+    if config.get("Subnet"):
+        return str(ipaddress.ip_network(config["Subnet"], strict=False).network_address + 1)
+    return ""
 
 
 def host_routes(table: Path = Path("/proc/net/route")) -> list[str]:

@@ -1,11 +1,12 @@
 """Verdicts: what can become of a name and of a connection, read from a tool's complete line and nothing less."""
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+from .hostnames import is_address, same_name
 
 
 class VerdictKind(StrEnum):
@@ -227,7 +228,7 @@ class Resolver:
 
     def in_hosts(self, name: str) -> list[str]:
         """Return the addresses that the hosts file gives for a name."""
-        return [address for address, host in self.hosts if host.lower() == name.rstrip(".").lower()]
+        return [address for address, host in self.hosts if same_name(host) == same_name(name)]
 
 
 def read_resolver(answer: Answer) -> Resolver | None:
@@ -291,12 +292,3 @@ def _addresses(answer: Answer) -> tuple[str, ...] | VerdictKind:
 
 def _shown(answer: Answer) -> str:
     return " ".join(part.strip() for part in answer.words.split("|") if part.strip())
-
-
-def is_address(name: str) -> bool:
-    """Tell whether a text is an IP address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

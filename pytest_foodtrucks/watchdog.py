@@ -1,100 +1,123 @@
-"""The watchdog: waits in a process of its own for its owner's death, and removes what that left."""
+"""The watchdog: a process that waits for its owner's death, and removes what that left.
 
-import os
-import sys
-import time
-from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from . import lease
-
-if TYPE_CHECKING:
-    from .endpoints import Endpoint
-    from .runs import Run
-
-_PAUSE: Final = 0.5
-_CALM: Final = 6.5
-"""Seconds between two empty looks: when only the xdist controller is killed, its workers go on for up to 5."""
-_PATIENCE: Final = 600.0
-"""Seconds that the engine may be away; what is left then goes with the next session's sweep."""
-
-_START: Final = """
-import os, sys
-sys.path[:] = sys.argv[1].split(os.pathsep)
-from pytest_foodtrucks import watchdog
-watchdog.main()
+`watching.py` starts this file as a script, isolated (`-I -S`), so that nothing of the session's environment or folders
+gets in. It works from what it is handed then, not from the state folder, and imports the package only when it has
+something to do: while it waits it needs little memory.
 """
 
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
 
-def start(run: "Run", endpoint: "Endpoint") -> None:
-    """Start the watchdog of a run on an engine.
+_LEASE_TRIES: Final = 40
+_LEASE_PAUSE: Final = 0.025
+"""Seconds. Whoever looks whether the lease is held has it for a moment."""
+_BETWEEN_LOOKS: Final = 250
+"""Milliseconds between two looks at the owner, where the kernel can't wake us."""
 
-    Detached: in a session of its own, with no stream and no folder of the owner's. A shell starts it in the background,
-    so that it is nobody's child and no Ctrl-C reaches it.
+
+def main(folder: str, channel: int, owner: int) -> int:
+    """Wait for the owner's death; return the exit code.
+
+    `folder` is the run's. `channel` is a socket by which the session hands over what there is to know, a line of JSON;
+    we answer with our process id once we watch, and any word from then on means that the owner removed its things
+    itself. `owner` is a pidfd, or -1 where the system has none.
     """
-    import subprocess  # noqa: PLC0415 - needs memory, which the watchdog itself is to have little of
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if os.fork() != 0:
+        os._exit(0)  # nobody's child: as the session's it would stay a zombie when it ends
+    with socket.socket(fileno=channel) as heard:
+        handed: dict[str, Any] = json.loads(_line(heard))
+        held = _hold_lease(Path(folder) / "lease", handed["lease"])
+        heard.sendall(b"%d\n" % os.getpid())
+        told = _wait(heard, owner, handed)
+    if told:
+        return 0
+    if (Path(folder) / handed["ended_note"]).exists():
+        from shutil import rmtree  # noqa: PLC0415 - needs memory: not while it waits
 
-    paths = os.pathsep.join(map(os.path.abspath, sys.path))  # it doesn't live in this folder
-    context = "" if endpoint.context is None else endpoint.context
-    command = [sys.executable, "-S", "-c", _START, paths, str(run.folder), endpoint.url, context]
-    environment = {name: value for name, value in os.environ.items() if name != "RUNNER_TRACKING_ID"}
-    subprocess.run(
-        ["/bin/sh", "-c", '"$@" &', "sh", *command],
-        cwd="/",
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        check=True,
-    )
+        rmtree(folder, ignore_errors=True)
+        return 0
+    sys.path += handed["path"]  # behind Python's own, which nothing of the user's may hide
+    from pytest_foodtrucks.cleaning import clean  # noqa: PLC0415 - imports docker: not while it waits
 
-
-def main() -> None:
-    """Wait for the owner's death, and clean up unless the owner did."""
-    from .runs import ENDED, Run  # noqa: PLC0415 - as little as possible while it waits
-
-    run, url, context = Run(Path(sys.argv[2])), *sys.argv[3:]  # not by the run's folder: somebody may remove that
-    if not run.lease_file.exists() or lease.wait_until_free(run.lease_file) == ENDED:
-        return  # the owner ended well, before this process began or later
-
-    from .discovery import find_engine  # noqa: PLC0415 - imports docker: not while it waits
-    from .endpoints import Endpoint  # noqa: PLC0415 - likewise
-    from .removal import remove_after  # noqa: PLC0415 - likewise
-
-    used = Endpoint(url, context=None if context == "" else context)
-
-    def remove() -> int:
-        with closing(find_engine(only=used, host="127.0.0.1")) as engine:  # of whose ports none is asked here
-            return remove_after(engine, run)
-
-    clean_up(run, remove)
+    clean(Path(folder), handed)
+    del held  # until here: nobody cleans beside us
+    return 0
 
 
-def clean_up(
-    run: "Run",
-    remove: Callable[[], int],
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Remove the run's things until two looks a while apart find none; `remove` returns how many it found."""
-    from .errors import EngineError  # noqa: PLC0415 - as above
+def _line(heard: socket.socket) -> bytes:
+    """Read up to the first line's end."""
+    parts: list[bytes] = []
+    while not (parts and parts[-1].endswith(b"\n")):
+        part = heard.recv(1 << 16)
+        if not part:
+            raise EOFError("the session hung up")
+        parts.append(part)
+    return b"".join(parts)
 
-    empty_since: float | None = None
-    give_up = clock() + _PATIENCE
-    while clock() < give_up:
+
+def _hold_lease(path: Path, file: list[int]) -> int | None:
+    """Lock the lease, and return its descriptor; None where that file isn't there any more, or can't be had."""
+    for _ in range(_LEASE_TRIES):
         try:
-            found = remove()
-        except EngineError:  # away, or busy with the same things: asked again
-            found = 1
-        if found:
-            empty_since = None
-        elif empty_since is None:
-            empty_since = clock()
-        elif clock() - empty_since >= _CALM:
-            run.forget()
-            return
-        sleep(_PAUSE)
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        found = os.fstat(descriptor)
+        try:
+            if [found.st_dev, found.st_ino] == file:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+        except OSError as error:
+            if error.errno != errno.EWOULDBLOCK:
+                os.close(descriptor)
+                return None
+        os.close(descriptor)
+        time.sleep(_LEASE_PAUSE)
+    return None
+
+
+def _wait(heard: socket.socket, owner: int, handed: dict[str, Any]) -> bool:
+    """Wait until the owner dies, or says that it removed its things itself; tell whether it said so."""
+    waiting = select.poll()
+    waiting.register(heard, select.POLLIN)
+    if owner >= 0:
+        waiting.register(owner, select.POLLIN)
+    while True:
+        ready = dict(waiting.poll(None if owner >= 0 else _BETWEEN_LOOKS))
+        if heard.fileno() in ready:
+            if _is_told(heard):
+                return True
+            waiting.unregister(heard)  # whoever started us has closed it, or ended; it may not be the owner
+        if owner in ready or (owner < 0 and _is_dead(handed)):
+            return False
+
+
+def _is_told(heard: socket.socket) -> bool:
+    """Tell whether somebody said something, rather than hung up."""
+    try:
+        return heard.recv(1) != b""
+    except OSError:
+        return False
+
+
+def _is_dead(handed: dict[str, Any]) -> bool:
+    """Look whether the owner is dead, where the system has no pidfd."""
+    sys.path += [path for path in handed["path"] if path not in sys.path]
+    from pytest_foodtrucks.processes import Life, Process, life  # noqa: PLC0415 - needs memory
+
+    return life(Process(**handed["process"])) is Life.DEAD
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

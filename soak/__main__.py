@@ -8,7 +8,7 @@ from typing import Final
 from bootstrap.steps import tell
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import crowd, cycles, decoys, faults, kill, truth, watchdog, workers
+from . import crowd, cycles, decoys, faults, hostile, kill, truth, watchdog, workers
 from .command import Command
 from .sessions import hear_signals
 
@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         crowd.COMMAND,
         cycles.COMMAND,
         decoys.COMMAND,
+        hostile.COMMAND,
         watchdog.COMMAND,
         workers.COMMAND,
         faults.COMMAND,

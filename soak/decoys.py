@@ -1,8 +1,10 @@
 """./run soak decoys: what looks like an orphan of ours and is none stays, whoever cleans up beside it."""
 
 import argparse
+import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +20,10 @@ from pytest_foodtrucks import kept
 from pytest_foodtrucks.engine import Engine
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError
 from pytest_foodtrucks.kept import Kept
+from pytest_foodtrucks.owners import OWNER_LABEL, Owner, lease_file, machine_in, read_owner
+from pytest_foodtrucks.processes import Process
 from pytest_foodtrucks.removal import SESSION_LABEL
-from pytest_foodtrucks.runs import OWNER_LABEL, Run
+from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.subnets import free_subnet, host_routes
 
 from . import events, processes, suites
@@ -45,17 +49,19 @@ class Pair:
 class Owners:
     """Whom decoys may belong to, here or in another state folder than that of the sessions that clean up.
 
-    The first four are owners' labels, the others ids of kept stacks: one that is held though its time is over, one that
-    was used just now, and one of the other state folder whose time is over.
+    `untold` are owners of which it can't be told whether they live, or which live whatever became of their state
+    folder, by what a decoy's kind says of them. The last three are ids of kept stacks: one that is held though its time
+    is over, one that was used just now, and one of the other state folder whose time is over.
     """
 
-    dead: str
-    living: str
-    others_dead: str
-    others_living: str
+    dead: Owner
+    living: Owner
+    others_dead: Owner
+    others_living: Owner
     kept_in_use: str
     kept_just_now: str
     others_kept: str
+    untold: Mapping[str, Owner] = field(default_factory=dict)
 
 
 JUST_NOW: Final = "a kept stack's that was used just now"
@@ -64,29 +70,35 @@ JUST_NOW: Final = "a kept stack's that was used just now"
 
 def decoys(owners: Owners) -> dict[str, Mapping[str, str]]:
     """Return the labels of each kind of decoy."""
-    identity, dead = owners.dead.split("/")
+    dead = owners.dead
+    newer = {**json.loads(dead.text()), "more": 1}
     return {
-        "a living session's of the same state folder": _labels(owners.living),
-        "of another state folder, its owner living": _labels(owners.others_living),
-        "of another state folder, its owner dead there": _labels(owners.others_dead),
-        "of another host, with the id of a dead run here": _labels(f"{secrets.token_hex(8)}/{dead}"),
-        "without the owner's label": {SESSION_LABEL: dead},
+        "a living session's of the same state folder": _labels(owners.living.text()),
+        "of another state folder, its owner living": _labels(owners.others_living.text()),
+        "of another state folder, its owner dead there": _labels(owners.others_dead.text()),
+        **{kind: _labels(owner.text()) for kind, owner in owners.untold.items()},
+        "of another host, with the id of a dead run here": _labels(replace(dead, process=_ANOTHER_HOST).text()),
+        "without the owner's label": {SESSION_LABEL: dead.session},
         "with an empty owner's label": _labels(""),
-        "with nothing but the state folder in it": _labels(identity),
+        "with nothing but the state folder in it": _labels(dead.state),
         "without any label, under a name like ours": {},
-        "of a newer format, with more behind the run": _labels(f"{owners.dead}/2"),
-        "of a newer format, with more before the folder": _labels(f"v2:{owners.dead}"),
+        "of a newer format, with more in it": _labels(json.dumps(newer)),
+        "of a newer format, with more before it": _labels(f"v2:{dead.text()}"),
         "of a newer format, with more labels": {**_labels("kept"), "pytest-foodtrucks.until": "0"},
+        "of the format before": _labels(f"{dead.state}/{dead.session}"),
         "kept": _labels("kept"),
-        "with a path for a run": _labels(f"{identity}/../runs/{dead}"),
+        "with a path for a run": _labels(replace(dead, session=f"../runs/{dead.session}").text()),
         "a kept stack's that a session holds, though its time is over": _labels(kept.OWNER, owners.kept_in_use),
         "another state folder's kept stack, its time over": _labels(kept.OWNER, owners.others_kept),
         JUST_NOW: _labels(kept.OWNER, owners.kept_just_now),
     }
 
 
-def _labels(owner: str, session: str | None = None) -> dict[str, str]:
-    return {SESSION_LABEL: owner.rpartition("/")[2] if session is None else session, OWNER_LABEL: owner}
+_ANOTHER_HOST: Final = Process("another boot", "pid:[1] time:[2]", 4711, "1")
+
+
+def _labels(owner: str, session: str = "decoy") -> dict[str, str]:
+    return {SESSION_LABEL: session, OWNER_LABEL: owner}
 
 
 @dataclass
@@ -138,39 +150,73 @@ def is_gone(engine: Engine, pair: Pair) -> bool:
 @contextmanager
 def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
     """Make the owners; the living ones are this process's own runs."""
-    dead, others_dead = Run.begin(state), Run.begin(other)
-    living, others_living = Run.begin(state), Run.begin(other)
-    held = _kept(engine, state)
-    fresh, others = _kept(engine, state), _kept(engine, other)
-    dead.end()
-    others_dead.end()
+    living, others_living, gone, replaced, removed_run = (Run.begin(each) for each in (state, other, *[state] * 3))
+    mine = (living, others_living, gone, replaced, removed_run)
+    dead_without_lease = ended_owner(state)
+    lease_file(state, gone.id).unlink()
+    _replace(lease_file(state, replaced.id))
+    shutil.rmtree(removed_run.folder)
+    lease_file(state, dead_without_lease.session).unlink()
+    dead_with_copy = ended_owner(state)
+    _replace(lease_file(state, dead_with_copy.session))
+    held, fresh, others = _kept(engine, living), _kept(engine, living), _kept(engine, others_living)
     fresh.release()
     others.release()
     _let_expire(held)
     _let_expire(others)
     try:
         yield Owners(
-            dead=dead.owner_label,
-            living=living.owner_label,
-            others_dead=others_dead.owner_label,
-            others_living=others_living.owner_label,
+            dead=ended_owner(state),
+            living=living.owner,
+            others_dead=ended_owner(other),
+            others_living=others_living.owner,
             kept_in_use=held.id,
             kept_just_now=fresh.id,
             others_kept=others.id,
+            untold={
+                "a living session's, its lease gone": gone.owner,
+                "a living session's, its lease replaced": replaced.owner,
+                "a living session's, its run's folder removed": removed_run.owner,
+                "of a dead owner whose lease is gone": dead_without_lease,
+                "of a dead owner, a copy in its lease's place": dead_with_copy,
+            },
         )
     finally:
-        living.end()
-        others_living.end()
-        held.end()
-        for stack in (fresh, others):
-            Kept(stack.folder).end()  # its lease was given up before
+        for run in mine:
+            run.end()
+        for stack in (held, fresh, others):
+            stack.end()
 
 
-def _kept(engine: Engine, state: Path) -> Kept:
-    """Begin and hold a kept stack that nobody has."""
-    stack = Kept.held(Kept.on(engine, state / "kept" / secrets.token_hex(6)).folder)
+_BEGIN: Final = """
+import sys
+from pathlib import Path
+from pytest_foodtrucks.runs import Run
+print(Run.begin(Path(sys.argv[1])).owner.text())
+"""
+
+
+def ended_owner(state: Path) -> Owner:
+    """Return an owner whose process has ended, with a lease that nobody holds."""
+    command = [sys.executable, "-c", _BEGIN, str(state)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    owner = read_owner(said)
+    if owner is None:
+        raise FoodtrucksError(f"A run's owner is told by {said!r}, which says nothing.")
+    return owner
+
+
+def _replace(file: Path) -> None:
+    """Put a copy in a file's place."""
+    copy = file.with_name("copy")
+    shutil.copy2(file, copy)
+    copy.replace(file)
+
+
+def _kept(engine: Engine, run: Run) -> Kept:
+    """Begin and hold a kept stack of a new project for a run."""
+    stack = kept.settle(run, engine, f"a project of the decoys {secrets.token_hex(6)}")
     assert stack is not None  # noqa: S101 - a new one is nobody's
-    stack.begin("a project of the decoys", engine.url)
     return stack
 
 
@@ -180,14 +226,27 @@ def _let_expire(stack: Kept) -> None:
 
 
 @contextmanager
-def _to_be_removed(engine: Engine, state: Path, dead: str) -> Iterator[list[Pair]]:
-    """Have a true orphan, and a kept stack whose time is over: the controls."""
-    expired = _kept(engine, state)
+def _to_be_removed(engine: Engine, state: Path, dead: Owner) -> Iterator[list[Pair]]:
+    """Have true orphans, and a kept stack whose time is over: the controls."""
+    run = Run.begin(state)
+    expired = _kept(engine, run)
     expired.release()
     _let_expire(expired)
-    kinds = {"an orphan": _labels(dead), "a kept stack whose time is over": _labels(kept.OWNER, expired.id)}
-    with _standing(engine, kinds) as pairs:
-        yield pairs
+    kinds = {
+        "an orphan": _labels(dead.text()),
+        "what was there before the machine was started anew": _labels(
+            replace(dead, machine=machine_in(state), process=replace(dead.process, boot="an earlier one")).text()
+        ),
+        "what a job container left that is gone": _labels(
+            replace(dead, process=_ANOTHER_HOST, container="0" * 64, container_start="then").text()
+        ),
+        "a kept stack whose time is over": _labels(kept.OWNER, expired.id),
+    }
+    try:
+        with _standing(engine, kinds) as pairs:
+            yield pairs
+    finally:
+        run.end()
 
 
 def _ends_well(suite: Suite, *options: str) -> None:

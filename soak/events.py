@@ -9,8 +9,8 @@ from threading import Thread
 from typing import Any, Final
 
 from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.owners import OWNER_LABEL, state_of
 from pytest_foodtrucks.removal import SESSION_LABEL
-from pytest_foodtrucks.runs import OWNER_LABEL
 from pytest_foodtrucks.stack import SERVICE_LABEL
 
 _LATE: Final = 1.0
@@ -89,7 +89,7 @@ def made(events: Sequence[Event], identities: Collection[str]) -> dict[str, Made
 
 
 def _is_owned(event: Event, identities: Collection[str]) -> bool:
-    return event.attributes.get(OWNER_LABEL, "").partition("/")[0] in identities
+    return state_of(event.attributes.get(OWNER_LABEL, "")) in identities
 
 
 def ended_before(events: Sequence[Event], needed_until: Mapping[str, float]) -> list[Event]:

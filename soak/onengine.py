@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 from pytest_foodtrucks.engine import Engine, Kind
-from pytest_foodtrucks.runs import OWNER_LABEL
+from pytest_foodtrucks.owners import OWNER_LABEL, state_of
 
 from . import processes
 
@@ -20,7 +20,7 @@ _CREDENTIALS: Final = "3i"  # process, user and group, by unix(7)
 def owned(engine: Engine, identities: Collection[str | None], *, kinds: Collection[Kind] = _KINDS) -> set[str]:
     """Return the ids of what has an owner in one of some state folders; of containers also those that don't run."""
     owners = {thing: owner for kind in kinds for thing, owner in engine.labels(kind, OWNER_LABEL).items()}
-    return {thing for thing, owner in owners.items() if owner.partition("/")[0] in identities}
+    return {thing for thing, owner in owners.items() if state_of(owner) in identities}
 
 
 def volumes(engine: Engine) -> set[str]:

@@ -38,7 +38,12 @@ def _state_and_group(entry: Path) -> int | None:
 
 def watchdogs(state: Path) -> list[int]:
     """Return the ids of the watchdogs that wait for owners of a state folder."""
-    return [pid for pid, argv in _commands() if b"watchdog.main()" in argv and f"{state}/".encode() in argv]
+    return [pid for pid, argv in _commands() if f"watchdog.py\0{state}/".encode() in argv]
+
+
+def watchdogs_below(folder: Path) -> list[int]:
+    """Return the ids of the watchdogs that wait for owners of any state folder in a folder."""
+    return [pid for pid, argv in _commands() if f"watchdog.py\0{folder}/".encode() in argv]
 
 
 def mentioning(folder: Path) -> list[int]:

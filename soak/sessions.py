@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_foodtrucks.state_folder import identity
+
 from . import processes
 
 
@@ -65,9 +67,8 @@ class Suite:
         return Ended(code, time.monotonic() - began, session.output)
 
     def identity(self) -> str | None:
-        """Return what the labels of its sessions' owners begin with; None as long as none made one."""
-        file = self.state / "identity"
-        return file.read_text(encoding="ascii").strip() if file.exists() else None
+        """Return the identity of its state folder; None as long as it has none."""
+        return identity(self.state) if (self.state / "key").exists() else None
 
     def notes(self) -> list[dict[str, Any]]:
         """Return what its tests wrote into notes.jsonl."""
@@ -75,11 +76,9 @@ class Suite:
         return list(map(json.loads, file.read_text(encoding="utf-8").splitlines())) if file.exists() else []
 
     def files(self) -> list[str]:
-        """Return the paths of all files in its state folder, but not those of the folder's own identity."""
+        """Return the paths of all files in its state folder, but the folder's own key."""
         return sorted(
-            str(path.relative_to(self.state))
-            for path in self.state.rglob("*")
-            if path.is_file() and path.name != "identity"
+            str(path.relative_to(self.state)) for path in self.state.rglob("*") if path.is_file() and path.name != "key"
         )
 
 

@@ -109,7 +109,7 @@ def toolless(bare):
     return Probe(bare.container, "a container without tools")
 
 @pytest.fixture(scope="session")
-def world(request, foodtrucks_engine):
+def world(request):
     names = [*SOURCES, *TARGETS, MUTED, NOWHERE, TOOLLESS]
     things = {name: request.getfixturevalue(name) for name in dict.fromkeys(names)}
     networks = {things[name].name: name for name in ("home", "abroad", "island")} | {"bridge": BRIDGE}
@@ -119,8 +119,7 @@ def world(request, foodtrucks_engine):
         for attachment in things[target].container.attachments
     }
     gateways = {name: things[name].gateway for name in ("home", "abroad")}
-    (config,) = foodtrucks_engine.inspect_network("bridge")["IPAM"]["Config"]
-    gateways[BRIDGE] = config["Gateway"]
+    gateways[BRIDGE] = things["bridge_probe"].container.attachments[0].gateways[0]
     routes = things["island_probe"].run(["cat", "/proc/net/route"]).stdout.splitlines()
     internal_route = any(line.split()[1] == "00000000" for line in routes)
     return World(things, addresses, gateways, internal_route)

@@ -4,29 +4,36 @@ import itertools
 import re
 import shlex
 import shutil
+import socket
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pytest
 
 from pytest_foodtrucks.containers import Container, ContainerSpec, ContainerState, Creation
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import Engine, Kind
+from pytest_foodtrucks.engine import NAME_LABEL, Engine, Kind
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.execs import ExecResult, ExecStream
 from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
-from pytest_foodtrucks.kept import Kept, choose, settle
+from pytest_foodtrucks.kept import Kept, settle
+from pytest_foodtrucks.logs import Search, search
 from pytest_foodtrucks.networks import Network
+from pytest_foodtrucks.owners import Owner
 from pytest_foodtrucks.progress import Progress
 from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.services import Service
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
 from pytest_foodtrucks.stack import Stack
+
+T = TypeVar("T")
 
 OPEN = ExecResult(0, "open\n", "")
 """What the probe's shell says of a port that is open."""
@@ -51,10 +58,46 @@ class Clock:
         self.now += seconds
 
 
+def _bytes(text: str) -> bytes:
+    r"""Return what stands for a text; a byte that is no UTF-8 is written as Python shows it in a path, \udcff."""
+    return text.encode(errors="surrogateescape")
+
+
+class Names(dict[str, tuple[str, ...]]):
+    """What this machine's look-up has, instead of getaddrinfo; `asked` are the names that were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: None, *, type: int) -> list[tuple[object, ...]]:  # noqa: A002 - its name there
+        del port
+        self.asked.append(host)
+        if host.lower() not in self:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, type, 6, "", (address, 0)) for address in self[host.lower()]]
+
+
 def state(status: str = "running", **about: Any) -> ContainerState:
     """Return a container's state; what isn't given is as for one that runs well."""
     well = {"exit_code": 0, "oom_killed": False, "error": "", "health": None, "health_output": ""}
     return ContainerState(status=status, **{**well, **about})
+
+
+WRITTEN = 4105080000
+"""When the fakes' logs were written, in seconds of the epoch: in 2100, after any test began, and each line a second
+after the one before."""
+
+
+def stamped(log: str, *, since: float | None = None) -> list[bytes]:
+    """Return a log as the engine sends it where time stamps are asked for."""
+    times = [WRITTEN + number for number in range(log.count("\n") + 1)]
+    pairs = zip(times, log.encode().splitlines(keepends=True), strict=False)
+    return [
+        f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S}.000000000Z ".encode() + line
+        for moment, line in pairs
+        if since is None or moment >= since
+    ]
 
 
 class Target:
@@ -68,6 +111,7 @@ class Target:
         self.open_ports: set[int] = set()
         self.result = ExecResult(0, "", "")
         self.asked: list[str] = []
+        self.searched_since: list[float | None] = []
         self._answers = iter(answers)
 
     def state(self) -> ContainerState:
@@ -77,8 +121,12 @@ class Target:
         lines = self.log.splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:])
 
-    def life_log(self) -> str:
-        return self.log
+    def last_words(self, *, lines: int) -> str:
+        return self.logs(tail=lines)
+
+    def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        self.searched_since.append(since)
+        return search(stamped(self.log), pattern)
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
         del timeout
@@ -128,8 +176,9 @@ class FakeEngine(Engine):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks,
-    `images` are there, `registry` can be pulled; `answer` is what a command in a container says, and a kept shell too.
-    `changes` tells, one question after the other, whether networks were created meanwhile.
+    `images` are there, `named` has the ids of those that were built, `registry` can be pulled; `answer` is what a
+    command in a container says, and a kept shell too. `changes` tells, one question after the other, whether networks
+    were created meanwhile.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
@@ -140,6 +189,7 @@ class FakeEngine(Engine):
         self.local = local
         self.host = host
         self.images: set[str] = set()
+        self.named: dict[str, str] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {"busybox": []}
         self.containers: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
@@ -151,6 +201,7 @@ class FakeEngine(Engine):
         self.events: list[str] = []
         self.closed = False
         self.ahead = 0.0
+        self.created_at = 0.0
         self.name = "one engine"
         self.is_silent = False
         self.changes: list[bool] = []
@@ -174,7 +225,13 @@ class FakeEngine(Engine):
         return self.changes.pop(0) if self.changes else False
 
     def image_id(self, image: str) -> str | None:
-        return f"sha256:{image}" if image in self.images else None
+        return self.named.get(image, f"sha256:{image}" if image in self.images else None)
+
+    def tag_image(self, image: str, name: str) -> None:
+        self.named[name] = image
+
+    def untag_image(self, name: str) -> None:
+        del self.named[name]
 
     def pull(self, image: str) -> Iterator[dict[str, Any]]:
         if image not in self.registry:
@@ -194,7 +251,7 @@ class FakeEngine(Engine):
             "Name": name,
             "Driver": driver,
             "Internal": internal,
-            "Labels": labels,
+            "Labels": {**labels, NAME_LABEL: name},
             "IPAM": {"Config": config},
             "Containers": {},
         }
@@ -238,6 +295,7 @@ class FakeEngine(Engine):
 
     def create_container(self, name: str, config: Mapping[str, Any]) -> str:
         container_id = f"container{next(self._numbers)}"
+        config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
         network = config["HostConfig"]["NetworkMode"]
         endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
@@ -264,7 +322,7 @@ class FakeEngine(Engine):
 
     def _ended(self, container: str, event: str) -> None:
         self.events.append(f"{event} {self.inspect_container(container)['Name'].rpartition('-')[0]}")
-        self.containers[container]["State"].update(Status="exited", FinishedAt="2026-01-31T12:00:00.5Z")
+        self.containers[container]["State"].update(Status="exited", FinishedAt="2100-01-31T12:00:00.5Z")
 
     def pause_container(self, container: str) -> None:
         self.inspect_container(container)["State"]["Status"] = "paused"
@@ -278,14 +336,33 @@ class FakeEngine(Engine):
         return self.containers[container]
 
     def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
-        del container, tail
+        def take(pieces: Iterable[bytes]) -> str:
+            return b"".join(pieces).decode()
+
+        return self.read_log(container, take, since=since, tail=tail)
+
+    def read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        *,
+        since: float | None = None,
+        tail: int | Literal["all"] = "all",
+        stamps: bool = False,
+    ) -> T:
+        del container
         if self.log_error is not None:
             raise self.log_error
-        return self.log if since is None else f"{self.log}since {since:.1f}\n"
+        lines = stamped(self.log, since=since)
+        last = lines if tail == "all" else lines[-tail:]
+        return take(last if stamps else [line[31:] for line in last])
 
-    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
         del container, timeout
-        return self.answer(argv)
+        result = self.answer(argv)
+        return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         del argv
@@ -295,6 +372,17 @@ class FakeEngine(Engine):
     def remove_container(self, container: str) -> None:
         if self.containers.pop(container, None) is not None:
             self.events.append("remove")
+
+    def running_since(self, container: str) -> str | None:
+        about = self.containers.get(container)
+        return None if about is None else str(about["State"].get("StartedAt", ""))
+
+    def command_lines(self, container: str) -> list[str]:
+        del container
+        return []
+
+    def created(self, kind: Kind, label: str) -> dict[str, float]:
+        return dict.fromkeys(self.labels(kind, label), self.created_at)
 
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
         networks = {key: about["Labels"] for key, about in self.networks.items()}
@@ -326,11 +414,19 @@ def new_run() -> Run:
 
 def keep(run: Run, engine: Engine, project: str = "/app") -> Kept:
     """Hold a project's kept stack on an engine for a run."""
-    held = choose(run, project)
-    assert held is not None
     settled = settle(run, engine, project)
     assert settled is not None
-    return Kept(settled.folder, held)
+    return settled
+
+
+def dead(owner: Owner) -> Owner:
+    """Return an owner whose process has ended: somebody else has its number."""
+    return replace(owner, process=replace(owner.process, start="0"))
+
+
+def elsewhere(owner: Owner) -> Owner:
+    """Return an owner of another host, of which nothing can be told here."""
+    return replace(owner, process=replace(owner.process, boot="another"), machine="")
 
 
 def put_stack(config: pytest.Config) -> FakeEngine:

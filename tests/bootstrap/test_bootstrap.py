@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from bootstrap import daemon, debian, downloads, environment
-from bootstrap.checks import Outcome, summed_up
+from bootstrap.checks import Outcome, parts, side_by_side, summed_up
 from bootstrap.environment import Images
 from bootstrap.errors import SetupError
 from bootstrap.recipes import Recipe
 from bootstrap.servers import SHA256
 from bootstrap.steps import step
 
+ROOT = Path(__file__).parents[2]
 GOOD = b"a server"
 GOOD_SHA256 = hashlib.sha256(GOOD).hexdigest()
 IMAGES = Images("mirror.example/es", "9.5.0", "team/web:1 2", "busybox")
@@ -211,6 +212,32 @@ def test_one_failed_part_fails_all(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "[types] FAILED: Found 1 error" in out
     assert "[tests] ok: 1 passed" in out
+
+
+def test_parts_run_in_two_lanes_and_each_one_s_output_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first one ends only when the second has run, and a third one runs although the second failed."""
+    waiting = "while not os.path.exists('done'): time.sleep(0.01)"
+    (tmp_path / "first.py").write_text(f"import os, time\nprint('begun')\n{waiting}\nprint('ended')")
+    (tmp_path / "second.py").write_text("open('done', 'w').close()\nprint('no')\nraise SystemExit(1)")
+    (tmp_path / "third.py").write_text("import os\nprint(os.environ['WORD'])")
+    modules = [(name, (name,)) for name in ("first", "second", "third")]
+    assert side_by_side(modules, folder=tmp_path, environ={"WORD": "well"}) == [
+        Outcome("first", ok=True, closing="ended"),
+        Outcome("second", ok=False, closing="no"),
+        Outcome("third", ok=True, closing="well"),
+    ]
+    assert "[first] first\nbegun\nended\n" in capsys.readouterr().out
+
+
+def test_each_test_file_is_in_one_part() -> None:
+    """Only the README's picture is made by a command of its own."""
+    words = [word for _, argv in parts(ROOT) for word in argv]
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        path = file.relative_to(ROOT)
+        found = [word for word in words if path.is_relative_to(word)]
+        assert len(found) == (0 if "screenshot" in path.parts else 1), path
 
 
 def test_a_failing_command_shows_its_last_words() -> None:

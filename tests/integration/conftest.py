@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.runs import OWNER_LABEL
+from pytest_foodtrucks.owners import OWNER_LABEL, state_of
+from pytest_foodtrucks.state_folder import identity
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,17 +38,22 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+def identities_in(folder: Path) -> set[str]:
+    """Return the identities of the state folders in a folder."""
+    return {identity(file.parent) for file in folder.glob("*/key")}
+
+
 @pytest.fixture
 def ours_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], set[str]]:
     """Ask for the ids of all containers and networks that have an owner in a state folder of these tests."""
 
     def ask() -> set[str]:
-        identities = {file.read_text(encoding="ascii") for file in state_home.glob("*/identity")}
+        identities = identities_in(state_home)
         owners = {
             **foodtrucks_engine.labels("containers", OWNER_LABEL),
             **foodtrucks_engine.labels("networks", OWNER_LABEL),
         }
-        return {thing for thing, owner in owners.items() if owner.partition("/")[0] in identities}
+        return {thing for thing, owner in owners.items() if state_of(owner) in identities}
 
     return ask
 
@@ -108,7 +114,7 @@ def watchdog_of(state: Path) -> int:
             words = entry.read_bytes()
         except OSError:  # ended meanwhile
             continue
-        if b"watchdog.main()" in words and f"{state}/".encode() in words:
+        if f"watchdog.py\0{state}/".encode() in words:
             return int(entry.parent.name)
     raise AssertionError("there is no watchdog")
 

@@ -201,3 +201,33 @@ def test_a_service_of_two_workers_is_built_by_each_without_harm(downstream: Down
     write(downstream, "", Dockerfile=f"FROM {BASE}\nRUN echo 42 > /answer\n")
     downstream.write(test_it="def test_a(app): pass\ndef test_b(app): pass\n")
     downstream.run("-n2").assert_outcomes(passed=2)
+
+
+def test_another_jobs_build_in_the_same_folder_changes_nothing(
+    downstream: Downstream, way: dict[str, str | None]
+) -> None:
+    """The other job builds between this one's build and its container: it takes the name, not the place."""
+    folder = write(downstream, HOLDS.format(answer=["mine"]), Dockerfile=f"FROM {BASE}\nRUN echo mine > /answer\n")
+    other = downstream.folder / "other"
+    other.mkdir()
+    (other / "Dockerfile").write_text(f"FROM {BASE}\nRUN echo theirs > /answer\n", encoding="utf-8")
+    with (downstream.folder / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(
+            f"""
+from pathlib import Path
+from pytest_foodtrucks import images
+
+built = images.built
+
+def built_meanwhile(engine, build, **more):
+    mine = built(engine, build, **more)
+    [name] = engine.api.inspect_image(mine)["RepoTags"]
+    list(engine.build(Path({str(other)!r}), dockerfile="Dockerfile", args={{}}, tag=name, labels={{{LABEL!r}: name}}))
+    assert engine.image_id(name) != mine
+    return mine
+
+images.built = built_meanwhile
+"""
+        )
+    image = image_of(downstream.run("-s", env=way))
+    assert image.startswith(f"foodtrucks-build/{folder.name}:")

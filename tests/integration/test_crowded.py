@@ -25,6 +25,7 @@ def test_a_session_ends_well_on_a_subnet_that_was_free(downstream: Downstream, c
         test_it="""
         def test_it(foodtrucks_net, net_probe):
             assert foodtrucks_net.subnet.startswith("10.")
+            assert foodtrucks_net.gateway == net_probe.container.attachments[0].gateways[0]
             with foodtrucks_net.probe() as other:
                 assert net_probe.resolve(other.container.name) == [other.container.ip]
         """

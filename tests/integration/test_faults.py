@@ -188,11 +188,9 @@ def test_somebody_else_may_get_its_address_and_all_works_again(
         thief.__exit__(None, None, None)
 
 
-def test_connections_that_a_new_address_resets_are_not_used_again(
-    downstream: Downstream, foodtrucks_net: Network
-) -> None:
+def test_connections_that_a_new_address_resets_are_not_used_again(downstream: Downstream, bridge_probe: Probe) -> None:
     """At another address than loopback no proxy of the engine's is between, and connections are the container's own."""
-    gateway = foodtrucks_net.stack.engine.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"]
+    gateway = bridge_probe.container.attachments[0].gateways[0]
     downstream.write(
         test_it=f"""
         SOURCE = {SOURCE!r}

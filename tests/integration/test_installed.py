@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pytest_foodtrucks import Engine, Probe
 
-from .conftest import ROOT
+from .conftest import ROOT, Downstream
 
 
 def readme_test() -> str:
@@ -67,7 +69,42 @@ def test_a_pytest_in_a_container_works_with_a_host(
     pytest_in_a_container: list[str], bridge_probe: Probe, nothing_left: None
 ) -> None:
     del nothing_left
-    gateway = bridge_probe.container.inspect()["NetworkSettings"]["Networks"]["bridge"]["Gateway"]
+    gateway = bridge_probe.container.attachments[0].gateways[0]
     command = [*pytest_in_a_container, f"--foodtrucks-host={gateway}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_what_a_killed_job_container_leaves_goes_with_the_next_session_that_shares_the_state_folder(
+    pytest_in_a_container: list[str],
+    tmp_path: Path,
+    bridge_probe: Probe,
+    downstream: Downstream,
+    ours_on_engine: Callable[[], set[str]],
+) -> None:
+    state = Path(os.environ["XDG_STATE_HOME"]) / "of-jobs"
+    state.mkdir(mode=0o700)
+    before = ours_on_engine()
+    (tmp_path / "test_es.py").write_text("""
+import pathlib, time
+def test_it(net_probe):
+    pathlib.Path("reached").touch()
+    time.sleep(600)
+""")
+    gateway = bridge_probe.container.inspect()["NetworkSettings"]["Networks"]["bridge"]["Gateway"]
+    docker, run = pytest_in_a_container[:3], pytest_in_a_container[4:]
+    command = [*docker, "run", "--name=foodtrucks-job", f"--volume={state}:{state}", *run]
+    options = [f"--foodtrucks-host={gateway}", f"--foodtrucks-state-dir={state}"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as job:
+        try:
+            while not (tmp_path / "reached").exists():
+                assert job.poll() is None, job.communicate()[0]
+                time.sleep(0.02)
+        finally:
+            subprocess.run([*docker, "kill", "foodtrucks-job"], check=True)
+    downstream.write(test_it="def test_it(foodtrucks_engine): pass")
+    while bridge_probe.container.engine.running_since("foodtrucks-job") is not None:
+        time.sleep(0.02)
+    assert ours_on_engine() - before, "the control: its watchdog was in it"
+    downstream.run(f"--foodtrucks-state-dir={state}").assert_outcomes(passed=1)
+    assert not ours_on_engine() - before

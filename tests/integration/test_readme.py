@@ -44,13 +44,8 @@ def test_a_check_of_ones_own_and_a_value_from_a_fixture(downstream: Downstream) 
     downstream.run().assert_outcomes(passed=2)
 
 
-def test_the_app_while_elasticsearch_is_away(downstream: Downstream) -> None:
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if '"disconnected"' in block]
-    downstream.write(test_it=block)
-    downstream.run(timeout=240).assert_outcomes(passed=3)
-
-
-def test_the_assertions_and_the_matrix(downstream: Downstream) -> None:
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "assert_matrix" in block]
-    downstream.write(test_it=block.replace('"busybox"', repr(IMAGE)))
-    downstream.run().assert_outcomes(passed=3)
+def test_the_app_while_elasticsearch_is_away_the_assertions_and_the_matrix(downstream: Downstream) -> None:
+    downstream.write(
+        test_away=block('"disconnected"'), test_assertions=block("assert_matrix").replace('"busybox"', repr(IMAGE))
+    )
+    downstream.run(timeout=240).assert_outcomes(passed=6)

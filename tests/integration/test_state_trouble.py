@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes import dead
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.runs import Run
 
@@ -16,17 +17,12 @@ from .test_removal import CONFTEST
 TEST = "def test_a(echo): pass\ndef test_b(echo): pass"
 
 
-def mounted_size(folder: Path) -> str:
-    """Return the smallest size that a tmpfs has: one page."""
-    return str(folder.stat().st_blksize)
-
-
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a disk of its own that has room for a page of data."""
+    """Return a folder on a small disk of its own."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={mounted_size(tmp_path)}", "tmpfs", str(folder)]
+    mount = ["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
     if subprocess.run(mount, check=False).returncode != 0:
         pytest.fail("This test mounts a tmpfs. Remedy: run it as root.")
     yield folder
@@ -52,10 +48,10 @@ def test_a_full_disk_is_one_clear_message(downstream: Downstream, tiny: Path) ->
 
 
 def test_a_disk_that_gets_full_is_one_clear_message_to_each_worker(downstream: Downstream, tiny: Path) -> None:
-    Run.begin(tiny).end()
+    Run.begin(tiny / "state").end()
     fill(tiny)
     downstream.write(conftest=CONFTEST, test_it=TEST)
-    result = downstream.run("-n2", f"--foodtrucks-state-dir={tiny}")
+    result = downstream.run("-n2", f"--foodtrucks-state-dir={tiny}/state")
     result.assert_outcomes(errors=2)
     assert "Traceback" not in result.stdout.str()
     result.stdout.fnmatch_lines("*The state folder * can't be used: No space left on device. Remedy: make room there*")
@@ -65,17 +61,16 @@ def test_a_disk_that_gets_full_is_one_clear_message_to_each_worker(downstream: D
 def test_a_corrupt_state_folder_is_one_clear_message_and_nothing_of_others_goes(
     downstream: Downstream, tmp_path: Path, foodtrucks_engine: Engine, content: bytes
 ) -> None:
-    dead = Run.begin(tmp_path / "state")
-    labels = {"pytest-foodtrucks": dead.id, "pytest-foodtrucks.owner": dead.owner_label}
-    dead.end()
+    owner = dead(Run.begin(tmp_path / "state").owner)
+    labels = {"pytest-foodtrucks": owner.session, "pytest-foodtrucks.owner": owner.text()}
     decoy = foodtrucks_engine.create_network("foodtrucks-decoy", driver="bridge", internal=False, labels=labels)
     try:
-        (tmp_path / "state/identity").write_bytes(content)
+        (tmp_path / "state/key").write_bytes(content)
         downstream.write(conftest=CONFTEST, test_it=TEST)
         result = downstream.run(f"--foodtrucks-state-dir={tmp_path}/state")
         result.assert_outcomes(errors=2)
         assert "Traceback" not in result.stdout.str()
-        result.stdout.fnmatch_lines("*The state file */state/identity is corrupt: *Remedy: remove it, *")
+        result.stdout.fnmatch_lines("*The state file */state/key is corrupt: *Remedy: remove it, *")
         assert decoy in foodtrucks_engine.labels("networks", "pytest-foodtrucks")
     finally:
         foodtrucks_engine.remove_network(decoy)

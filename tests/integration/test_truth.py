@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -216,9 +216,54 @@ class TestControls:
             with pytest.raises(ProbeError, match="is on no network, so whatever it doesn't reach says nothing"):
                 assert_isolated(lonely, echo)
 
+    def test_a_paused_target_by_whatever_means_it(self, home: Network, abroad: Network) -> None:
+        command = ["httpd", "-f", "-p", "7000"]  # whose backlog is wide enough for all of these, unlike nc's
+        with home.service(image=IMAGE, command=command, ports=[7000], aliases=["frozen"]) as frozen:
+            container = frozen.container
+            short = container.id[:12]
+            words = ["frozen", "FROZEN", "frozen.", short, short.upper(), container.name, f"Frozen.{home.name}"]
+            for word in (*words, container.ip):
+                assert_reachable(home, word, 7000)
+            with frozen.paused():
+                for word in (*words, container.ip):
+                    with pytest.raises(ProbeError, match="frozen is paused: for a process that doesn't run"):
+                        assert_reachable(home, word, 7000)
+                for word in ("FROZEN", container.ip):
+                    with pytest.raises(ProbeError, match="frozen is paused, and must be running"):
+                        assert_isolated(abroad, word, 7000)
+
     def test_a_port_must_be_named(self, home: Network, neighbour: Service) -> None:
         with pytest.raises(ProbeError, match=r"Which port of .*neighbour.* is to be asked\? Remedy: give port="):
             assert_isolated(home, neighbour)
+
+
+def answering(home: Network, answer: str) -> AbstractContextManager[Service]:
+    """Start a service that gives the same to whoever connects, as printf writes it, once it heard something."""
+    command = ["nc", "-ll", "-p", "7000", "-e", "sh", "-c", f"read line; printf '{answer}'"]
+    return home.service(image=IMAGE, command=command, ports=[7000], aliases=["talker"])
+
+
+class TestHttp:
+    """An HTTP answer is complete, or none."""
+
+    def test_bytes_that_are_no_text_are_counted(self, home: Network, home_probe: Probe) -> None:
+        ten = r"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n"
+        with answering(home, ten + r"\377\377\377\377"), pytest.raises(ProbeError, match="after 4 of 10 bytes"):
+            home_probe.http("http://talker:7000/")
+        with answering(home, ten + r"\377" * 10):
+            assert home_probe.http("http://TALKER:7000/").text == "\ufffd" * 10
+
+    def test_a_length_that_is_none_is_told(self, home: Network, home_probe: Probe) -> None:
+        with (
+            answering(home, r"HTTP/1.0 200 OK\r\nContent-Length: many\r\n\r\nab"),
+            pytest.raises(ProbeError, match="the answer's Content-Length is 'many', which is no number of bytes"),
+        ):
+            home_probe.http("http://talker:7000/")
+
+    def test_chunks_are_put_together(self, home: Network, home_probe: Probe) -> None:
+        chunked = r"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntac\r\n1\r\no\r\n0\r\n\r\n"
+        with answering(home, chunked):
+            assert home_probe.http("http://talker:7000/").text == "taco"
 
 
 @pytest.fixture(scope="module")

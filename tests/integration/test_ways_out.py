@@ -3,22 +3,21 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes import dead
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.runs import Run
 
 from .conftest import Downstream, watchdog_of
 from .test_removal import CONFTEST
-
-if TYPE_CHECKING:
-    import subprocess
 
 PATIENCE = 30.0
 """Seconds, many times what it takes: a busy machine is no failure."""
@@ -144,13 +143,10 @@ def test_a_session_whose_watchdog_was_killed_too_is_made_good_by_the_next(
 def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
     downstream: Downstream, state: Path, tmp_path: Path, foodtrucks_engine: Engine
 ) -> None:
-    dead = Run.begin(state)
-    orphans_label = dead.owner_label
-    dead.end()
     living = Run.begin(state)
     others = Run.begin(tmp_path / "another state folder")
     owners = {
-        "orphaned": orphans_label,
+        "orphaned": dead(Run.begin(state).owner).text(),
         "a living session's": living.owner_label,
         "another state folder's": others.owner_label,
         "kept": "kept",
@@ -175,6 +171,33 @@ def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
             foodtrucks_engine.remove_network(network)
         living.end()
         others.end()
+
+
+def test_sessions_on_a_copy_of_the_state_folder_remove_and_take_nothing(
+    hang: Hang, downstream: Downstream, state: Path, state_home: Path, foodtrucks_engine: Engine
+) -> None:
+    """A CI cache, a baked image, a restored home."""
+    copy = state_home / f"{state.name}-copy"
+    with hang("--foodtrucks-reuse") as session:
+        shutil.copytree(state, copy)
+        before = session.left() | set(foodtrucks_engine.labels("containers", "pytest-foodtrucks.part"))
+        downstream.write(test_it="def test_it(echo): open('id', 'w').write(echo.container.id)")
+        result = downstream.run(f"--foodtrucks-state-dir={copy}", "--foodtrucks-reuse")
+        result.assert_outcomes(passed=1)
+        assert (downstream.folder / "id").read_text() not in before
+        for options in ([], ["--older-than=1s"]):
+            prune(copy, *options)
+        left = session.left() | set(foodtrucks_engine.labels("containers", "pytest-foodtrucks.part"))
+        assert before <= left
+        session.process.kill()
+    assert session.all_gone()
+    prune(state)
+
+
+def prune(state: Path, *options: str) -> None:
+    """Run the command."""
+    command = [sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={state}", *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def test_the_watchdog_is_small_and_idle_while_it_waits(hang: Hang, state: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pytest_foodtrucks import Engine
 from soak.events import heard, made
 
-from .conftest import Downstream
+from .conftest import Downstream, identities_in
 from .test_removal import CONFTEST
 
 CASTAWAY = """
@@ -46,6 +46,10 @@ def test_it(number, es_client, web_client, foodtrucks_net, es_index):
 """
 
 
+_LIKE_LOAD = ("loadfile", "loadscope", "worksteal")
+"""They deal out the same tests in another order; `loadgroup` gives them other names besides."""
+
+
 @pytest.fixture
 def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[], Counter[str]]]:
     """Count what the engine created since the test began: networks, and containers by their alias."""
@@ -54,9 +58,8 @@ def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[]
 
         def count() -> Counter[str]:
             listening.close()
-            identities = {file.read_text(encoding="ascii") for file in state_home.glob("*/identity")}
             counted: Counter[str] = Counter()
-            for session in made(events, identities).values():
+            for session in made(events, identities_in(state_home)).values():
                 counted.update(session.containers)
                 counted["network"] += len(session.networks)
             return counted
@@ -72,7 +75,9 @@ def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], C
     assert created() == {"network": 1, "es": 1, "foodtrucks-web": 1}
 
 
-@pytest.mark.parametrize("dist", ["each", "load", "loadfile", "loadgroup", "loadscope", "worksteal"])
+@pytest.mark.parametrize(
+    "dist", ["each", "load", "loadgroup", *(pytest.param(dist, marks=pytest.mark.slow) for dist in _LIKE_LOAD)]
+)
 def test_workers_share_one_stack_however_tests_are_dealt_out(
     downstream: Downstream, created: Callable[[], Counter[str]], dist: str
 ) -> None:

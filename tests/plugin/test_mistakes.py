@@ -13,6 +13,9 @@ IMPORTS = "import pytest\nfrom pytest_foodtrucks import elasticsearch_service, n
 SHARED = "workers can share only what lasts for the session. Remedy: leave one of them out."
 NARROW = "@pytest.fixture\ndef narrow(): pass\n"
 
+TWO_WORKERS = pytest.param(["-n2"], marks=pytest.mark.needs("pytest-xdist"))
+TWO_WORKERS_BY_GROUP = pytest.param(["-n2", "--dist=loadgroup"], marks=pytest.mark.needs("pytest-xdist"))
+
 
 @pytest.fixture
 def session(pytester: pytest.Pytester) -> Session:
@@ -146,7 +149,7 @@ def test_a_mistake_in_a_module_that_the_conftest_imports_is_told_with_that_file(
     assert told(result) == ["services.py:4: A service has no keyword 'imag'; did you mean 'image'?"]
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("workers", [[], TWO_WORKERS])
 @pytest.mark.parametrize("file", ["test_wrong.py", "sub/conftest.py"])
 def test_a_mistake_in_a_test_module_or_a_subfolder_is_told_once_and_nothing_runs(
     session: Session, pytester: pytest.Pytester, file: str, workers: list[str]
@@ -237,7 +240,7 @@ two = service(image='a', aliases=['one'])
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"], ["-n2", "--dist=loadgroup"]])
+@pytest.mark.parametrize("workers", [[], TWO_WORKERS, TWO_WORKERS_BY_GROUP])
 def test_several_mistakes_are_told_together_and_once_however_many_tests_and_workers_there_are(
     session: Session, workers: list[str]
 ) -> None:
@@ -261,7 +264,7 @@ def test_mistakes_of_two_files_are_told_in_one_session(session: Session, pyteste
     assert [line.partition(": ")[0] for line in told(result)] == ["conftest.py:4", "sub/conftest.py:4"]
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("workers", [[], TWO_WORKERS])
 @pytest.mark.parametrize("selection", [["-k", "theirs"], ["-m", "not foodtrucks"], ["test_it.py::test_theirs"]])
 def test_a_mistake_that_concerns_no_selected_test_is_no_ones_business(
     session: Session, selection: list[str], workers: list[str]
@@ -272,7 +275,7 @@ def test_a_mistake_that_concerns_no_selected_test_is_no_ones_business(
     assert result.parseoutcomes()["passed"] == 1
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("workers", [[], TWO_WORKERS])
 def test_who_wants_to_go_on_after_errors_of_the_collection_does(session: Session, workers: list[str]) -> None:
     tests = "def test_ours(one): pass\ndef test_theirs(): pass"
     result = session(SEVERAL, tests, "--continue-on-collection-errors", *workers)
@@ -362,6 +365,7 @@ def test_an_override_of_the_same_name_in_a_subfolder_is_no_clash(session: Sessio
 # the contract's aliases under xdist
 
 
+@pytest.mark.needs("pytest-xdist")
 @pytest.mark.parametrize(
     ("name", "how", "alias"),
     [

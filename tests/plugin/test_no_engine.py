@@ -44,6 +44,31 @@ def test_a_set_address_without_an_engine_fails_each_test_that_needs_one_with_the
     assert "`-m 'not foodtrucks'` leaves these tests out." in said[0]
 
 
+@pytest.mark.parametrize("url", ["tcp://user:hunter2@h:99999", "tcp://user:hunter2@[::1", "tcp://hunter2@127.0.0.1:9"])
+def test_an_address_is_told_without_its_user_part_wherever_it_was_set(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    pytester.makepyfile(TESTS)
+    monkeypatch.setenv("DOCKER_HOST", url)
+    result = pytester.runpytest_subprocess("--showlocals")
+    result.assert_outcomes(passed=1, errors=5)
+    told = result.stdout.str() + result.stderr.str()
+    assert f"tcp://{url.rpartition('@')[2]}" in told
+    assert "set by DOCKER_HOST" in told
+    assert "hunter2" not in told
+    assert "Traceback" not in told
+
+
+def test_a_url_in_the_option_where_no_engine_can_be_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_subprocess("--foodtrucks-engine=tcp://user:hunter2@h:99999")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        "*--foodtrucks-engine on the command line is 'tcp://h:99999'. Remedy: use an address with a port*"
+    )
+    assert "hunter2" not in result.stderr.str()
+
+
 def test_there_is_no_traceback_through_the_plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     pytester.makepyfile(TESTS)

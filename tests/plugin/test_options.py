@@ -30,6 +30,9 @@ TEXTS = {
 }
 """For each option a text that isn't its default."""
 
+TOML_TYPES = pytest.mark.needs("pytest>=9")
+"""It brought the section [tool.pytest], whose values have TOML's types."""
+
 each_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 
 
@@ -69,6 +72,7 @@ def test_a_switch_is_turned_off_by_a_flag_of_its_own(
     assert f"{option.field}=False" in shown(option.off_flag)
 
 
+@TOML_TYPES
 def test_a_switch_may_be_a_truth_value_of_toml(pytester: pytest.Pytester, shown: Callable[..., str]) -> None:
     pytester.makepyprojecttoml("[tool.pytest]\nfoodtrucks_reuse = true")
     assert "reuse=True" in shown()
@@ -94,7 +98,7 @@ def test_each_option_can_be_given_in_the_environment(
             "pyproject.toml",
             "tool.pytest",
             '"',
-            marks=pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brought this section"),
+            marks=TOML_TYPES,
         ),
     ],
 )
@@ -113,13 +117,11 @@ def test_each_option_can_be_overridden_for_one_session(shown: Callable[..., str]
     assert expected(option) in shown("-o", f"{option.ini}={TEXTS[option.name]}")
 
 
-@pytest.mark.parametrize("section", ["tool.pytest.ini_options", "tool.pytest"])
+@pytest.mark.parametrize("section", ["tool.pytest.ini_options", pytest.param("tool.pytest", marks=TOML_TYPES)])
 @pytest.mark.parametrize(("value", "seconds"), [("180", 180.0), ('"180"', 180.0), ("0.5", 0.5)])
 def test_toml_may_give_seconds_as_a_number_or_a_text(
     pytester: pytest.Pytester, shown: Callable[..., str], section: str, value: str, seconds: float
 ) -> None:
-    if section == "tool.pytest" and pytest.version_tuple < (9, 0):
-        pytest.skip("pytest 9 brought this section")
     pytester.makepyprojecttoml(f"[{section}]\nfoodtrucks_timeout = {value}")
     assert f"timeout={seconds}" in shown()
 
@@ -178,7 +180,7 @@ def test_a_tagged_image_beside_a_version_does_too(pytester: pytest.Pytester) -> 
     assert "'9.5.0'" in line
 
 
-@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brought this section")
+@TOML_TYPES
 @pytest.mark.parametrize("value", ["true", "[120]", "{ seconds = 120 }"])
 def test_a_value_of_another_toml_type_does_too(pytester: pytest.Pytester, value: str) -> None:
     pytester.makepyprojecttoml(f"[tool.pytest]\nfoodtrucks_timeout = {value}")

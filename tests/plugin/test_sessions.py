@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fakes import FakeEngine
+from pytest_foodtrucks import discovery
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.runs import Run
 
@@ -258,6 +259,27 @@ def test(foodtrucks_net, foodtrucks_engine):
     assert "foodtrucks: Containers may be left behind: The engine has had enough.\nfoodtrucks: Remedy: " in said
 
 
+def test_a_state_folder_that_cannot_be_read_any_more_keeps_nothing_from_being_removed(
+    session: Session, capfd: pytest.CaptureFixture[str]
+) -> None:
+    test = """
+from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.plugin import _RUN
+
+def test(one, pytestconfig):
+    stack = pytestconfig.stash[STACK]
+    run = pytestconfig.stash[_RUN] = stack.run
+    (run.folder / "kept.json").mkdir()  # which can't be read, as after another user has become the process's
+    stack.engine.create_network("left to the end", driver="bridge", internal=False, labels=stack.labels())
+"""
+    result = session("one = service(image='busybox')", test)
+    said = capfd.readouterr().err
+    assert said.count("foodtrucks: Containers may be left behind: The state folder") == 1
+    assert "Is a directory" in said
+    assert "Traceback" not in said + result.stdout.str()
+    assert "LEFT 0" in result.stdout.str()
+
+
 def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
     definitions = """
 from pytest_foodtrucks.plugin import _PROGRESS
@@ -292,7 +314,7 @@ def test_a_worker_goes_to_the_engine_of_the_one_that_was_quicker(
         del first
         run.note_engine(Endpoint("unix:///yours.sock"))
 
-    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", find)
+    monkeypatch.setattr(discovery, "find_engine", find)
     monkeypatch.setattr(Run, "open", opened_by_another)
     pytester.makepyfile("def test_it(foodtrucks_engine): assert foodtrucks_engine.endpoint.url == 'unix:///yours.sock'")
     state = f"--foodtrucks-state-dir={pytester.path / 'state'}"

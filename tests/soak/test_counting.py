@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from fakes import dead
+from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.state_folder import identity
 from soak import crowd, cycles, decoys, watchdog, workers
 from soak.cycles import Cycle, Sample
 from soak.decoys import Owners, Pair
@@ -97,11 +100,12 @@ def test_a_decoy_that_is_ended_is_seen() -> None:
     assert len(decoys.disturbed(heard, [pair])) == 2
 
 
-def test_no_decoy_has_the_labels_of_a_true_orphan() -> None:
-    owners = Owners(f"{OURS}/dead1", f"{OURS}/alive1", "cd34/dead2", "cd34/alive2", "held", "fresh", "others")
+def test_no_decoy_has_the_labels_of_a_true_orphan(tmp_path: Path) -> None:
+    one, other = Run.begin(tmp_path).owner, Run.begin(tmp_path).owner
+    owners = Owners(dead(one), other, dead(other), one, "held", "fresh", "others")
     labels = [kind.get("pytest-foodtrucks.owner") for kind in decoys.decoys(owners).values()]
-    assert owners.dead not in labels
-    assert owners.living in labels
+    assert owners.dead.text() not in labels
+    assert owners.living.text() in labels
 
 
 def use(rss: int, ticks: int) -> Use:
@@ -131,5 +135,5 @@ def test_a_suite_finds_its_notes_its_owners_and_its_files(tmp_path: Path) -> Non
     (suite.folder / "notes.jsonl").write_text('{"until": 1.5}\n')
     (suite.state / "runs/1").mkdir(parents=True)
     (suite.state / "runs/1/lease").touch()
-    (suite.state / "identity").write_text(OURS)
-    assert (suite.notes(), suite.identity(), suite.files()) == ([{"until": 1.5}], OURS, ["runs/1/lease"])
+    ours = identity(suite.state)
+    assert (suite.notes(), suite.identity(), suite.files()) == ([{"until": 1.5}], ours, ["runs/1/lease"])

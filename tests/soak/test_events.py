@@ -2,17 +2,23 @@
 
 from typing import Any
 
+from pytest_foodtrucks.lease import LeaseFile
+from pytest_foodtrucks.owners import Owner
+from pytest_foodtrucks.processes import Process
 from soak import events
 from soak.events import Event
 
 OURS = "ab12"
 
 
-def container(action: str, name: str, *, at: float = 1.0, owner: str = f"{OURS}/run1", alias: str = "es") -> Event:
+def container(
+    action: str, name: str, *, at: float = 1.0, state: str = OURS, session: str = "run1", alias: str = "es"
+) -> Event:
     """Return an event of a container, with the labels that the engine tells among its attributes."""
+    owner = Owner(state=state, session=session, process=Process("", "", 1, ""), lease=LeaseFile(1, 2))
     labels = {
-        "pytest-foodtrucks": owner.rpartition("/")[2],
-        "pytest-foodtrucks.owner": owner,
+        "pytest-foodtrucks": session,
+        "pytest-foodtrucks.owner": owner.text(),
         "pytest-foodtrucks.service": alias,
     }
     return Event(at, "container", action, name, {"name": name, **labels})
@@ -53,7 +59,7 @@ def test_what_a_session_made_is_counted_by_alias_and_its_network_found_by_who_wa
 def test_strangers_are_not_counted() -> None:
     heard = [
         network("create", "n1"),
-        container("create", "c1", owner="cd34/run1"),
+        container("create", "c1", state="cd34"),
         Event(1.0, "container", "create", "c2", {"name": "c2"}),
         network("connect", "n1", attached="c1"),
     ]
@@ -61,7 +67,7 @@ def test_strangers_are_not_counted() -> None:
 
 
 def test_two_sessions_of_one_state_folder_are_told_apart() -> None:
-    heard = [container("create", "c1"), container("create", "c2", owner=f"{OURS}/run2")]
+    heard = [container("create", "c1"), container("create", "c2", session="run2")]
     assert {session: made.ids for session, made in events.made(heard, {OURS}).items()} == {
         "run1": {"c1"},
         "run2": {"c2"},

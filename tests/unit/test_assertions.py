@@ -1,17 +1,21 @@
 """The assertions' decisions: what passes, what fails with which error and words, and what can't be told."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from fakes import ABROAD, ABSENT, DROPPED, HOME, LOST, OPEN, REFUSED, SILENT, Clock, Scene, resolves_to
 from pytest_foodtrucks import (
+    DefinitionError,
     EngineError,
     FoodtrucksError,
     IsolationError,
+    Network,
     ProbeError,
     ReachabilityError,
     ResolutionError,
+    Service,
     assert_isolated,
     assert_not_resolves,
     assert_reachable,
@@ -19,6 +23,7 @@ from pytest_foodtrucks import (
 )
 from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.probe import Probe
+from pytest_foodtrucks.subjects import known
 
 
 @pytest.fixture
@@ -116,6 +121,26 @@ def test_the_gateway_of_a_network_without_a_route_is_a_way_too(scene: Scene) -> 
     scene.world.networks["abroad"] = {"IPAM": {"Config": [{"Gateway": "172.31.0.1/16"}, {}]}, "Containers": {}}
     scene.world.knocks["172.31.0.1", 24000] = OPEN
     assert "way       172.31.0.1:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
+@pytest.mark.parametrize(
+    ("network", "config", "gateway"),
+    [
+        ("bridge", {"Subnet": "172.17.0.0/16"}, "172.17.0.1"),
+        ("abroad", {"Subnet": "10.55.0.0/24"}, "10.55.0.1"),
+        ("abroad", {"Subnet": "10.56.0.0/24", "IPRange": "10.56.0.128/25"}, "10.56.0.128"),
+    ],
+)
+def test_a_gateway_that_the_engine_does_not_tell_is_a_way_too(
+    scene: Scene, network: str, config: dict[str, str], gateway: str
+) -> None:
+    """On a daemon's first start the default bridge tells its subnet only, and so does a network that was given one."""
+    publish(scene, "")
+    networks = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]
+    networks[network] = {"IPAddress": "", "Gateway": "", "Aliases": None}
+    scene.world.networks[network] = {"IPAM": {"Config": [config]}, "Containers": {}}
+    scene.world.knocks[gateway, 24000] = OPEN
+    assert f"way       {gateway}:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
 
 
 def test_a_name_that_leads_elsewhere_is_misresolved(scene: Scene) -> None:
@@ -315,9 +340,76 @@ def test_a_container_that_is_gone_is_no_source(scene: Scene) -> None:
     assert "es is gone" in message(ProbeError, lambda: assert_resolves(scene.es, "x"))
 
 
-def test_only_probes_services_and_networks_are_sources(scene: Scene) -> None:
-    told = message(ProbeError, lambda: assert_resolves("es", scene.es))  # type: ignore[arg-type]
-    assert told == "'es' is no source. Remedy: ask from a Probe, a Service or a Network."
+ASKING: list[Callable[..., None]] = [assert_resolves, assert_not_resolves, assert_reachable, assert_isolated]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+@pytest.mark.parametrize("source", ["es", None, Network])
+def test_only_probes_services_and_networks_are_sources(scene: Scene, ask: Callable[..., None], source: object) -> None:
+    told = message(DefinitionError, lambda: ask(source, scene.es))
+    assert told == f"{source!r} is no source. Remedy: ask from a Probe, a Service or a Network."
+
+
+NO_NAMES = [
+    "",
+    " ",
+    "c ",
+    "c:7000",
+    "http://c",
+    "127.1",
+    "1",
+    "0x7f.1",
+    "a..b",
+    "a" * 64,
+    "[::1]",
+    None,
+    5,
+    b"c",
+    Service,
+]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+@pytest.mark.parametrize("name", NO_NAMES, ids=repr)
+def test_what_is_no_name_is_refused_before_anything_is_started(
+    scene: Scene, ask: Callable[..., None], name: object
+) -> None:
+    before = list(scene.world.containers)
+    assert "Remedy: " in message(DefinitionError, lambda: ask(scene.abroad, name))
+    assert list(scene.world.containers) == before
+
+
+@pytest.mark.parametrize("ask", [assert_resolves, assert_not_resolves])
+@pytest.mark.parametrize("address", [HOME, "::1"])
+def test_an_address_is_no_name(scene: Scene, ask: Callable[..., None], address: str) -> None:
+    told = message(DefinitionError, lambda: ask(scene.abroad, address))
+    assert told.startswith(f"The name {address!r} is no host name: it is an address. Remedy: ")
+
+
+@pytest.mark.parametrize("ask", [assert_reachable, assert_isolated])
+@pytest.mark.parametrize("target", [None, "scene.abroad", "source"])
+def test_a_target_that_is_none_is_no_verdict(scene: Scene, ask: Callable[..., None], target: str | None) -> None:
+    given = {"scene.abroad": scene.abroad, "source": scene.abroad.watcher}.get(str(target))
+    told = message(DefinitionError, lambda: ask(scene.abroad, given))
+    assert told == f"The target {given!r} is none. Remedy: give a service, a host's name, or an address."
+
+
+@pytest.mark.parametrize("ask", [assert_reachable, assert_isolated])
+@pytest.mark.parametrize("port", [0, -1, 65536, True, "9200", 9200.0])
+def test_what_is_no_port_is_refused(scene: Scene, ask: Callable[..., None], port: object) -> None:
+    told = message(DefinitionError, lambda: ask(scene.abroad, scene.es, port))
+    assert told == f"The port {port!r} is none. Remedy: give a number from 1 to 65535."
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "5", None, True])
+def test_what_is_no_time_is_refused(scene: Scene, timeout: Any) -> None:
+    told = message(DefinitionError, lambda: assert_reachable(scene.abroad, scene.es, timeout=timeout))
+    assert told == f"timeout={timeout!r}. Remedy: give seconds as a number, such as 5."
+
+
+def test_published_is_true_or_false(scene: Scene) -> None:
+    told = message(DefinitionError, lambda: assert_isolated(scene.abroad, scene.es, published="no"))  # type: ignore[arg-type]
+    assert told == "published='no'. Remedy: give True or False."
 
 
 def test_a_source_that_cant_be_made_is_no_answer(scene: Scene) -> None:
@@ -434,6 +526,80 @@ def test_a_paused_target_connects_and_is_no_answer(scene: Scene) -> None:
     with scene.stack.showing(scene.es):
         by_name = message(ProbeError, lambda: assert_reachable(scene.home, "es", 9200))
     assert "es is paused: for a process that doesn't run" in by_name
+
+
+def ways_to_say(scene: Scene) -> dict[str, str]:
+    """Return all that means `es`, with what it resolves to."""
+    container = scene.es.container
+    endpoint = scene.world.containers[container.id]["NetworkSettings"]["Networks"]["home"]
+    endpoint.update(GlobalIPv6Address="fd00::9", Aliases=["es", "Search"])
+    names = [
+        "es",
+        "ES",
+        "es.",
+        "Es.",
+        "search",
+        "SEARCH.",
+        "es.home",
+        "ES.home.",
+        container.name,
+        container.name.upper(),
+    ]
+    ids = [container.id[:12], container.id[:12].upper()]
+    return {**dict.fromkeys([*names, *ids], HOME), HOME: HOME, "fd00::9": "fd00::9", "FD00:0::9": "fd00::9"}
+
+
+def test_a_paused_target_is_no_answer_by_whatever_name_or_address_it_is_asked_for(scene: Scene) -> None:
+    ways = ways_to_say(scene)
+    scene.say("paused")
+    scene.world.networks["home"] = {"Containers": {}}
+    for way, address in ways.items():
+        scene.world.names[way.rstrip(".")] = resolves_to(address)
+        scene.world.knocks[way, 9200] = scene.world.knocks[address, 9200] = OPEN
+        with scene.stack.showing(scene.es):
+            told = message(ProbeError, lambda way=way: assert_reachable(scene.home, way, 9200))  # type: ignore[misc]
+        assert "es is paused: for a process that doesn't run" in told, way
+
+
+def test_a_paused_service_that_a_strange_name_leads_to_is_no_answer(scene: Scene) -> None:
+    """Such as an alias that another worker gave it, or a name in the source's hosts file."""
+    scene.say("paused")
+    scene.world.networks["home"] = {"Containers": {}}
+    scene.world.names["guest"] = resolves_to(HOME)
+    scene.world.knocks[HOME, 9200] = OPEN
+    with scene.stack.showing(scene.es):
+        told = message(ProbeError, lambda: assert_reachable(scene.home, "guest", 9200))
+    assert "es is paused: for a process that doesn't run" in told
+
+
+def test_isolation_is_asked_of_the_service_that_a_name_or_an_address_means(scene: Scene) -> None:
+    for way in ways_to_say(scene):
+        with scene.stack.showing(scene.es):
+            assert_isolated(scene.abroad, way)
+            scene.say("paused")
+            told = message(ProbeError, lambda way=way: assert_isolated(scene.abroad, way))  # type: ignore[misc]
+        assert "es is paused, and must be running for silence to say something" in told, way
+        scene.say("running")
+
+
+def test_a_name_that_two_services_have_means_neither(scene: Scene) -> None:
+    other = scene.service("other", scene.abroad, ABROAD)
+    other.aliases = ("ES",)
+    with scene.stack.showing(scene.es), scene.stack.showing(other):
+        assert known("es", scene.stack) is None
+        assert known(ABROAD, scene.stack) is other
+        assert known("nobody", scene.stack) is None
+        assert known("es.home", scene.stack) is scene.es
+
+
+def test_an_ipv4_address_within_ipv6_means_the_same(scene: Scene) -> None:
+    with scene.stack.showing(scene.es):
+        assert known(f"::ffff:{HOME}", scene.stack) is scene.es
+
+
+def test_a_final_dot_isnt_doubled_in_the_command_that_asks_again(scene: Scene) -> None:
+    scene.together()
+    assert "nslookup es.\n" in message(ResolutionError, lambda: assert_not_resolves(scene.home, "es."))
 
 
 def test_an_answer_that_was_lost_is_no_answer(scene: Scene) -> None:

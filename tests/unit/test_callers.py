@@ -61,3 +61,13 @@ def test_an_error_is_placed_at_the_line_that_led_to_ours() -> None:
     assert place.file == Path(__file__)
     assert 'ready.http("health")' in Path(__file__).read_text(encoding="utf-8").splitlines()[place.line - 1]
     assert place_in(None) is None
+
+
+def test_code_of_another_file_keeps_its_own_in_whatever_module_it_runs(tmp_path: Path) -> None:
+    """As doctests and templates do; only code with the name of its module is taken for that module's."""
+    code = compile(
+        "from pytest_foodtrucks.callers import calling_file\nfile = calling_file()", "/base/other.py", "exec"
+    )
+    names: dict[str, object] = {"__file__": str(tmp_path / "conftest.py")}
+    exec(code, names)  # noqa: S102 - how code gets into another module
+    assert names["file"] == Path("/base/other.py")

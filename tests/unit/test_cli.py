@@ -1,12 +1,14 @@
 """The command: what prune removes, what it leaves, what it says."""
 
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine, keep
+from fakes import FakeEngine, dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
 from pytest_foodtrucks.kept import Kept
 from pytest_foodtrucks.runs import Run
@@ -39,11 +41,10 @@ def prune(state: Path) -> int:
 def test_prune_removes_kept_and_orphaned_things(
     engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack, dead = kept(engine, tmp_path, "/app"), Run.begin(tmp_path)
+    stack = kept(engine, tmp_path, "/app")
     container(engine, stack.id, "kept")
-    container(engine, dead.id, dead.owner_label)
+    container(engine, "0", dead(Run.begin(tmp_path).owner).text())
     stack.release()
-    dead.end()
     assert prune(tmp_path) == 0
     assert engine.containers == {}
     assert not stack.folder.exists()
@@ -65,8 +66,47 @@ def test_prune_leaves_what_others_have_and_says_so(
     assert capsys.readouterr().out == (
         "left: the kept stack of /app, which a session uses\n"
         "removed: 0 containers and networks that dead sessions left\n"
-        "left: 4 containers and networks of living sessions and other state folders, 2 of them kept\n"
+        "left: 1 container or network of living sessions\n"
+        "left: 2 containers and networks of kept stacks\n"
+        "left: 1 container or network of which it can't be told here whether the session lives; `--older-than 24h` "
+        "removes the older ones\n"
     )
+
+
+@pytest.mark.parametrize(("age", "left"), [("1h", 1), ("3h", 2)])
+def test_prune_removes_on_request_what_is_older_and_cannot_be_told_of(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], age: str, left: int
+) -> None:
+    living = Run.begin(tmp_path)
+    engine.created_at = time.time() - 2 * 3600
+    for owner in (living.owner_label, elsewhere(living.owner).text()):
+        container(engine, "0", owner)
+    assert cli.main(["prune", f"--state-dir={tmp_path}", f"--older-than={age}"]) == 0
+    assert len(engine.containers) == left
+    said = "removed: {} that dead sessions left, or that are older and nobody can tell of"
+    assert (
+        said.format("1 container or network" if left == 1 else "0 containers and networks") in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("text", ["", "a day", "24", "-1h", "h"])
+def test_an_age_that_is_none_is_told(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["prune", f"--older-than={text}"])
+    assert ended.value.code == 2
+    assert f"{text!r} is no duration: use Compose's form, such as 500ms or 1m30s" in capsys.readouterr().err
+
+
+def test_prune_leaves_what_a_copied_folder_tells_of(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = kept(engine, tmp_path / "state", "/app")
+    container(engine, stack.id, "kept")
+    stack.release()
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    assert prune(tmp_path / "copy") == 0
+    assert len(engine.containers) == 1
+    assert "left: the kept stack of /app, of which a copy of another state folder tells" in capsys.readouterr().out
 
 
 def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
@@ -75,14 +115,12 @@ def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
     first, second = sorted(
         (kept(engine, tmp_path, "/app"), kept(engine, tmp_path, "/other")), key=lambda each: each.folder
     )
-    dead = Run.begin(tmp_path)
     names = [each.project for each in (first, second)]
     stays = container(engine, first.id, "kept")
     container(engine, second.id, "kept")
-    container(engine, dead.id, dead.owner_label)
+    container(engine, "0", dead(Run.begin(tmp_path).owner).text())
     for each in (first, second):
         each.release()
-    dead.end()
     remove = engine.remove_container
 
     def refuse(container: str) -> None:

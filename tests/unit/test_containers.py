@@ -27,8 +27,8 @@ def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[st
 
 
 def creation(engine: FakeEngine, **about: Any) -> Creation:
-    """Create a container of busybox on the network `net`."""
-    return Creation(engine, ContainerSpec(image="busybox", network="net", **about), label="victim")
+    """Create a container, of busybox if nothing else is said, on the network `net`."""
+    return Creation(engine, ContainerSpec(**{"image": "busybox", "network": "net", **about}), label="victim")
 
 
 # the engine's body
@@ -264,6 +264,14 @@ def test_a_container_tells_image_ports_and_address() -> None:
     assert container.ports == {9200: int(published["HostPort"])}
     assert (container.image, container.ip) == ("busybox", "172.30.0.2")
     assert repr(container) == f"<Container {container.name} {container.id[:12]}>"
+
+
+def test_a_container_started_by_an_images_id_tells_what_that_was_built_under() -> None:
+    engine = FakeEngine()
+    labels = {"pytest-foodtrucks.image": "foodtrucks-build/app:1"}
+    assert creation(engine, image="sha256:1", labels=labels).container.image == "foodtrucks-build/app:1"
+    assert creation(engine, image="sha256:1").container.image == "sha256:1"
+    assert creation(engine, image="mine", labels=labels).container.image == "mine"
 
 
 def test_the_address_is_the_one_on_the_services_own_network() -> None:

@@ -8,7 +8,11 @@ import pytest
 from pytest_foodtrucks.endpoints import Endpoint, candidates, usual_sockets
 from pytest_foodtrucks.errors import EngineNotFound
 
-CONTEXTS = {"remote": "tcp://10.0.0.1:2376", "desktop": "unix:///home/me/.docker/desktop/docker.sock"}
+CONTEXTS = {
+    "remote": "tcp://10.0.0.1:2376",
+    "desktop": "unix:///home/me/.docker/desktop/docker.sock",
+    "wrong": "tcp://user:hunter2@h:99999",
+}
 
 
 def tried(option: str = "auto", environ: Mapping[str, str] | None = None, current: str | None = None) -> list[Endpoint]:
@@ -66,6 +70,33 @@ def test_an_unknown_context_is_an_error_that_names_it_its_place_and_a_remedy(
         "unset it."
     )
     assert raised.value.set_by == f"{setter} ('gone')"
+
+
+@pytest.mark.parametrize(
+    ("option", "environ", "current", "setter"),
+    [
+        ("tcp://user:hunter2@h:99999", {}, None, "the option engine"),
+        ("auto", {"DOCKER_HOST": "tcp://user:hunter2@h:99999"}, None, "DOCKER_HOST"),
+        ("auto", {"DOCKER_CONTEXT": "wrong"}, None, "DOCKER_CONTEXT ('wrong')"),
+        ("auto", {}, "wrong", "the Docker client's current context ('wrong')"),
+    ],
+)
+def test_an_address_where_no_engine_can_be_is_an_error_that_names_it_without_its_user_part(
+    option: str, environ: Mapping[str, str], current: str | None, setter: str
+) -> None:
+    with pytest.raises(EngineNotFound) as raised:
+        tried(option, environ, current)
+    assert str(raised.value) == (
+        f"No engine can be at 'tcp://h:99999', set by {setter}. Remedy: use an address with a port between 1 and "
+        "65535, such as unix:///var/run/docker.sock or tcp://10.0.0.1:2376."
+    )
+    assert raised.value.set_by == setter
+
+
+def test_an_endpoint_is_shown_without_its_user_part() -> None:
+    endpoint = Endpoint("ssh://hunter2@h", "DOCKER_HOST")
+    assert endpoint.shown == "ssh://h"
+    assert "hunter2" not in repr(endpoint)
 
 
 def test_the_usual_sockets_are_those_of_docker_rootless_docker_and_the_desktops() -> None:

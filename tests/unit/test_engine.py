@@ -1,10 +1,12 @@
 """The engine: found, and spoken to, by way of a small HTTP server that answers as a daemon does."""
 
 import base64
+import errno
 import functools
 import hashlib
 import http.server
 import json
+import os
 import re
 import socket
 import socketserver
@@ -18,12 +20,14 @@ from typing import Any, BinaryIO
 from unittest.mock import Mock
 
 import pytest
+import requests
+from urllib3.exceptions import ProtocolError
 
-from fakes import Clock
+from fakes import Clock, Names
 from pytest_foodtrucks.discovery import _not_found, find_engine
 from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.errors import EngineError, EngineNotFound, NoAnswer, SettingsError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
 from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.patience import Patience
 
@@ -327,6 +331,14 @@ def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, e
 # where published ports are
 
 
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Return what this machine's look-up has, in the place of a name server."""
+    names = Names()
+    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
+    return names
+
+
 def test_an_engine_at_a_socket_publishes_on_this_machines_loopback(engine: Engine) -> None:
     assert (engine.local, engine.host, engine.publish_on) == (True, "127.0.0.1", "127.0.0.1")
 
@@ -340,20 +352,38 @@ def test_a_remote_engines_ports_are_at_its_own_address(remote: Daemon, find: Cal
     ("host", "publish_on"),
     [
         ("127.0.0.1", "127.0.0.1"),
+        ("127.0.1.1", "127.0.1.1"),
+        ("::1", "::1"),
         ("localhost", "127.0.0.1"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("ip6-localhost", "::1"),
+        ("this-machine", "127.0.1.1"),
         ("172.17.0.1", "172.17.0.1"),
-        ("host.docker.internal", "0.0.0.0"),  # noqa: S104 - nothing listens here
+        ("fd00::1", "fd00::1"),
+        ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - nothing listens here
+        ("this-machine-too", "0.0.0.0"),  # noqa: S104
+        ("host.docker.internal", "0.0.0.0"),  # noqa: S104
+        ("unknown", "0.0.0.0"),  # noqa: S104
     ],
 )
 def test_the_option_host_says_where_ports_are_reached_and_so_published(
-    daemon: Daemon, find: Callable[..., Engine], host: str, publish_on: str
+    daemon: Daemon, find: Callable[..., Engine], names: Names, host: str, publish_on: str
 ) -> None:
+    names |= {
+        "localhost": ("::1", "127.0.0.1"),
+        "ip6-localhost": ("::1",),
+        "this-machine": ("127.0.1.1",),
+        "this-machine-too": ("127.0.1.1", "10.0.0.5"),
+        "host.docker.internal": ("172.17.0.1",),
+    }
     engine = find(daemon.url, host=host)
     assert (engine.host, engine.publish_on) == (host, publish_on)
 
 
 def test_a_remote_engine_publishes_on_all_of_its_addresses(remote: Daemon, find: Callable[..., Engine]) -> None:
     assert find(remote.url, host="10.0.0.7").publish_on == "0.0.0.0"  # noqa: S104 - nothing listens here
+    assert find(remote.url, host="fd00::7").publish_on == "::"
+    assert find(remote.url, host="127.0.0.1").publish_on == "127.0.0.1"
 
 
 def container_of_ours(mode: str, gateway: str) -> tuple[int, Any]:
@@ -451,6 +481,25 @@ def test_a_failed_step_of_a_build_is_an_error(daemon: Daemon, engine: Engine, tm
         list(engine.build(tmp_path, dockerfile="Dockerfile", args={}))
 
 
+def test_an_image_is_given_a_name(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /images/sha256:1/tag"] = (201, "")
+    engine.tag_image("sha256:1", "localhost:5000/app:2")
+    assert sorted(daemon.asked[-1].partition("?")[2].split("&")) == ["force=0", "repo=localhost%3A5000%2Fapp", "tag=2"]
+
+
+@pytest.mark.parametrize("status", [200, 404, 409])
+def test_a_name_is_taken_off_an_image_if_it_can_be(daemon: Daemon, engine: Engine, status: int) -> None:
+    daemon.answers["DELETE /images/app:2"] = (status, {"message": "so"})
+    engine.untag_image("app:2")
+    assert "DELETE /images/app:2" in daemon.asked[-1]
+
+
+def test_a_name_that_the_engine_fails_to_take_off_is_an_error(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["DELETE /images/app:2"] = (403, {"message": "not allowed"})
+    with pytest.raises(EngineError, match="could not take the name app:2 off: not allowed"):
+        engine.untag_image("app:2")
+
+
 # networks and containers
 
 
@@ -461,14 +510,15 @@ def test_a_network_is_created_with_its_labels(daemon: Daemon, engine: Engine) ->
 
 def test_a_container_is_created_from_the_engines_own_body(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/create"] = (201, {"Id": "c1"})
-    assert engine.create_container("victim", {"Image": "busybox"}) == "c1"
+    assert engine.create_container("victim", {"Image": "busybox", "Labels": {"l": "v"}}) == "c1"
     assert daemon.asked[-1] == "POST /containers/create?name=victim"
+    assert json.loads(daemon.bodies[-1])["Labels"] == {"l": "v", "pytest-foodtrucks.name": "victim"}
 
 
 def test_a_refused_container_is_named_with_its_image(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/create"] = (404, {"message": "No such image: busybox"})
     with pytest.raises(EngineError, match="could not create the container victim from busybox: No such image"):
-        engine.create_container("victim", {"Image": "busybox"})
+        engine.create_container("victim", {"Image": "busybox", "Labels": {"l": "v"}})
 
 
 def test_a_log_is_text_even_where_it_isnt_utf8(daemon: Daemon, engine: Engine) -> None:
@@ -480,6 +530,61 @@ def test_a_log_is_text_even_where_it_isnt_utf8(daemon: Daemon, engine: Engine) -
     asked = next(request for request in daemon.asked if "logs" in request)
     assert "tail=30" in asked
     assert "since=1700000000" in asked
+
+
+def frames(*contents: bytes) -> bytes:
+    """Return what the engine sends of a log."""
+    return b"".join(b"\x01\x00\x00\x00" + len(content).to_bytes(4, "big") + content for content in contents)
+
+
+def test_a_log_is_read_in_pieces_from_the_start_where_the_connection_broke(daemon: Daemon, engine: Engine) -> None:
+    daemon.first["GET /containers/c1/logs"] = [None, (500, {"message": "device or resource busy"})]
+    daemon.answers["GET /containers/c1/logs"] = (200, frames(b"one\n", b"two\n"))
+    read = engine.read_log("c1", list, since=1_700_000_000.5, tail=30, stamps=True)
+    assert read == [b"one\n", b"two\n"]
+    asked = next(request for request in daemon.asked if "logs" in request)
+    assert daemon.times("GET /containers/c1/logs") == 3
+    for words in ("stdout=1", "stderr=1", "timestamps=1", "since=1700000000.5", "tail=30"):
+        assert words in asked
+    assert "follow" not in asked
+
+
+def test_a_log_of_a_container_that_is_gone_is_refused(engine: Engine) -> None:
+    with pytest.raises(EngineError, match=r"could not read the log of c1: no such thing") as raised:
+        engine.read_log("c1", list)
+    assert raised.value.status == 404
+
+
+def test_a_log_that_falls_silent_is_given_up(daemon: Daemon, engine: Engine) -> None:
+    def silence(incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        outgoing.write(frames(b"one\n"))
+        incoming.read()
+
+    daemon.answers["GET /containers/c1/logs"] = (200, silence)
+    engine.api.timeout = 0.05  # type: ignore[assignment] # seconds may be a fraction
+    with pytest.raises(NoAnswer, match="when asked to read the log of c1"):
+        engine.read_log("c1", list)
+
+
+NO_FILES = OSError(errno.EMFILE, "Too many open files")
+LIMIT = rf"This process may open no more than {os.sysconf('SC_OPEN_MAX')} files\. Remedy: allow it more"
+
+
+def test_an_engine_that_cant_be_asked_for_want_of_files_isnt_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = requests.ConnectionError(ProtocolError("Connection aborted.", NO_FILES))
+    monkeypatch.setattr(engine.api, "inspect_container", Mock(side_effect=broken))
+    with pytest.raises(NoAnswer, match=rf"could not be asked to inspect the container c1\. {LIMIT}"):
+        engine.inspect_container("c1")
+
+
+def test_an_engine_that_cant_be_looked_for_for_want_of_files_isnt_missing(
+    daemon: Daemon, find: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "socket", Mock(side_effect=NO_FILES))
+    with pytest.raises(EngineNotFound, match=rf"The engine at {daemon.url} can't be asked\. {LIMIT}"):
+        find(daemon.url)
 
 
 def test_what_is_gone_counts_as_removed(engine: Engine) -> None:
@@ -540,12 +645,51 @@ def test_containers_are_attached_with_aliases(daemon: Daemon, engine: Engine) ->
     assert daemon.asked[-1] == "POST /networks/n1/connect"
 
 
+def listed(thing: str, name: str, **labels: str) -> dict[str, Any]:
+    """Return what a listing has of a container or network that says to be called `victim`."""
+    about = {"Labels": {"pytest-foodtrucks.name": "victim", **labels}, "Created": 1_700_000_000}
+    return {"Id": thing, "Names": [f"/{name}"], "Name": name, **about}
+
+
 def test_labels_are_read_again_where_an_engine_ignores_the_filter(daemon: Daemon, engine: Engine) -> None:
-    things = [{"Id": "mine", "Labels": {"l": "v"}}, {"Id": "theirs", "Labels": {"l": "w"}}, {"Id": "bare"}]
+    things = [listed("mine", "victim", l="v"), listed("theirs", "victim", l="w"), {"Id": "bare"}]
     daemon.answers["GET /containers/json"] = (200, json.dumps(things).encode())
     daemon.answers["GET /networks"] = (200, json.dumps([*things, {"Id": "none", "Labels": None}]).encode())
-    assert engine.labelled("containers", "l", "v") == ["mine"]
-    assert engine.labelled("networks", "l", "v") == ["mine"]
+    assert engine.labelled("containers", "l", "v") == engine.labelled("networks", "l", "v") == ["mine"]
+
+
+def test_what_is_called_otherwise_than_its_label_says_is_not_ours(daemon: Daemon, engine: Engine) -> None:
+    things = [listed("ours", "victim", l="v"), listed("of an image made of ours", "nice_name", l="v")]
+    things.append({"Id": "without", "Names": ["/victim"], "Labels": {"l": "v"}})
+    daemon.answers["GET /containers/json"] = (200, json.dumps(things).encode())
+    assert engine.labels("containers", "l") == {"ours": "v"}
+
+
+def test_things_tell_when_they_were_created(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/json"] = (200, json.dumps([listed("c1", "victim", l="v")]).encode())
+    net = {**listed("n1", "victim", l="v"), "Created": "2023-11-14T22:13:20.123456789Z"}
+    daemon.answers["GET /networks"] = (200, json.dumps([net]).encode())
+    assert engine.created("containers", "l") == {"c1": 1_700_000_000}
+    assert engine.created("networks", "l") == {"n1": pytest.approx(1_700_000_000.123456)}
+
+
+@pytest.mark.parametrize(("running", "since"), [(True, "then"), (False, None)])
+def test_a_container_tells_since_when_it_runs(
+    daemon: Daemon, engine: Engine, *, running: bool, since: str | None
+) -> None:
+    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"Running": running, "StartedAt": "then"}})
+    assert engine.running_since("c1") == since
+    assert engine.running_since("gone") is None
+
+
+def test_a_container_tells_what_runs_in_it(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/c1/top"] = (200, {"Processes": [["1", "sleep 5"], ["2", "python x"]]})
+    daemon.answers["GET /containers/c2/top"] = (409, {"message": "it isn't running"})
+    daemon.answers["GET /containers/c3/top"] = (500, {"message": "no ps"})
+    assert engine.command_lines("c1") == ["1 sleep 5", "2 python x"]
+    assert engine.command_lines("c2") == engine.command_lines("gone") == []
+    with pytest.raises(EngineError, match="no ps"):
+        engine.command_lines("c3")
 
 
 # under load
@@ -555,6 +699,13 @@ RESET = None
 LOADED = (500, {"message": "iptables failed: Another app is currently holding the xtables lock"})
 BROKEN = (500, {"message": "disk on fire"})
 LABELS = {"pytest-foodtrucks": "me"}
+
+
+def named(name: str, **more: str) -> dict[str, str]:
+    """Return the labels of what was created under a name."""
+    return {**LABELS, "pytest-foodtrucks.name": name, **more}
+
+
 VICTIM = {"Image": "busybox", "Labels": LABELS}
 TAKEN = (409, {"message": "Conflict. The container name is already in use"})
 
@@ -625,8 +776,8 @@ def test_what_was_made_although_the_answer_got_lost_isnt_made_twice(daemon: Daem
     daemon.answers |= {
         "POST /containers/create": TAKEN,
         "POST /networks/create": TAKEN,
-        "GET /containers/victim/json": (200, {"Id": "c1", "Config": {"Labels": {**LABELS, "the": "image's"}}}),
-        "GET /networks/net": (200, {"Id": "n1", "Labels": LABELS}),
+        "GET /containers/victim/json": (200, {"Id": "c1", "Config": {"Labels": named("victim", the="image's")}}),
+        "GET /networks/net": (200, {"Id": "n1", "Labels": named("net")}),
     }
     assert engine.create_container("victim", VICTIM) == "c1"
     assert engine.create_network("net", driver="bridge", internal=False, labels=LABELS) == "n1"
@@ -793,3 +944,13 @@ def test_whether_networks_changed_is_told_by_the_engines_clock(
     since, until = (float(value) for value in re.findall(r"(?:since|until)=([\d.]+)", daemon.asked[-1]))
     assert since <= 1795525200.63
     assert until == pytest.approx(1795525206.123456, abs=0.001)
+
+
+@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], None, 5, ["ls", 5], [None]])
+def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
+    daemon: Daemon, engine: Engine, argv: Any
+) -> None:
+    asked = len(daemon.asked)
+    with pytest.raises(DefinitionError, match=r"is no list of words\. Remedy: write it as one, such as"):
+        engine.exec("c1", argv)
+    assert len(daemon.asked) == asked

@@ -1,5 +1,6 @@
 """Faults: what begins them, what heals them, and what is said where they can't be healed."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -9,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import Clock, FakeEngine, new_stack
+from fakes import WRITTEN, Clock, FakeEngine, new_stack
 from pytest_foodtrucks import faults
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.errors import (
@@ -20,6 +21,7 @@ from pytest_foodtrucks.errors import (
     NotReadyInTime,
     StartError,
 )
+from pytest_foodtrucks.logs import Search
 from pytest_foodtrucks.networks import Network, throwaway_network
 from pytest_foodtrucks.services import Service
 
@@ -418,7 +420,12 @@ def test_the_probe_beside_it_is_made_anew_in_its_new_life(web: Service, engine: 
     assert len(engine.containers) == 2
 
 
-def test_the_log_of_its_life_begins_after_the_one_before(web: Service) -> None:
-    assert web.life_log() == "a line of the log\n"
-    web.restart()
-    assert web.life_log() == "a line of the log\nsince 1769860800.5\n"
+def test_the_log_of_its_life_begins_after_the_one_before(web: Service, engine: FakeEngine) -> None:
+    first, second = (re.compile(words) for words in ("first", "second"))
+    engine.log = "first line\nsecond line\n"
+    assert web.search_log(first) == Search(found=True, moment=WRITTEN)
+    assert web.search_log(second) == Search(found=True, moment=WRITTEN + 1)
+    assert web.search_log(first, since=WRITTEN + 1) == Search(found=False, moment=WRITTEN + 1)
+    web.restart()  # it ended half a second after the first line
+    assert web.search_log(first, since=WRITTEN - 1) == Search(found=False, moment=WRITTEN + 1)
+    assert web.search_log(second).found

@@ -6,7 +6,9 @@ import pytest
 
 from pytest_foodtrucks import DefinitionError
 from pytest_foodtrucks.hostnames import (
+    addresses_of,
     is_address,
+    loopback_among,
     refuse_no_host_name,
     refuse_no_port,
     refuse_no_target,
@@ -83,10 +85,22 @@ def test_a_short_address_is_no_target(name: str) -> None:
         refuse_no_target(name)
 
 
-@pytest.mark.parametrize("name", ["", "[::1]", "c:7000", None, 5])
-def test_what_is_neither_address_nor_name_is_no_target(name: object) -> None:
+@pytest.mark.parametrize("name", ["", "[::1]", "c:7000"])
+def test_what_is_neither_address_nor_name_is_no_target(name: str) -> None:
     with pytest.raises(DefinitionError, match=r"The target .* is no host name"):
         refuse_no_target(name)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"c"])
+def test_what_is_no_text_is_no_target(name: object) -> None:
+    with pytest.raises(DefinitionError, match=r"The target .* is none\. Remedy: give a service, a host's name, or"):
+        refuse_no_target(name)
+
+
+def test_a_message_stays_short_whatever_it_is_about() -> None:
+    with pytest.raises(DefinitionError) as raised:
+        refuse_no_target("a" * 1_000_000)
+    assert len(str(raised.value)) < 500
 
 
 def test_a_number_is_no_address() -> None:
@@ -96,6 +110,21 @@ def test_a_number_is_no_address() -> None:
 @pytest.mark.parametrize("name", ["WEB", "web.", "Web", "web"])
 def test_case_and_a_final_dot_make_no_other_name(name: str) -> None:
     assert same_name(name) == "web"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "::1"])
+def test_what_leads_to_this_machine_is_loopback_however_it_is_written(host: str) -> None:
+    assert loopback_among(addresses_of(host)) in {"127.0.0.1", "::1"}
+
+
+def test_a_host_with_an_address_elsewhere_too_is_no_loopback() -> None:
+    assert loopback_among(["127.0.1.1", "10.0.0.5"]) is None
+    assert loopback_among(["::1", "127.0.0.1"]) == "127.0.0.1"
+
+
+def test_a_name_that_no_look_up_can_encode_has_no_address() -> None:
+    with pytest.raises(OSError, match="label"):
+        addresses_of("ü" * 64)
 
 
 @pytest.mark.parametrize("port", [1, 80, 65535])

@@ -1,8 +1,11 @@
 """Images: pulled or not, built, and what is said when neither works."""
 
+import hashlib
 import os
+import re
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,10 @@ import pytest
 from fakes import FakeEngine
 from pytest_foodtrucks import images
 from pytest_foodtrucks.definitions import Build
+from pytest_foodtrucks.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, ImageError
 from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.state_folder import keyed
 
 
 class RefusingEngine(FakeEngine):
@@ -135,6 +140,15 @@ def test_an_engine_that_gave_no_answer_is_no_trouble_of_the_registry() -> None:
     assert "gave no answer" in message
 
 
+def test_an_image_named_with_a_user_part_is_refused_without_showing_it() -> None:
+    with pytest.raises(ImageError) as raised:
+        pulled(FakeEngine(), "user:hunter2@r.example/es:9")
+    assert str(raised.value) == (
+        "The image r.example/es:9 is named with a user part, which no registry takes. Remedy: leave that out; docker "
+        "login, or DOCKER_AUTH_CONFIG, says who you are."
+    )
+
+
 def test_a_pull_ends_when_the_session_does() -> None:
     engine = FakeEngine()
     engine.registry["es:9"] = [{"status": "Downloading"}] * 3
@@ -162,7 +176,7 @@ def test_a_pull_that_falls_silent_is_given_up() -> None:
 
 COMMAND = """#!/bin/sh
 if [ "$1" = buildx ]; then exit "$BUILDX"; fi
-printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" > "$ASKED"
+printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" "base=$BASE" "path=$PATH" > "$ASKED"
 printf 'Step 1\\n\\nStep 2\\n'
 exit "$RESULT"
 """
@@ -183,6 +197,36 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "asked"
 
 
+class CommandEngine(FakeEngine):
+    """An engine that has what the command line was told to build."""
+
+    def __init__(self, told: Path) -> None:
+        super().__init__()
+        self._told = told
+
+    def image_id(self, image: str) -> str | None:
+        built = self._told.exists() and image in self._told.read_text().splitlines()
+        return "sha256:built" if built else super().image_id(image)
+
+    def untag_image(self, name: str) -> None:
+        self.events.append(f"untag {name}")
+
+
+def built_image(engine: FakeEngine, build: Build, **more: Any) -> str:
+    """Build an image, as a stack does."""
+    return images.built(engine, build, digest=lambda text: hashlib.sha256(text.encode()).hexdigest(), **more)
+
+
+def test_a_lasting_name_says_nothing_of_the_arguments_to_who_has_not_got_the_key(asked: Path, context: Path) -> None:
+    build = Build(context, args=(("TOKEN", "hunter2"),))
+    names: list[str] = []
+    for key in ("one", "other"):
+        engine = CommandEngine(asked)
+        images.built(engine, build, digest=keyed(context.parent / key), progress=Progress(None))
+        names += engine.named
+    assert len(set(names)) == 2
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
     """Return a build context."""
@@ -194,33 +238,81 @@ def context(tmp_path: Path) -> Path:
 
 def test_a_build_goes_through_the_engines_own_command_line(asked: Path, context: Path) -> None:
     build = Build(context, args=(("BASE", "python"),), target="web")
-    tag = images.built(FakeEngine(), build, progress=Progress(None))
+    engine = CommandEngine(asked)
+    built = built_image(engine, build, progress=Progress(None))
     told = asked.read_text().splitlines()
-    assert told[:3] == ["--host", "unix:///run/fake.sock", "build"]
-    assert told[told.index("--tag") + 1] == tag
-    assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={tag}"
-    assert told[told.index("--build-arg") + 1] == "BASE=python"
+    (name,) = engine.named
+    own = told[told.index("--tag") + 1]
+    assert told[0] == "build"
+    assert "host=unix:///run/fake.sock" in told
+    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", own)
+    assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={name}"
+    assert (built, engine.named, engine.events) == ("sha256:built", {name: built}, [f"untag {own}"])
+    assert told[told.index("--build-arg") + 1] == "BASE"
+    assert "base=python" in told
     assert told[told.index("--target") + 1] == "web"
     assert told[told.index("--file") + 1] == str(context / "Dockerfile")
     assert str(context) in told
     assert "buildkit=" in told
 
 
+def test_no_other_process_sees_a_secret_of_a_build(asked: Path, context: Path) -> None:
+    engine = CommandEngine(asked)
+    engine.endpoint = Endpoint("tcp://hunter2@h:2375")
+    built_image(engine, Build(context, args=(("BASE", "hunter2\nand more"),)), progress=Progress(None))
+    *words, _ = asked.read_text().partition("buildkit=")
+    assert "hunter2" not in "".join(words)
+    assert "host=tcp://hunter2@h:2375\nbase=hunter2\nand more" in asked.read_text()
+
+
+def test_a_build_argument_that_the_command_line_reads_for_itself_goes_by_its_words(asked: Path, context: Path) -> None:
+    path = os.environ["PATH"]
+    build = Build(context, args=(("PATH", "/only"), ("DOCKER_HOST", "tcp://h:1"), ("https_proxy", "http://p")))
+    built_image(CommandEngine(asked), build, progress=Progress(None))
+    told = asked.read_text()
+    for words in ("PATH=/only", "DOCKER_HOST=tcp://h:1", "https_proxy=http://p"):
+        assert f"--build-arg\n{words}\n" in told
+    assert f"path={path}\n" in told
+    assert "host=unix:///run/fake.sock\n" in told
+
+
+def test_a_build_argument_that_the_environment_has_already_goes_by_it(asked: Path, context: Path) -> None:
+    build = Build(context, args=(("PATH", os.environ["PATH"]),))
+    built_image(CommandEngine(asked), build, progress=Progress(None))
+    assert "--build-arg\nPATH\n" in asked.read_text()
+
+
 def test_the_same_folder_has_the_same_name_and_other_arguments_have_another(asked: Path, context: Path) -> None:
-    del asked
-    tags = [
-        images.built(FakeEngine(), build, progress=Progress(None))
-        for build in (Build(context), Build(context), Build(context, target="web"))
-    ]
-    assert tags[0] == tags[1] != tags[2]
-    assert tags[0].startswith("foodtrucks-build/trucks-co:")
+    names: list[str] = []
+    for build in (Build(context), Build(context), Build(context, target="web")):
+        engine = CommandEngine(asked)
+        built_image(engine, build, progress=Progress(None))
+        names += engine.named
+    assert names[0] == names[1] != names[2]
+    assert names[0].startswith("foodtrucks-build/trucks-co:")
+
+
+def test_an_image_whose_lasting_name_another_job_took_keeps_its_own(asked: Path, context: Path) -> None:
+    class BusyEngine(CommandEngine):
+        def tag_image(self, image: str, name: str) -> None:
+            super().tag_image(f"{image} by another job", name)
+
+    engine = BusyEngine(asked)
+    assert built_image(engine, Build(context), progress=Progress(None)) == "sha256:built"
+    assert engine.events == []
+
+
+def test_an_image_that_the_builder_keeps_to_itself_is_an_error_with_a_remedy(asked: Path, context: Path) -> None:
+    with pytest.raises(ImageError, match=r"the engine hasn't got it\. Remedy: .*docker buildx use default"):
+        built_image(FakeEngine(), Build(context), progress=Progress(None))
+    assert asked.exists()
 
 
 def test_without_buildx_the_old_builder_is_asked_for(
     asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BUILDX", "1")
-    images.built(FakeEngine(), Build(context), progress=Progress(None))
+    built_image(CommandEngine(asked), Build(context), progress=Progress(None))
     assert "buildkit=0" in asked.read_text()
 
 
@@ -230,7 +322,7 @@ def test_a_failed_build_shows_the_commands_last_lines(
     del asked
     monkeypatch.setenv("RESULT", "7")
     with pytest.raises(ImageError, match=r"ended with exit code 7. Remedy: mend what the output shows") as raised:
-        images.built(FakeEngine(), Build(context), progress=Progress(None))
+        built_image(FakeEngine(), Build(context), progress=Progress(None))
     assert raised.value.logs == "Step 1\nStep 2"
     assert str(context / "Dockerfile") in str(raised.value)
 
@@ -238,7 +330,27 @@ def test_a_failed_build_shows_the_commands_last_lines(
 def test_a_build_ends_with_the_session(asked: Path, context: Path) -> None:
     (asked.parent / "bin/docker").write_text("#!/bin/sh\n[ $1 = buildx ] && exit\necho Step 1\nexec sleep 60\n")
     with pytest.raises(ImageError, match=r"can't be built from .*: the session ends"):
-        images.built(FakeEngine(), Build(context), progress=Progress(None), cancelled=lambda: True)
+        built_image(FakeEngine(), Build(context), progress=Progress(None), cancelled=lambda: True)
+
+
+def test_the_output_of_a_build_is_kept_in_bounded_memory(asked: Path, context: Path) -> None:
+    loud = "i=0; while [ $i -lt 3000 ]; do printf '%01000d \\033]0;owned\\007 \\377\\n' $i; i=$((i+1)); done; exit 7"
+    (asked.parent / "bin/docker").write_text(f"#!/bin/sh\n[ $1 = buildx ] && exit\n{loud}\n")
+    tracemalloc.start()
+    with pytest.raises(ImageError) as raised:
+        built_image(FakeEngine(), Build(context), progress=Progress(None))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert raised.value.logs.endswith("2999 \\x1b]0;owned\\x07 \ufffd")
+    assert len(raised.value.logs) < 20_000
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("value", ["x" * 200_000, "a\0b"])
+def test_arguments_that_the_system_takes_to_no_command_are_told(asked: Path, context: Path, value: str) -> None:
+    del asked
+    with pytest.raises(ImageError, match=r"docker can't be run: .*Remedy: look at the limits of this process"):
+        built_image(FakeEngine(), Build(context, args=(("A", value),)), progress=Progress(None))
 
 
 class BuildingEngine(FakeEngine):
@@ -254,6 +366,7 @@ class BuildingEngine(FakeEngine):
         yield "Step 1\n"
         if self.error is not None:
             raise self.error
+        self.named[about["tag"]] = "sha256:built"
 
 
 @pytest.fixture
@@ -264,16 +377,18 @@ def _no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_no_command_line")
 def test_without_a_command_line_a_build_goes_through_the_api(context: Path) -> None:
     engine = BuildingEngine()
-    tag = images.built(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
+    built = built_image(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
+    (name,) = engine.named
     assert engine.told["folder"] == context
-    assert engine.told["tag"] == tag
+    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", engine.told["tag"])
     assert engine.told["args"] == {"A": "1"}
-    assert engine.told["labels"] == {"pytest-foodtrucks.image": tag}
+    assert engine.told["labels"] == {"pytest-foodtrucks.image": name}
+    assert engine.named == {name: built}
 
 
 @pytest.mark.usefixtures("_no_command_line")
 def test_a_build_that_fails_in_the_api_shows_its_last_lines(context: Path) -> None:
     engine = BuildingEngine(EngineError("The engine could not build", status=500, reason="it returned 7"))
     with pytest.raises(ImageError, match="it returned 7") as raised:
-        images.built(engine, Build(context), progress=Progress(None))
+        built_image(engine, Build(context), progress=Progress(None))
     assert raised.value.logs == "Step 1"

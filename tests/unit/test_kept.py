@@ -1,13 +1,15 @@
 """Kept stacks: held by one session at a time, found again by their project, recorded part by part."""
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from fakes import Clock, FakeEngine, keep
+from fakes import Clock, FakeEngine, dead, elsewhere, keep
 from pytest_foodtrucks import StateError
-from pytest_foodtrucks.kept import Kept, all_kept, choose, chosen, is_refused, place, settle
+from pytest_foodtrucks.kept import Kept, all_kept, chosen, place, settle
 from pytest_foodtrucks.runs import Run
 
 
@@ -50,14 +52,12 @@ def test_a_run_that_failed_to_begin_can_settle_again(tmp_path: Path) -> None:
     assert again.id == kept.id
 
 
-def test_a_second_session_at_the_same_time_gets_none_and_knows_why(tmp_path: Path) -> None:
+def test_a_second_session_at_the_same_time_gets_none(tmp_path: Path) -> None:
     held(tmp_path)
     clock, run = Clock(), Run.begin(tmp_path)
-    assert choose(run, "/app", clock=clock, sleep=clock.sleep) is None
+    assert settle(run, FakeEngine(), "/app", clock=clock, sleep=clock.sleep) is None
     assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.1)
-    assert is_refused(run)
     assert chosen(run) is None
-    assert settle(run, FakeEngine(), "/app") is None
 
 
 def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) -> None:
@@ -66,33 +66,70 @@ def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) 
     def sleep(_: float) -> None:
         first.release()
 
-    assert choose(Run.begin(tmp_path), "/app", sleep=sleep) is not None
+    assert settle(Run.begin(tmp_path), FakeEngine(), "/app", sleep=sleep) is not None
+
+
+def holder(kept: Kept) -> Path:
+    """Return the file that notes who holds a stack."""
+    return kept.folder.with_name(f"{kept.id}.holder")
+
+
+def settled(state: Path) -> Kept | None:
+    """Ask for the stack as the next session does, without waiting."""
+    clock = Clock()
+    return settle(Run.begin(state), FakeEngine(), "/app", clock=clock, sleep=clock.sleep)
+
+
+def test_a_stack_is_free_when_its_holder_is_dead_and_not_before(tmp_path: Path) -> None:
+    first, run = held(tmp_path), Run.begin(tmp_path)
+    for owner in (run.owner, elsewhere(run.owner)):
+        holder(first).write_text(owner.text())
+        assert settled(tmp_path) is None
+    holder(first).write_text(dead(run.owner).text())
+    assert settled(tmp_path) is not None
+
+
+@pytest.mark.parametrize("content", [b"", b'{"state": "a", "se', b"\xff\xfe"])
+def test_half_a_note_is_a_dead_ones(tmp_path: Path, content: bytes) -> None:
+    holder(held(tmp_path)).write_bytes(content)
+    assert settled(tmp_path) is not None
+
+
+def test_who_holds_a_stack_no_more_releases_nothing(tmp_path: Path) -> None:
+    first = held(tmp_path)
+    first.release()
+    second = held(tmp_path)
+    first.release()
+    Kept(second.folder).release()
+    assert settled(tmp_path) is None
+
+
+def test_a_copy_of_the_state_folder_names_another_stack(tmp_path: Path) -> None:
+    first = held(tmp_path / "state")
+    first.release()
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    [copied] = all_kept(tmp_path / "copy")
+    assert (first.is_copied(), copied.is_copied()) == (False, True)
+    assert held(tmp_path / "copy").id != first.id
 
 
 def test_a_runs_workers_and_watchdog_find_its_kept_stack(tmp_path: Path) -> None:
     run = Run.begin(tmp_path)
-    assert choose(run, "/app") is not None
     assert chosen(run) is None, "its engine isn't known yet"
     kept = settle(run, FakeEngine(), "/app")
     assert kept is not None
-    for_worker = chosen(Run(run.folder))
+    for_worker = chosen(Run(run.folder, run.owner))
     assert for_worker is not None
     assert for_worker.folder == kept.folder
-    assert not is_refused(run)
-
-
-def test_a_run_without_a_kept_stack_has_none(tmp_path: Path) -> None:
-    run = Run.begin(tmp_path)
-    assert chosen(run) is None
-    assert settle(run, FakeEngine(), "/app") is None
-    assert not is_refused(run)
+    for_worker.release()
+    assert settled(tmp_path) is not None
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     run = Run.begin(tmp_path)
     (tmp_path / "kept").write_text("in the way")
     with pytest.raises(StateError, match=r"state folder .* can't be used: .*--foodtrucks-state-dir"):
-        choose(run, "/app")
+        settle(run, FakeEngine(), "/app")
 
 
 def test_records_are_read_again(tmp_path: Path) -> None:
@@ -110,6 +147,18 @@ def test_a_corrupt_record_counts_as_none(tmp_path: Path) -> None:
     next(kept.folder.glob("*.json")).write_text('{"value": {"i')
     assert kept.record("es") is None
     assert list(kept.records()) == []
+
+
+def test_records_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    kept = held(tmp_path)
+    monkeypatch.setattr(Path, "glob", refuse)  # as after another user has become the process's
+    with pytest.raises(StateError, match="can't be used: Permission denied"):
+        list(kept.records())
+    with pytest.raises(StateError, match="can't be used: Permission denied"):
+        all_kept(tmp_path)
 
 
 def test_what_a_part_put_into_another_is_noted_there(tmp_path: Path) -> None:
@@ -150,14 +199,6 @@ def test_what_ended_is_forgotten_and_can_begin_again(tmp_path: Path) -> None:
     kept.end()
     assert all_kept(tmp_path) == []
     assert held(tmp_path).record("es") is None
-
-
-def test_a_lease_that_somebody_takes_first_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def taken(_: Path) -> None:
-        raise BlockingIOError
-
-    monkeypatch.setattr("pytest_foodtrucks.lease.Lease", taken)
-    assert Kept.held(tmp_path / "kept/0123") is None
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, keep, new_run, settings
+from fakes import FakeEngine, keep, new_run, new_stack, settings
 from pytest_foodtrucks.definitions import ServiceDefinition, define
 from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.lasting import service_part
 from pytest_foodtrucks.networks import Network, throwaway_network
 from pytest_foodtrucks.places import running_probe
 from pytest_foodtrucks.progress import Progress
@@ -47,6 +48,21 @@ def fail(_: object) -> None:
 def engine() -> Mortal:
     """Return an engine in memory."""
     return Mortal()
+
+
+def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").touch()
+    stack = new_stack()
+    network = Network(stack, "net", "bridge", internal=False)
+    parts = [
+        service_part(network, define(keywords, alias="db", folder=tmp_path), Service, seed=None, requires=[])
+        for secret in ("hunter2", "hunter3")
+        for keywords in (
+            {"build": {"context": ".", "args": {"SECRET": secret}}},
+            {"image": "busybox", "environment": {"SECRET": secret}},
+        )
+    ]
+    assert len({repr(part.values) for part in parts}) == 4
 
 
 # xdist workers

@@ -1,6 +1,7 @@
 """The matrix: how it is asked, drawn, and compared with what a test draws."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -211,3 +212,43 @@ def test_a_probe_made_by_hand_is_refused(scene: Scene) -> None:
     bare = Probe(scene.abroad.watcher.container, "somewhere")
     with pytest.raises(ProbeError, match="made by hand"):
         reachability([bare], [scene.es])
+
+
+@pytest.mark.parametrize("source", [None, "es", 5])
+def test_what_is_no_source_is_refused(scene: Scene, source: Any) -> None:
+    with pytest.raises(DefinitionError, match=f"{source!r} is no source"):
+        reachability({"home": scene.home, "a": source}, [scene.es])
+
+
+@pytest.mark.parametrize(
+    "target", [None, 5, "127.1:80", "c :80", "http://c:80", "es:0", "es:65536", "es:\u00b2", "es:-1"]
+)
+def test_what_is_no_target_is_refused(scene: Scene, target: Any) -> None:
+    with pytest.raises(DefinitionError, match="Remedy: "):
+        reachability([scene.home], [scene.es, target])
+
+
+def test_targets_may_come_from_anything_that_yields_them(scene: Scene) -> None:
+    scene.together()
+    assert reachability([scene.home], iter([scene.es])).signs == {("home", "es"): "."}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", ["ES:9200", "es.:9200", f"{HOME}:9200"])
+def test_a_target_by_another_word_for_a_service_is_the_service(scene: Scene, target: str) -> None:
+    scene.together()
+    with scene.stack.showing(scene.es):
+        assert reachability([scene.home], [target]).signs == {("home", target): "."}
+        pause(scene.world, scene.es.container.id)
+        assert reachability([scene.home], [target]).signs == {("home", target): "!"}
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(None, "es web"), ("a .", "a ."), (matrix(a=".X"), None)])
+def test_a_matrix_is_compared_with_a_text(seen: Any, expected: Any) -> None:
+    with pytest.raises(DefinitionError, match="Remedy: give what `reachability` returned, and the table as a text"):
+        assert_matrix(seen, expected)
+
+
+def test_whether_published_ports_count_is_true_or_false(scene: Scene) -> None:
+    scene.together()
+    with pytest.raises(DefinitionError, match="published='no'"):
+        reachability([scene.home], [scene.es], published="no")  # type: ignore[arg-type]

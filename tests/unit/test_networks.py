@@ -39,7 +39,7 @@ def test_a_network_has_a_name_of_its_own_and_the_stacks_labels(engine: FakeEngin
     with throwaway_network(stack) as first, throwaway_network(stack, internal=True) as second:
         assert first.name != second.name
         assert first.name.startswith("foodtrucks-net-")
-        assert engine.networks[first.id]["Labels"] == stack.labels()
+        assert engine.networks[first.id]["Labels"] == {**stack.labels(), "pytest-foodtrucks.name": first.name}
         assert engine.networks[second.id]["Internal"]
         assert repr(first) == f"<Network {first.name}>"
 

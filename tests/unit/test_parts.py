@@ -111,6 +111,21 @@ def test_a_start_that_fails_is_not_kept(session: Session) -> None:
     assert thing.done == ["clear", "start"]
 
 
+def test_what_changes_while_it_is_started_is_not_kept(session: Session) -> None:
+    class Moving(Thing):
+        """Something whose image's tag is moved while it starts."""
+
+        def _start(self) -> str:
+            self.made_from = {"image": "b"}
+            return super()._start()
+
+    thing = Moving({"image": "a"})
+    assert session(thing) == "the thing isn't kept: its image changed while it was started"
+    assert session(thing) == ""
+    assert session(thing) == "the thing is taken over from the kept stack"
+    assert thing.done == ["clear", "start", "clear", "start", "take over"]
+
+
 def test_without_a_kept_stack_workers_start_it_and_say_nothing(tmp_path: Path) -> None:
     thing, said = Thing(), io.StringIO()
     stack = Stack(FakeEngine(), settings(), progress=Progress(said), run=Run.begin(tmp_path), worker="gw0")

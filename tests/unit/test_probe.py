@@ -1,7 +1,9 @@
 """Questions from inside a network: reading the tools' words, never taking silence for an answer."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from fakes import DROPPED, OPEN, REFUSED, Clock, FakeEngine, new_stack
 from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
 from pytest_foodtrucks.definitions import define
-from pytest_foodtrucks.errors import EngineError, ProbeError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError
 from pytest_foodtrucks.execs import ExecResult
 from pytest_foodtrucks.networks import Network
 from pytest_foodtrucks.probe import Probe
@@ -337,6 +339,26 @@ def test_without_a_port_to_ask_the_question_is_refused(target: Service | str) ->
         probe(Answers()).connect(target)
 
 
+@pytest.mark.parametrize("name", ["", "c ", "c:7000", "http://c", "127.1", "127.0.0.1", None, 5])
+def test_only_a_name_is_looked_up(name: Any) -> None:
+    answers = Answers()
+    with pytest.raises(DefinitionError, match=r"is no host name: .*Remedy: "):
+        probe(answers).resolve(name)
+    assert answers.asked == []
+
+
+@pytest.mark.parametrize("target", ["", "c ", "c:7000", "127.1", None, 5, Service])
+def test_only_a_service_a_name_or_an_address_is_connected_to(target: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"The target .*Remedy: "):
+        probe(Answers()).connect(target, 80)
+
+
+@pytest.mark.parametrize("port", [0, 65536, True, "80"])
+def test_only_a_port_is_connected_to(port: Any) -> None:
+    with pytest.raises(DefinitionError, match="is none"):
+        probe(Answers()).connect("es", port)
+
+
 def test_listens_means_connected_and_nothing_less() -> None:
     assert probe(Answers()).listens("127.0.0.1", 80)
     assert not probe(Answers(knock=[REFUSED])).listens("127.0.0.1", 80)
@@ -364,15 +386,23 @@ def http_answer(text: str, stderr: str = "") -> Answers:
 
 def test_an_http_answer_without_a_length_is_complete_only_if_the_connection_ended_well() -> None:
     ended_by_force = Answers(sh=ExecResult(143, "HTTP/1.0 200 OK\r\n\r\nhalf", "Terminated\n"))
-    with pytest.raises(ProbeError, match=r"broke off after 4 characters: 'Terminated'"):
+    with pytest.raises(ProbeError, match=r"broke off after 4 bytes: 'Terminated'"):
         probe(ended_by_force).http("http://127.0.0.1/")
 
 
 def test_an_http_answer_that_the_engine_owes_is_none() -> None:
     made = probe(Answers())
-    made.container.engine.exec = Mock(side_effect=TimeoutError)  # type: ignore[method-assign]
+    made.container.engine.exec_bytes = Mock(side_effect=TimeoutError)  # type: ignore[method-assign]
     with pytest.raises(ProbeError, match=r"GET http://127.0.0.1/: nothing more came within 7 s"):
         made.http("http://127.0.0.1/", timeout=1)
+
+
+def test_an_http_answers_bytes_are_counted_before_they_are_read_as_text() -> None:
+    """Each byte that is no UTF-8 becomes a character of three bytes in the text."""
+    with pytest.raises(ProbeError, match="broke off after 4 of 10 bytes"):
+        probe(http_answer("HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n" + "\udcff" * 4)).http("http://es/")
+    whole = probe(http_answer("HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\n" + "\udcff" * 4)).http("http://es/")
+    assert whole.text == "\ufffd" * 4
 
 
 def test_an_http_answer_has_status_headers_and_text() -> None:
@@ -409,10 +439,35 @@ def test_a_url_whose_name_doesnt_exist_cant_be_asked() -> None:
         probe(answers).http("http://es/")
 
 
-@pytest.mark.parametrize("url", ["https://es/", "es:9200", "/path", "http:///path"])
-def test_only_http_urls_are_asked(url: str) -> None:
-    with pytest.raises(ProbeError, match="The probe asks http:// URLs only"):
+@pytest.mark.parametrize("url", ["https://es/", "es:9200", "/path", "http:///path", "", None, "https://me:hunter2@es/"])
+def test_only_http_urls_are_asked(url: Any) -> None:
+    with pytest.raises(ProbeError, match="The probe asks http:// URLs only") as raised:
         probe(Answers()).http(url)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.1/", "The host '127.1' is no address in its full form"),
+        ("http://c d/", "The host 'c d' is no host name"),
+        ("http://es:0/", "The port 0 is none"),
+        ("http://es:99999/", "The URL 'http://es:99999/' can't be read: Port out of range 0-65535. Remedy: "),
+        ("http://es:many/", "can't be read: Port could not be cast"),
+        ("http://me:hunter2@[::1/", "The URL 'http://…@[::1/' can't be read: Invalid IPv6 URL"),
+        ("http://me:hunter2@es/", "The URL 'http://…@es/' has a user, and the probe sends none"),
+    ],
+)
+def test_a_url_that_cant_be_asked_is_refused_without_its_password(url: str, words: str) -> None:
+    with pytest.raises(DefinitionError, match=re.escape(words)) as raised:
+        probe(Answers()).http(url)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "5", None])
+def test_what_is_no_time_is_refused(timeout: Any) -> None:
+    with pytest.raises(DefinitionError, match="Remedy: give seconds as a number"):
+        probe(Answers()).http("http://es/", timeout=timeout)
 
 
 def test_a_probe_tells_its_place() -> None:

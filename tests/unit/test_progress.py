@@ -84,6 +84,12 @@ def test_without_a_terminal_a_line_begins_and_a_line_ends_the_work() -> None:
     assert stream.getvalue() == "foodtrucks: pulling es …\nfoodtrucks: pulling es: done in 2.5 s\n"
 
 
+def test_a_line_obeys_no_terminal() -> None:
+    stream = io.StringIO()
+    Progress(stream).say("pulling \x1b]0;owned\x07\r")
+    assert stream.getvalue() == "foodtrucks: pulling \\x1b]0;owned\\x07\\r\n"
+
+
 def test_a_line_comes_every_ten_seconds_however_many_events_there_are() -> None:
     stream, clock = io.StringIO(), Clock()
     with Progress(stream, clock=clock).working("pulling es") as update:

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import Clock, Target, state
+from fakes import WRITTEN, Clock, Target, state
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.execs import ExecResult
@@ -279,6 +279,31 @@ def test_log_names_the_expression_that_no_line_matches() -> None:
 def test_log_refuses_a_wrong_expression_where_it_is_written() -> None:
     with pytest.raises(DefinitionError, match=r"^ready.log has pattern='\(' can't be read: .*\. Remedy: mend it"):
         ready.log("(")
+
+
+def test_log_reads_on_from_where_it_was_a_second_before_the_last_line() -> None:
+    target, check = Target(), ready.log("ready")
+    target.log = "one\ntwo\nthree\n"
+    refusal(check, target)
+    target.log += "ready\n"
+    check(target)
+    check(target)
+    assert target.searched_since == [None, WRITTEN + 1.0, WRITTEN + 2.0]
+
+
+def test_log_begins_anew_for_another_service() -> None:
+    first, second, check = Target(), Target(), ready.log("ready")
+    first.log = second.log = "one\n"
+    refusal(check, first)
+    refusal(check, second)
+    assert second.searched_since == [None]
+
+
+def test_log_sees_one_line_at_a_time() -> None:
+    target = Target()
+    target.log = "one\ntwo\n"
+    assert refusal(ready.log("one\ntwo"), target)
+    ready.log("^one\n")(target)
 
 
 def test_healthcheck_passes_on_healthy() -> None:

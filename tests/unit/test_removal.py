@@ -1,15 +1,24 @@
-"""Removal by label: a session's own, and what provably dead owners left."""
+"""Removal by label: a session's own, and what certainly dead owners left."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine, keep
+from fakes import FakeEngine, dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-from pytest_foodtrucks.kept import UNUSED_HOURS, Kept
-from pytest_foodtrucks.removal import remove_after, remove_at_end, remove_kept, remove_network, remove_session, sweep
+from pytest_foodtrucks.kept import UNUSED_HOURS, Kept, chosen
+from pytest_foodtrucks.removal import (
+    remove_after,
+    remove_at_end,
+    remove_kept,
+    remove_network,
+    remove_orphans,
+    remove_session,
+    sweep,
+)
 from pytest_foodtrucks.runs import Run
 
 
@@ -36,15 +45,26 @@ def test_a_session_removes_its_own_and_nothing_else() -> None:
     assert remove_session(engine, "mine") == 0
 
 
-def test_a_sweep_removes_only_what_dead_owners_of_this_folder_left(tmp_path: Path) -> None:
-    engine = FakeEngine()
-    dead, living = Run.begin(tmp_path), Run.begin(tmp_path)
-    container(engine, dead.id, dead.owner_label)
-    network(engine, dead.id, dead.owner_label)
-    left = [container(engine, "s", owner) for owner in (living.owner_label, "kept", "elsewhere/0123")]
-    dead.end()
-    assert sweep(engine, tmp_path) == 2
+def test_a_sweep_removes_only_what_dead_owners_left(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    gone = dead(Run.begin(tmp_path).owner).text()
+    container(engine, "s", gone)
+    network(engine, "s", gone)
+    others = (run.owner_label, elsewhere(run.owner).text(), "kept", "elsewhere/0123", "", gone[:-1])
+    left = [container(engine, "s", owner) for owner in others]
+    assert sweep(engine, run) == 2
     assert list(engine.containers) == left
+
+
+@pytest.mark.parametrize(("created", "found"), [(99.0, 2), (101.0, 1)])
+def test_what_is_older_goes_too_if_nobody_can_tell_of_its_owner(tmp_path: Path, created: float, found: int) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    engine.created_at = created
+    container(engine, "s", dead(Run.begin(tmp_path).owner).text())
+    untold = container(engine, "s", elsewhere(run.owner).text())
+    left = [container(engine, "s", owner) for owner in (run.owner_label, "kept")]
+    assert remove_orphans(engine, tmp_path, untold_before=100.0) == found
+    assert list(engine.containers) == ([untold] if found == 1 else []) + left
 
 
 class Stubborn(FakeEngine):
@@ -79,11 +99,19 @@ def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None, project:
 def test_a_session_that_ends_leaves_of_its_kept_stack_what_is_finished(tmp_path: Path) -> None:
     engine = FakeEngine()
     run = Run.begin(tmp_path)
-    kept_stack(engine, tmp_path, run)
+    kept = kept_stack(engine, tmp_path, run)
     container(engine, run.id, run.owner_label)
-    assert remove_at_end(engine, run) == 2
+    assert remove_at_end(engine, run.id, kept) == 2
     assert len(engine.containers) == 1
     assert len(engine.networks) == 1
+
+
+def test_a_kept_stack_whose_records_a_test_removed_goes_with_its_session(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, run)
+    shutil.rmtree(tmp_path)
+    assert remove_at_end(engine, run.id, kept) == 3
+    assert engine.containers == engine.networks == {}
 
 
 def unused(kept: Kept, hours: float) -> None:
@@ -97,7 +125,7 @@ def test_a_sweep_takes_a_kept_stack_that_nobody_used_for_long(tmp_path: Path) ->
     engine = FakeEngine()
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    assert sweep(engine, tmp_path) == 3
+    assert sweep(engine, Run.begin(tmp_path)) == 3
     assert engine.containers == engine.networks == {}
     assert not kept.folder.exists()
 
@@ -107,22 +135,22 @@ def test_a_sweep_leaves_a_kept_stack_of_another_engine_though_nobody_used_it_for
     other.name = "another engine"
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    assert sweep(other, tmp_path) == 0
+    assert sweep(other, Run.begin(tmp_path)) == 0
     assert kept.folder.exists()
-    assert sweep(engine, tmp_path) == 3, "its own engine's sweep still can"
+    assert sweep(engine, Run.begin(tmp_path)) == 3, "its own engine's sweep still can"
 
 
 def test_a_sweep_leaves_a_kept_stack_whose_time_is_not_over(tmp_path: Path) -> None:
     engine = FakeEngine()
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS - 1)
-    assert sweep(engine, tmp_path) == 0
+    assert sweep(engine, Run.begin(tmp_path)) == 0
 
 
 def test_a_sweep_leaves_a_kept_stack_that_a_session_holds(tmp_path: Path) -> None:
     engine = FakeEngine()
     kept = kept_stack(engine, tmp_path)
     os.utime(kept.folder / "used", (0, 0))
-    assert sweep(engine, tmp_path) == 0
+    assert sweep(engine, Run.begin(tmp_path)) == 0
 
 
 @pytest.mark.parametrize("ahead", [-7 * 86400.0, 7 * 86400.0])
@@ -130,7 +158,7 @@ def test_with_a_wrong_clock_no_kept_stacks_time_is_over(tmp_path: Path, ahead: f
     engine = FakeEngine()
     engine.ahead = ahead
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS + 1)
-    assert sweep(engine, tmp_path) == 0
+    assert sweep(engine, Run.begin(tmp_path)) == 0
 
 
 def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) -> None:
@@ -138,9 +166,30 @@ def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) ->
     kept = kept_stack(engine, tmp_path)
     kept.release()
     with pytest.raises(EngineError, match="device or resource busy"):
-        remove_kept(engine, kept)
+        remove_kept(engine, kept, Run.begin(tmp_path).owner)
     assert kept.folder.exists()
-    assert Kept.held(kept.folder) is not None
+    assert kept.hold(Run.begin(tmp_path).owner, engine.running_since)
+
+
+def test_a_kept_stack_of_which_a_copied_folder_tells_is_left(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    kept = kept_stack(engine, tmp_path / "state")
+    unused(kept, UNUSED_HOURS + 1)
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    copy, run = Kept(tmp_path / "copy/kept" / kept.id), Run.begin(tmp_path / "copy")
+    assert copy.unused_for() > UNUSED_HOURS * 3600
+    assert sweep(engine, run) == 0
+    assert remove_kept(engine, copy, run.owner, untold=True) == 0
+    assert len(engine.containers) == 2
+
+
+def test_a_kept_stack_whose_holder_nobody_can_tell_of_goes_only_when_that_is_asked(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    kept, run = kept_stack(engine, tmp_path), Run.begin(tmp_path)
+    kept.release()
+    assert kept.hold(elsewhere(Run.begin(tmp_path).owner), engine.running_since)
+    assert remove_kept(engine, kept, run.owner) == 0
+    assert remove_kept(engine, kept, run.owner, untold=True) == 3
 
 
 class Choosy(FakeEngine):
@@ -153,17 +202,16 @@ class Choosy(FakeEngine):
 
 
 def test_an_orphan_that_cannot_be_removed_keeps_no_kept_stack_and_no_dead_run_from_going(tmp_path: Path) -> None:
-    engine, dead = Choosy(), Run.begin(tmp_path)
-    stays = container(engine, dead.id, dead.owner_label, name="stays")
-    container(engine, dead.id, dead.owner_label)
+    engine, run = Choosy(), Run.begin(tmp_path)
+    gone = dead(Run.begin(tmp_path).owner).text()
+    stays = container(engine, "s", gone, name="stays")
+    container(engine, "s", gone)
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    dead.end()
     (tmp_path / "runs/0123").mkdir()
-    (tmp_path / "runs/0123/lease").touch()
-    os.utime(tmp_path / "runs/0123/lease", (0, 0))
+    os.utime(tmp_path / "runs/0123", (0, 0))
     with pytest.raises(EngineError, match=f"{stays}: device or resource busy"):
-        sweep(engine, tmp_path)
+        sweep(engine, run)
     assert list(engine.containers) == [stays]
     assert not kept.folder.exists()
     assert not (tmp_path / "runs/0123").exists()
@@ -177,7 +225,7 @@ def test_a_kept_stack_that_cannot_be_removed_keeps_no_other_from_going(tmp_path:
     first, second = sorted(stacks, key=lambda each: each.folder)
     stays = container(engine, first.id, "kept", name="stays")
     with pytest.raises(EngineError, match="device or resource busy"):
-        sweep(engine, tmp_path)
+        sweep(engine, Run.begin(tmp_path))
     assert list(engine.containers) == [stays]
     assert (first.folder.exists(), second.folder.exists()) == (True, False)
 
@@ -188,7 +236,7 @@ def test_a_removal_that_failed_is_no_use_of_a_kept_stack(tmp_path: Path) -> None
     container(engine, kept.id, "kept", name="stays")
     unused(kept, UNUSED_HOURS + 1)
     with pytest.raises(EngineError, match="device or resource busy"):
-        sweep(engine, tmp_path)
+        sweep(engine, Run.begin(tmp_path))
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
@@ -196,7 +244,7 @@ def test_what_a_watchdog_does_is_no_use_of_a_kept_stack(tmp_path: Path) -> None:
     engine, run = FakeEngine(), Run.begin(tmp_path)
     kept = kept_stack(engine, tmp_path, run)
     unused(kept, UNUSED_HOURS + 1)
-    assert remove_after(engine, run) == 1
+    assert remove_after(engine, run.owner, chosen(run)) == 1
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
@@ -205,15 +253,26 @@ def test_after_an_owners_death_what_it_had_begun_for_its_kept_stack_goes(tmp_pat
     kept = kept_stack(engine, tmp_path, run)
     container(engine, run.id, run.owner_label)
     kept.release()  # as its death does
-    assert remove_after(engine, run) == 2
+    assert remove_after(engine, run.owner, chosen(run)) == 2
     assert (len(engine.containers), len(engine.networks)) == (1, 1)
-    assert remove_after(engine, run) == 0
+    assert remove_after(engine, run.owner, chosen(run)) == 0
 
 
 def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path: Path) -> None:
     engine, run = FakeEngine(), Run.begin(tmp_path)
-    kept_stack(engine, tmp_path, run)  # and still held
-    assert remove_after(engine, run) == 0
+    kept = kept_stack(engine, tmp_path, run)
+    kept.release()
+    assert kept.hold(Run.begin(tmp_path).owner, engine.running_since)
+    assert remove_after(engine, run.owner, chosen(run)) == 0
+
+
+def test_a_state_folder_that_cannot_be_used_any_more_keeps_no_watchdog_from_its_work(tmp_path: Path) -> None:
+    engine, run = FakeEngine(), Run.begin(tmp_path)
+    stack = kept_stack(engine, tmp_path, run)
+    container(engine, run.id, run.owner_label)
+    shutil.rmtree(tmp_path / "kept")
+    (tmp_path / "kept").touch()  # no folder can be made there
+    assert remove_after(engine, run.owner, stack) == 1
 
 
 class Departed(FakeEngine):

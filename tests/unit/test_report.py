@@ -1,25 +1,28 @@
 """What a failed test's report shows of the services."""
 
-from collections.abc import Callable
+import itertools
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 import pytest
 
-from fakes import FakeEngine, new_stack, settings
+from fakes import WRITTEN, FakeEngine, new_stack, settings
 from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.networks import throwaway_network
 from pytest_foodtrucks.report import clock_warning, log_sections, message_alone, stays
 
+T = TypeVar("T")
+
 
 class TalkativeEngine(FakeEngine):
-    """An engine whose containers log a line at second 100 and one at second 200."""
+    """An engine whose containers logged a line at WRITTEN, and one a second later."""
 
-    def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
-        del container, tail
-        lines = {100: "early\n", 200: "late\n"}
-        return "".join(line for second, line in lines.items() if since is None or second >= since)
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = "early\nlate\n"
 
 
 def sections(engine: FakeEngine, since: float, error: BaseException | None = None) -> list[tuple[str, str]]:
@@ -31,14 +34,50 @@ def sections(engine: FakeEngine, since: float, error: BaseException | None = Non
 
 
 def test_each_service_has_a_section_with_what_it_logged_since_then() -> None:
-    assert sections(TalkativeEngine(), 150.0) == [
+    assert sections(TalkativeEngine(), WRITTEN + 0.5) == [
         ("foodtrucks log of es", "late\n"),
         ("foodtrucks log of web", "late\n"),
     ]
 
 
 def test_a_service_that_was_silent_says_so() -> None:
-    assert sections(TalkativeEngine(), 300.0)[0] == ("foodtrucks log of es", "(no lines since the test began)")
+    assert sections(TalkativeEngine(), WRITTEN + 2.0)[0] == ("foodtrucks log of es", "(no lines since the test began)")
+
+
+def test_a_long_log_is_shown_by_its_head_and_its_tail_and_how_to_get_it_all() -> None:
+    engine = TalkativeEngine()
+    engine.log = "".join(f"line {number}\n" for number in range(20_000))
+    _, log = sections(engine, 0.0)[0]
+    assert log.startswith("line 0\nline 1\n")
+    assert log.endswith("line 19998\nline 19999\n")
+    assert len(log) < 70_000
+    assert re.search(
+        r"\n… 143 kB left out; while the stack stands `docker logs foodtrucks-es-\w+` shows all, as the service's "
+        r"logs\(\) does …\n",
+        log,
+    )
+
+
+def test_of_an_endless_log_the_end_is_asked_for_and_what_is_between_isnt_read() -> None:
+    class EndlessEngine(FakeEngine):
+        """An engine whose containers log more than can be read."""
+
+        def read_log(
+            self, container: str, take: Callable[[Iterable[bytes]], T], *, tail: int | str = "all", **_: object
+        ) -> T:
+            del container
+            return take([b"the end\n"] if tail != "all" else itertools.repeat(b"x" * 999 + b"\n"))
+
+    _, log = sections(EndlessEngine(), 0.0)[0]
+    assert log.startswith("xxx")
+    assert "x\n… more than 8 MB left out; " in log
+    assert log.endswith(" …\nthe end\n")
+
+
+def test_a_log_obeys_no_terminal_and_needs_no_encoding() -> None:
+    engine = TalkativeEngine()
+    engine.log = "\x1b]52;c;cm0gLXJm\x07caf\ufffd\x1b[2J\n"
+    assert sections(engine, 0.0)[0][1] == "\\x1b]52;c;cm0gLXJm\\x07caf\ufffd\\x1b[2J\n"
 
 
 def test_a_log_that_cant_be_read_doesnt_hide_the_failure() -> None:
@@ -62,9 +101,9 @@ def test_an_engine_that_is_away_is_told_once_and_only_if_nothing_else_told(
 def test_lines_are_chosen_by_the_engines_clock() -> None:
     engine = TalkativeEngine()
     engine.ahead = 100.0
-    assert sections(engine, 50.0)[0] == ("foodtrucks log of es", "late\n")
+    assert sections(engine, WRITTEN - 99.5)[0] == ("foodtrucks log of es", "late\n")
     engine.ahead = -100.0
-    assert sections(engine, 200.0)[0] == ("foodtrucks log of es", "early\nlate\n")
+    assert sections(engine, WRITTEN + 100.0)[0] == ("foodtrucks log of es", "early\nlate\n")
 
 
 def test_clocks_that_differ_are_told() -> None:
@@ -102,6 +141,7 @@ def test_an_error_of_others_is_left_to_pytest() -> None:
     [
         ({}, "prune"),
         ({"engine": "tcp://one:2375"}, "prune --engine=tcp://one:2375"),
+        ({"engine": "tcp://hunter2@one:2375"}, "prune --engine=tcp://one:2375"),
         ({"state_dir": "/some where"}, "prune '--state-dir=/some where'"),
     ],
 )

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import pytest
 
+from fakes import Names
 from pytest_foodtrucks.errors import SettingsError
 from pytest_foodtrucks.settings import (
     ELASTICSEARCH_IMAGE,
@@ -48,6 +49,18 @@ DEFAULTS = Settings(
     reuse=False,
     state_dir=None,
 )
+
+KNOWN = {"engine": ("10.0.0.5",), "engine.example": ("10.0.0.6",), "host_1": ("10.0.0.7",), "localhost": ("127.0.0.1",)}
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Return what this machine's look-up has, in the place of a name server."""
+    names = Names()
+    names |= KNOWN
+    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
+    return names
+
 
 each_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 
@@ -148,9 +161,16 @@ WRONG = [
     ("engine", "Docker", "use one of: auto, docker"),
     ("engine", "podman", "this version speaks to Docker only"),
     ("engine", "ftp://engine", "use a URL that begins with unix://"),
+    ("engine", "tcp://engine:99999", "use an address with a port between 1 and 65535"),
+    ("engine", "unix://", "name the socket with its whole path"),
     ("host", "http://engine.example", "without scheme"),
     ("host", "engine.example:2375", "without scheme and port"),
     ("host", "two words", "use a host name or an address"),
+    ("host", ":::", "use a host name or an address"),
+    ("host", "999.1.1.1", "use a host name or an address"),
+    ("host", "127.1", "use a host name or an address"),
+    ("host", "fe80::1%eth0", "without the name of an interface"),
+    ("host", "nowhere.example", "use a name that resolves here, or an address ([Errno -2] Name or service not known)"),
     ("es-image", "ElasticSearch", "use an image's name"),
     ("es-image", "registry.example/Team/es", "use an image's name"),
     ("es-image", "team//es", "use an image's name"),
@@ -199,6 +219,26 @@ def test_a_wrong_value_is_named_with_its_place_and_a_remedy(name: str, text: str
             read(**place)
         assert str(raised.value).startswith(f"{where} is {text!r}. Remedy: ")
         assert remedy in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("engine", "tcp://user:hunter2@h:2375"),
+        ("engine", "ftp://user:hunter2@h"),
+        ("image-prefix", "user:hunter2@mirror.example"),
+        ("image-prefix", "https://hunter2@mirror.example"),
+        ("es-image", "user:hunter2@mirror.example/es"),
+        ("host", "hunter2@host"),
+    ],
+)
+def test_a_wrong_value_is_shown_without_a_user_part(name: str, text: str) -> None:
+    option = next(option for option in OPTIONS if option.name == name)
+    for value in (text, [text]):
+        with pytest.raises(SettingsError) as raised:
+            read(ini={option.ini: value})
+        assert "hunter2" not in str(raised.value)
+        assert text.rpartition("@")[2] in str(raised.value)
 
 
 def test_each_option_has_a_wrong_value_here() -> None:
@@ -277,6 +317,17 @@ def test_a_wrong_testcontainers_host_override_is_named_like_any_other_value() ->
 @pytest.mark.parametrize("host", ["engine", "engine.example", "10.0.0.1", "::1", "fd00::1", "host_1"])
 def test_a_host_is_a_name_or_an_address(host: str) -> None:
     assert read({"host": host}).host == host
+
+
+def test_a_host_is_looked_up_without_its_final_dot(names: Names) -> None:
+    assert read({"host": "localhost."}).host == "localhost"
+    assert names.asked == ["localhost"]
+
+
+def test_only_a_name_that_somebody_set_is_looked_up(names: Names) -> None:
+    for given in ({}, {"host": "auto"}, {"host": "10.0.0.1"}, {"host": "::1"}):
+        read(given)
+    assert names.asked == []
 
 
 def test_host_auto_asks_the_engines_url() -> None:

@@ -1,5 +1,6 @@
 """One part for many workers: started once, taken over by the others, a failure told to each."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import EngineError, FoodtrucksError, ImageError, NotReadyInTime, StartError, StateError
-from pytest_foodtrucks.sharing import shared, write_json
+from pytest_foodtrucks.definitions import Build
+from pytest_foodtrucks.sharing import fingerprints, shared
+from pytest_foodtrucks.state_folder import keyed, write_json
 
 
 class Other(Exception):
@@ -17,6 +20,11 @@ class Other(Exception):
 def refuse(words: Sequence[str]) -> None:
     """Be what refuses another one."""
     raise Other(*words)
+
+
+def digest(text: str) -> str:
+    """Be a state folder's digest."""
+    return hashlib.sha256(f"a key {text}".encode()).hexdigest()
 
 
 def worker(
@@ -31,6 +39,7 @@ def worker(
         folder,
         "part",
         values=values,
+        digest=digest,
         on_other=on_other,
         start=start,
         dump=lambda n: {"n": n},
@@ -141,3 +150,36 @@ def test_a_folder_that_cannot_be_written_is_told_and_hides_no_failure(tmp_path: 
         worker(tmp_path / "gone", fail)
     with pytest.raises(StateError, match=r"can't be used: No such file or directory. Remedy: make it writable"):
         write_json(tmp_path / "gone" / "part.json", {})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"A": "1", "B": "2"}, {"B": "2", "A": "1"}),
+        ({"test": {"b": 1, "a": [2]}}, {"test": {"a": [2], "b": 1}}),
+        ({1, 2, 3}, {3, 2, 1}),
+        (("a", {"x": 1, "y": 2}), ["a", {"y": 2, "x": 1}]),
+        (Build(Path("/a"), args=(("A", "1"),)), Build(Path("/a"), args=(("A", "1"),))),
+    ],
+)
+def test_equal_values_are_equal_in_whatever_order_they_are_written(one: object, other: object) -> None:
+    assert fingerprints({"it": one}, digest) == fingerprints({"it": other}, digest)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["a", "b"], ["b", "a"]),
+        ({"A": "1"}, {"A": "2"}),
+        (Build(Path("/a"), args=(("A", "1"),)), Build(Path("/a"), args=(("A", "2"),))),
+        ("1", 1),
+    ],
+)
+def test_other_values_have_other_fingerprints(one: object, other: object) -> None:
+    assert fingerprints({"it": one}, digest) != fingerprints({"it": other}, digest)
+
+
+def test_a_fingerprint_says_nothing_to_who_has_not_got_the_key(tmp_path: Path) -> None:
+    one, other = (keyed(tmp_path / name) for name in ("one", "other"))
+    assert fingerprints({"environment": "hunter2"}, one) == fingerprints({"environment": "hunter2"}, one)
+    assert fingerprints({"environment": "hunter2"}, one) != fingerprints({"environment": "hunter2"}, other)

@@ -1,6 +1,7 @@
 """A session's stack: its labels, its images, its removal."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,10 +10,14 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, new_stack
+from fakes import FakeEngine, dead, new_run, new_stack, settings
 from pytest_foodtrucks.containers import ContainerSpec, Creation
 from pytest_foodtrucks.definitions import Build
-from pytest_foodtrucks.errors import EngineError, ImageError, NoAnswer
+from pytest_foodtrucks.endpoints import Endpoint
+from pytest_foodtrucks.errors import EngineError, FoodtrucksError, ImageError, NoAnswer
+from pytest_foodtrucks.kept import Kept
+from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.runs import Run
 from pytest_foodtrucks.stack import Stack
 
 
@@ -36,8 +41,9 @@ class Builder(FakeEngine):
     builds = 0
 
     def build(self, folder: Path, **about: Any) -> Iterator[str]:
-        del folder, about
+        del folder
         self.builds += 1
+        self.named[about["tag"]] = "sha256:one"
         yield "Step 1\n"
 
 
@@ -53,6 +59,7 @@ def test_labels_tell_session_owner_and_service() -> None:
         "pytest-foodtrucks": stack.run.id,
         "pytest-foodtrucks.owner": stack.run.owner_label,
         "pytest-foodtrucks.service": "es",
+        "pytest-foodtrucks.part": "",
     }
 
 
@@ -63,7 +70,9 @@ def test_what_is_no_service_has_no_label_of_one() -> None:
 def test_what_outlives_its_fixture_has_a_label_of_its_own_and_a_part_is_removed_by_it_alone() -> None:
     engine = FakeEngine()
     stack, other = new_stack(engine), new_stack(engine)
-    assert set(stack.labels("es", part="one")) - set(stack.labels("es")) == {"pytest-foodtrucks.part"}
+    assert (
+        stack.labels("es", part="one")["pytest-foodtrucks.part"] != stack.labels("es")["pytest-foodtrucks.part"] == ""
+    )
     gone, *left = (
         Creation(engine, ContainerSpec(image="busybox", network="net", labels=labels), label="es").container.id
         for labels in (
@@ -139,7 +148,7 @@ def test_a_build_is_done_once_per_session(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(tmp_path))  # where there is no command line of the engine
     engine = Builder()
     stack = new_stack(engine)
-    assert stack.built(Build(tmp_path)) == stack.built(Build(tmp_path))
+    assert stack.built(Build(tmp_path)) == stack.built(Build(tmp_path)) == "sha256:one"
     assert engine.builds == 1
 
 
@@ -153,6 +162,72 @@ def test_an_engine_that_went_away_is_told_by_the_first_removal_alone(*, silent: 
 
     with pytest.raises(NoAnswer) if raises else nullcontext():
         new_stack(engine).undo(remove)
+
+
+class Watched:
+    """A watchdog that notes when it was looked at, and what was there by then."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+        self.seen: list[int] = []
+
+    def see(self, endpoint: Endpoint, kept: Kept | None) -> None:
+        assert (endpoint, kept) == (self.engine.endpoint, None)
+        self.seen.append(len(self.engine.containers))
+
+
+def test_before_anything_is_created_somebody_watches() -> None:
+    engine = FakeEngine()
+    watched = Watched(engine)
+    watching: Any = watched
+    stack = Stack(engine, settings(), progress=Progress(None), run=new_run(), watching=watching)
+    for _ in range(2):
+        stack.created(lambda: container(stack), engine.remove_container)
+    assert watched.seen == [0, 1]
+
+
+def test_what_a_worker_creates_after_its_controllers_death_is_undone() -> None:
+    engine, run = FakeEngine(), new_run()
+    stack = Stack(engine, settings(), progress=Progress(None), run=Run(run.folder, dead(run.owner)), worker="gw0")
+    with pytest.raises(FoodtrucksError, match="The xdist controller has ended"):
+        stack.created(lambda: container(stack), engine.remove_container)
+    assert engine.containers == {}
+
+
+def forked(work: Callable[[], object]) -> str:
+    """Do something in a forked child, and return the words of the error that it raised; empty without one."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except FoodtrucksError as error:
+            os.write(sender, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as stream:
+        said = stream.read().decode()
+    os.waitpid(child, 0)
+    return said
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_removes_and_creates_nothing(tmp_path: Path) -> None:
+    stack = new_stack()
+
+    def remove() -> None:
+        (tmp_path / "removed").touch()
+
+    assert forked(lambda: stack.undo(remove)) == ""
+    assert not (tmp_path / "removed").exists()
+    assert forked(stack.close) == ""
+    assert stack.run.folder.exists()
+    said = forked(lambda: stack.created(remove, lambda _: None))
+    assert said.startswith("This process was forked from the session's, which alone starts services. Remedy: ")
+    assert not (tmp_path / "removed").exists()
+    stack.undo(remove)
+    assert (tmp_path / "removed").exists(), "the control: in the session's process it is removed"
 
 
 def test_a_refused_removal_is_told_whatever_came_before() -> None:

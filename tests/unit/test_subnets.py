@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.subnets import free_subnet, host_routes
+from pytest_foodtrucks.subnets import free_subnet, gateway_of, host_routes
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010AA8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
@@ -40,6 +40,20 @@ def test_where_all_is_taken_there_is_none() -> None:
 def test_where_a_private_range_is_taken_the_next_one_has_room(taken: list[str], left: str) -> None:
     subnet = ipaddress.ip_network(str(free_subnet(taken)))
     assert subnet.subnet_of(ipaddress.ip_network(left))  # type: ignore[arg-type] # both are IPv4
+
+
+@pytest.mark.parametrize(
+    ("config", "gateway"),
+    [
+        ({"Subnet": "172.18.0.0/16", "Gateway": "172.18.0.254/16"}, "172.18.0.254"),
+        ({"Subnet": "172.17.0.0/16"}, "172.17.0.1"),
+        ({"Subnet": "fd00:58::/64", "Gateway": ""}, "fd00:58::1"),
+        ({"Subnet": "10.56.0.0/24", "IPRange": "10.56.0.128/25"}, "10.56.0.128"),
+        ({}, ""),
+    ],
+)
+def test_the_gateway_is_what_the_engine_tells_or_takes(config: dict[str, str], gateway: str) -> None:
+    assert gateway_of(config) == gateway
 
 
 def test_the_hosts_routes_are_read_but_for_the_default_ones(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""What must stay secret: values of environments and build arguments, also where pytest shows local variables."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks.containers import ContainerSpec
+from pytest_foodtrucks.definitions import Build, define
+from pytest_foodtrucks.factories import service
+from pytest_foodtrucks.settings import read_settings
+
+CONFTEST = """
+import pytest
+from fakes import put_stack
+from pytest_foodtrucks import elasticsearch_service, service
+
+def bad(target): raise RuntimeError("a check that fails")
+
+@pytest.fixture(scope="session")
+def foodtrucks_engine(pytestconfig):
+    engine = put_stack(pytestconfig)
+    engine.image_id = lambda image: image
+    return engine
+
+@pytest.fixture(scope="session")
+def bad_seed():
+    def seed(es): raise RuntimeError("a seed that fails")
+    return seed
+
+PASSWORD = dict.fromkeys(["PASSWORD"], "hunter" + "2")
+checked = service(image="busybox", environment=PASSWORD, ready=bad)
+wrong = service(image="busybox", environment=PASSWORD, ports=lambda foodtrucks_net: 1 / 0)
+seeded = elasticsearch_service(environment=PASSWORD, seed="bad_seed", ready=lambda target: None)
+"""
+
+TESTS = """
+import conftest
+
+def test_checked(checked): pass
+def test_wrong(wrong): pass
+def test_seeded(seeded): pass
+def test_within(foodtrucks_net):
+    with foodtrucks_net.service(image="busybox", environment=conftest.PASSWORD, aliases=["a"], ready=conftest.bad):
+        pass
+def test_refused(foodtrucks_net):
+    with foodtrucks_net.service(image="busybox", environment=conftest.PASSWORD, aliases=["a"], mem_limit="much"):
+        pass
+def test_undefined(foodtrucks_net):
+    with foodtrucks_net.service(image="busybox", environment=conftest.PASSWORD, aliases=["a"], ports=["http"]):
+        pass
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["-l"], ["-l", "--tb=long"], ["-l", "--tb=native"]])
+def test_no_report_shows_a_value_of_an_environment(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    pytester.makepyfile(conftest=CONFTEST, test_it=TESTS)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+    result.assert_outcomes(errors=3, failed=3)
+    text = result.stdout.str()
+    for words in ("a check that fails", "a seed that fails", "division by zero", "much"):
+        assert words in text
+    assert "hunter2" not in text
+
+
+SECRET = {"PASSWORD": "hunter2"}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: Build(Path("/app"), args=(("PASSWORD", "hunter2"),)),
+        lambda: define({"image": "busybox", "environment": SECRET}, alias="es", folder=Path("/project")),
+        lambda: ContainerSpec(image="busybox", network="net", environment=SECRET),
+        lambda: service(image="busybox", environment=SECRET)._get_wrapped_function().recipe,  # noqa: SLF001 - pytest's own
+        lambda: read_settings({"engine": "tcp://hunter2@h:1"}.get, {}, lambda _: None),
+    ],
+)
+def test_nothing_of_ours_shows_a_secret_as_one_of_its_fields(made: Callable[[], object]) -> None:
+    assert "hunter2" not in repr(made())
