@@ -345,7 +345,7 @@ WRONG: Mapping[str, Sequence[object]] = {
         {"A": {}},
         [5],
         [None],
-        {"A": "�"},
+        {"A": "\ud800"},
         {"A": lambda: 1},
     ],
     "build": [

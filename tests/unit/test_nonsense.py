@@ -19,8 +19,8 @@ from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_serv
 from pytest_foodtrucks.containers import ContainerSpec, engine_config
 from pytest_foodtrucks.definitions import KEYWORDS, define
 from pytest_foodtrucks.networks import Network, throwaway_network
-from pytest_foodtrucks.runs import state_folder
 from pytest_foodtrucks.settings import OPTIONS, read_settings
+from pytest_foodtrucks.state_folder import state_folder
 from pytest_foodtrucks.values import shown
 
 ALL = os.environ.get("FOODTRUCKS_TEST_ALL", "") != ""
@@ -54,7 +54,7 @@ class Broken(dict[str, Any]):
     def __getitem__(self, *_: object) -> Any:
         raise KeyError(SECRET)
 
-    get = items = keys = __iter__ = __getitem__  # type: ignore[assignment]
+    get = items = keys = __iter__ = __getitem__
 
 
 def failing() -> Iterator[str]:
