@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .errors import DefinitionError, FoodtrucksError
+from .excerpts import shortened
 from .units import size_in_bytes
 
 T = TypeVar("T")
-
-_SHOWN: Final = 200
-"""Characters of a value that a message shows: a line or two of a terminal."""
 
 _MOST_ENTRIES: Final = 10_000
 """More of them in one list are a mistake, such as an iterator without an end."""
@@ -77,21 +75,15 @@ def _described(keyword: str, value: object) -> str:
 def shown(value: object) -> str:
     """Return a value as a message shows it: in one line, shortened, and a URL without user and password."""
     try:
-        line = _without_user(repr(value))
+        return shortened(_without_user(repr(value)))
     except Exception:  # noqa: BLE001 - whatever a foreign __repr__ raises, the message has more to say
         return f"<{type(value).__name__}, which can't be shown>"
-    start = "".join(each if each.isprintable() else _escaped(each) for each in line[:_SHOWN])
-    return start if len(line) <= _SHOWN else f"{start}…"
 
 
 def _without_user(line: str) -> str:
     before, slashes, rest = line.partition("://")
     _, at, host = rest.rpartition("@")
     return f"{before}{slashes}…{at}{host}" if at else line
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 # texts

@@ -1,5 +1,8 @@
 """Sizes and durations in Compose's form."""
 
+import re
+from typing import Any
+
 import pytest
 
 from pytest_foodtrucks.units import nanoseconds, size_in_bytes
@@ -24,7 +27,9 @@ def test_a_size_is_read_in_bytes(text: str | int, size: int) -> None:
     assert size_in_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "m", "1.5g", "-1m", "1t", "5bb", "1 g", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["", "m", "1.5g", "-1m", "1t", "5bb", "1 g", "1e3", "\u0661m", "9" * 20, "9999999999g"]
+)
 def test_what_is_no_size_is_named_with_a_remedy(text: str) -> None:
     with pytest.raises(ValueError, match=f"{text!r} is no size: use a number with unit, such as 512m"):
         size_in_bytes(text)
@@ -47,7 +52,13 @@ def test_a_duration_is_read_in_nanoseconds(duration: str | float, expected: int)
     assert nanoseconds(duration) == expected
 
 
-@pytest.mark.parametrize("duration", ["", "5", "s", "1s ", "1 s", "1x", "x1s", "1d", "1s-2s"])
-def test_what_is_no_duration_is_named_with_a_remedy(duration: str) -> None:
-    with pytest.raises(ValueError, match=f"{duration!r} is no duration: use Compose's form"):
+@pytest.mark.parametrize(
+    "duration",
+    [
+        *["", "5", "s", "1s ", "1 s", "1x", "x1s", "1d", "1s-2s", "\u0661s", "9" * 400 + "s"],
+        *[float("inf"), float("nan"), -1, True, None, 10**300, [1]],
+    ],
+)
+def test_what_is_no_duration_is_named_with_a_remedy(duration: Any) -> None:
+    with pytest.raises(ValueError, match=f"{re.escape(repr(duration))} is no duration: use Compose's form"):
         nanoseconds(duration)
