@@ -14,6 +14,7 @@ from .owners import ContainerStart, Owner, read_owner
 from .processes import Life
 from .runs import Run
 from .state_folder import identity, is_there, keyed, make_folder, read_json, usable, write_file, write_json
+from .urls import without_user
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -250,6 +251,6 @@ def all_kept(state: Path) -> list[Kept]:
 def place(engine_option: str, environ: Mapping[str, str]) -> str:
     """Return where the engine is, as somebody set it: with stacks elsewhere another session may do something."""
     if "://" in engine_option:
-        return f"on {engine_option}"
+        return f"on {without_user(engine_option)}"
     set_by = [environ[name] for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if environ.get(name, "") != ""]
-    return f"on {set_by[0]}" if set_by else ""
+    return f"on {without_user(set_by[0])}" if set_by else ""

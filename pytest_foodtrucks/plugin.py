@@ -271,7 +271,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
     owned = run if run is not None and run.is_owner else None
     used = None
-    with suppress(StateError):  # told below: what ends the run reads the same
+    with suppress(StateError):  # its own process's end leaves the kept stack too
         used = kept.chosen(owned) if owned is not None else None
     with _telling():
         if stack is not None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from . import limits
 from .errors import StateError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -50,6 +51,9 @@ def usable(folder: Path) -> Iterator[None]:
 
 
 def _unusable(folder: Path, error: OSError) -> StateError:
+    limit = limits.reached(error)
+    if limit is not None:
+        return StateError(f"The state folder {folder} can't be used. {limit}")
     remedy = "make room there" if error.errno in _FULL else "make it writable"
     words = error.strerror if error.strerror is not None else str(error).rstrip(".")
     return StateError(

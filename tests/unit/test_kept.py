@@ -207,6 +207,8 @@ def test_what_ended_is_forgotten_and_can_begin_again(tmp_path: Path) -> None:
         ("auto", {}, ""),
         ("docker", {"DOCKER_HOST": ""}, ""),
         ("tcp://one:2375", {"DOCKER_HOST": "tcp://two:2375"}, "on tcp://one:2375"),
+        ("tcp://me:hunter2@one:2375", {}, "on tcp://one:2375"),
+        ("auto", {"DOCKER_HOST": "ssh://me@two"}, "on ssh://two"),
         ("auto", {"DOCKER_HOST": "tcp://two:2375", "DOCKER_CONTEXT": "three"}, "on tcp://two:2375"),
         ("auto", {"DOCKER_CONTEXT": "three"}, "on three"),
     ],

@@ -42,6 +42,14 @@ def test_the_remedy_fits_the_trouble(number: int, remedy: str) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def test_a_limit_of_the_system_has_a_remedy_of_its_own() -> None:
+    with (
+        pytest.raises(StateError, match=r"can't be used\. This process may open no more than .*ulimit"),
+        usable(Path("/state")),
+    ):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
 def test_the_folder_is_the_users_state_by_the_xdg_specification() -> None:
     assert state_folder(None, {"XDG_STATE_HOME": "/state"}) == Path("/state/pytest-foodtrucks")
     assert state_folder(None, {}) == Path.home() / ".local/state/pytest-foodtrucks"
