@@ -223,14 +223,13 @@ def _first(
 
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
+    told = shown(without_user(raw)) if isinstance(raw, str) else without_user(shown(raw))
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        told = shown(without_user(str(raw)))
         raise SettingsError(f"{origin} is {told}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:
         why = getattr(error, "why", "")
-        told = shown(without_user(str(raw)))
         raise SettingsError(f"{origin} is {told}{f', which{why}' if why else ''}. Remedy: {error}.") from error
 
 
