@@ -224,21 +224,29 @@ def _first(
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        told = shown(without_user(str(raw)))
+        told = _shown(raw)
         raise SettingsError(f"{origin} is {told}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:
         why = getattr(error, "why", "")
-        told = shown(without_user(str(raw)))
+        told = _shown(raw)
         raise SettingsError(f"{origin} is {told}{f', which{why}' if why else ''}. Remedy: {error}.") from error
+
+
+def _shown(raw: object) -> str:
+    """Return a setting as a message shows it; a registry may have a user without a scheme before that."""
+    if isinstance(raw, str):
+        return shown(without_user(raw))
+    words = shown(raw)
+    return words if "@" not in words else f"{type(raw).__name__} …@{words.rpartition('@')[2]}"
 
 
 def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:
     if settings.es_version is None or not is_pinned(settings.es_image):
         return
     raise SettingsError(
-        f"{origins['es_image']} is {shown(settings.es_image)}, which has a version already, and "
+        f"{origins['es_image']} is {_shown(settings.es_image)}, which has a version already, and "
         f"{origins['es_version']} is {shown(settings.es_version)}. Remedy: set the image without its tag, or "
         "leave the version out."
     )
