@@ -223,7 +223,7 @@ def _first(
 
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
-    told = shown(without_user(raw)) if isinstance(raw, str) else without_user(shown(raw))
+    told = _shown(raw)
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
         raise SettingsError(f"{origin} is {told}, which is no text or number. Remedy: {option.help}.")
     try:
@@ -233,11 +233,19 @@ def _parsed(option: Option, raw: object, origin: str) -> Any:
         raise SettingsError(f"{origin} is {told}{f', which{why}' if why else ''}. Remedy: {error}.") from error
 
 
+def _shown(raw: object) -> str:
+    """Return a setting as a message shows it; a registry may have a user without a scheme before that."""
+    if isinstance(raw, str):
+        return shown(without_user(raw))
+    words = shown(raw)
+    return words if "@" not in words else f"{type(raw).__name__} …@{words.rpartition('@')[2]}"
+
+
 def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:
     if settings.es_version is None or not is_pinned(settings.es_image):
         return
     raise SettingsError(
-        f"{origins['es_image']} is {shown(settings.es_image)}, which has a version already, and "
+        f"{origins['es_image']} is {_shown(settings.es_image)}, which has a version already, and "
         f"{origins['es_version']} is {shown(settings.es_version)}. Remedy: set the image without its tag, or "
         "leave the version out."
     )

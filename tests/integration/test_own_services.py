@@ -167,7 +167,9 @@ class TestReadiness:
         del nothing_left
         with (
             pytest.raises(StartError, match="exited with exit code 7") as error,
-            foodtrucks_net.service(image=IMAGE, command=["sh", "-c", "echo oh no; exit 7"], aliases=["dead"]),
+            foodtrucks_net.service(
+                image=IMAGE, command=["sh", "-c", "echo oh no; exit 7"], aliases=["dead"], ready=ready.log("never")
+            ),
         ):
             pass
         assert error.value.logs == "oh no\n"

@@ -297,20 +297,23 @@ def test_second(line, request):
     downstream.run("-n2", "--dist=loadgroup").assert_outcomes(passed=2)
 
 
-def test_a_shared_service_that_starts_leaves_what_others_have_under_its_name(downstream: Downstream) -> None:
+def test_a_shared_service_that_starts_leaves_what_others_have_under_its_name_on_another_network(
+    downstream: Downstream,
+) -> None:
     downstream.write(
         conftest="""
         import os
-        from pytest_foodtrucks import service
+        from pytest_foodtrucks import network, service
 
+        net = network()
         db = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
         probe = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
         """,
         test_it=f"""{AFTER}
 @one
-def test_first(foodtrucks_net, net_probe):
+def test_first(net, net_probe):
     image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
-    with foodtrucks_net.service(image=image, command="sleep 600", aliases=["db"]) as own:
+    with net.service(image=image, command="sleep 600", aliases=["db"]) as own:
         pathlib.Path("up").touch()
         after("started")
         assert own.container.status == "running"
@@ -325,6 +328,23 @@ def test_second(request):
 """,
     )
     downstream.run("-n2", "--dist=loadgroup").assert_outcomes(passed=2)
+
+
+def test_one_worker_at_a_time_has_an_alias_in_a_block(downstream: Downstream) -> None:
+    downstream.write(
+        test_it="""
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(number, foodtrucks_net, net_probe):
+            image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+            with foodtrucks_net.service(image=image, command="sleep 600", aliases=["v"]) as own:
+                for _ in range(5):
+                    assert net_probe.resolve("v") == [own.container.ip]
+        """,
+    )
+    downstream.run("-n2").assert_outcomes(passed=4)
 
 
 def test_what_is_not_shared_has_its_workers_name(downstream: Downstream) -> None:
