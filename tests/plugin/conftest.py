@@ -5,9 +5,14 @@ import os
 import pytest
 
 import fakes
+from pytest_foodtrucks import discovery
 
 ENGINE_IN_MEMORY = fakes.put_stack
-"""Imported here once, so that no session within a test pays for docker again."""
+FIND_ENGINE = discovery.find_engine
+"""Imported here once, so that no session within a test pays for docker again, or has a module that others can't patch.
+
+The package keeps as its attribute what a session within a test imported, though its module is forgotten then.
+"""
 
 
 @pytest.fixture(autouse=True)
