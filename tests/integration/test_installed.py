@@ -38,6 +38,10 @@ def test_the_readmes_test_passes_with_the_wheel_alone(tmp_path: Path, nothing_le
     assert " passed" in result.stdout
 
 
+_WITHOUT_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+"""The second has a part that is built for one Python only, and the container's may be another."""
+
+
 @pytest.fixture
 def pytest_in_a_container(foodtrucks_engine: Engine, tmp_path: Path) -> list[str]:
     """Return the command that runs pytest in a container which has the engine's socket and nothing else of it.
@@ -55,7 +59,7 @@ def pytest_in_a_container(foodtrucks_engine: Engine, tmp_path: Path) -> list[str
     options += [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     image = os.environ["FOODTRUCKS_WEB_IMAGE"]
     command = ["docker", "--host", foodtrucks_engine.url, "run", "--rm", "--user", "0", "--workdir", "/suite"]
-    return [*command, *options, "--entrypoint", "python", image, "-m", "pytest", "-p", "no:cacheprovider"]
+    return [*command, *options, "--entrypoint", "python", image, "-m", "pytest", *_WITHOUT_PLUGINS]
 
 
 def test_a_pytest_in_a_container_says_what_it_lacks(pytest_in_a_container: list[str], nothing_left: None) -> None:

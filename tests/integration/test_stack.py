@@ -39,7 +39,10 @@ def test_everything_carries_the_labels(es_on_net: ElasticsearchService, foodtruc
     labels = es_on_net.container.inspect()["Config"]["Labels"]
     assert labels["pytest-foodtrucks.service"] == "es"
     assert labels["pytest-foodtrucks.owner"]
-    assert foodtrucks_engine.inspect_network(es_on_net.network.id)["Labels"].items() <= labels.items()
+    of_network = foodtrucks_engine.inspect_network(es_on_net.network.id)["Labels"]
+    assert labels["pytest-foodtrucks.name"] == es_on_net.container.name
+    assert of_network.pop("pytest-foodtrucks.name") == es_on_net.network.name
+    assert of_network.items() <= labels.items()
 
 
 def test_elasticsearch_answers_where_the_fixture_says(es_on_net: ElasticsearchService) -> None:
