@@ -403,7 +403,7 @@ def test_a_service_of_the_contracts_name_that_workers_do_not_share_is_told_to_th
         ),
     ],
 )
-@pytest.mark.parametrize("workers", [[], ["-n2"]])
+@pytest.mark.parametrize("workers", [[], TWO_WORKERS])
 def test_a_service_of_another_kind_under_the_contracts_name_is_told(
     session: Session, definition: str, message: str, workers: list[str]
 ) -> None:
@@ -418,6 +418,7 @@ WORKER = "def pytest_configure(config): config.workerinput = {'workerid': 'gw0'}
 """What xdist gives to a worker's configuration, as the first line of a conftest's own."""
 
 
+@pytest.mark.needs("pytest-xdist")
 @pytest.mark.parametrize("scope", ["session", "function"])
 @pytest.mark.parametrize("aliases", ["['db']", "lambda: ['db']"])
 def test_a_name_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_workers(

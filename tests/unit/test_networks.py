@@ -231,11 +231,13 @@ def test_what_went_wrong_in_preparation_harms_nobody_who_doesnt_ask(engine: Fake
 
 def test_without_a_network_what_was_prepared_is_removed() -> None:
     engine = Brittle()
+    stack = new_stack(engine)
     with (
         pytest.raises(EngineError, match="fully subnetted"),
-        throwaway_network(new_stack(engine), prepare={"key": defined("es")}),
+        throwaway_network(stack, prepare={"key": defined("es")}),
     ):
         pass
+    stack.pool.shutdown()  # it may be in the making still, and goes when it is made
     assert engine.containers == {}
 
 
