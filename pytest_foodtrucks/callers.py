@@ -48,11 +48,6 @@ def place_in(traceback: TracebackType | None) -> Place | None:
     return place
 
 
-def calling_file() -> Path:
-    """Return the file of the nearest caller outside this package."""
-    return calling_place().file
-
-
 def written_in(function: Callable[..., Any]) -> Path:
     """Return the file that a function was written in."""
     return _file_of(function.__code__, function.__globals__)

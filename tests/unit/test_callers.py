@@ -7,12 +7,12 @@ import pytest
 
 import pytest_foodtrucks
 from pytest_foodtrucks import plugin
-from pytest_foodtrucks.callers import Place, calling_file, calling_place, place_in
+from pytest_foodtrucks.callers import Place, calling_place, place_in
 from pytest_foodtrucks.errors import DefinitionError
 
 
 def test_the_calling_file_is_the_one_that_calls() -> None:
-    assert calling_file() == Path(__file__)
+    assert calling_place().file == Path(__file__)
 
 
 def test_frames_of_the_package_are_passed_over() -> None:
@@ -23,7 +23,9 @@ def test_frames_of_the_package_are_passed_over() -> None:
 def test_a_folder_that_only_begins_like_the_packages_is_no_part_of_it() -> None:
     package = Path(pytest_foodtrucks.__file__).parent
     neighbour = f"{package}_tests/conftest.py"
-    code = compile("from pytest_foodtrucks.callers import calling_file\nfile = calling_file()", neighbour, "exec")
+    code = compile(
+        "from pytest_foodtrucks.callers import calling_place\nfile = calling_place().file", neighbour, "exec"
+    )
     names: dict[str, object] = {}
     exec(code, names)  # noqa: S102 - how code gets a file's name without a file
     assert names["file"] == Path(neighbour)
@@ -66,7 +68,7 @@ def test_an_error_is_placed_at_the_line_that_led_to_ours() -> None:
 def test_code_of_another_file_keeps_its_own_in_whatever_module_it_runs(tmp_path: Path) -> None:
     """As doctests and templates do; only code with the name of its module is taken for that module's."""
     code = compile(
-        "from pytest_foodtrucks.callers import calling_file\nfile = calling_file()", "/base/other.py", "exec"
+        "from pytest_foodtrucks.callers import calling_place\nfile = calling_place().file", "/base/other.py", "exec"
     )
     names: dict[str, object] = {"__file__": str(tmp_path / "conftest.py")}
     exec(code, names)  # noqa: S102 - how code gets into another module
