@@ -560,6 +560,9 @@ def test_a_log_that_falls_silent_is_given_up(daemon: Daemon, engine: Engine) -> 
         outgoing.write(frames(b"one\n"))
         incoming.read()
 
+    daemon.answers["GET /containers/c1/json"] = RESET
+    with pytest.raises(NoAnswer):
+        engine.inspect_container("c1")  # so that the next answer is awaited once: this is about real seconds
     daemon.answers["GET /containers/c1/logs"] = (200, silence)
     engine.api.timeout = 0.05  # type: ignore[assignment] # seconds may be a fraction
     with pytest.raises(NoAnswer, match="when asked to read the log of c1"):
