@@ -14,6 +14,7 @@ import pytest
 
 from fakes import dead
 from pytest_foodtrucks import Engine
+from pytest_foodtrucks.removal import SESSION_LABEL
 from pytest_foodtrucks.runs import Run
 
 from .conftest import Downstream, watchdog_of
@@ -180,18 +181,26 @@ def test_sessions_on_a_copy_of_the_state_folder_remove_and_take_nothing(
     copy = state_home / f"{state.name}-copy"
     with hang("--foodtrucks-reuse") as session:
         shutil.copytree(state, copy)
-        before = session.left() | set(foodtrucks_engine.labels("containers", "pytest-foodtrucks.part"))
+        before = session.left() | kept_by(state, foodtrucks_engine)
         downstream.write(test_it="def test_it(echo): open('id', 'w').write(echo.container.id)")
         result = downstream.run(f"--foodtrucks-state-dir={copy}", "--foodtrucks-reuse")
         result.assert_outcomes(passed=1)
         assert (downstream.folder / "id").read_text() not in before
         for options in ([], ["--older-than=1s"]):
             prune(copy, *options)
-        left = session.left() | set(foodtrucks_engine.labels("containers", "pytest-foodtrucks.part"))
-        assert before <= left
+        assert before <= session.left() | kept_by(state, foodtrucks_engine)
         session.process.kill()
     assert session.all_gone()
     prune(state)
+
+
+def kept_by(state: Path, engine: Engine) -> set[str]:
+    """Return the ids of what a state folder keeps on the engine; what others keep there comes and goes."""
+    sessions = {folder.name for folder in state.glob("kept/*/")}
+    things = {**engine.labels("containers", SESSION_LABEL), **engine.labels("networks", SESSION_LABEL)}
+    kept = {thing for thing, session in things.items() if session in sessions}
+    assert kept, "the control: something is kept"
+    return kept
 
 
 def prune(state: Path, *options: str) -> None:
