@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import FoodtrucksError
 
 from . import checks, environment

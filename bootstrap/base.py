@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.images import LABEL
+from pytest_foodtrucks.containers.images import LABEL
+from pytest_foodtrucks.engine.engine import Engine
 
 from . import debian
 from .downloads import WORK, made_once

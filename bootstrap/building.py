@@ -4,9 +4,9 @@ import importlib.metadata
 from collections import deque
 from pathlib import Path
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.containers.images import LABEL
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import EngineError
-from pytest_foodtrucks.images import LABEL
 
 from .errors import SetupError
 from .recipes import Recipe

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 
 from .checks import run
 from .environment import Images

@@ -3,9 +3,9 @@
 import os
 import shutil
 
-from pytest_foodtrucks.discovery import find_engine
-from pytest_foodtrucks.endpoints import usual_sockets
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.discovery import find_engine
+from pytest_foodtrucks.engine.endpoints import usual_sockets
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import EngineNotFound
 from pytest_foodtrucks.settings import read_settings
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 
 from . import local_images, official_images
 from .environment import Images

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pytest_foodtrucks import web
-from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.images import LABEL
+from pytest_foodtrucks.containers.images import LABEL
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.services import web
 
 from . import base, debian, servers, wheels
 from .building import WEB, build, is_made, made_by

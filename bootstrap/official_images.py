@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import docker.errors
 from requests.exceptions import RequestException
 
-from pytest_foodtrucks import web
-from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.es import fitting_version
-from pytest_foodtrucks.images import pulled
-from pytest_foodtrucks.progress import Progress
+from pytest_foodtrucks.containers.images import pulled
+from pytest_foodtrucks.containers.progress import Progress
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.services import web
+from pytest_foodtrucks.services.es import fitting_version
 from pytest_foodtrucks.settings import ELASTICSEARCH_IMAGE
 
 from .building import WEB, build, is_made

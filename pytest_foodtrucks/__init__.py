@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import ready
-    from .assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
-    from .containers import Container
-    from .engine import Engine
+    from .containers.container import Container
+    from .engine.engine import Engine
     from .errors import (
         ClientMismatch,
         DefinitionError,
@@ -27,13 +26,14 @@ if TYPE_CHECKING:
         StartError,
         StateError,
     )
-    from .es import ElasticsearchService
-    from .factories import elasticsearch_service, network, service
-    from .matrix import Matrix, assert_matrix, reachability
-    from .networks import Network
-    from .probe import Probe
-    from .services import Service
-    from .verdicts import Verdict, VerdictKind
+    from .fixtures.factories import elasticsearch_service, network, service
+    from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
+    from .isolation.matrix import Matrix, assert_matrix, reachability
+    from .probes.probe import Probe
+    from .probes.verdicts import Verdict, VerdictKind
+    from .services.es import ElasticsearchService
+    from .services.network import Network
+    from .services.service import Service
 
 __all__ = [
     "ClientMismatch",
@@ -75,16 +75,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
-    "containers": ("Container",),
-    "engine": ("Engine",),
-    "es": ("ElasticsearchService",),
-    "factories": ("elasticsearch_service", "network", "service"),
-    "matrix": ("Matrix", "assert_matrix", "reachability"),
-    "networks": ("Network",),
-    "probe": ("Probe",),
-    "services": ("Service",),
-    "verdicts": ("Verdict", "VerdictKind"),
+    "containers.container": ("Container",),
+    "engine.engine": ("Engine",),
+    "fixtures.factories": ("elasticsearch_service", "network", "service"),
+    "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
+    "isolation.matrix": ("Matrix", "assert_matrix", "reachability"),
+    "probes.probe": ("Probe",),
+    "probes.verdicts": ("Verdict", "VerdictKind"),
+    "services.es": ("ElasticsearchService",),
+    "services.network": ("Network",),
+    "services.service": ("Service",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import EngineError, FoodtrucksError
-from .kept import OWNER, Kept, all_kept
-from .owners import OWNER_LABEL, Owner, passing
-from .processes import Life
-from .removal import all_of, life_of, remove_kept, remove_orphans
+from .sessions.owners import OWNER_LABEL, Owner, passing
+from .sessions.processes import Life
+from .sessions.state_folder import prepare, state_folder
 from .settings import Settings, read_settings
-from .state_folder import prepare, state_folder
+from .stacks.kept import OWNER, Kept, all_kept
+from .stacks.removal import all_of, life_of, remove_kept, remove_orphans
 from .units import nanoseconds
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .engine.engine import Engine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def _seconds(text: str) -> float:
 
 
 def _prune(settings: Settings, older_than: float | None) -> int:
-    from .discovery import find_engine  # noqa: PLC0415 - imports docker: not for --help
+    from .engine.discovery import find_engine  # noqa: PLC0415 - imports docker: not for --help
 
     state = state_folder(settings.state_dir, os.environ)
     prepare(state)

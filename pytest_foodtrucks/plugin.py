@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from . import es, kept, ready, web
+from . import ready
+from .containers.progress import Progress, standard_error
 from .errors import EngineError, SettingsError, StateError
-from .factories import (
+from .fixtures.factories import (
     SETTINGS,
     STACK,
     elasticsearch_service,
@@ -22,27 +23,28 @@ from .factories import (
     service,
     worker_id,
 )
-from .mistakes import told_by_file
-from .opening import begin_on_engine, end_of_controller, leave_kept
-from .overrides import InUse
-from .places import probe_on_default_bridge
-from .progress import Progress, standard_error
-from .report import import_message, left_behind, log_sections, message_alone, own_frames, stays
-from .runs import Run
+from .fixtures.mistakes import told_by_file
+from .fixtures.overrides import InUse
+from .fixtures.report import import_message, left_behind, log_sections, message_alone, own_frames, stays
+from .probes.beacons import probe_on_default_bridge
+from .services import es, web
+from .sessions.session import Run
+from .sessions.state_folder import state_folder
 from .settings import OPTIONS, read_settings
-from .stack import Stack
-from .state_folder import state_folder
-from .watching import Watching
+from .stacks import kept
+from .stacks.opening import begin_on_engine, end_of_controller, leave_kept
+from .stacks.stack import Stack
+from .stacks.watching import Watching
 
 if TYPE_CHECKING:
     import httpx2
     from elasticsearch import Elasticsearch
 
-    from .engine import Engine
-    from .es import ElasticsearchService
-    from .networks import Network
-    from .probe import Probe
-    from .services import Service
+    from .engine.engine import Engine
+    from .probes.probe import Probe
+    from .services.es import ElasticsearchService
+    from .services.network import Network
+    from .services.service import Service
 
 _PROGRESS: Final = pytest.StashKey[Progress]()
 _IN_USE: Final = pytest.StashKey[InUse]()
@@ -60,7 +62,7 @@ _RUN_ERROR: Final = "foodtrucks_run_error"
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     """The container engine that answers."""
-    from .discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
+    from .engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     settings = pytestconfig.stash[SETTINGS]
     run, progress = _run(pytestconfig), pytestconfig.stash[_PROGRESS]

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from .calls import has_only_begun, only_begins, takes_one
+from .engine.logs import Search
 from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from .excerpts import shortened
-from .logs import Search
 from .values import Unfit, checked, entries, is_list, seconds, shown, text, whole, words_of_command
 
 if TYPE_CHECKING:
-    from .containers import ContainerState
-    from .execs import ExecResult
+    from .containers.container import ContainerState
+    from .engine.execs import ExecResult
 
 LOG_LINES: Final = 30
 """How many of a container's last log lines an error shows."""

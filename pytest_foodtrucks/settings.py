@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .engine.urls import check_engine_url, without_user
 from .errors import DefinitionError, SettingsError
 from .hostnames import addresses_of, refuse_no_target
-from .urls import check_engine_url, without_user
 from .values import heap, image_name, path, seconds, shown, tag
 
 ENGINES: Final = ("auto", "docker")

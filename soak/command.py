@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from bootstrap.steps import tell
-from pytest_foodtrucks.discovery import find_engine
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.discovery import find_engine
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.settings import read_settings
 
 from . import document, machine, processes

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pytest_foodtrucks import kept
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError
-from pytest_foodtrucks.kept import Kept
-from pytest_foodtrucks.owners import OWNER_LABEL, Owner, lease_file, machine_in, read_owner
-from pytest_foodtrucks.processes import Process
-from pytest_foodtrucks.removal import SESSION_LABEL
-from pytest_foodtrucks.runs import Run
-from pytest_foodtrucks.subnets import free_subnet, host_routes
+from pytest_foodtrucks.sessions.owners import OWNER_LABEL, Owner, lease_file, machine_in, read_owner
+from pytest_foodtrucks.sessions.processes import Process
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks import kept
+from pytest_foodtrucks.stacks.kept import Kept
+from pytest_foodtrucks.stacks.removal import SESSION_LABEL
 
 from . import events, processes, suites
 from .command import Command, Soak
@@ -191,7 +191,7 @@ def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
 _BEGIN: Final = """
 import sys
 from pathlib import Path
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.sessions.session import Run
 print(Run.begin(Path(sys.argv[1])).owner.text())
 """
 

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import EngineError
-from pytest_foodtrucks.processes import Process
-from pytest_foodtrucks.removal import SESSION_LABEL, remove_network
+from pytest_foodtrucks.sessions.processes import Process
+from pytest_foodtrucks.stacks.removal import SESSION_LABEL, remove_network
 
 from . import events, processes, suites
 from .command import Command, Soak
@@ -55,7 +55,7 @@ class Counted:
 _PRUNE: Final = """
 import sys
 from pytest_foodtrucks import cli
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 ours, created = sys.argv[1].split(","), Engine.created
 labels = Engine.labels
 def only(found):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_foodtrucks.engine import Engine
-from pytest_foodtrucks.owners import OWNER_LABEL, read_owner
-from pytest_foodtrucks.processes import Process, neighbour
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.sessions.owners import OWNER_LABEL, read_owner
+from pytest_foodtrucks.sessions.processes import Process, neighbour
 
 from . import deeds, processes, suites
 from .deeds import DEEDS
@@ -36,7 +36,7 @@ _OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/\w+\.py.*$", re.MULTILINE)
 _CONFTEST: Final = """
 from pathlib import Path
 from deeds.here import Here
-from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.fixtures.factories import STACK
 
 @pytest.fixture(scope="session")
 def here(foodtrucks_net, store, echo, pytestconfig):

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 
 ROOT: Final = Path(__file__).parent.parent
 _WRITTEN_BY_SOAKS: Final = "docs/reliability.md"

@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from pytest_foodtrucks.engine import Engine, Kind
-from pytest_foodtrucks.owners import OWNER_LABEL, state_of
+from pytest_foodtrucks.engine.engine import Engine, Kind
+from pytest_foodtrucks.sessions.owners import OWNER_LABEL, state_of
 
 from . import processes
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Final, TextIO
 
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.engine import Engine
 
 from . import events, questions
 from .command import Command, Soak
@@ -45,7 +45,7 @@ _CONFTEST: Final = """
 import os, sys
 import pytest
 from pytest_foodtrucks import Probe, network, service
-from pytest_foodtrucks.places import running_probe
+from pytest_foodtrucks.probes.beacons import running_probe
 from figures import BARE, ROOT
 
 sys.path.insert(0, ROOT)

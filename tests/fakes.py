@@ -16,22 +16,22 @@ from typing import Any, Literal, TypeVar
 
 import pytest
 
-from pytest_foodtrucks.containers import Container, ContainerSpec, ContainerState, Creation
-from pytest_foodtrucks.definitions import ServiceDefinition, define
-from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import NAME_LABEL, Engine, Kind
+from pytest_foodtrucks.containers.container import Container, ContainerSpec, ContainerState, Creation
+from pytest_foodtrucks.containers.progress import Progress
+from pytest_foodtrucks.engine.endpoints import Endpoint
+from pytest_foodtrucks.engine.engine import NAME_LABEL, Engine, Kind
+from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
+from pytest_foodtrucks.engine.logs import Search, search
 from pytest_foodtrucks.errors import EngineError, NotReady
-from pytest_foodtrucks.execs import ExecResult, ExecStream
-from pytest_foodtrucks.factories import SETTINGS, STACK, worker_id
-from pytest_foodtrucks.kept import Kept, settle
-from pytest_foodtrucks.logs import Search, search
-from pytest_foodtrucks.networks import Network
-from pytest_foodtrucks.owners import Owner
-from pytest_foodtrucks.progress import Progress
-from pytest_foodtrucks.runs import Run
-from pytest_foodtrucks.services import Service
+from pytest_foodtrucks.fixtures.factories import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.service import Service
+from pytest_foodtrucks.sessions.owners import Owner
+from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
-from pytest_foodtrucks.stack import Stack
+from pytest_foodtrucks.stacks.kept import Kept, settle
+from pytest_foodtrucks.stacks.stack import Stack
 
 T = TypeVar("T")
 

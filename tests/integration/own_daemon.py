@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 import pytest
 
 from pytest_foodtrucks import Engine, EngineNotFound
-from pytest_foodtrucks.discovery import find_engine
+from pytest_foodtrucks.engine.discovery import find_engine
 
 
 class OwnDaemon:

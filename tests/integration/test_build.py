@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.images import LABEL
+from pytest_foodtrucks.containers.images import LABEL
 
 from .conftest import Downstream
 
@@ -215,7 +215,7 @@ def test_another_jobs_build_in_the_same_folder_changes_nothing(
         conftest.write(
             f"""
 from pathlib import Path
-from pytest_foodtrucks import images
+from pytest_foodtrucks.containers import images
 
 built = images.built
 

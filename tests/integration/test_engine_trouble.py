@@ -20,7 +20,8 @@ PATIENCE = 30.0
 IMPATIENT = """
 import os, pathlib, time
 import pytest
-from pytest_foodtrucks import patience, service
+from pytest_foodtrucks import service
+from pytest_foodtrucks.engine import patience
 
 patience.AWAY_SECONDS = patience.ANSWER_SECONDS = patience.BRIEF_SECONDS = 1  # what takes seconds takes no minutes here
 

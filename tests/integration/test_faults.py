@@ -23,7 +23,7 @@ from pytest_foodtrucks import (
     network,
     ready,
 )
-from pytest_foodtrucks.definitions import ServiceKeywords
+from pytest_foodtrucks.services.definitions import ServiceKeywords
 
 from .conftest import Downstream
 

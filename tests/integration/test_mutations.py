@@ -31,9 +31,9 @@ from pytest_foodtrucks import (
     reachability,
     service,
 )
-from pytest_foodtrucks.containers import Container
-from pytest_foodtrucks.definitions import ServiceDefinition, define
-from pytest_foodtrucks.places import running_probe
+from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.probes.beacons import running_probe
+from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 
 IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
 PYTHON = os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")

@@ -16,9 +16,9 @@ SWEEP = """
 import sys
 from contextlib import closing
 from pathlib import Path
-from pytest_foodtrucks.discovery import find_engine
-from pytest_foodtrucks.removal import sweep
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.engine.discovery import find_engine
+from pytest_foodtrucks.stacks.removal import sweep
+from pytest_foodtrucks.sessions.session import Run
 run = Run.begin(Path(sys.argv[1]))
 with closing(find_engine()) as engine:
     sweep(engine, run)

@@ -9,7 +9,7 @@ import pytest
 
 from fakes import dead
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.sessions.session import Run
 
 from .conftest import Downstream
 from .test_removal import CONFTEST

@@ -5,7 +5,7 @@ import os
 import pytest
 
 import fakes
-from pytest_foodtrucks import discovery
+from pytest_foodtrucks.engine import discovery
 
 ENGINE_IN_MEMORY = fakes.put_stack
 FIND_ENGINE = discovery.find_engine

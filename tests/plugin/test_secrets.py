@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.containers import ContainerSpec
-from pytest_foodtrucks.definitions import Build, define
-from pytest_foodtrucks.factories import service
+from pytest_foodtrucks.containers.container import ContainerSpec
+from pytest_foodtrucks.fixtures.factories import service
+from pytest_foodtrucks.services.definitions import Build, define
 from pytest_foodtrucks.settings import read_settings
 
 CONFTEST = """

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from fakes import FakeEngine
-from pytest_foodtrucks import discovery
-from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.engine import discovery
+from pytest_foodtrucks.engine.endpoints import Endpoint
+from pytest_foodtrucks.sessions.session import Run
 
 ENGINE = """
 import pytest
 from fakes import put_stack
 from pytest_foodtrucks import NotReady, elasticsearch_service, network, service
-from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.fixtures.factories import STACK
 
 ENGINES = []
 
@@ -54,7 +54,7 @@ def created_beforehand(result: pytest.RunResult) -> list[str]:
 
 
 SHOW = """
-from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.fixtures.factories import STACK
 
 def test_show(first, foodtrucks_engine, pytestconfig):
     pytestconfig.stash[STACK].pool.shutdown()  # waits for what goes on in the background
@@ -138,8 +138,8 @@ def test_nothing_is_left_however_a_session_ends(session: Session, test: str) -> 
 
 def test_what_a_test_left_on_the_engine_goes_with_the_session(session: Session) -> None:
     test = """
-from pytest_foodtrucks.containers import ContainerSpec, Creation
-from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.containers.container import ContainerSpec, Creation
+from pytest_foodtrucks.fixtures.factories import STACK
 
 def test(foodtrucks_net, pytestconfig):
     stack = pytestconfig.stash[STACK]
@@ -263,7 +263,7 @@ def test_a_state_folder_that_cannot_be_read_any_more_keeps_nothing_from_being_re
     session: Session, capfd: pytest.CaptureFixture[str]
 ) -> None:
     test = """
-from pytest_foodtrucks.factories import STACK
+from pytest_foodtrucks.fixtures.factories import STACK
 from pytest_foodtrucks.plugin import _RUN
 
 def test(one, pytestconfig):
@@ -286,8 +286,8 @@ from pytest_foodtrucks.plugin import _PROGRESS
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
     from fakes import FakeEngine, new_run
-    from pytest_foodtrucks.factories import SETTINGS
-    from pytest_foodtrucks.stack import Stack
+    from pytest_foodtrucks.fixtures.factories import SETTINGS
+    from pytest_foodtrucks.stacks.stack import Stack
 
     engine = FakeEngine()
     stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=pytestconfig.stash[_PROGRESS], run=new_run())

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fakes import dead
-from pytest_foodtrucks.runs import Run
-from pytest_foodtrucks.state_folder import identity
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.state_folder import identity
 from soak import crowd, cycles, decoys, watchdog, workers
 from soak.cycles import Cycle, Sample
 from soak.decoys import Owners, Pair

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pytest_foodtrucks.lease import LeaseFile
-from pytest_foodtrucks.owners import Owner
-from pytest_foodtrucks.processes import Process
+from pytest_foodtrucks.sessions.lease import LeaseFile
+from pytest_foodtrucks.sessions.owners import Owner
+from pytest_foodtrucks.sessions.processes import Process
 from soak import events
 from soak.events import Event
 

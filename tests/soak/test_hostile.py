@@ -65,7 +65,7 @@ def test_the_same_seed_makes_the_same_plan() -> None:
         (replace(KILLED, removed_by="prune --older-than"), "was left"),
         (replace(KILLED, removed_by="prune --older-than", around=["removes the state folder"]), None),
         (replace(KILLED, done=["SIGKILL"]), "was left"),
-        (replace(GOOD, output="pytest_foodtrucks/kept.py:3: KeyError"), "traceback of ours"),
+        (replace(GOOD, output="pytest_foodtrucks/stacks/kept.py:3: KeyError"), "traceback of ours"),
         (replace(GOOD, written=["file-1"]), "the test's own file file-1"),
     ],
 )

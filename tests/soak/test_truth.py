@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 
 from pytest_foodtrucks import EngineError, IsolationError, Matrix, ProbeError, Verdict, VerdictKind
-from pytest_foodtrucks.matrix import Cell
-from pytest_foodtrucks.verdicts import Attempt
+from pytest_foodtrucks.isolation.matrix import Cell
+from pytest_foodtrucks.probes.verdicts import Attempt
 from soak import questions, truth
 from soak.machine import ROOT
 from soak.questions import Ask, Question, Reply, World

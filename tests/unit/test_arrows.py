@@ -1,7 +1,8 @@
-"""The arrows of the imports: down, without cycles, and heavy things in few places only."""
+"""The arrows of the imports: from room to room down, without circles, and heavy things in few places only."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,106 +10,143 @@ import pytest
 import pytest_foodtrucks
 
 PACKAGE = Path(pytest_foodtrucks.__file__).parent
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+FILES = {
+    ".".join(file.relative_to(PACKAGE).with_suffix("").parts): file
+    for file in PACKAGE.rglob("*.py")
+    if "web_image" not in file.parts and file.name != "__init__.py"
+}
+"""The package's modules, by their names below it: `stacks.kept`, and `errors` at the root."""
+MODULES = sorted(FILES)
 
-LAYERS = (
-    {"excerpts", "limits", "urls"},
-    {"errors", "units", "callers", "processes", "lease", "watchdog", "subnets", "descriptors", "http_answers", "logs"},
-    {"state_folder", "execs", "hostnames", "overrides", "values"},
+FLOORS = (
+    {"excerpts"},
+    {"errors", "units", "callers"},
+    {"hostnames", "values"},
     {"calls"},
-    {"settings", "ready", "endpoints", "patience", "sharing", "verdicts", "moments", "owners"},
-    {"definitions"},
-    {"runs"},
-    {"kept"},
-    {"engine", "progress", "report", "removal", "shell"},
-    {"discovery", "images", "connections", "watching"},
+    {"engine"},
+    {"settings"},
     {"containers"},
-    {"cleaning", "opening", "cli"},
-    {"probe", "stack", "faults"},
-    {"places", "parts", "claims"},
-    {"services", "web"},
-    {"lasting"},
-    {"networks", "es"},
-    {"factories", "subjects"},
-    {"inquiry", "mistakes"},
-    {"assertions"},
-    {"matrix"},
-    {"plugin", "__main__"},
+    {"ready", "sessions"},
+    {"stacks"},
+    {"probes"},
+    {"services"},
+    {"isolation", "fixtures"},
+    {"plugin", "cli"},
+    {"__main__"},
 )
-"""From the ground up: a module imports what lies deeper, and nothing else."""
+"""Rooms and the root's own modules, from the ground up: each imports what lies deeper, or is in the same room."""
 
 HEAVY = {"docker", "elasticsearch", "elastic_transport", "httpx2", "rich", "tenacity", "requests", "pytest", "_pytest"}
 
 
+def room(module: str) -> str:
+    """Return the room that a module is in; a module at the root is one of its own."""
+    return module.partition(".")[0]
+
+
 def imports(module: str, *, lazy: bool) -> Iterator[str]:
-    """Yield what a module imports at run time, our own modules with a dot before; `lazy` also within functions."""
-    yield from _imports(ast.parse((PACKAGE / f"{module}.py").read_text()), lazy=lazy)
+    """Yield what a module imports, our own modules with a dot before; `lazy` also within functions and for types."""
+    yield from _imports(ast.parse(FILES[module].read_text()), module, lazy=lazy)
 
 
-def _imports(node: ast.AST, *, lazy: bool) -> Iterator[str]:
+def _imports(node: ast.AST, module: str, *, lazy: bool) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name.partition(".")[0] for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module is None:
-        yield from (f".{alias.name}" for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        yield f".{node.module}" if node.level else str(node.module).partition(".")[0]
-    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        yield from _named(node, module)
+    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not lazy:
         return
     elif lazy or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         for child in ast.iter_child_nodes(node):
-            yield from _imports(child, lazy=lazy)
+            yield from _imports(child, module, lazy=lazy)
+
+
+def _named(node: ast.ImportFrom, module: str) -> Iterator[str]:
+    here = ["pytest_foodtrucks", *module.split(".")[:-1]]
+    path = [*here[: len(here) - node.level + 1], node.module or ""] if node.level else [str(node.module)]
+    package, _, name = ".".join(path).rstrip(".").partition(".")
+    if package != "pytest_foodtrucks":
+        yield package
+    elif name in FILES:
+        yield f".{name}"
+    else:
+        yield from (f".{name}.{alias.name}".replace("..", ".") for alias in node.names)
 
 
 def ours(module: str) -> set[str]:
-    """Return our own modules that a module imports at run time."""
-    return {name[1:] for name in imports(module, lazy=True) if name.startswith(".")}
+    """Return our own modules that a module imports, also within functions and for types."""
+    return {name[1:] for name in imports(module, lazy=True) if name.startswith(".")} - {"__version__"}
 
 
 each_module = pytest.mark.parametrize("module", MODULES)
 
 
-def test_each_module_has_its_layer() -> None:
-    assert sorted(module for layer in LAYERS for module in layer) == MODULES
+def test_each_room_has_its_floor() -> None:
+    assert sorted(each for floor in FLOORS for each in floor) == sorted({room(module) for module in MODULES})
+
+
+def test_the_root_has_room_for_twelve() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 12
 
 
 @each_module
-def test_a_module_imports_only_what_lies_deeper(module: str) -> None:
-    level = next(number for number, layer in enumerate(LAYERS) if module in layer)
-    assert ours(module) <= set().union(*LAYERS[:level])
+def test_a_module_imports_only_modules(module: str) -> None:
+    assert ours(module) <= FILES.keys()
 
 
 @each_module
-def test_only_engine_and_discovery_import_docker(module: str) -> None:
-    assert {"docker", "requests"}.isdisjoint(imports(module, lazy=True)) or module in {"engine", "discovery"}
+def test_a_module_imports_only_what_lies_deeper_or_in_its_room(module: str) -> None:
+    level = next(number for number, floor in enumerate(FLOORS) if room(module) in floor)
+    assert {room(each) for each in ours(module)} - {room(module)} <= set().union(*FLOORS[:level])
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    circle = circle_in({module: ours(module) for module in MODULES})
+    assert circle is None, " <- ".join(circle)
+
+
+def test_a_circle_is_seen() -> None:
+    assert circle_in({"one": {"two"}, "two": {"three"}, "three": {"one"}}) is not None
+
+
+def circle_in(graph: Mapping[str, set[str]]) -> list[str] | None:
+    """Return the modules of a circle; None where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return None
 
 
 @each_module
-def test_only_plugin_and_factories_import_pytest(module: str) -> None:
-    assert {"pytest", "_pytest"}.isdisjoint(imports(module, lazy=True)) or module in {"plugin", "factories"}
+def test_only_the_engines_room_imports_docker(module: str) -> None:
+    assert {"docker", "requests"}.isdisjoint(imports(module, lazy=True)) or room(module) == "engine"
+
+
+@each_module
+def test_only_plugin_and_fixtures_import_pytest(module: str) -> None:
+    assert {"pytest", "_pytest"}.isdisjoint(imports(module, lazy=True)) or room(module) in {"plugin", "fixtures"}
 
 
 @each_module
 def test_few_modules_import_heavy_things_before_a_function_needs_them(module: str) -> None:
     allowed = {
-        "engine": {"docker", "requests"},
-        "discovery": {"docker", "requests"},
-        "connections": {"httpx2"},
+        "engine.engine": {"docker", "requests"},
+        "engine.discovery": {"docker", "requests"},
+        "services.http_pool": {"httpx2"},
         "plugin": {"pytest"},
-        "factories": {"pytest"},
+        "fixtures.factories": {"pytest"},
     }
     assert HEAVY & set(imports(module, lazy=False)) <= allowed.get(module, set())
 
 
-VALUES = {"errors", "units", "hostnames", "values", "calls", "settings", "ready", "endpoints", "definitions"}
-"""Values and their checks."""
-TEXTS = {"excerpts", "urls", "logs"}
-"""What texts of others are made into before anybody reads them."""
-
-
-@pytest.mark.parametrize("module", sorted(VALUES))
-def test_the_ground_floors_import_nothing_of_the_package_but_each_other(module: str) -> None:
-    assert ours(module) <= VALUES | TEXTS
+def test_the_rooms_themselves_import_nothing() -> None:
+    for file in PACKAGE.glob("*/__init__.py"):
+        tree = ast.parse(file.read_text())
+        assert [type(node) for node in tree.body] == [ast.Expr], file
 
 
 def test_the_packages_own_module_imports_nothing_before_it_is_asked() -> None:
-    assert set(imports("__init__", lazy=False)) == {"importlib", "typing"}
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    assert set(_imports(tree, "__init__", lazy=False)) == {"importlib", "typing"}

@@ -21,9 +21,9 @@ from pytest_foodtrucks import (
     assert_reachable,
     assert_resolves,
 )
-from pytest_foodtrucks.execs import ExecResult
-from pytest_foodtrucks.probe import Probe
-from pytest_foodtrucks.subjects import known
+from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.isolation.subjects import known
+from pytest_foodtrucks.probes.probe import Probe
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def spoil_source_by_restart(scene: Scene) -> None:
 def test_a_control_that_fails_is_no_answer(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Scene], None], words: str
 ) -> None:
-    monkeypatch.setattr("pytest_foodtrucks.inquiry._BEACON_SECONDS", 0.0)
+    monkeypatch.setattr("pytest_foodtrucks.isolation.inquiry._BEACON_SECONDS", 0.0)
     spoil(scene)
     told = message(ProbeError, lambda: assert_isolated(scene.abroad, scene.es))
     assert "finds and reaches es can't be told:\n  - " in told

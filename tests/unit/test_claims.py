@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from pytest_foodtrucks import DefinitionError
-from pytest_foodtrucks.claims import Claim, claimed
+from pytest_foodtrucks.services.claims import Claim, claimed
 
 SOON = 0.2
 """Seconds after which a worker gives up, where the other one never lets go."""
@@ -113,7 +113,7 @@ def test_what_workers_share_waits_for_a_block_that_has_its_alias(tmp_path: Path)
 
 DYING = """
 import os, pathlib, sys
-from pytest_foodtrucks.claims import Claim, claimed
+from pytest_foodtrucks.services.claims import Claim, claimed
 
 wish = Claim(network="net", aliases=["first", "v"], who="the service 'first'", worker="gw0")
 with claimed(pathlib.Path(sys.argv[1]), wish, seconds=9, clear=print):

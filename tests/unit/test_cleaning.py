@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from fakes import Clock
-from pytest_foodtrucks.cleaning import clean_up
 from pytest_foodtrucks.errors import EngineError
+from pytest_foodtrucks.stacks.cleaning import clean_up
 
 
 def looks(*found: int | EngineError) -> Iterator[int | EngineError]:

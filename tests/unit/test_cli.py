@@ -10,15 +10,15 @@ import pytest
 
 from fakes import FakeEngine, dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
-from pytest_foodtrucks.kept import Kept
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks.kept import Kept
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
     found = FakeEngine()
-    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", lambda _, **__: found)
+    monkeypatch.setattr("pytest_foodtrucks.engine.discovery.find_engine", lambda _, **__: found)
     return found
 
 
@@ -158,7 +158,7 @@ def test_without_an_engine_prune_says_so(
     def missing(_: str, **__: object) -> None:
         raise EngineNotFound("No engine answers. Remedy: start one.")
 
-    monkeypatch.setattr("pytest_foodtrucks.discovery.find_engine", missing)
+    monkeypatch.setattr("pytest_foodtrucks.engine.discovery.find_engine", missing)
     assert prune(tmp_path) == 1
     assert capsys.readouterr().err == "foodtrucks: No engine answers. Remedy: start one.\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from pytest_foodtrucks.connections import Connections
+from pytest_foodtrucks.services.http_pool import Connections
 
 
 class Server(http.server.ThreadingHTTPServer):

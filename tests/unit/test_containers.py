@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, state
-from pytest_foodtrucks.containers import Container, ContainerSpec, Creation, bind, engine_config, free_port, in_use
+from pytest_foodtrucks.containers.container import (
+    Container,
+    ContainerSpec,
+    Creation,
+    bind,
+    engine_config,
+    free_port,
+    in_use,
+)
+from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
-from pytest_foodtrucks.execs import ExecResult
 
 TAKEN = (
     "The engine could not start the container: driver failed programming external connectivity: Bind for "

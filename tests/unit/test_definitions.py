@@ -10,8 +10,15 @@ from uuid import UUID
 
 import pytest
 
-from pytest_foodtrucks.definitions import KEYWORDS, Build, ServiceDefinition, ServiceKeywords, check_keywords, define
 from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.services.definitions import (
+    KEYWORDS,
+    Build,
+    ServiceDefinition,
+    ServiceKeywords,
+    check_keywords,
+    define,
+)
 
 COMPOSE = {
     "image",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.descriptors import Descriptor, output_to
+from pytest_foodtrucks.engine.descriptors import Descriptor, output_to
 
 
 def opened(file: Path) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.endpoints import Endpoint, candidates, usual_sockets
+from pytest_foodtrucks.engine.endpoints import Endpoint, candidates, usual_sockets
 from pytest_foodtrucks.errors import EngineNotFound
 
 CONTEXTS = {

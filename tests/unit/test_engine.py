@@ -24,12 +24,12 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from fakes import Clock, Names
-from pytest_foodtrucks.discovery import _not_found, find_engine
-from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.engine import Engine
+from pytest_foodtrucks.engine.discovery import _not_found, find_engine
+from pytest_foodtrucks.engine.endpoints import Endpoint
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.patience import Patience
 from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
-from pytest_foodtrucks.execs import ExecResult
-from pytest_foodtrucks.patience import Patience
 
 VERSION = {"Version": "27.1", "ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}
 MISSING = (404, {"message": "no such thing"})
@@ -903,7 +903,7 @@ def test_an_engine_that_goes_away_while_a_command_runs_gave_no_answer(
 ) -> None:
     daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
     daemon.answers["POST /exec/e1/start"] = (200, lambda *_: None)
-    monkeypatch.setattr("pytest_foodtrucks.execs.ExecStream.outputs", Mock(side_effect=ConnectionResetError))
+    monkeypatch.setattr("pytest_foodtrucks.engine.execs.ExecStream.outputs", Mock(side_effect=ConnectionResetError))
     with pytest.raises(NoAnswer, match="gave no answer when asked to run 'sh' in the container c1"):
         engine.exec("c1", ["sh"])
 

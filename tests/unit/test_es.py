@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fakes import Target, settings
-from pytest_foodtrucks import es
-from pytest_foodtrucks.definitions import ServiceDefinition
 from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, NotReady
+from pytest_foodtrucks.services import es
+from pytest_foodtrucks.services.definitions import ServiceDefinition
 
 HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 

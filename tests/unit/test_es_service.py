@@ -16,11 +16,11 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import FakeEngine, new_stack
-from pytest_foodtrucks import es
-from pytest_foodtrucks.definitions import define
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
-from pytest_foodtrucks.networks import Network
-from pytest_foodtrucks.services import running_service
+from pytest_foodtrucks.services import es
+from pytest_foodtrucks.services.definitions import define
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.service import running_service
 
 CLIENT = importlib.metadata.version("elasticsearch")
 

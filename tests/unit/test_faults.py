@@ -11,8 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from fakes import WRITTEN, Clock, FakeEngine, new_stack
-from pytest_foodtrucks import faults
-from pytest_foodtrucks.definitions import ServiceDefinition, define
+from pytest_foodtrucks.engine.logs import Search
 from pytest_foodtrucks.errors import (
     DefinitionError,
     EngineError,
@@ -21,9 +20,10 @@ from pytest_foodtrucks.errors import (
     NotReadyInTime,
     StartError,
 )
-from pytest_foodtrucks.logs import Search
-from pytest_foodtrucks.networks import Network, throwaway_network
-from pytest_foodtrucks.services import Service
+from pytest_foodtrucks.services import faults
+from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.services.service import Service
 
 TAKEN = EngineError("Bind for 127.0.0.1:20001 failed: port is already allocated", status=500)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_foodtrucks.http_answers import Incomplete, read_answer
+from pytest_foodtrucks.probes.http_answers import Incomplete, read_answer
 
 
 def body(head: str, rest: bytes, exit_code: int | None = 0) -> str:

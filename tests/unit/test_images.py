@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine
-from pytest_foodtrucks import images
-from pytest_foodtrucks.definitions import Build
-from pytest_foodtrucks.endpoints import Endpoint
+from pytest_foodtrucks.containers import images
+from pytest_foodtrucks.containers.progress import Progress
+from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, ImageError
-from pytest_foodtrucks.progress import Progress
-from pytest_foodtrucks.state_folder import keyed
+from pytest_foodtrucks.services.definitions import Build
+from pytest_foodtrucks.sessions.state_folder import keyed
 
 
 class RefusingEngine(FakeEngine):

@@ -9,8 +9,8 @@ import pytest
 
 from fakes import Clock, FakeEngine, dead, elsewhere, keep
 from pytest_foodtrucks import StateError
-from pytest_foodtrucks.kept import Kept, all_kept, chosen, place, settle
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks.kept import Kept, all_kept, chosen, place, settle
 
 
 def held(state: Path, project: str = "/app") -> Kept:

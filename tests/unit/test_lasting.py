@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, keep, new_run, new_stack, settings
-from pytest_foodtrucks.definitions import ServiceDefinition, define
+from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.lasting import service_part
-from pytest_foodtrucks.networks import Network, throwaway_network
-from pytest_foodtrucks.places import running_probe
-from pytest_foodtrucks.progress import Progress
-from pytest_foodtrucks.runs import Run
-from pytest_foodtrucks.services import Service
-from pytest_foodtrucks.stack import Stack
+from pytest_foodtrucks.probes.beacons import running_probe
+from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.services.service import Service
+from pytest_foodtrucks.services.service_part import service_part
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks.stack import Stack
 
 
 class Mortal(FakeEngine):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.lease import LeaseFile, LeaseState, create, state
+from pytest_foodtrucks.sessions.lease import LeaseFile, LeaseState, create, state
 
 
 def test_a_lease_is_held_as_long_as_somebody_has_the_lock(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 import urllib3
 
-from pytest_foodtrucks import limits
+from pytest_foodtrucks.engine import limits
 from pytest_foodtrucks.errors import NoAnswer
 
 FILES = OSError(errno.EMFILE, "Too many open files")

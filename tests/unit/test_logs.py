@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_foodtrucks.logs import LONGEST_LINE, Search, contents, moment, search
+from pytest_foodtrucks.engine.logs import LONGEST_LINE, Search, contents, moment, search
 
 STAMP = "2026-01-31T12:00:00.500000000Z "
 MOMENT = 1769860800.5

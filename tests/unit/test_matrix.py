@@ -15,9 +15,9 @@ from pytest_foodtrucks import (
     assert_matrix,
     reachability,
 )
-from pytest_foodtrucks.matrix import Cell
-from pytest_foodtrucks.probe import Probe
-from pytest_foodtrucks.verdicts import Verdict, VerdictKind
+from pytest_foodtrucks.isolation.matrix import Cell
+from pytest_foodtrucks.probes.probe import Probe
+from pytest_foodtrucks.probes.verdicts import Verdict, VerdictKind
 
 KINDS = {".": VerdictKind.CONNECTED, "X": VerdictKind.DROPPED, "!": VerdictKind.INCONCLUSIVE}
 

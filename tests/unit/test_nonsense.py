@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, network, ready, service
-from pytest_foodtrucks.containers import ContainerSpec, engine_config
-from pytest_foodtrucks.definitions import KEYWORDS, define
-from pytest_foodtrucks.networks import Network, throwaway_network
+from pytest_foodtrucks.containers.container import ContainerSpec, engine_config
+from pytest_foodtrucks.services.definitions import KEYWORDS, define
+from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.sessions.state_folder import state_folder
 from pytest_foodtrucks.settings import OPTIONS, read_settings
-from pytest_foodtrucks.state_folder import state_folder
 from pytest_foodtrucks.values import shown
 
 ALL = os.environ.get("FOODTRUCKS_TEST_ALL", "") != ""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest_foodtrucks
-from pytest_foodtrucks.overrides import WATCHED, InUse
+from pytest_foodtrucks.fixtures.overrides import WATCHED, InUse
 
 
 def one() -> None:

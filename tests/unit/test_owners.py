@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from fakes import dead, elsewhere
-from pytest_foodtrucks import owners
-from pytest_foodtrucks.owners import Owner, lease_file, life, machine_in, passing, process_life, read_owner
-from pytest_foodtrucks.processes import Life
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.sessions import owners
+from pytest_foodtrucks.sessions.owners import Owner, lease_file, life, machine_in, passing, process_life, read_owner
+from pytest_foodtrucks.sessions.processes import Life
+from pytest_foodtrucks.sessions.session import Run
 
 
 def nothing_runs(_: str) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, keep, settings
+from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
-from pytest_foodtrucks.kept import Kept
-from pytest_foodtrucks.parts import Part, shared, source
-from pytest_foodtrucks.progress import Progress
-from pytest_foodtrucks.runs import Run
-from pytest_foodtrucks.stack import Stack
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks.kept import Kept
+from pytest_foodtrucks.stacks.parts import Part, shared, source
+from pytest_foodtrucks.stacks.stack import Stack
 
 
 @dataclass

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from fakes import Clock
+from pytest_foodtrucks.engine.patience import ANSWER_SECONDS, Patience, Worth, appearance, change, question, removal
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-from pytest_foodtrucks.patience import ANSWER_SECONDS, Patience, Worth, appearance, change, question, removal
 
 AWAY = NoAnswer("connection refused")
 LATE = NoAnswer("read timed out", late=True)

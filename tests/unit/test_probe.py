@@ -9,14 +9,14 @@ from unittest.mock import Mock
 import pytest
 
 from fakes import DROPPED, OPEN, REFUSED, Clock, FakeEngine, new_stack
-from pytest_foodtrucks.containers import Container, ContainerSpec, Creation
-from pytest_foodtrucks.definitions import define
+from pytest_foodtrucks.containers.container import Container, ContainerSpec, Creation
+from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError
-from pytest_foodtrucks.execs import ExecResult
-from pytest_foodtrucks.networks import Network
-from pytest_foodtrucks.probe import Probe
-from pytest_foodtrucks.services import Service
-from pytest_foodtrucks.verdicts import VerdictKind
+from pytest_foodtrucks.probes.probe import Probe
+from pytest_foodtrucks.probes.verdicts import VerdictKind
+from pytest_foodtrucks.services.definitions import define
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.service import Service
 
 NEW = "Server:\t\t127.0.0.11\nAddress:\t127.0.0.11:53\n\n"
 """How nslookup begins since busybox 1.30; in front of that in OLD."""
@@ -272,7 +272,7 @@ class Late(Answers):
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock by which a probe takes its time."""
     clock = Clock()
-    monkeypatch.setattr("pytest_foodtrucks.probe.time.monotonic", clock)
+    monkeypatch.setattr("pytest_foodtrucks.probes.probe.time.monotonic", clock)
     return clock
 
 

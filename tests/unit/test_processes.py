@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks import processes
-from pytest_foodtrucks.processes import Life, Process, life, neighbour, this_process
+from pytest_foodtrucks.sessions import processes
+from pytest_foodtrucks.sessions.processes import Life, Process, life, neighbour, this_process
 
 
 @pytest.fixture

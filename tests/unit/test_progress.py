@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fakes import Clock
-from pytest_foodtrucks.progress import Layers, Progress
+from pytest_foodtrucks.containers.progress import Layers, Progress
 
 
 class Terminal(io.StringIO):
@@ -177,7 +177,7 @@ def test_a_terminal_that_cant_move_its_cursor_gets_lines(kind: str, monkeypatch:
 def test_an_encoding_that_lacks_a_character_is_no_reason_to_fail() -> None:
     """LC_ALL=POSIX without Python's UTF-8 mode, or a Latin-1 terminal."""
     code = """
-from pytest_foodtrucks.progress import Progress, standard_error
+from pytest_foodtrucks.containers.progress import Progress, standard_error
 with standard_error() as stream, Progress(stream).working("it"):
     pass
 """

@@ -8,7 +8,7 @@ import pytest
 
 import pytest_foodtrucks
 from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, network, plugin, service
-from pytest_foodtrucks.definitions import ServiceKeywords
+from pytest_foodtrucks.services.definitions import ServiceKeywords
 from pytest_foodtrucks.settings import OPTIONS
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 
 from fakes import WRITTEN, Clock, Target, state
 from pytest_foodtrucks import ready
+from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
-from pytest_foodtrucks.execs import ExecResult
 
 
 class ReadyAfter:

@@ -9,8 +9,9 @@ import pytest
 
 from fakes import FakeEngine, dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-from pytest_foodtrucks.kept import UNUSED_HOURS, Kept, chosen
-from pytest_foodtrucks.removal import (
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks.kept import UNUSED_HOURS, Kept, chosen
+from pytest_foodtrucks.stacks.removal import (
     remove_after,
     remove_at_end,
     remove_kept,
@@ -19,7 +20,6 @@ from pytest_foodtrucks.removal import (
     remove_session,
     sweep,
 )
-from pytest_foodtrucks.runs import Run
 
 
 def network(engine: FakeEngine, session: str, owner: str) -> str:

@@ -10,10 +10,10 @@ import pytest
 
 from fakes import dead, elsewhere
 from pytest_foodtrucks import StateError
-from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.owners import read_owner
-from pytest_foodtrucks.processes import this_process
-from pytest_foodtrucks.runs import Run, forget_dead
+from pytest_foodtrucks.engine.endpoints import Endpoint
+from pytest_foodtrucks.sessions.owners import read_owner
+from pytest_foodtrucks.sessions.processes import this_process
+from pytest_foodtrucks.sessions.session import Run, forget_dead
 
 
 def shared(run: Run) -> Run:
@@ -74,7 +74,7 @@ def test_all_runs_of_a_folder_share_its_identity(tmp_path: Path) -> None:
 
 
 def test_the_label_tells_more_once_there_is_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_foodtrucks.owners.machine_in", lambda _: "this machine")
+    monkeypatch.setattr("pytest_foodtrucks.sessions.owners.machine_in", lambda _: "this machine")
     run = Run.begin(tmp_path)
     run.note_engine(Endpoint("unix:///run/fake.sock"), is_local=True, container=("c1", "then"))
     for each in (run, shared(run)):

@@ -11,13 +11,13 @@ import httpx2
 import pytest
 
 from fakes import OPEN, REFUSED, FakeEngine, new_stack, settings, state
-from pytest_foodtrucks.definitions import ServiceDefinition, define
+from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
-from pytest_foodtrucks.execs import ExecResult
-from pytest_foodtrucks.networks import Network
-from pytest_foodtrucks.places import running_probe
-from pytest_foodtrucks.services import Address, Service, running_service
-from pytest_foodtrucks.stack import Stack
+from pytest_foodtrucks.probes.beacons import running_probe
+from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.service import Address, Service, running_service
+from pytest_foodtrucks.stacks.stack import Stack
 
 
 def content(_: object) -> None:

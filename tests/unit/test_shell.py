@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fakes import OPEN, Clock, FakeStream
+from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
 from pytest_foodtrucks.errors import EngineError
-from pytest_foodtrucks.execs import ExecResult, ExecStream
-from pytest_foodtrucks.shell import ARGV, Shell
+from pytest_foodtrucks.probes.shell import ARGV, Shell
 
 
 class Scripted(ExecStream):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import StateError
-from pytest_foodtrucks.state_folder import (
+from pytest_foodtrucks.sessions.state_folder import (
     identity,
     is_there,
     keyed,

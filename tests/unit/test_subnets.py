@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.subnets import free_subnet, gateway_of, host_routes
+from pytest_foodtrucks.engine.subnets import free_subnet, gateway_of, host_routes
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010AA8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pytest_foodtrucks.urls import check_engine_url, without_user
+from pytest_foodtrucks.engine.urls import check_engine_url, without_user
 
 DIGEST = f"sha256:{'0' * 64}"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_foodtrucks.verdicts import (
+from pytest_foodtrucks.probes.verdicts import (
     Answer,
     Resolver,
     Verdict,

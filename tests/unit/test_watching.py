@@ -12,13 +12,14 @@ from typing import IO
 
 import pytest
 
-from pytest_foodtrucks import lease, watching
-from pytest_foodtrucks.endpoints import Endpoint
-from pytest_foodtrucks.lease import LeaseState
-from pytest_foodtrucks.owners import lease_file
-from pytest_foodtrucks.processes import Life, Process, life, neighbour
-from pytest_foodtrucks.runs import Run
-from pytest_foodtrucks.watching import Watching
+from pytest_foodtrucks.engine.endpoints import Endpoint
+from pytest_foodtrucks.sessions import lease
+from pytest_foodtrucks.sessions.lease import LeaseState
+from pytest_foodtrucks.sessions.owners import lease_file
+from pytest_foodtrucks.sessions.processes import Life, Process, life, neighbour
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.stacks import watching
+from pytest_foodtrucks.stacks.watching import Watching
 
 NOWHERE = Endpoint("unix:///no/such/socket")
 
@@ -199,7 +200,7 @@ def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
 OWNER = """
 import sys
 from pathlib import Path
-from pytest_foodtrucks.runs import Run
+from pytest_foodtrucks.sessions.session import Run
 run = Run.begin(Path(sys.argv[1]))
 print(run.folder, run.owner.text(), flush=True)
 sys.stdin.read()
@@ -250,4 +251,4 @@ def test_modules_come_first_from_where_the_session_has_them(tmp_path: Path, monk
     (tmp_path / "requests.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     path = watching._module_path()  # noqa: SLF001 - what it does with them shows only after an owner's death
-    assert path.index(str(Path(watching.__file__).parents[1])) < path.index(str(tmp_path))
+    assert path.index(str(Path(watching.__file__).parents[2])) < path.index(str(tmp_path))

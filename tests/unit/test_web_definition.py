@@ -1,7 +1,7 @@
 """What the web app's image is."""
 
 from fakes import settings
-from pytest_foodtrucks import web
+from pytest_foodtrucks.services import web
 
 
 def test_it_is_built_from_the_package() -> None:

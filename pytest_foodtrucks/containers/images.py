@@ -1,0 +1,313 @@
+"""Images: pulled when they are missing, or built from a folder."""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from selectors import EVENT_READ, PollSelector
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+
+from pytest_foodtrucks.engine.urls import without_user
+from pytest_foodtrucks.errors import EngineError, ImageError
+from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.engine import Engine
+    from pytest_foodtrucks.services.definitions import Build
+
+    from .progress import Progress
+
+LABEL: Final = "pytest-foodtrucks.image"
+_LAST_LINES: Final = 30
+_SILENCE: Final = 300.0
+"""Seconds without any word of the engine, after which a pull is given up."""
+_PAUSE: Final = 0.05
+
+_OWN_PREFIXES: Final = ("DOCKER_", "BUILDX_", "BUILDKIT_", "OTEL_", "LD_", "DYLD_", "SSL_CERT_", "SSH_", "XDG_")
+_OWN_NAMES: Final = frozenset(
+    ("PATH", "HOME", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "GODEBUG", "GOGC", "GOMEMLIMIT")
+)
+"""Variables that `docker build`, its helpers and the loader of programs read. A build argument goes by the environment,
+for all users see a command's words in the list of processes; one of such a name would make another command of it, and
+stays in the words unless the environment has that very value."""
+
+_REMEDIES: Final = (
+    (
+        r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
+        "look at its name, or log in to {registry} (docker login, or DOCKER_AUTH_CONFIG) as somebody who may pull it",
+    ),
+    (
+        r"manifest unknown|name unknown|not found|does not exist|no matching manifest",
+        "look at its name and tag: {registry} doesn't have it",
+    ),
+    (r"", "see that {registry} runs and that the engine reaches it"),
+)
+"""What to do, by what the engine said; the first that matches."""
+
+
+def prefixed(image: str, prefix: str | None) -> str:
+    """Put a registry mirror before an image's whole name."""
+    return image if prefix is None else f"{prefix}/{image}"
+
+
+def pulled(
+    engine: "Engine",
+    image: str,
+    *,
+    pull: str,
+    progress: "Progress",
+    cancelled: Callable[[], bool] = lambda: False,
+    silence: float = _SILENCE,
+) -> None:
+    """See that the engine has an image; `pull` is missing, always or never.
+
+    The pull ends early as soon as `cancelled` says so, or when the engine said nothing for `silence` seconds.
+
+    Raises ImageError, which says why it isn't there and what to do.
+    """
+    if without_user(image) != image:
+        raise ImageError(
+            f"The image {without_user(image)} is named with a user part, which no registry takes. Remedy: leave that "
+            "out; docker login, or DOCKER_AUTH_CONFIG, says who you are."
+        )
+    if pull != "always" and engine.image_exists(image):
+        return
+    if pull == "never":
+        raise ImageError(
+            f"The image {image} isn't on the engine, and pull is never. Remedy: pull or build it, or set "
+            "--foodtrucks-pull=missing."
+        )
+    try:
+        with progress.working(f"pulling {image}") as update:
+            for event in _until(cancelled, silence, engine.pull(image)):
+                update(event)
+    except EngineError as error:
+        raise ImageError(str(error) if error.status is None else _not_pulled(image, error.reason)) from error
+    except _GivenUp as reason:
+        raise ImageError(_not_pulled(image, str(reason))) from reason
+
+
+class _GivenUp(Exception):
+    """We wait for the engine no more."""
+
+
+def _until(
+    cancelled: Callable[[], bool], silence: float, events: Iterator[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Pass events through until somebody cancels or none came for `silence` seconds.
+
+    A thread of its own waits for them: while a registry keeps silent the engine says nothing, without end.
+    """
+    arrived: SimpleQueue[Mapping[str, Any] | BaseException | None] = SimpleQueue()
+
+    def read() -> None:
+        try:
+            for event in events:
+                arrived.put(event)
+            arrived.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the events are taken
+            arrived.put(error)
+
+    threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
+    heard = time.monotonic()
+    while not cancelled():
+        try:
+            event = arrived.get(timeout=_PAUSE)
+        except Empty:
+            if time.monotonic() - heard >= silence:
+                raise _GivenUp(f"nothing came for {silence:.0f} s") from None
+            continue
+        if event is None:
+            return
+        if isinstance(event, BaseException):
+            raise event
+        heard = time.monotonic()
+        yield event
+    raise _GivenUp("the session ends")
+
+
+def _not_pulled(image: str, reason: str) -> str:
+    parts = reason.split(": ")
+    words = ": ".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before)
+    if words.endswith("EOF"):
+        words = f"the connection broke ({words})"
+    remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
+    return (
+        f"The image {image} can't be pulled: {words}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
+        "mirror that has it with --foodtrucks-image-prefix."
+    )
+
+
+def _registry(image: str) -> str:
+    """Return the registry in an image's name, by the engine's own rule."""
+    first, slash, _ = image.partition("/")
+    return first if slash and (first == "localhost" or "." in first or ":" in first) else "docker.io"
+
+
+class _Names(NamedTuple):
+    """The names of an image that is built: one that nobody else builds under, and the lasting one."""
+
+    own: str
+    lasting: str
+
+
+def built(
+    engine: "Engine",
+    build: "Build",
+    *,
+    digest: Callable[[str], str],
+    progress: "Progress",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> str:
+    """Build an image, and return its id; the engine's own cache decides what is done again.
+
+    The id and not the name, because another job that builds in the same folder moves that. The name is the same for
+    the same folder, so that a changed image takes the old one's place; `digest` has a key, since secrets may be among
+    the build's arguments. Uses the engine's command line where there is one, because only that has BuildKit, else the
+    API. The command ends early as soon as `cancelled` says so.
+
+    Raises ImageError with the last lines of the build's output.
+    """
+    command = shutil.which("docker")
+    what = repr((str(build.context), build.dockerfile, build.args, build.target))
+    lasting = f"foodtrucks-build/{_slug(build.context.name)}:{digest(what)[:12]}"
+    names = _Names(f"{lasting}-{secrets.token_hex(4)}", lasting)
+    with progress.working(f"building {build.context.name}"):
+        if command is not None:
+            _build_by_command(command, engine, build, names, cancelled)
+        else:
+            _build_by_api(engine, build, names)
+    return _renamed(engine, build, names)
+
+
+def _renamed(engine: "Engine", build: "Build", names: _Names) -> str:
+    """Give an image its lasting name instead of the one that nobody else builds under, and return its id.
+
+    So asked because what `docker build --iidfile` writes isn't always an id to the engine: a config's digest is none
+    in the containerd image store (buildx#3952).
+    """
+    built = engine.image_id(names.own)
+    if built is None:
+        raise ImageError(
+            f"The image was built from {build.context / build.dockerfile}, and the engine hasn't got it. Remedy: "
+            "choose a builder that leaves its images there (docker buildx use default)."
+        )
+    engine.tag_image(built, names.lasting)
+    if engine.image_id(names.lasting) == built:  # else its own name is its only one, and the image would go with that
+        engine.untag_image(names.own)
+    return built
+
+
+def _build_by_command(
+    command: str, engine: "Engine", build: "Build", names: _Names, cancelled: Callable[[], bool]
+) -> None:
+    environment = dict(os.environ)
+    place = []
+    if engine.endpoint.context is not None:
+        environment.pop("DOCKER_HOST", None)
+        place = ["--context", engine.endpoint.context]
+    else:
+        environment["DOCKER_HOST"] = engine.endpoint.url
+    options = ["--tag", names.own, "--label", f"{LABEL}={names.lasting}"]
+    options += ["--file", str(build.context / build.dockerfile)]
+    if not _has_buildx(command):
+        environment["DOCKER_BUILDKIT"] = "0"
+        options.append("--force-rm")  # that builder leaves the container in which a step failed
+    for argument, value in build.args:
+        if _is_the_commands_own(argument) and environment.get(argument) != value:
+            options += ["--build-arg", f"{argument}={value}"]
+        else:
+            options += ["--build-arg", argument]
+            environment[argument] = value
+    if build.target is not None:
+        options += ["--target", build.target]
+    try:
+        exit_code, output = _run([command, *place, "build", *options, str(build.context)], environment, cancelled)
+    except (OSError, ValueError) as error:  # the system's limits; a NUL
+        raise ImageError(
+            f"The image can't be built from {build.context / build.dockerfile}: {command} can't be run: {error}. "
+            "Remedy: look at the limits of this process (ulimit -a) and at the length of the build's arguments."
+        ) from error
+    if exit_code != 0:
+        why = "the session ends" if cancelled() else f"`docker build` ended with exit code {exit_code}"
+        raise _failed(build, why, output)
+
+
+def _is_the_commands_own(name: str) -> bool:
+    """Tell whether `docker build`, or what it calls, reads a variable of that name for itself."""
+    return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, Excerpt]:
+    """Run a command until it ends or somebody cancels, and return its exit code and the last of its output.
+
+    It runs in a thread, where a Ctrl-C isn't heard.
+    """
+    output = Excerpt(head=0, tail=SHORT_TAIL)
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            for piece in _pieces(process.stdout):
+                output.add(piece)
+                if cancelled():
+                    process.terminate()
+            return process.wait(), output
+        finally:
+            process.kill()  # on Ctrl-C, where it runs in the main thread after all
+
+
+def _pieces(stream: "IO[bytes] | None") -> Iterator[bytes]:
+    """Yield what comes, and nothing where for a moment nothing does, until the end."""
+    assert stream is not None  # noqa: S101 - for the type checker
+    with PollSelector() as waiting:
+        waiting.register(stream, EVENT_READ)
+        while True:
+            if not waiting.select(_PAUSE):
+                yield b""
+            elif piece := os.read(stream.fileno(), 65536):
+                yield piece
+            else:
+                return
+
+
+def _has_buildx(command: str) -> bool:
+    """Tell whether the command line can use BuildKit; without buildx it refuses to, and the old builder works."""
+    try:
+        return subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0
+    except OSError:  # the system's limits; the build itself will tell
+        return False
+
+
+def _build_by_api(engine: "Engine", build: "Build", names: _Names) -> None:
+    output = Excerpt(head=0, tail=SHORT_TAIL)
+    try:
+        for piece in engine.build(
+            build.context,
+            dockerfile=build.dockerfile,
+            args=dict(build.args),
+            tag=names.own,
+            labels={LABEL: names.lasting},
+            target=build.target,
+            forcerm=True,
+        ):
+            output.add(piece.encode(errors="backslashreplace"))
+    except EngineError as error:
+        raise _failed(build, error.reason, output) from error
+
+
+def _failed(build: "Build", why: str, output: Excerpt) -> ImageError:
+    lines = [line.rstrip() for line in str(output).splitlines()]
+    return ImageError(
+        f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",
+        logs="\n".join([line for line in lines if line][-_LAST_LINES:]),
+    )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "image"

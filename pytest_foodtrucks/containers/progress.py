@@ -1,0 +1,167 @@
+"""Live lines on standard error while the engine pulls or builds."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from pytest_foodtrucks.engine.descriptors import output_to
+from pytest_foodtrucks.excerpts import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+_SECONDS_BETWEEN_LINES: Final = 10.0
+_BAR_WIDTH: Final = 20
+_NAME_WIDTH: Final = 40
+"""Characters, so that a bar, its amount and its name have room on a line of 80."""
+
+
+class Progress:
+    """Shows long work: bars on a terminal, else a line when it begins, now and then, and when it ends.
+
+    Works that go on at the same time, in whatever threads, share one display. Writes to `stream`; with None it is
+    silent. Without `bars` a terminal gets lines too: for a process that shares it with others.
+    """
+
+    def __init__(
+        self, stream: IO[str] | None, *, bars: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._bars = bars
+        self._clock = clock
+        self._lock = Lock()
+        self._display: Bars | None = None
+        self._works = 0
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        """Show a piece of work; yield a function that takes the engine's progress events."""
+        began = self._clock()
+        with self._shown(what) as update:
+            yield update
+            self.say(f"{what}: done in {self._clock() - began:.1f} s")
+
+    @contextmanager
+    def _shown(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        if self._stream is None:
+            yield lambda _: None
+        elif self._bars and self._stream.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}:
+            with self._bar(what) as update:
+                yield update
+        else:
+            self.say(f"{what} …")
+            yield self._lines(what)
+
+    @contextmanager
+    def _bar(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        with self._lock:
+            if self._display is None:
+                self._display = self._started_display()
+            self._works += 1
+            display = self._display
+        task = display.add_task(_shortened(what), total=None, amount="")
+        layers = Layers()
+
+        def update(event: Mapping[str, Any]) -> None:
+            done, total = layers.add(event)
+            display.update(task, completed=done, total=total if total else None, amount=layers.words)
+
+        try:
+            yield update
+        finally:
+            with self._lock:
+                display.remove_task(task)
+                self._works -= 1
+                if self._works == 0:
+                    display.stop()
+                    self._display = None
+
+    def _started_display(self) -> "Bars":
+        from rich.console import Console  # noqa: PLC0415 - only sessions that pull or build pay for it
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - likewise
+
+        display = Progress(
+            BarColumn(_BAR_WIDTH),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TextColumn("{task.description}", markup=False),
+            console=Console(file=self._stream, force_terminal=True),
+            transient=True,
+            # What tests print meanwhile is pytest's to capture.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        display.console.line()  # pytest has begun a line with the test file's name
+        display.start()
+        return display
+
+    def _lines(self, what: str) -> Callable[[Mapping[str, Any]], None]:
+        layers = Layers()
+        said = self._clock()
+
+        def update(event: Mapping[str, Any]) -> None:
+            nonlocal said
+            layers.add(event)
+            if self._clock() - said >= _SECONDS_BETWEEN_LINES:
+                said = self._clock()
+                self.say(f"{what}: {layers.words if layers.words else 'still at it'}")
+
+        return update
+
+    def say(self, line: str) -> None:
+        """Write a line, printable whatever of others it quotes."""
+        line = printable(line)
+        with self._lock:
+            if self._display is not None:
+                self._display.console.print(f"foodtrucks: {line}", markup=False, highlight=False, soft_wrap=True)
+            elif self._stream is not None:
+                self._stream.write(f"foodtrucks: {line}\n")
+                self._stream.flush()
+
+
+def _shortened(what: str) -> str:
+    """Leave out the beginning of a long image name: its end tells more."""
+    if len(what) <= _NAME_WIDTH:
+        return what
+    verb, _, name = what.partition(" ")
+    return f"{verb} …{name[len(verb) + 2 - _NAME_WIDTH :]}"
+
+
+class Layers:
+    """Adds up the bytes of an image's layers from the engine's pull events."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._retrying = False
+
+    def add(self, event: Mapping[str, Any]) -> tuple[int, int]:
+        """Take an event, and return the bytes that are here and the bytes of all known layers."""
+        layer, detail = event.get("id"), event.get("progressDetail") or {}
+        self._retrying = str(event.get("status")).startswith("Retrying")
+        if layer is not None and event.get("status") == "Downloading" and "total" in detail:
+            self._total[layer] = detail["total"]
+            self._done[layer] = detail.get("current", 0)
+        elif layer in self._total and event.get("status") in {"Download complete", "Pull complete"}:
+            self._done[layer] = self._total[layer]
+        return sum(self._done.values()), sum(self._total.values())
+
+    @property
+    def words(self) -> str:
+        """Say how far it is; empty as long as no layer's size is known."""
+        done, total = sum(self._done.values()), sum(self._total.values())
+        if not total:
+            return ""
+        if done == total:
+            return f"unpacking {total / 1e6:.0f} MB"
+        return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB{', trying again' if self._retrying else ''}"
+
+
+def standard_error() -> IO[str] | None:
+    """Return a stream to where standard error leads now, before pytest captures it; None where it is closed."""
+    try:
+        return output_to(2)
+    except OSError:
+        return None

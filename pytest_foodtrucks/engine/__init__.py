@@ -1,0 +1,1 @@
+"""The container engine: how it is found, and all that is said to it."""

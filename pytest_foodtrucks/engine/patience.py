@@ -1,0 +1,124 @@
+"""Patience with an engine under load: which answers are worth another try, and for how long."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from pytest_foodtrucks.errors import EngineError, NoAnswer
+
+T = TypeVar("T")
+
+ANSWER_SECONDS: Final = 30.0
+"""How long the engine may take for one answer; half of what docker-py waits, so that there is time for a second try."""
+BRIEF_SECONDS: Final = 5.0
+"""The same, while the engine's last answer is owing."""
+
+AWAY_SECONDS: Final = 10.0
+"""Long enough for a daemon that restarts, short enough for somebody who waits in front of one that is down."""
+_BUSY: Final = 10.0
+_IN_USE: Final = 2.0
+"""A network can have endpoints of containers that are gone, mostly for a moment (moby#43286)."""
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+
+_LOAD: Final = (
+    "resource temporarily unavailable",
+    "device or resource busy",
+    "holding the xtables lock",
+    "deadline exceeded",
+)
+"""What a 500 says where the engine's machine is at its limit: EAGAIN, EBUSY, iptables(8), and Go's context."""
+_FAILURES: Final = frozenset(
+    {
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+
+Worth = Callable[[EngineError], float]
+"""For how many seconds since its first try a request is worth another one after such an answer; 0: not at all."""
+
+
+def question(error: EngineError) -> float:
+    """Judge the answer to what changes nothing."""
+    return _BUSY if error.status in _FAILURES else _unanswered(error)
+
+
+def removal(error: EngineError) -> float:
+    """Judge the answer to a removal, which does nothing more the second time."""
+    if is_being_removed(error):
+        return 0.0
+    if is_in_use(error):
+        return _IN_USE
+    return _BUSY if error.status == HTTPStatus.CONFLICT else question(error)
+
+
+def change(error: EngineError) -> float:
+    """Judge the answer to what makes something, by whoever sees to it that nothing is made twice.
+
+    A failure that the definition may be the cause of isn't worth another try.
+    """
+    loaded = error.status in _FAILURES and any(words in str(error).lower() for words in _LOAD)
+    return _BUSY if loaded else _unanswered(error)
+
+
+def appearance(error: EngineError) -> float:
+    """Judge the answer to a question for something that the engine may still be making."""
+    return _BUSY if error.status == HTTPStatus.NOT_FOUND else question(error)
+
+
+def _unanswered(error: EngineError) -> float:
+    if not isinstance(error, NoAnswer):
+        return 0.0
+    return 2 * ANSWER_SECONDS if error.late else AWAY_SECONDS
+
+
+def is_being_removed(error: EngineError) -> bool:
+    """Tell whether somebody else is removing the same thing."""
+    return error.status == HTTPStatus.CONFLICT and "already in progress" in str(error)
+
+
+def is_in_use(error: EngineError) -> bool:
+    """Tell whether a network could not be removed because something is attached to it, or seems to be."""
+    return "has active endpoints" in str(error)
+
+
+class Patience:
+    """Asks again where that is worth it.
+
+    `silent` says that the engine owes its last answer: until one comes, nobody waits for it a second time, so that a
+    session whose engine went away ends soon.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.silent = False
+        self._clock = clock
+        self._sleep = sleep
+
+    def ask(self, request: Callable[[], T], worth: Worth) -> T:
+        """Return what a request returns; raise its last EngineError where another try isn't worth it any more."""
+        import tenacity  # noqa: PLC0415 - only sessions that start something pay for it
+
+        began = self._clock()
+        hopeless = self.silent
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            error = None if state.outcome is None else state.outcome.exception()
+            if not isinstance(error, EngineError) or (hopeless and isinstance(error, NoAnswer)):
+                return True
+            return self._clock() - began >= worth(error)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(EngineError),
+            stop=enough,
+            wait=tenacity.wait_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(request)

@@ -1,0 +1,1 @@
+"""Who finds and reaches whom: the assertions and the matrix."""

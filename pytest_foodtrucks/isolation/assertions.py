@@ -1,0 +1,273 @@
+"""Assertions about a network: who finds whom by name, who reaches whom, and who doesn't."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from pytest_foodtrucks.errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
+from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
+from pytest_foodtrucks.probes.probe import name_of, refuse_no_seconds
+from pytest_foodtrucks.probes.verdicts import Verdict, VerdictKind
+from pytest_foodtrucks.services.service import Service
+
+from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking, looking_up, refuse_no_switch
+from .subjects import Snapshot, Source, Subject, known, names_of, place_of, refuse_no_question, refuse_no_source
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.probes.probe import Probe
+
+_PAUSE: Final = 0.25
+
+
+def assert_resolves(source: Source, target: Service | str) -> None:
+    """Assert that a target's name leads to it from a source.
+
+    For a service that is each of its aliases, and its addresses on a network that both are on, nobody else's. A name
+    alone must exist. Raises ResolutionError, ProbeError where it can't be told, DefinitionError for what is no name.
+    """
+    _refuse_no_name(source, target)
+    place = place_of(source)
+    names = target.aliases if isinstance(target, Service) else (target,)
+    (nobody, *found), _ = place.put([f"foodtrucks-nobody-{secrets.token_hex(4)}", *names], [])
+    for each in found:
+        way, command = f"the name {each.name}", again(place, looking_up(each.name))
+        if each.failure is not None:
+            raise _unanswered(place, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
+        stranger = place.misled(each, target.container) if isinstance(target, Service) and each.addresses else ""
+        if each.absent or stranger:
+            seen = f"misresolved: {stranger}" if stranger else "unresolved"
+            expected = "an address" if isinstance(target, str) else "its own address, and nobody else's"
+            told = block(described(place), way=way, expected=expected, seen=seen, evidence=each.words, command=command)
+            raise ResolutionError(f"{each.name} doesn't resolve as it should from {place.place}.\n{told}\n{_NAMES}")
+        if nobody.addresses and isinstance(target, str):
+            doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
+            raise _unanswered(place, target, [doubt], command)
+
+
+def assert_not_resolves(source: Source, name: Service | str) -> None:
+    """Assert that a name doesn't exist for a source; for a service, that none of its names does.
+
+    Raises ResolutionError, ProbeError where a control fails: then it can't be told; and DefinitionError for what is no
+    name.
+    """
+    _refuse_no_name(source, name)
+    place = place_of(source)
+    service = _service(place, name)
+    names = names_of(name) if isinstance(name, Service) else (name,)
+    found, doubts = inquire_names(place, names, service)
+    for each in found:
+        command = again(place, looking_up(each.name))
+        if each.addresses and not doubts:
+            seen = f"resolved to {', '.join(each.addresses)}"
+            told = block(
+                described(place),
+                way=f"the name {each.name}",
+                expected="unresolved",
+                seen=seen,
+                evidence=each.words,
+                command=command,
+            )
+            raise ResolutionError(f"{each.name} resolves from {place.place}, and shouldn't.\n{told}\n{_NAMES}")
+    if doubts:
+        raise _unanswered(place, name, doubts, again(place, looking_up(names[0])))
+
+
+def _refuse_no_name(source: Source, name: Service | str) -> None:
+    """Raise DefinitionError before anything is started: of what is no name a name server says that it doesn't exist."""
+    refuse_no_source(source)
+    if not isinstance(name, Service):
+        refuse_no_host_name(name)
+
+
+def assert_reachable(
+    source: Source,
+    target: Service | str,
+    port: int | None = None,
+    *,
+    timeout: float = 5.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Assert that a source reaches a target by its name; `port` defaults to the first of the target's.
+
+    Tried again for `timeout` seconds. Raises ReachabilityError, or ProbeError where it can't be told: the source
+    doesn't run, the tool is missing, the target is paused (the kernel completes connections for it); or DefinitionError
+    where source, target or port are none.
+    """
+    refuse_no_question(source, target, port)
+    refuse_no_seconds(timeout)
+    began, tried = clock(), 0
+    while True:
+        place, verdict, over = _connected(source, target, port)
+        tried += 1
+        if over or clock() - began >= timeout:
+            break
+        sleep(_PAUSE)
+    _refuse_unreached(place, target, verdict, f"{tried} times in {clock() - began:.1f} s")
+
+
+def _connected(source: Source, target: Service | str, port: int | None) -> "tuple[Probe, Verdict, bool]":
+    """Ask once, and tell whether asking again is of no use.
+
+    What a source saw counts for nothing if it was restarted meanwhile: its network namespace is another one then.
+    """
+    place = place_of(source)
+    before = Snapshot.of(place.subject)
+    verdict = place.connect(target, port)
+    if verdict.kind is VerdictKind.CONNECTED:
+        return place, verdict, True
+    after = Snapshot.of(place.subject)
+    if (before.status, before.started_at) != (after.status, after.started_at):
+        words = f"{place.subject.name} was {before.status}, and is {after.status} after a new start: {verdict.evidence}"
+        verdict = replace(verdict, kind=VerdictKind.INCONCLUSIVE, evidence=words)
+    return place, verdict, after.status != "running"
+
+
+def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, often: str) -> None:
+    name = name_of(target)
+    halted = _halted(place, target, verdict)
+    command = _command(place, name, verdict)
+    seen = f"{verdict.kind}: {verdict.evidence}"
+    if verdict.kind is VerdictKind.INCONCLUSIVE:
+        raise _unanswered(place, target, [seen, *_source_state(place)], command)
+    if verdict.kind is VerdictKind.CONNECTED:
+        if halted:
+            doubt = f"{halted}: for a process that doesn't run the kernel completes connections all the same"
+            raise _unanswered(place, target, [doubt], command)
+        return
+    at = f" at {verdict.address}" if verdict.address is not None else ""
+    way = f"the name {name}, port {verdict.port}{at}" if not is_address(name) else f"{name} port {verdict.port}"
+    told = block(
+        described(place),
+        way=way,
+        expected="connected",
+        seen=f"{verdict.kind}, asked {often}",
+        evidence=verdict.evidence,
+        command=command,
+    )
+    state = f"{halted}. " if halted else ""
+    raise ReachabilityError(
+        f"{name} isn't reached from {place.place}.\n{told}\n{state}Remedy: {_REMEDIES[verdict.kind]}"
+    )
+
+
+def _halted(place: "Probe", target: Service | str, verdict: Verdict) -> str:
+    """Say which service doesn't run: the one that is meant, or the one at the address that was asked."""
+    at_address = None if verdict.address is None else _service(place, verdict.address)
+    for service in (_service(place, target), at_address):
+        status = "running" if service is None else Snapshot.of(service.container).status
+        if service is not None and status != "running":
+            return f"{service.alias} is {status}"
+    return ""
+
+
+def assert_isolated(source: Source, target: Service | str, port: int | None = None, *, published: bool = False) -> None:
+    """Assert that a source has no way to a target: by no name, at no address, through no published port.
+
+    `port` defaults to all of the target's. `published` says that published ports may be reached. Raises
+    IsolationError where there is a way, ProbeError where a control fails: then nothing can be told; and DefinitionError
+    where source, target or port are none.
+    """
+    refuse_no_question(source, target, port)
+    refuse_no_switch(published)
+    place = place_of(source)
+    if place.stack is None:
+        raise ProbeError(f"{place!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
+    (inquiry,) = inquire(place, [Subject.of(target, port, place.stack)], published=published)
+    error = isolation_error(place, inquiry)
+    if error is not None:
+        raise error
+
+
+def isolation_error(place: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
+    """Return what an inquiry proves wrong, or leaves open; None where the target is isolated."""
+    label = inquiry.subject.label
+    misled = [finding for finding in inquiry.open if finding.verdict.kind is VerdictKind.MISRESOLVED]
+    wrong = inquiry.reached if inquiry.reached or inquiry.doubts else tuple(misled)
+    if wrong:
+        told = "\n".join(_finding(place, finding) for finding in wrong)
+        ways = "this way" if len(wrong) == 1 else f"these {len(wrong)} ways"
+        return IsolationError(f"{label} isn't isolated from {place.place}; it is open {ways}:\n{told}")
+    unclear = [f"{each.way}: {each.verdict.kind}: {each.verdict.evidence}" for each in inquiry.open]
+    if inquiry.doubts or unclear:
+        command = (inquiry.open if inquiry.open else inquiry.findings)[0].command if inquiry.findings else ""
+        return _unanswered(place, label, [*inquiry.doubts, *unclear], command)
+    return None
+
+
+def _finding(place: "Probe", finding: Finding) -> str:
+    verdict = finding.verdict
+    seen = f"{verdict.kind}, in each of {verdict.tries} tries" if not verdict.flaky else "flaky, the tries differ"
+    told = block(
+        described(place),
+        way=finding.way,
+        expected=finding.expected,
+        seen=seen,
+        evidence=verdict.evidence,
+        command=finding.command,
+    )
+    return f"{told}\n{finding.remark if finding.remark else _OPEN}"
+
+
+def described(place: "Probe") -> str:
+    """Return a source as messages name it."""
+    return f"{place.place} ({place.subject.name})"
+
+
+def block(source: str, *, way: str, expected: str, seen: str, evidence: str, command: str) -> str:
+    """Return the lines of a message that show one way."""
+    rows = (
+        ("source", source),
+        ("way", way),
+        ("expected", expected),
+        ("seen", seen),
+        ("evidence", evidence),
+        ("again", command),
+    )
+    return "\n".join(f"  {name:<10}{value}" for name, value in rows)
+
+
+def _service(place: "Probe", target: Service | str) -> Service | None:
+    """Return the session's service that is meant, if it is one."""
+    if isinstance(target, Service):
+        return target
+    return known(target, place.stack) if place.stack is not None else None
+
+
+def _unanswered(place: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
+    told = "\n".join(f"  - {doubt}" for doubt in doubts)
+    name = target.alias if isinstance(target, Service) else str(target)
+    return ProbeError(
+        f"Whether {place.place} ({place.subject.name}) finds and reaches {name} can't be told:\n{told}\n"
+        f"  again     {command}\nRemedy: mend what the lines above name, and ask again."
+    )
+
+
+def _source_state(place: "Probe") -> Sequence[str]:
+    status = Snapshot.of(place.container).status
+    return [] if status == "running" else [f"the probe {place.container.name} is {status}"]
+
+
+def _command(place: "Probe", name: str, verdict: Verdict) -> str:
+    if verdict.address is None:
+        return again(place, looking_up(name))
+    return again(place, knocking(verdict.address, verdict.port))
+
+
+_NAMES: Final = (
+    "Remedy: look at who is on the source's networks, and under which aliases: a service has its names on the networks "
+    "that it was started on or connected to with aliases=."
+)
+_OPEN: Final = (
+    "Remedy: keep both off one network; look at who else is attached, and at the firewall of the engine's machine."
+)
+_REMEDIES: Final = {
+    VerdictKind.REFUSED: "the packet arrived; see that the target listens on that port, and not on loopback only.",
+    VerdictKind.UNREACHABLE: "there is no route; connect source and target to one network.",
+    VerdictKind.DROPPED: "the packets get lost; see that both are on one network, and what the firewall there does.",
+    VerdictKind.UNRESOLVED: "connect source and target to one user-defined network; the default bridge has no names.",
+    VerdictKind.MISRESOLVED: "give the alias to one container only, on a network that the source is on too.",
+    VerdictKind.DNS_FAILED: "see whether the source's name server answers.",
+}

@@ -1,0 +1,327 @@
+"""The whole table of who reaches whom: asked, drawn, and checked against one that a test draws."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from pytest_foodtrucks.errors import (
+    DefinitionError,
+    EngineError,
+    IsolationError,
+    ProbeError,
+    ReachabilityError,
+    StartError,
+)
+from pytest_foodtrucks.hostnames import refuse_no_port, refuse_no_target
+from pytest_foodtrucks.probes.probe import Knock, Probe
+from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.service import Service
+
+from .assertions import block, described, isolation_error
+from .inquiry import Inquiry, again, inquire, knocking, refuse_no_switch
+from .subjects import Snapshot, Source, Subject, moved, place_of, refuse_no_source
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.stacks.stack import Stack
+
+Target = Service | str
+T = TypeVar("T")
+
+CONNECTED: Final = "."
+BLOCKED: Final = "X"
+INCONCLUSIVE: Final = "!"
+SAME: Final = "-"
+_GLANCE: Final = 2
+"""Seconds for the first try: a full backlog lets a connection wait for one, until its packet is sent again."""
+
+LEGEND: Final = f"{CONNECTED} connected, {BLOCKED} blocked, {INCONCLUSIVE} inconclusive"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What became of one source and one target: the sign, the way that decided, its verdict, and how to ask again."""
+
+    sign: str
+    source: str
+    way: str
+    verdict: Verdict
+    command: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Who reaches whom. No public constructor: `reachability` makes one.
+
+    `matrix["web", "es"]` is a `Verdict`; `str(matrix)` is the table.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Cell]
+
+    def __getitem__(self, pair: tuple[str, str]) -> Verdict:
+        return self.cells[pair].verdict
+
+    def __str__(self) -> str:
+        return "\n".join([*self.draw(self.signs), f"({LEGEND})"])
+
+    @property
+    def signs(self) -> dict[tuple[str, str], str]:
+        """The sign of each cell."""
+        return {pair: cell.sign for pair, cell in self.cells.items()}
+
+    def draw(self, signs: Mapping[tuple[str, str], str], title: str = "") -> list[str]:
+        """Return the lines of the table with these signs in it."""
+        first = max(len(title), *(len(source) for source in self.sources))
+        head = [title.ljust(first), *self.targets]
+        rows = [
+            [source.ljust(first), *(signs[source, target].ljust(len(target)) for target in self.targets)]
+            for source in self.sources
+        ]
+        return ["  ".join(row).rstrip() for row in (head, *rows)]
+
+
+def reachability(
+    sources: Mapping[str, Source] | Sequence[Source],
+    targets: Mapping[str, Target] | Sequence[Target],
+    *,
+    published: bool = False,
+) -> Matrix:
+    """Ask each source for each target, at the first of its ports, and return the whole table.
+
+    A mapping gives the names that the table has; else they are aliases, and networks' names. A target that is no
+    service is written `name:port`. Blocked means by all ways, as `assert_isolated` means it, with the same controls;
+    `published` says that published ports may be reached. Sources are asked side by side.
+    """
+    rows, columns = _named(sources), _named(targets)
+    if not rows or not columns:
+        raise DefinitionError("A matrix needs sources and targets. Remedy: give at least one of each.")
+    refuse_no_switch(published)
+    for source in rows.values():
+        refuse_no_source(source)
+    stack = _stack(next(iter(rows.values())))
+    asked = {name: _Asked.of(_subject(target, stack)) for name, target in columns.items()}
+    with ThreadPoolExecutor(len(rows)) as pool:
+        row_cells = list(
+            pool.map(lambda source: _row(source, list(asked.values()), published=published), rows.values())
+        )
+    doubts = [target.doubt() for target in asked.values()]
+    cells = {
+        (row, column): _doubted(cell, doubt)
+        for row, cells in zip(rows, row_cells, strict=True)
+        for column, cell, doubt in zip(columns, cells, doubts, strict=True)
+    }
+    return Matrix(tuple(rows), tuple(columns), cells)
+
+
+def assert_matrix(seen: Matrix, expected: str) -> None:
+    """Assert that a table is as one that is written out: a line of targets, then a line for each source.
+
+    Raises IsolationError where something is connected that should be blocked, else ReachabilityError where something
+    is blocked that should connect, else ProbeError where cells are inconclusive: those are never as expected.
+    """
+    if not isinstance(seen, Matrix) or not isinstance(expected, str):
+        raise DefinitionError(
+            f"assert_matrix was given {seen!r:.50} and {expected!r:.50}. Remedy: give what `reachability` returned, "
+            "and the table as a text."
+        )
+    wanted = read_table(expected, seen)
+    wrong = [pair for pair in seen.cells if seen.signs[pair] != wanted[pair]]
+    if not wrong:
+        return
+    differences = {pair: sign if pair in wrong else SAME for pair, sign in seen.signs.items()}
+    tables = ((wanted, "expected"), (seen.signs, "seen"), (differences, "differences"))
+    drawn = "\n\n".join("\n".join(seen.draw(signs, title)) for signs, title in tables)
+    told = "\n".join(_told(pair, seen.cells[pair], wanted[pair]) for pair in wrong)
+    message = (
+        f"{len(wrong)} of {len(seen.cells)} cells of the matrix aren't as expected ({LEGEND}):\n\n{drawn}\n\n{told}\n"
+        "Remedy: look at who is on which network; mend the table where it expects what isn't meant."
+    )
+    signs = {seen.signs[pair] for pair in wrong}
+    if CONNECTED in signs:
+        raise IsolationError(message)
+    raise ReachabilityError(message) if BLOCKED in signs else ProbeError(message)
+
+
+def read_table(text: str, matrix: Matrix) -> dict[tuple[str, str], str]:
+    """Read an expected table; DefinitionError where it doesn't have just the matrix' cells, each `.` or `X`."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    targets = lines[0] if lines else []
+    rows = {" ".join(line[: -len(targets)]): line[-len(targets) :] for line in lines[1:]} if targets else {}
+    signs = {(source, target): sign for source, row in rows.items() for target, sign in zip(targets, row, strict=False)}
+    missing = [f"{source} → {target}" for source, target in matrix.cells if (source, target) not in signs]
+    unknown = [f"{source} → {target}" for source, target in signs if (source, target) not in matrix.cells]
+    odd = sorted({sign for sign in signs.values() if sign not in {CONNECTED, BLOCKED}})
+    if missing or unknown or odd or len(rows) != len(lines) - 1:
+        lists = {"missing": missing, "unknown": unknown, f"signs other than {CONNECTED} and {BLOCKED}": odd}
+        words = "; ".join(f"{what}: {', '.join(names)}" for what, names in lists.items() if names)
+        raise DefinitionError(
+            f"The expected table doesn't fit the matrix ({words if words else 'a row stands twice'}). Remedy: write a "
+            "line with the targets' names, and below it for each source a line with its name and a sign for each "
+            "target, as this one that was seen:\n" + "\n".join(matrix.draw(matrix.signs))
+        )
+    return signs
+
+
+def _told(pair: tuple[str, str], cell: Cell, wanted: str) -> str:
+    words = {CONNECTED: "connected", BLOCKED: "no way: dropped, unreachable, or unresolved by name"}[wanted]
+    seen = f"{cell.sign} ({cell.verdict.kind})"
+    rows = block(
+        cell.source, way=cell.way, expected=words, seen=seen, evidence=cell.verdict.evidence, command=cell.command
+    )
+    return f"{pair[0]} → {pair[1]}:\n{rows}"
+
+
+def _named(things: Mapping[str, T] | Sequence[T]) -> dict[str, T]:
+    if isinstance(things, Mapping):
+        return dict(things)
+    if isinstance(things, str) or not isinstance(things, Iterable):
+        raise DefinitionError(f"{things!r} is no list. Remedy: give a list, or a mapping of names.")
+    listed = list(things)
+    named = {_label(thing): thing for thing in listed}
+    if len(named) < len(listed):
+        raise DefinitionError(
+            f"Two of {', '.join(map(_label, listed))} have one name. Remedy: give a mapping with a name for each."
+        )
+    return named
+
+
+def _label(thing: object) -> str:
+    if isinstance(thing, Service):
+        return thing.alias
+    if isinstance(thing, Network):
+        return thing.name
+    return thing.place if isinstance(thing, Probe) else str(thing)
+
+
+def _stack(source: Source) -> "Stack":
+    stack = source.network.stack if isinstance(source, Service) else source.stack
+    if stack is None:
+        raise ProbeError(
+            f"{source!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network."
+        )
+    return stack
+
+
+def _subject(target: Target, stack: "Stack") -> Subject:
+    if isinstance(target, Service):
+        return Subject.of(target, None, stack, all_ports=False)
+    if not isinstance(target, str):
+        refuse_no_target(target)
+    name, _, port = target.rpartition(":")
+    if not name or not re.fullmatch("[0-9]{1,9}", port):
+        raise DefinitionError(f"The target {target!r} has no port. Remedy: write it name:port, or give the service.")
+    host = name.removeprefix("[").removesuffix("]")
+    refuse_no_target(host)
+    refuse_no_port(int(port))
+    return Subject.of(host, int(port), stack)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A target with what the engine told of it before anyone asked."""
+
+    subject: Subject
+    before: Snapshot
+
+    @classmethod
+    def of(cls, subject: Subject) -> "_Asked":
+        return cls(subject, Snapshot("running") if subject.service is None else Snapshot.of(subject.service.container))
+
+    def doubt(self) -> str:
+        """Say what makes a connection to it doubtful, looked at afterwards; nothing where all is well."""
+        if self.subject.service is None:
+            return ""
+        after = Snapshot.of(self.subject.service.container)
+        if after.status != "running" or self.before.status != "running":
+            return f"{self.subject.label} is {after.status}; a process that doesn't run connects all the same"
+        return "; ".join(moved(self.subject, self.before, after))
+
+    def expected(self, networks: AbstractSet[str]) -> set[str]:
+        """Return its addresses on some networks."""
+        return {
+            address
+            for attachment in self.before.attachments
+            if attachment.network in networks
+            for address in attachment.addresses
+        }
+
+
+def _doubted(cell: Cell, doubt: str) -> Cell:
+    """Take back a connection to a target that there is a doubt about."""
+    if not doubt or cell.sign != CONNECTED:
+        return cell
+    verdict = replace(cell.verdict, evidence=f"{doubt}; {cell.verdict.evidence}")
+    return replace(cell, sign=INCONCLUSIVE, verdict=verdict)
+
+
+def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[Cell]:
+    """Ask one source for all targets: first at a glance, then for what doesn't connect with all controls."""
+    try:
+        place = place_of(source)
+        cells = _glances(place, targets)
+        left = [target.subject for target, cell in zip(targets, cells, strict=True) if cell is None]
+        inquiries = iter(inquire(place, left, published=published) if left else [])
+        return [cell if cell is not None else _inquired(place, next(inquiries)) for cell in cells]
+    except (ProbeError, EngineError, StartError) as error:
+        unknown = Verdict(VerdictKind.INCONCLUSIVE, None, 0, 1, str(error))
+        return [Cell(INCONCLUSIVE, _label(source), "none: nothing can be asked", unknown, "none") for _ in targets]
+
+
+def _glances(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
+    """Return the cells of what connects at the first try, all asked side by side; None for the others."""
+    networks = {attachment.network for attachment in Snapshot.of(place.subject).attachments}
+    ours = [target for target in targets if target.subject.service is not None]
+    knocks = [
+        [Knock(address, target.subject.ports[0], 1, _GLANCE) for address in target.before.addresses] for target in ours
+    ]
+    found, said = place.put([target.subject.label for target in ours], [knock for each in knocks for knock in each])
+    names, verdicts = iter(found), iter(said)
+    return [
+        _outside(place, target.subject)
+        if target.subject.service is None
+        else _glance(place, next(names), target.expected(networks), [next(verdicts) for _ in target.before.addresses])
+        for target in targets
+    ]
+
+
+def _glance(place: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
+    """Return a cell for what connects by its name, if that leads nowhere else.
+
+    By its address alone one try isn't enough: see what creating networks does to isolation.
+    """
+    connected = [each for each in said if each.kind is VerdictKind.CONNECTED and each.address in found.addresses]
+    if not connected or not set(found.addresses) <= expected:
+        return None
+    return _connected(place, f"the name {found.name}", connected[0])
+
+
+def _outside(place: Probe, subject: Subject) -> Cell | None:
+    verdict = place.connect(subject.label, subject.ports[0])
+    return _connected(place, subject.label, verdict) if verdict.kind is VerdictKind.CONNECTED else None
+
+
+def _connected(place: Probe, way: str, verdict: Verdict) -> Cell:
+    command = again(place, knocking(str(verdict.address), verdict.port))
+    return Cell(CONNECTED, described(place), f"{way}, {verdict.address} port {verdict.port}", verdict, command)
+
+
+def _inquired(place: Probe, inquiry: Inquiry) -> Cell:
+    """Return the cell of a target that didn't connect at a glance."""
+    error = isolation_error(place, inquiry)
+    blocked = [finding for finding in inquiry.findings if finding.verdict.blocked]
+    deciding = [*inquiry.reached, *inquiry.open, *blocked, *inquiry.findings]
+    if not deciding:
+        unknown = Verdict(VerdictKind.INCONCLUSIVE, None, 0, 1, str(error))
+        return Cell(INCONCLUSIVE, described(place), "none: it has no name and no address", unknown, "none")
+    finding = deciding[0]
+    sign = INCONCLUSIVE if error is not None else BLOCKED
+    if finding.reached and finding.verdict.kind is VerdictKind.CONNECTED:
+        sign = CONNECTED
+    doubts = f"{'; '.join(inquiry.doubts)}; " if inquiry.doubts else ""
+    verdict = replace(finding.verdict, evidence=f"{doubts}{finding.verdict.evidence}")
+    return Cell(sign, described(place), finding.way, verdict, finding.command)

@@ -1,0 +1,1 @@
+"""Questions asked from inside a network, and their verdicts."""

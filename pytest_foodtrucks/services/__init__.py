@@ -1,0 +1,1 @@
+"""Networks and services: defined, started, asked, broken and healed."""

@@ -1,0 +1,221 @@
+"""Faults: a service paused, stopped, killed or cut off for the length of a block, and whole again after it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_foodtrucks.containers.container import in_use, port_taken
+from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
+
+if TYPE_CHECKING:
+    from .service import Service
+
+_LOG_LINES: Final = 30
+_PORT_SECONDS: Final = 10.0
+"""How long a host port that somebody took during a fault is awaited."""
+_PORT_PAUSE: Final = 0.1
+
+_OWN: Final = (
+    "Remedy: use a service of this worker's own: one with shared=False or a narrower scope, or within the test "
+    "`with foodtrucks_net.service(…) as mine:`."
+)
+
+
+def paused(service: "Service") -> AbstractContextManager[None]:
+    """Freeze a service's processes for the length of a block."""
+    return _fault(service, "paused", lambda: service.network.stack.engine.pause_container(service.container.id))
+
+
+def stopped(service: "Service", *, timeout: int) -> AbstractContextManager[None]:
+    """Stop a service for the length of a block."""
+    _check_timeout(timeout)
+    return _fault(service, "stopped", lambda: _stop(service, timeout))
+
+
+def killed(service: "Service") -> AbstractContextManager[None]:
+    """Kill a service, and start it again at the end of a block."""
+    return _fault(service, "killed", lambda: service.network.stack.engine.kill_container(service.container.id))
+
+
+def disconnected(service: "Service") -> AbstractContextManager[None]:
+    """Detach a service from its network for the length of a block."""
+    return _fault(service, "disconnected", lambda: service.network.disconnect(service))
+
+
+def restart(service: "Service", *, timeout: int) -> None:
+    """Stop a service, if it runs, and start it again."""
+    _check_timeout(timeout)
+    _refuse_shared(service, "restarted")
+    if service.in_fault and not _is_attached(service, _inspected(service, "restarted")):
+        raise _not_attached(service, "restarted")
+    _stop(service, timeout)
+    heal(service, "restarted")
+
+
+@contextmanager
+def _fault(service: "Service", name: str, begin: Callable[[], object]) -> Iterator[None]:
+    """Begin a fault, and heal it at the end of the block.
+
+    `name` is its participle. An error of the block is never replaced: what can't be healed is then a note to it.
+    """
+    _refuse_shared(service, name)
+    _refuse_unfit(service, name)
+    try:
+        service.in_fault = True
+        try:
+            begin()
+            yield
+        finally:
+            service.in_fault = False
+    except BaseException as error:
+        try:
+            heal(service, name)
+        except FoodtrucksError as failed:
+            error.add_note(f"pytest-foodtrucks: {failed}")
+        except Exception as failed:  # noqa: BLE001 - of a readiness check of somebody's own
+            error.add_note(f"pytest-foodtrucks: {service.alias} was {name} and can't be healed: {failed!r}")
+        raise
+    heal(service, name)
+
+
+def heal(
+    service: "Service",
+    name: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Mend whatever is amiss, by whomever, and return when the service is ready.
+
+    Raises FaultError, and what the wait for its readiness raises.
+    """
+    try:
+        _mend(service, clock, sleep)
+        service.wait_until_ready()
+    except EngineError as error:
+        _refuse_gone(service, f"was {name} and can't be healed", error)
+        remedy = (
+            "" if "Remedy: " in str(error) else ". Remedy: see to what is refused there; its restart() tries again."
+        )
+        raise FaultError(f"{service.alias} was {name} and can't be healed: {error}{remedy}") from error
+
+
+def _mend(service: "Service", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    engine, container = service.network.stack.engine, service.container.id
+    about = service.container.inspect()
+    if about["State"]["Status"] == "paused":
+        engine.unpause_container(container)
+    runs = about["State"]["Status"] in {"running", "paused"}
+    attached = _is_attached(service, about)
+    if not (runs and attached):
+        service.renew()
+    if not attached:  # with its aliases, which the engine forgets
+        connect = lambda: service.network.connect(service, aliases=service.aliases)  # noqa: E731 - read beside its use
+        _with_its_ports(service, connect, clock, sleep)
+    if not runs:
+        _with_its_ports(service, lambda: engine.start_container(container), clock, sleep)
+
+
+def _with_its_ports(
+    service: "Service", act: Callable[[], object], clock: Callable[[], float], sleep: Callable[[float], None]
+) -> None:
+    """Do what publishes a container's host ports, as soon as nobody else has them.
+
+    They are looked at beforehand, because Docker 20.10 leaves a container that it couldn't connect for a taken port
+    in a state from which only a restart leads.
+    """
+    began = clock()
+    while True:
+        try:
+            _refuse_taken(service)
+            act()
+        except EngineError as error:
+            if not port_taken(error) or clock() - began >= _PORT_SECONDS:
+                raise
+        else:
+            return
+        sleep(_PORT_PAUSE)
+
+
+def _refuse_taken(service: "Service") -> None:
+    engine = service.network.stack.engine
+    if not engine.local or service.network.internal or service.container.inspect()["NetworkSettings"].get("Ports"):
+        return  # where it has another network, Docker publishes by way of that one meanwhile
+    for port in service.container.ports.values():
+        if in_use(engine.publish_on, port):
+            raise EngineError(
+                f"its host port {port} was taken meanwhile, and {engine.publish_on}:{port} is an address already in use"
+            )
+
+
+def _stop(service: "Service", timeout: int) -> None:
+    service.network.stack.engine.stop_container(service.container.id, timeout=timeout)
+
+
+def _check_timeout(timeout: int) -> None:
+    if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 0:
+        raise DefinitionError(
+            f"timeout={timeout!r}. Remedy: give the seconds that the process gets to end by itself as a whole number, "
+            "such as 10."
+        )
+
+
+def _refuse_shared(service: "Service", name: str) -> None:
+    if service.shared:
+        raise FaultError(
+            f"{service.alias} can't be {name}: it is one for all xdist workers, and their tests would fail. {_OWN}"
+        )
+
+
+def _refuse_unfit(service: "Service", name: str) -> None:
+    """Refuse a fault on a service that isn't up: it would tell nothing, and its end would heal another's fault."""
+    about = _inspected(service, name)
+    status = about["State"]["Status"]
+    if status in {"exited", "dead"}:
+        raise FaultError(
+            f"{service.alias} can't be {name}: its container doesn't run, {service.state()}. Remedy: leave the block "
+            "of one fault before the next; its restart() starts what ended by itself.",
+            logs=service.last_words(lines=_LOG_LINES),
+        )
+    if status != "running":
+        raise FaultError(
+            f"{service.alias} can't be {name}: it is {status} already. Remedy: leave the block of one fault before "
+            "the next."
+        )
+    if not _is_attached(service, about):
+        raise _not_attached(service, name)
+
+
+def _not_attached(service: "Service", name: str) -> FaultError:
+    return FaultError(
+        f"{service.alias} can't be {name}: it is disconnected from {service.network.name}. Remedy: leave the block of "
+        "one fault before the next."
+    )
+
+
+def _is_attached(service: "Service", about: dict[str, Any]) -> bool:
+    return service.network.name in about["NetworkSettings"]["Networks"]
+
+
+def _inspected(service: "Service", name: str) -> dict[str, Any]:
+    try:
+        return service.container.inspect()
+    except EngineError as error:
+        _refuse_gone(service, f"can't be {name}", error)
+        raise
+
+
+def _refuse_gone(service: "Service", what: str, error: EngineError) -> None:
+    """Raise a FaultError where the container was removed."""
+    try:
+        gone = service.container.status == "removing"
+    except EngineError as again:
+        gone = again.status == HTTPStatus.NOT_FOUND
+    if gone:
+        raise FaultError(
+            f"{service.alias} {what}: its container {service.container.name} was removed. Remedy: leave removal to the "
+            "fixture; a test that wants it removed starts a service of its own, "
+            "`with foodtrucks_net.service(…) as mine:`."
+        ) from error

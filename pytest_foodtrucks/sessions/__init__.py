@@ -1,0 +1,1 @@
+"""Who owns what is on the engine, and whether that owner lives."""

@@ -1,0 +1,1 @@
+"""What a session has on the engine: shared, kept for the next session, watched, removed."""

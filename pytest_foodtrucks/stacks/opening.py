@@ -1,0 +1,101 @@
+"""How a session begins on the engine, and how it ends there."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_foodtrucks.errors import EngineError, NoAnswer
+from pytest_foodtrucks.fixtures.report import clock_warning
+
+from . import kept
+from .kept import Kept
+from .removal import remove_at_end, remove_unrecorded, sweep
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.engine import Engine
+    from pytest_foodtrucks.sessions.session import Run
+
+    from .watching import Watching
+
+_ID: Final = re.compile("[0-9a-f]{64}")
+_MOUNTED: Final = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
+"""Files that an engine mounts into a container from a folder with its id."""
+
+
+def begin_on_engine(
+    engine: "Engine", run: "Run", watching: "Watching", *, project: str | None, say: Callable[[str], object]
+) -> None:
+    """Do what comes before a run's first object on the engine.
+
+    `project` is what the run's kept stack belongs to; None where it wants none. `say` tells people.
+    """
+    run.note_engine(engine.endpoint)
+    watching.see(engine.endpoint, None if project is None else Kept.on(engine, run.state, project))
+    run.note_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, run))
+    warning = clock_warning(engine.clock_difference())
+    if warning is not None:
+        say(warning)
+    try:
+        sweep(engine, run)
+    except NoAnswer:
+        raise
+    except EngineError as error:  # of what others left; this session can do without
+        say(f"what a dead session left can't be removed: {error}")
+    if project is not None:
+        _begin_kept(engine, run, project, say)
+
+
+def _begin_kept(engine: "Engine", run: "Run", project: str, say: Callable[[str], object]) -> None:
+    stack = kept.settle(run, engine, project)
+    if stack is not None:
+        remove_unrecorded(engine, stack)
+    else:
+        say("another session holds this project's kept stack; this one gets a stack of its own")
+
+
+def _own_container(engine: "Engine", run: "Run") -> tuple[str, str] | None:
+    """Return the engine's container that this process is in, and when that was started; None where it is in none.
+
+    What the container's files say may be another one's, whose network it has. So the engine is asked: the watchdog,
+    which this process started, is among the container's processes, with the run's id in its command line.
+    """
+    for container in dict.fromkeys(_candidates()):
+        if any(run.id in line for line in engine.command_lines(container)):
+            since = engine.running_since(container)
+            return None if since is None else (container, since)
+    return None
+
+
+def _candidates() -> Iterator[str]:
+    """Yield the ids of containers that this process may be in, by what the kernel tells of it."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    mine = "\n".join(line for line in mounts if line.split()[4] in _MOUNTED)
+    yield from _ID.findall(f"{mine}\n{groups}")
+    if re.fullmatch("[0-9a-f]{12}", socket.gethostname()):
+        yield socket.gethostname()
+
+
+def end_of_controller(run: "Run") -> None:
+    """Remove what xdist's workers shared, at the end of the controller, which owns it."""
+    used = run.is_open()
+    if used:
+        from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
+
+        with closing(find_engine(host="127.0.0.1", only=run.endpoint())) as engine:  # no port is asked here
+            remove_at_end(engine, run.id, kept.chosen(run))
+    run.end(watchdog_knows=not used)
+
+
+def leave_kept(stack: Kept) -> bool:
+    """Leave the kept stack that a session holds to the next session; tell whether there is something in it."""
+    stack.used()
+    there = any(True for _ in stack.records())
+    stack.release()
+    return there

@@ -1,0 +1,145 @@
+"""The parts of a stack that outlive their fixture: shared by xdist workers, or kept for the next session."""
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pytest_foodtrucks.callers import written_in
+from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
+from pytest_foodtrucks.sessions.state_folder import keyed
+
+from . import sharing
+
+if TYPE_CHECKING:
+    from .kept import Kept
+    from .stack import Stack
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Generic[T]):
+    """A network or a service: how it is started, found again and taken over.
+
+    `key` tells it from the other parts of one session, `name` finds it again in the next one. `values` must be the same
+    in all workers that share it. `made_from` tells all that it is made from, by words that a reader understands. `dump`
+    and `load` write and read where it is. `take_over` gets what an earlier session left, and where that was written to
+    be, makes it fit for this session, and raises EngineError or StartError where it isn't well. `clear` removes
+    whatever is there of it, and of nothing else: the one that an earlier session left, if it is told where, or one that
+    was half started.
+    """
+
+    key: str
+    name: str
+    title: str
+    made_from: Callable[[], Mapping[str, object]]
+    start: Callable[[], T]
+    dump: Callable[[T], Mapping[str, Any]]
+    load: Callable[[Mapping[str, Any]], T]
+    take_over: Callable[[T, Mapping[str, Any]], object]
+    clear: Callable[[Mapping[str, Any] | None], None]
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
+    """Yield a part: started here, or taken over from another worker or an earlier session."""
+    digest = keyed(stack.run.state)
+
+    def begin() -> T:
+        if stack.kept is not None:
+            return _taken_over(stack.kept, part, digest, say=stack.say)
+        part.clear(None)  # of a worker that died while it started the same
+        return part.start()
+
+    def refuse_other(words: Sequence[str]) -> None:
+        if stack.worker is None:
+            return  # this session's own fixture, with another parameter now: the one before has been torn down
+        raise DefinitionError(
+            f"The service {part.title!r} is shared by xdist's workers, and here, in {stack.worker}, this differs from "
+            f"what it was started with: {', '.join(words)}. Remedy: give shared=False, for one of each worker's own, "
+            "or see that it is defined with the same values in all workers."
+        )
+
+    return sharing.shared(
+        stack.run.folder,
+        part.key,
+        values=part.values,
+        digest=digest,
+        on_other=refuse_other,
+        start=begin,
+        dump=part.dump,
+        load=part.load,
+    )
+
+
+def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
+    """Take a part over from a kept stack; where that can't be, say why and start it anew."""
+    made_from = sharing.fingerprints(part.made_from(), digest)
+    record = kept.record(part.name)
+    if record is not None:
+        try:
+            _refuse_other(record["made_from"], made_from)
+            value = part.load(record["value"])
+            part.take_over(value, record["value"])
+        except (EngineError, StartError, _Differs) as reason:
+            say(f"{part.title} of the kept stack is replaced: {_first_sentence(str(reason))}")
+        else:
+            say(f"{part.title} is taken over from the kept stack")
+            return value
+        kept.forget(part.name)
+    part.clear(None if record is None else record["value"])
+    value = part.start()
+    meanwhile = sharing.differing(made_from, sharing.fingerprints(part.made_from(), digest))
+    if meanwhile:  # an image's tag that somebody moved: nobody knows which one it was made from
+        say(f"{part.title} isn't kept: its {' and its '.join(meanwhile)} changed while it was started")
+    else:
+        kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
+    return value
+
+
+class _Differs(Exception):
+    """What was kept is made from something else."""
+
+
+def _refuse_other(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    words = sharing.differing(before, now)
+    if words:
+        raise _Differs(f"its {' and its '.join(words)} changed.")
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition("Remedy: ")[0].partition("\n")[0].strip().rstrip(".")
+
+
+def source(function: Callable[..., Any] | None) -> str:
+    """Return the source text that a function comes from: all of the function or class at its file's top level.
+
+    Files that it reads, and functions elsewhere that it calls, aren't looked at.
+    """
+    if function is None:
+        return ""
+    if isinstance(function, functools.partial):
+        return f"{source(function.func)} {function.args!r} {function.keywords!r}"
+    function = inspect.unwrap(function)
+    called = function if hasattr(function, "__code__") else type(function).__dict__.get("__call__")
+    code = getattr(called, "__code__", None)
+    if called is None or code is None:
+        return repr(type(function))
+    try:
+        text = written_in(called).read_text(encoding="utf-8")
+        return next(part for part, lines in _top_level(text) if code.co_firstlineno in lines)
+    except (OSError, SyntaxError, ValueError, StopIteration):  # typed in, or made by a program
+        return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}"
+
+
+def _top_level(text: str) -> Iterator[tuple[str, range]]:
+    """Yield the statements of a file with their line numbers, decorators included."""
+    lines = text.splitlines()
+    for node in ast.parse(text).body:
+        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+        last = node.end_lineno if node.end_lineno is not None else node.lineno
+        yield "\n".join(lines[first - 1 : last]), range(first, last + 1)

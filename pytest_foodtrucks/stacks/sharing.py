@@ -1,0 +1,113 @@
+"""One stack for all xdist workers: whoever comes first starts a part, the others read where it is."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pytest_foodtrucks import errors
+from pytest_foodtrucks.errors import FoodtrucksError, StateError
+from pytest_foodtrucks.sessions.state_folder import corrupt, is_there, read_json, usable, write_json
+
+T = TypeVar("T")
+
+
+@contextmanager
+def shared(
+    folder: Path,
+    key: str,
+    *,
+    values: Mapping[str, object],
+    digest: Callable[[str], str],
+    on_other: Callable[[Sequence[str]], None],
+    start: Callable[[], T],
+    dump: Callable[[T], Mapping[str, Any]],
+    load: Callable[[Mapping[str, Any]], T],
+) -> Iterator[T]:
+    """Yield a part of the run: started here, or taken over from the worker that started it.
+
+    It stays at the end of the block: whoever owns the run removes it by its label. A start that failed is remembered,
+    and told to each worker without another try. Where one is there that was started from other `values`, `on_other`
+    gets the words for those that differ, and raises, or has it started anew. `digest` is the state folder's own: see
+    `fingerprints`.
+    """
+    from filelock import FileLock  # noqa: PLC0415 - only xdist workers pay for it
+
+    name = sha256(key.encode()).hexdigest()[:16]
+    state = folder / f"{name}.json"
+    with ExitStack() as locked:
+        with usable(folder):
+            locked.enter_context(FileLock(folder / f"{name}.lock", mode=0o600))
+        here = fingerprints(values, digest)
+        content = read_json(state) if is_there(state) else None
+        words = [] if content is None else _others(content, here, state)
+        if content is not None and words and "error" not in content:
+            on_other(words)
+        value = _started(start, dump, state, values=here) if content is None or words else _loaded(load, content, state)
+    yield value
+
+
+def _others(content: Mapping[str, Any], here: Mapping[str, str], state: Path) -> list[str]:
+    try:
+        return differing(content["values"], here)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise corrupt(state, f"it has {dict(content)!r}") from error
+
+
+def fingerprints(values: Mapping[str, object], digest: Callable[[str], str]) -> dict[str, str]:
+    """Return what tells values from others and doesn't tell them: there may be secrets among them.
+
+    `digest` has a key that stays in the state folder: without one a short secret could be found by trying.
+    """
+    return {word: digest(repr(_ordered(value))) for word, value in values.items()}
+
+
+def _ordered(value: object) -> object:
+    """Return a value so that equal ones read alike, in whatever order a mapping or a set has its entries."""
+    if isinstance(value, Mapping):
+        return sorted((repr(key), repr(_ordered(each))) for key, each in value.items())
+    if isinstance(value, AbstractSet):
+        return sorted(map(repr, value))
+    if isinstance(value, list | tuple):
+        return [_ordered(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _ordered(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the words for what has another fingerprint now."""
+    return [word for word in now if before.get(word) != now[word]]
+
+
+def _started(
+    start: Callable[[], T], dump: Callable[[T], Mapping[str, Any]], state: Path, *, values: Mapping[str, str]
+) -> T:
+    try:
+        value = start()
+    except FoodtrucksError as error:
+        with suppress(StateError):  # the start's own error matters
+            failure = {"error": type(error).__name__, "message": error.message, "logs": error.logs}
+            write_json(state, {"values": values, **failure})
+        raise
+    except Exception as error:  # a seed is the user's, and may raise anything
+        words = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+        with suppress(StateError):
+            write_json(state, {"values": values, "error": "StartError", "message": words, "logs": ""})
+        raise
+    write_json(state, {"values": values, "part": dump(value)})
+    return value
+
+
+def _loaded(load: Callable[[Mapping[str, Any]], T], content: Mapping[str, Any], state: Path) -> T:
+    try:
+        if "error" not in content:
+            return load(content["part"])
+        kind: type[FoodtrucksError] = getattr(errors, content["error"])
+        failed = kind(content["message"], logs=content["logs"])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise corrupt(state, f"it has {dict(content)!r}") from error
+    raise failed

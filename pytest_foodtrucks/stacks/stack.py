@@ -1,0 +1,201 @@
+"""One session's stack: its identity on the engine, its images, its running services, its removal."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from pytest_foodtrucks.containers import images
+from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
+from pytest_foodtrucks.sessions.owners import OWNER_LABEL
+from pytest_foodtrucks.sessions.state_folder import keyed
+
+from . import kept
+from .removal import SESSION_LABEL, remove_at_end
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.containers.progress import Progress
+    from pytest_foodtrucks.engine.engine import Engine
+    from pytest_foodtrucks.probes.beacons import Outpost
+    from pytest_foodtrucks.services.definitions import Build
+    from pytest_foodtrucks.services.service import Service
+    from pytest_foodtrucks.sessions.session import Run
+    from pytest_foodtrucks.settings import Settings
+
+    from .kept import Kept
+    from .watching import Watching
+
+T = TypeVar("T")
+
+SERVICE_LABEL: Final = "pytest-foodtrucks.service"
+PART_LABEL: Final = "pytest-foodtrucks.part"
+"""The name of a `Part`, for what outlives its fixture; empty for all else, so that nothing has another's by way of an
+image that somebody made of a container."""
+
+
+class Stack:
+    """All that one session has on the engine.
+
+    `worker` is the xdist worker's id, or None. Everything created for the stack carries its labels, so that what a
+    fixture could not remove any more goes in `close`, or with the watchdog. Its networks and services that outlive
+    their fixtures may be those of a kept stack. A child that is forked from this process creates and removes nothing.
+    """
+
+    def __init__(
+        self,
+        engine: "Engine",
+        settings: "Settings",
+        *,
+        progress: "Progress",
+        run: "Run",
+        worker: str | None = None,
+        watching: "Watching | None" = None,
+    ) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.worker = worker
+        self.run = run
+        self._owner_label = run.owner_label
+        self._watching = watching
+        self._process = os.getpid()
+        self.kept: Kept | None = kept.chosen(run)
+        self.services: list[Service] = []
+        self.outposts: dict[str, Outpost] = {}
+        self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
+        self._progress = progress
+        self._images: dict[object, Future[str]] = {}
+        self._lock = Lock()
+        self._closing = Event()
+
+    @property
+    def outlives(self) -> bool:
+        """Tell whether networks and services outlive their fixtures, for other workers or the next session."""
+        return self.worker is not None or self.kept is not None
+
+    def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
+        """Return the labels that each container, with its alias, and each network carries.
+
+        `part` is the name of what outlives its fixture; that goes into the kept stack, if there is one.
+        """
+        session, owner = self.run.id, self._owner_label
+        if part is not None and self.kept is not None:
+            session, owner = self.kept.id, kept.OWNER
+        labels = {SESSION_LABEL: session, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
+        return labels if alias is None else {**labels, SERVICE_LABEL: alias}
+
+    def image(self, name: str) -> str:
+        """See that the engine has an image, once per session, and return its name with the mirror's prefix."""
+        full = images.prefixed(name, self.settings.image_prefix)
+
+        def pull() -> str:
+            images.pulled(
+                self.engine, full, pull=self.settings.pull, progress=self._progress, cancelled=self._closing.is_set
+            )
+            return full
+
+        return self._once(full, pull)
+
+    def built(self, build: "Build") -> str:
+        """Build an image, once per session, and return its name."""
+        return self._once(build, lambda: self._build(build))
+
+    def _build(self, build: "Build") -> str:
+        digest = keyed(self.run.state)
+        return images.built(self.engine, build, digest=digest, progress=self._progress, cancelled=self._closing.is_set)
+
+    def _once(self, key: object, work: Callable[[], str]) -> str:
+        """Do a piece of work for the first caller; the others, in whatever thread, wait for what comes of it."""
+        with self._lock:
+            mine = key not in self._images
+            future = self._images.setdefault(key, Future())
+        if mine:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # Ctrl-C too: the others would wait without end
+                future.set_exception(error)
+                raise
+        return future.result()
+
+    def say(self, line: str) -> None:
+        """Say something that the reader should know, on standard error."""
+        self._progress.say(line)
+
+    @contextmanager
+    def showing(self, service: "Service") -> Iterator[None]:
+        """Have a service's log in the reports of failed tests."""
+        self.services.append(service)
+        try:
+            yield
+        finally:
+            self.services.remove(service)
+
+    def remove_part(self, name: str) -> None:
+        """Remove the containers of a part: of this run, or of the kept stack, and of no other part."""
+        label = _part_label(name)
+        parts = self.engine.labels("containers", PART_LABEL)
+        for container in self._lasting():
+            if parts.get(container) == label:
+                self.engine.remove_container(container)
+
+    def remove_kept(self, network: str) -> None:
+        """Remove the kept containers on a network."""
+        for container in self._lasting():
+            if self.engine.is_on(container, network):
+                self.engine.remove_container(container)
+
+    def _lasting(self) -> list[str]:
+        session = self.run.id if self.kept is None else self.kept.id
+        return self.engine.labelled("containers", SESSION_LABEL, session)
+
+    def undo(self, remove: Callable[[], object]) -> None:
+        """Remove something at its end; nothing in a forked child, whose parent goes on with it.
+
+        Where the engine went away before, and somebody was told so, it is left to `close`, which tells once what stays.
+        """
+        if self._is_forked():
+            return
+        told = self.engine.silent
+        try:
+            remove()
+        except NoAnswer:
+            if not told:
+                raise
+
+    def created(self, create: Callable[[], T], remove: Callable[[T], object]) -> T:
+        """Create something on the engine, and return it: under a watchdog's eyes, and as long as the owner lives.
+
+        Raises FoodtrucksError in a forked child, and where the owner died meanwhile: nobody would remove it any more.
+        """
+        if self._is_forked():
+            raise FoodtrucksError(
+                "This process was forked from the session's, which alone starts services. Remedy: ask for the service "
+                "before the fork."
+            )
+        if self._watching is not None:
+            self._watching.see(self.engine.endpoint, self.kept)
+        created = create()
+        if not self.run.owner_lives():
+            remove(created)
+            raise FoodtrucksError("The xdist controller has ended, and its stack with it. Remedy: run again.")
+        return created
+
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process
+
+    def close(self) -> None:
+        """Remove what is still there of the stack, if it is this process's own, and let go of the engine."""
+        if self._is_forked():
+            return
+        self._closing.set()
+        self.pool.shutdown(cancel_futures=True)
+        with closing(self.engine):
+            if self.run.is_owner:
+                remove_at_end(self.engine, self.run.id, self.kept)
+                self.run.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
+
+
+def _part_label(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:16]
