@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pytest_foodtrucks.containers.images import LABEL
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 
 from . import debian
 from .downloads import WORK, made_once
@@ -55,7 +55,7 @@ def imported(engine: Engine, cache: Path) -> None:
             if not old.name.startswith(tar.name):
                 old.unlink()
         repository, tag = IMAGE.split(":")
-        engine.api.import_image(str(tar), repository=repository, tag=tag, changes=[f"LABEL {LABEL}={HASH}"])
+        engine.api.import_image(str(tar), repository=repository, tag=tag, changes=[f"LABEL {IMAGE_LABEL}={HASH}"])
         say(IMAGE)
 
 

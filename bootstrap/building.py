@@ -4,8 +4,8 @@ import importlib.metadata
 from collections import deque
 from pathlib import Path
 
-from pytest_foodtrucks.containers.images import LABEL
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from pytest_foodtrucks.errors import EngineError
 
 from .errors import SetupError
@@ -24,7 +24,7 @@ def made_by(engine: Engine, image: str) -> str | None:
         return None
     found = engine.api.inspect_image(image)  # type: ignore[no-untyped-call] # a gap of types-docker
     labels: dict[str, str] | None = found["Config"]["Labels"]
-    return labels.get(LABEL) if labels is not None else None
+    return labels.get(IMAGE_LABEL) if labels is not None else None
 
 
 def is_made(engine: Engine, recipe: Recipe) -> bool:
@@ -46,7 +46,7 @@ def build(engine: Engine, recipe: Recipe, context: Path) -> None:
                     dockerfile="Dockerfile",
                     args=dict(recipe.args),
                     tag=recipe.image,
-                    labels={LABEL: recipe.hash},
+                    labels={IMAGE_LABEL: recipe.hash},
                     forcerm=True,
                 )
             )

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pytest_foodtrucks.containers.images import LABEL
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from pytest_foodtrucks.services import web
 
 from . import base, debian, servers, wheels
@@ -87,7 +87,7 @@ def make(engine: Engine, cache: Path) -> None:
 
 def _remove_replaced(engine: Engine) -> None:
     """Remove the images that new ones took the name from; those in use stay."""
-    filters = {"dangling": True, "label": LABEL}
+    filters = {"dangling": True, "label": IMAGE_LABEL}
     engine.api.prune_images(filters)  # type: ignore[no-untyped-call] # a gap of types-docker
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import docker.errors
 from requests.exceptions import RequestException
 
-from pytest_foodtrucks.containers.images import pulled
 from pytest_foodtrucks.containers.progress import Progress
+from pytest_foodtrucks.containers.pulling import pulled
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.services import web
 from pytest_foodtrucks.services.es import fitting_version

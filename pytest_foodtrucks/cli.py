@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_foodtrucks.engine.labels import OWNER_LABEL
+
 from .errors import EngineError, FoodtrucksError
-from .sessions.owners import OWNER_LABEL, Owner, passing
+from .sessions.owners import Owner, passing
 from .sessions.processes import Life
 from .sessions.state_folder import prepare, state_folder
 from .settings import Settings, read_settings

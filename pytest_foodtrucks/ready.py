@@ -11,11 +11,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from .calls import has_only_begun, only_begins, takes_one
 from .engine.logs import Search
 from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from .excerpts import shortened
-from .values import Unfit, checked, entries, is_list, seconds, shown, text, whole, words_of_command
+from .values import (
+    Unfit,
+    checked,
+    entries,
+    has_only_begun,
+    is_list,
+    only_begins,
+    seconds,
+    shown,
+    takes_one,
+    text,
+    whole,
+    words_of_command,
+)
 
 if TYPE_CHECKING:
     from .containers.container import ContainerState

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.labels import OWNER_LABEL, SESSION_LABEL
 from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError
-from pytest_foodtrucks.sessions.owners import OWNER_LABEL, Owner, lease_file, machine_in, read_owner
+from pytest_foodtrucks.sessions.owners import Owner, lease_file, machine_in, read_owner
 from pytest_foodtrucks.sessions.processes import Process
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks import kept
 from pytest_foodtrucks.stacks.kept import Kept
-from pytest_foodtrucks.stacks.removal import SESSION_LABEL
 
 from . import events, processes, suites
 from .command import Command, Soak

@@ -9,9 +9,8 @@ from threading import Thread
 from typing import Any, Final
 
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.sessions.owners import OWNER_LABEL, state_of
-from pytest_foodtrucks.stacks.removal import SESSION_LABEL
-from pytest_foodtrucks.stacks.stack import SERVICE_LABEL
+from pytest_foodtrucks.engine.labels import OWNER_LABEL, SERVICE_LABEL, SESSION_LABEL
+from pytest_foodtrucks.sessions.owners import state_of
 
 _LATE: Final = 1.0
 """Seconds that the last events may take to arrive."""

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.labels import SESSION_LABEL
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.sessions.processes import Process
-from pytest_foodtrucks.stacks.removal import SESSION_LABEL, remove_network
+from pytest_foodtrucks.stacks.removal import remove_network
 
 from . import events, processes, suites
 from .command import Command, Soak

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.sessions.owners import OWNER_LABEL, read_owner
+from pytest_foodtrucks.engine.labels import OWNER_LABEL
+from pytest_foodtrucks.sessions.owners import read_owner
 from pytest_foodtrucks.sessions.processes import Process, neighbour
 
 from . import deeds, processes, suites

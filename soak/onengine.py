@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import Final
 
 from pytest_foodtrucks.engine.engine import Engine, Kind
-from pytest_foodtrucks.sessions.owners import OWNER_LABEL, state_of
+from pytest_foodtrucks.engine.labels import OWNER_LABEL
+from pytest_foodtrucks.sessions.owners import state_of
 
 from . import processes
 

@@ -28,16 +28,13 @@ from . import limits, logs, patience
 from .descriptors import close_quietly
 from .endpoints import Endpoint
 from .execs import ExecResult, ExecStream
+from .labels import NAME_LABEL
 from .patience import Patience, Worth
 from .subnets import gateway_of
 
 T = TypeVar("T")
 
 Kind = Literal["containers", "networks"]
-
-NAME_LABEL: Final = "pytest-foodtrucks.name"
-"""What we create has its own name in it. Whatever else has our labels, such as a container of an image that somebody
-made of one of ours (`docker commit`), has another name, and is none of ours."""
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""

@@ -130,7 +130,8 @@ def known(name: str, stack: "Stack") -> Service | None:
     Names are the same as to a name server: in whatever case, with a dot at the end, and with a network's name behind.
     """
     meant = _meant(name)
-    found = [service for service in list(stack.services) if meant in _meanings(service)]
+    services = [service for service in list(stack.services) if isinstance(service, Service)]
+    found = [service for service in services if meant in _meanings(service)]
     return found[0] if len(found) == 1 else None
 
 

@@ -1,13 +1,15 @@
 """Where questions are asked from, and the beacons that show that asking works there."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.containers.container import Container, ContainerSpec, Creation
+from pytest_foodtrucks.containers.compose import ContainerSpec
+from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.errors import EngineError, ProbeError
+from pytest_foodtrucks.stacks.on_demand import OnDemand
 
 from .probe import Probe
 
@@ -62,30 +64,9 @@ def running_probe(
         stack.undo(creation.remove)
 
 
-class Outpost:
-    """A probe that is started when it is first asked for, stays, and started anew when it runs no more."""
-
-    def __init__(self, start: Callable[[], AbstractContextManager[Probe]]) -> None:
-        self._start = start
-        self._undo = ExitStack()
-        self._probe: Probe | None = None
-        self._of = ""
-        self._lock = Lock()
-
-    def get(self, *, of: str = "") -> Probe:
-        """Return the probe; another one where it has ended, or where `of`, what it was started for, has changed."""
-        with self._lock:
-            if self._probe is None or self._of != of or not _runs(self._probe):
-                self._undo.close()
-                self._probe = self._undo.enter_context(self._start())
-                self._of = of
-            return self._probe
-
-    def close(self) -> None:
-        """Remove it."""
-        with self._lock:
-            self._probe = None
-            self._undo.close()
+def probe_on_demand(start: Callable[[], AbstractContextManager[Probe]]) -> OnDemand[Probe]:
+    """Return a probe that is started when it is first asked for, and started anew when it runs no more."""
+    return OnDemand(start, alive=_runs)
 
 
 def _runs(probe: Probe) -> bool:
@@ -99,14 +80,14 @@ def _runs(probe: Probe) -> bool:
 
 def keep_beacon(stack: "Stack", network: str) -> None:
     """Let the network's beacon stay once it was started; `remove_beacon` is to be called before the network goes."""
-    stack.outposts.setdefault(network, Outpost(lambda: _running_beacon(stack, network)))
+    stack.on_demand.setdefault(network, probe_on_demand(lambda: _running_beacon(stack, network)))
 
 
 def remove_beacon(stack: "Stack", network: str) -> None:
     """Remove a network's beacon, if there is one."""
-    outpost = stack.outposts.pop(network, None)
-    if outpost is not None:
-        outpost.close()
+    kept = stack.on_demand.pop(network, None)
+    if kept is not None:
+        kept.close()
 
 
 def _running_beacon(stack: "Stack", network: str) -> AbstractContextManager[Probe]:
@@ -125,9 +106,9 @@ def beacon(place: Probe) -> Iterator[Probe]:
     network = _network(place)
     if network == DEFAULT:
         keep_beacon(place.stack, network)
-    outpost = place.stack.outposts.get(network)
-    if outpost is not None:
-        yield outpost.get()
+    kept = place.stack.on_demand.get(network)
+    if kept is not None:
+        yield kept.get()
     else:
         with _running_beacon(place.stack, network) as probe:
             yield probe
@@ -154,4 +135,5 @@ def probe_on_default_bridge(stack: "Stack") -> AbstractContextManager[Probe]:
 def bystander(stack: "Stack") -> Probe:
     """Return a probe on the default bridge that is kept: it shows that something outside can be reached at all."""
     key = f"bystander on {DEFAULT}"
-    return stack.outposts.setdefault(key, Outpost(lambda: probe_on_default_bridge(stack))).get()
+    probe: Probe = stack.on_demand.setdefault(key, probe_on_demand(lambda: probe_on_default_bridge(stack))).get()
+    return probe

@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError
@@ -21,7 +21,6 @@ from .verdicts import Answer, Resolution, Resolver, Verdict, VerdictKind
 if TYPE_CHECKING:
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.execs import ExecResult
-    from pytest_foodtrucks.services.service import Service
     from pytest_foodtrucks.stacks.stack import Stack
 
 T = TypeVar("T")
@@ -66,6 +65,22 @@ class Knock:
     def question(self) -> tuple[str, ...]:
         """What the shell is to do for one try."""
         return ("knock", self.address, str(self.port), str(self.seconds))
+
+
+class Target(Protocol):
+    """A service, as far as a probe asks for it."""
+
+    @property
+    def alias(self) -> str:
+        """The name on the network by which it is asked for."""
+
+    @property
+    def container(self) -> "Container":
+        """Whose addresses the name is to lead to."""
+
+    @property
+    def container_ports(self) -> Sequence[int]:
+        """Its ports, by their numbers in the container."""
 
 
 class Probe:
@@ -125,7 +140,7 @@ class Probe:
 
         return _asked_again(look_up, lambda found: found.failure is not None)
 
-    def connect(self, target: "Service | str", port: int | None = None) -> Verdict:
+    def connect(self, target: "Target | str", port: int | None = None) -> Verdict:
         """Open a TCP connection and say what became of it.
 
         `target` is a service (asked for by its alias), a name or an address; `port` defaults to the first of a
@@ -327,7 +342,7 @@ def refuse_no_seconds(timeout: object) -> None:
         raise DefinitionError(f"timeout={timeout!r}. Remedy: give seconds as a number, such as 5.")
 
 
-def name_of(target: "Service | str") -> str:
+def name_of(target: "Target | str") -> str:
     """Return by what a target is asked for: a service's alias, or the name or address itself.
 
     Raises DefinitionError for what is no target.
@@ -337,7 +352,7 @@ def name_of(target: "Service | str") -> str:
     return str(name)
 
 
-def _port(target: "Service | str", port: int | None) -> int:
+def _port(target: "Target | str", port: int | None) -> int:
     if port is not None:
         refuse_no_port(port)
         return port

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
+from pytest_foodtrucks.containers.building import Build
+from pytest_foodtrucks.containers.compose import volume_source
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import refuse_no_host_name, same_name
 from pytest_foodtrucks.ready import as_checks
@@ -57,16 +59,6 @@ class ServiceKeywords(TypedDict, total=False):
     healthcheck: Value[Mapping[str, Any] | None]
     timeout: Value[float | None]
     ready: "Check | Iterable[Check] | None"
-
-
-@dataclass(frozen=True)
-class Build:
-    """Where an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
-
-    context: Path
-    dockerfile: str = "Dockerfile"
-    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    target: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,38 +262,6 @@ def _volumes(value: Any) -> tuple[str, ...]:
     for volume in volumes:
         volume_source(volume)
     return volumes
-
-
-_MODES: Final = frozenset(
-    {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "cached", "delegated"}
-    | {"consistent"}
-)
-"""What may stand behind a bind's target, by the engine's own list."""
-
-
-def volume_source(volume: str) -> Path | None:
-    """Return the path that a Compose volume has on the engine's machine; None for an anonymous one.
-
-    Raises DefinitionError for what is no volume, and for a named one: nobody would remove it.
-    """
-    source, colon, rest = volume.partition(":")
-    if colon and not source.startswith((".", "/", "~")):
-        raise DefinitionError(
-            f"The volume {shown(volume)} has a name, and would stay behind. Remedy: begin it with a path "
-            "(./data:/data), or leave the name out for a volume that goes with its container."
-        )
-    target, _, modes = rest.partition(":") if colon else (volume, "", "")
-    if not re.fullmatch(r"/.*[^/].*", target, re.DOTALL):
-        raise DefinitionError(
-            f"The volume {shown(volume)} doesn't say where in the container it goes. Remedy: give a path there, "
-            "such as ./data:/data."
-        )
-    if not {*modes.split(",")} - {""} <= _MODES:
-        raise DefinitionError(f"The volume {shown(volume)} has no mode that the engine knows. Remedy: use ro or rw.")
-    try:
-        return path(source) if colon else None
-    except Unfit as error:
-        raise DefinitionError(f"The volume {shown(volume)}{error.why}. Remedy: {error}.") from None
 
 
 def _tmpfs(value: Any) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.containers.container import in_use, port_taken
+from pytest_foodtrucks.containers.creation import in_use, port_taken
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place
 from pytest_foodtrucks.containers.container import Container, attachments
+from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
 from pytest_foodtrucks.errors import DefinitionError, EngineError
 from pytest_foodtrucks.hostnames import same_name
-from pytest_foodtrucks.probes.beacons import Outpost, keep_beacon, remove_beacon, running_probe
+from pytest_foodtrucks.probes.beacons import keep_beacon, probe_on_demand, remove_beacon, running_probe
 from pytest_foodtrucks.stacks import parts
-from pytest_foodtrucks.stacks.removal import SESSION_LABEL, remove_network
-from pytest_foodtrucks.stacks.stack import SERVICE_LABEL
+from pytest_foodtrucks.stacks.removal import remove_network
 from pytest_foodtrucks.values import checked, matching, shown
 
 from .claims import Claim, claimed
@@ -37,7 +37,7 @@ from .service_part import part_name, service_part
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from pytest_foodtrucks.containers.container import Creation
+    from pytest_foodtrucks.containers.creation import Creation
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.stacks.stack import Stack
 
@@ -62,7 +62,7 @@ class Network:
         self._prepared: dict[object, Future[Creation]] = {}
         self._claims: dict[str, str] = {}
         self._lock = Lock()
-        self._watcher = Outpost(self.probe)
+        self._watcher = probe_on_demand(self.probe)
         keep_beacon(stack, name)
 
     def __repr__(self) -> str:

@@ -8,13 +8,14 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.calls import has_only_begun
-from pytest_foodtrucks.containers.container import Container, ContainerSpec, ContainerState, Creation, bind
+from pytest_foodtrucks.containers.compose import ContainerSpec, bind
+from pytest_foodtrucks.containers.container import Container, ContainerState
+from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.engine.logs import Search
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, ProbeError
-from pytest_foodtrucks.probes.beacons import Outpost, running_probe
+from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 from pytest_foodtrucks.probes.probe import Probe
-from pytest_foodtrucks.values import shown
+from pytest_foodtrucks.values import has_only_begun, shown
 
 from . import faults
 
@@ -62,7 +63,7 @@ class Service:
         self.container_ports = definition.ports
         self._definition = definition
         self._closing = ExitStack()
-        self._sidecar = Outpost(self._running_sidecar)
+        self._sidecar = probe_on_demand(self._running_sidecar)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.alias} on {self.network.name}>"

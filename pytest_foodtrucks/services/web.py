@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_foodtrucks.containers.images import prefixed
+from pytest_foodtrucks.containers.pulling import prefixed
 from pytest_foodtrucks.settings import Settings
 
 FOLDER: Final = Path(__file__).parents[1] / "web_image"

@@ -12,7 +12,6 @@ from .lease import LeaseFile, LeaseState
 from .processes import Life, Process
 from .state_folder import identity, keyed
 
-OWNER_LABEL: Final = "pytest-foodtrucks.owner"
 _MACHINE_FILE: Final = Path("/etc/machine-id")
 
 ContainerStart = Callable[[str], str | None]

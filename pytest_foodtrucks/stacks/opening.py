@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-from pytest_foodtrucks.fixtures.report import clock_warning
 
 from . import kept
 from .kept import Kept
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.sessions.session import Run
 
     from .watching import Watching
+
+_NOTICEABLE: Final = 60.0
+"""Seconds between two clocks that people are told of."""
 
 _ID: Final = re.compile("[0-9a-f]{64}")
 _MOUNTED: Final = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
@@ -46,6 +48,17 @@ def begin_on_engine(
         say(f"what a dead session left can't be removed: {error}")
     if project is not None:
         _begin_kept(engine, run, project, say)
+
+
+def clock_warning(difference: float) -> str | None:
+    """Return what to say of clocks that differ by some seconds; None where that matters to nobody."""
+    if abs(difference) < _NOTICEABLE:
+        return None
+    side = "ahead of" if difference > 0 else "behind"
+    return (
+        f"the engine's clock is {abs(difference):.0f} s {side} this machine's, which is allowed for. Remedy: set the "
+        "one that is wrong"
+    )
 
 
 def _begin_kept(engine: "Engine", run: "Run", project: str, say: Callable[[str], object]) -> None:

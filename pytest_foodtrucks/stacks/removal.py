@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.labels import OWNER_LABEL, SESSION_LABEL
 from pytest_foodtrucks.engine.patience import is_in_use
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StateError
 from pytest_foodtrucks.sessions import owners
-from pytest_foodtrucks.sessions.owners import OWNER_LABEL, Owner, read_owner
+from pytest_foodtrucks.sessions.owners import Owner, read_owner
 from pytest_foodtrucks.sessions.processes import Life
 from pytest_foodtrucks.sessions.session import Run, forget_dead
 
@@ -20,7 +21,6 @@ from .kept import Kept
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine, Kind
 
-SESSION_LABEL: Final = "pytest-foodtrucks"
 _SIDE_BY_SIDE: Final = 4
 """Removals at the same time: on a busy machine six of them, one after the other, took more than 5 s."""
 _CLOCK_TOLERANCE: Final = 300.0

@@ -6,34 +6,41 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pytest_foodtrucks.containers import images
+from pytest_foodtrucks.containers import building, pulling
+from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
-from pytest_foodtrucks.sessions.owners import OWNER_LABEL
 from pytest_foodtrucks.sessions.state_folder import keyed
 
 from . import kept
-from .removal import SESSION_LABEL, remove_at_end
+from .removal import remove_at_end
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.containers.building import Build
+    from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.containers.progress import Progress
     from pytest_foodtrucks.engine.engine import Engine
-    from pytest_foodtrucks.probes.beacons import Outpost
-    from pytest_foodtrucks.services.definitions import Build
-    from pytest_foodtrucks.services.service import Service
     from pytest_foodtrucks.sessions.session import Run
     from pytest_foodtrucks.settings import Settings
 
     from .kept import Kept
+    from .on_demand import OnDemand
     from .watching import Watching
 
 T = TypeVar("T")
 
-SERVICE_LABEL: Final = "pytest-foodtrucks.service"
-PART_LABEL: Final = "pytest-foodtrucks.part"
-"""The name of a `Part`, for what outlives its fixture; empty for all else, so that nothing has another's by way of an
-image that somebody made of a container."""
+
+class Shown(Protocol):
+    """A service, as far as the reports of failed tests and the lists of a stack ask for it."""
+
+    @property
+    def alias(self) -> str:
+        """The first of its names on the network."""
+
+    @property
+    def container(self) -> "Container":
+        """What its log is read from."""
 
 
 class Stack:
@@ -62,8 +69,9 @@ class Stack:
         self._watching = watching
         self._process = os.getpid()
         self.kept: Kept | None = kept.chosen(run)
-        self.services: list[Service] = []
-        self.outposts: dict[str, Outpost] = {}
+        self.services: list[Shown] = []
+        self.on_demand: dict[str, OnDemand[Any]] = {}
+        """What is kept for questions, by a name that whoever keeps it gives."""
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
@@ -88,10 +96,10 @@ class Stack:
 
     def image(self, name: str) -> str:
         """See that the engine has an image, once per session, and return its name with the mirror's prefix."""
-        full = images.prefixed(name, self.settings.image_prefix)
+        full = pulling.prefixed(name, self.settings.image_prefix)
 
         def pull() -> str:
-            images.pulled(
+            pulling.pulled(
                 self.engine, full, pull=self.settings.pull, progress=self._progress, cancelled=self._closing.is_set
             )
             return full
@@ -103,8 +111,8 @@ class Stack:
         return self._once(build, lambda: self._build(build))
 
     def _build(self, build: "Build") -> str:
-        digest = keyed(self.run.state)
-        return images.built(self.engine, build, digest=digest, progress=self._progress, cancelled=self._closing.is_set)
+        digest, ends = keyed(self.run.state), self._closing.is_set
+        return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
         """Do a piece of work for the first caller; the others, in whatever thread, wait for what comes of it."""
@@ -124,7 +132,7 @@ class Stack:
         self._progress.say(line)
 
     @contextmanager
-    def showing(self, service: "Service") -> Iterator[None]:
+    def showing(self, service: Shown) -> Iterator[None]:
         """Have a service's log in the reports of failed tests."""
         self.services.append(service)
         try:

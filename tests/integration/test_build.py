@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.containers.images import LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 
 from .conftest import Downstream
 
@@ -28,8 +28,8 @@ def test_it(app):
 def _images_go(foodtrucks_engine: Engine) -> Iterator[None]:
     """Remove the images that were built here, and those whose names they took over."""
     yield
-    for image in foodtrucks_engine.api.images(filters={"label": LABEL}):
-        if f"/{FOLDER}:" in image["Labels"][LABEL]:
+    for image in foodtrucks_engine.api.images(filters={"label": IMAGE_LABEL}):
+        if f"/{FOLDER}:" in image["Labels"][IMAGE_LABEL]:
             foodtrucks_engine.api.remove_image(image["Id"], force=True)
 
 
@@ -79,7 +79,7 @@ def test_the_image_is_labelled_and_shown(
     result = downstream.run("-s", env=way)
     image = image_of(result)
     assert re.fullmatch(rf"foodtrucks-build/{FOLDER}:[0-9a-f]{{12}}", image)
-    assert inspect(foodtrucks_engine, image)["Config"]["Labels"][LABEL] == image
+    assert inspect(foodtrucks_engine, image)["Config"]["Labels"][IMAGE_LABEL] == image
     result.stderr.fnmatch_lines(
         [f"foodtrucks: building {FOLDER} …", f"foodtrucks: building {FOLDER}: done in *.? s"], consecutive=True
     )
@@ -194,7 +194,7 @@ DOCKER_BUILDKIT=0 exec {real} "$@"
     kind, *arguments = noted.read_text(encoding="utf-8").split()
     assert kind == ("unset" if has_buildx else "0")
     assert ("--force-rm" in arguments) is not has_buildx
-    assert f"{LABEL}=foodtrucks-build" in " ".join(arguments)
+    assert f"{IMAGE_LABEL}=foodtrucks-build" in " ".join(arguments)
 
 
 def test_a_service_of_two_workers_is_built_by_each_without_harm(downstream: Downstream) -> None:
@@ -215,18 +215,19 @@ def test_another_jobs_build_in_the_same_folder_changes_nothing(
         conftest.write(
             f"""
 from pathlib import Path
-from pytest_foodtrucks.containers import images
+from pytest_foodtrucks.containers import building
 
-built = images.built
+built = building.built
 
 def built_meanwhile(engine, build, **more):
     mine = built(engine, build, **more)
     [name] = engine.api.inspect_image(mine)["RepoTags"]
-    list(engine.build(Path({str(other)!r}), dockerfile="Dockerfile", args={{}}, tag=name, labels={{{LABEL!r}: name}}))
+    labels = {{{IMAGE_LABEL!r}: name}}
+    list(engine.build(Path({str(other)!r}), dockerfile="Dockerfile", args={{}}, tag=name, labels=labels))
     assert engine.image_id(name) != mine
     return mine
 
-images.built = built_meanwhile
+building.built = built_meanwhile
 """
         )
     image = image_of(downstream.run("-s", env=way))

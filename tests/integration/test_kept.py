@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.stacks.removal import SESSION_LABEL
+from pytest_foodtrucks.engine.labels import SESSION_LABEL
 
 from .conftest import Downstream
 from .test_ways_out import PATIENCE, gone, reached

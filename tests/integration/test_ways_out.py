@@ -14,8 +14,8 @@ import pytest
 
 from fakes import dead
 from pytest_foodtrucks import Engine
+from pytest_foodtrucks.engine.labels import SESSION_LABEL
 from pytest_foodtrucks.sessions.session import Run
-from pytest_foodtrucks.stacks.removal import SESSION_LABEL
 
 from .conftest import Downstream, watchdog_of
 from .test_removal import CONFTEST

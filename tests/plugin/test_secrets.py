@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks.containers.container import ContainerSpec
+from pytest_foodtrucks.containers.building import Build
+from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.fixtures.factories import service
-from pytest_foodtrucks.services.definitions import Build, define
+from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.settings import read_settings
 
 CONFTEST = """

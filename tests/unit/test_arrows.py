@@ -22,7 +22,6 @@ FLOORS = (
     {"excerpts"},
     {"errors", "units", "callers"},
     {"hostnames", "values"},
-    {"calls"},
     {"engine"},
     {"settings"},
     {"containers"},

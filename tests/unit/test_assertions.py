@@ -442,7 +442,7 @@ def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(sce
     scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {"host": {}}
     scene.world.lit_name = ABSENT
     assert_isolated(source, scene.es)
-    assert "bridge" in scene.stack.outposts
+    assert "bridge" in scene.stack.on_demand
 
 
 def test_a_beacon_that_ended_at_once_is_no_control(scene: Scene) -> None:

@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, state
-from pytest_foodtrucks.containers.container import (
-    Container,
-    ContainerSpec,
-    Creation,
-    bind,
-    engine_config,
-    free_port,
-    in_use,
-)
+from pytest_foodtrucks.containers.compose import ContainerSpec, bind, engine_config
+from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 

@@ -10,15 +10,9 @@ from uuid import UUID
 
 import pytest
 
+from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.services.definitions import (
-    KEYWORDS,
-    Build,
-    ServiceDefinition,
-    ServiceKeywords,
-    check_keywords,
-    define,
-)
+from pytest_foodtrucks.services.definitions import KEYWORDS, ServiceDefinition, ServiceKeywords, check_keywords, define
 
 COMPOSE = {
     "image",

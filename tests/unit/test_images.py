@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine
-from pytest_foodtrucks.containers import images
+from pytest_foodtrucks.containers import building, pulling
+from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, ImageError
-from pytest_foodtrucks.services.definitions import Build
 from pytest_foodtrucks.sessions.state_folder import keyed
 
 
@@ -36,7 +36,7 @@ class RefusingEngine(FakeEngine):
 
 def pulled(engine: FakeEngine, image: str = "es:9", *, pull: str = "missing") -> None:
     """See that the engine has an image."""
-    images.pulled(engine, image, pull=pull, progress=Progress(None))
+    pulling.pulled(engine, image, pull=pull, progress=Progress(None))
 
 
 def refusal(reason: str, image: str = "es:9", *, status: int | None = 500) -> str:
@@ -56,7 +56,7 @@ def refusal(reason: str, image: str = "es:9", *, status: int | None = 500) -> st
     ],
 )
 def test_a_mirror_stands_before_the_whole_name(image: str, prefix: str | None, full: str) -> None:
-    assert images.prefixed(image, prefix) == full
+    assert pulling.prefixed(image, prefix) == full
 
 
 # pulling
@@ -153,7 +153,7 @@ def test_a_pull_ends_when_the_session_does() -> None:
     engine = FakeEngine()
     engine.registry["es:9"] = [{"status": "Downloading"}] * 3
     with pytest.raises(ImageError, match=r"The image es:9 can't be pulled: the session ends\."):
-        images.pulled(engine, "es:9", pull="missing", progress=Progress(None), cancelled=lambda: True)
+        pulling.pulled(engine, "es:9", pull="missing", progress=Progress(None), cancelled=lambda: True)
 
 
 def test_a_pull_that_falls_silent_is_given_up() -> None:
@@ -166,7 +166,7 @@ def test_a_pull_that_falls_silent_is_given_up() -> None:
 
     try:
         with pytest.raises(ImageError, match=r"es:9 can't be pulled: nothing came for 0 s\. Remedy: see that"):
-            images.pulled(SilentEngine(), "es:9", pull="missing", progress=Progress(None), silence=0.01)
+            pulling.pulled(SilentEngine(), "es:9", pull="missing", progress=Progress(None), silence=0.01)
     finally:
         over.set()
 
@@ -214,7 +214,7 @@ class CommandEngine(FakeEngine):
 
 def built_image(engine: FakeEngine, build: Build, **more: Any) -> str:
     """Build an image, as a stack does."""
-    return images.built(engine, build, digest=lambda text: hashlib.sha256(text.encode()).hexdigest(), **more)
+    return building.built(engine, build, digest=lambda text: hashlib.sha256(text.encode()).hexdigest(), **more)
 
 
 def test_a_lasting_name_says_nothing_of_the_arguments_to_who_has_not_got_the_key(asked: Path, context: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_lasting_name_says_nothing_of_the_arguments_to_who_has_not_got_the_key
     names: list[str] = []
     for key in ("one", "other"):
         engine = CommandEngine(asked)
-        images.built(engine, build, digest=keyed(context.parent / key), progress=Progress(None))
+        building.built(engine, build, digest=keyed(context.parent / key), progress=Progress(None))
         names += engine.named
     assert len(set(names)) == 2
 

@@ -7,10 +7,10 @@ import pytest
 
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks import ready
+from pytest_foodtrucks.engine.labels import SERVICE_LABEL
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.services.network import Network, throwaway_network
-from pytest_foodtrucks.stacks.stack import SERVICE_LABEL
 
 
 class Brittle(FakeEngine):

@@ -9,7 +9,9 @@ from unittest.mock import Mock
 import pytest
 
 from fakes import DROPPED, OPEN, REFUSED, Clock, FakeEngine, new_stack
-from pytest_foodtrucks.containers.container import Container, ContainerSpec, Creation
+from pytest_foodtrucks.containers.compose import ContainerSpec
+from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError
 from pytest_foodtrucks.probes.probe import Probe

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import EngineError, FoodtrucksError, ImageError, NotReadyInTime, StartError, StateError
-from pytest_foodtrucks.services.definitions import Build
+from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.sessions.state_folder import keyed, write_json
 from pytest_foodtrucks.stacks.sharing import fingerprints, shared
 

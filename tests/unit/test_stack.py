@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from fakes import FakeEngine, dead, new_run, new_stack, settings
-from pytest_foodtrucks.containers.container import ContainerSpec, Creation
+from pytest_foodtrucks.containers.building import Build
+from pytest_foodtrucks.containers.compose import ContainerSpec
+from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError, ImageError, NoAnswer
-from pytest_foodtrucks.services.definitions import Build
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import Kept
 from pytest_foodtrucks.stacks.stack import Stack

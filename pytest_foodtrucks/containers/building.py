@@ -1,31 +1,26 @@
-"""Images: pulled when they are missing, or built from a folder."""
+"""Images: built from a folder, by the engine's command line or its API."""
 
 import os
 import re
 import secrets
 import shutil
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from queue import Empty, SimpleQueue
+from dataclasses import dataclass, field
+from pathlib import Path
 from selectors import EVENT_READ, PollSelector
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
-from pytest_foodtrucks.engine.urls import without_user
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from pytest_foodtrucks.errors import EngineError, ImageError
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
-    from pytest_foodtrucks.services.definitions import Build
 
     from .progress import Progress
 
-LABEL: Final = "pytest-foodtrucks.image"
 _LAST_LINES: Final = 30
-_SILENCE: Final = 300.0
-"""Seconds without any word of the engine, after which a pull is given up."""
 _PAUSE: Final = 0.05
 
 _OWN_PREFIXES: Final = ("DOCKER_", "BUILDX_", "BUILDKIT_", "OTEL_", "LD_", "DYLD_", "SSL_CERT_", "SSH_", "XDG_")
@@ -36,117 +31,15 @@ _OWN_NAMES: Final = frozenset(
 for all users see a command's words in the list of processes; one of such a name would make another command of it, and
 stays in the words unless the environment has that very value."""
 
-_REMEDIES: Final = (
-    (
-        r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
-        "look at its name, or log in to {registry} (docker login, or DOCKER_AUTH_CONFIG) as somebody who may pull it",
-    ),
-    (
-        r"manifest unknown|name unknown|not found|does not exist|no matching manifest",
-        "look at its name and tag: {registry} doesn't have it",
-    ),
-    (r"", "see that {registry} runs and that the engine reaches it"),
-)
-"""What to do, by what the engine said; the first that matches."""
 
+@dataclass(frozen=True)
+class Build:
+    """Where an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
 
-def prefixed(image: str, prefix: str | None) -> str:
-    """Put a registry mirror before an image's whole name."""
-    return image if prefix is None else f"{prefix}/{image}"
-
-
-def pulled(
-    engine: "Engine",
-    image: str,
-    *,
-    pull: str,
-    progress: "Progress",
-    cancelled: Callable[[], bool] = lambda: False,
-    silence: float = _SILENCE,
-) -> None:
-    """See that the engine has an image; `pull` is missing, always or never.
-
-    The pull ends early as soon as `cancelled` says so, or when the engine said nothing for `silence` seconds.
-
-    Raises ImageError, which says why it isn't there and what to do.
-    """
-    if without_user(image) != image:
-        raise ImageError(
-            f"The image {without_user(image)} is named with a user part, which no registry takes. Remedy: leave that "
-            "out; docker login, or DOCKER_AUTH_CONFIG, says who you are."
-        )
-    if pull != "always" and engine.image_exists(image):
-        return
-    if pull == "never":
-        raise ImageError(
-            f"The image {image} isn't on the engine, and pull is never. Remedy: pull or build it, or set "
-            "--foodtrucks-pull=missing."
-        )
-    try:
-        with progress.working(f"pulling {image}") as update:
-            for event in _until(cancelled, silence, engine.pull(image)):
-                update(event)
-    except EngineError as error:
-        raise ImageError(str(error) if error.status is None else _not_pulled(image, error.reason)) from error
-    except _GivenUp as reason:
-        raise ImageError(_not_pulled(image, str(reason))) from reason
-
-
-class _GivenUp(Exception):
-    """We wait for the engine no more."""
-
-
-def _until(
-    cancelled: Callable[[], bool], silence: float, events: Iterator[Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
-    """Pass events through until somebody cancels or none came for `silence` seconds.
-
-    A thread of its own waits for them: while a registry keeps silent the engine says nothing, without end.
-    """
-    arrived: SimpleQueue[Mapping[str, Any] | BaseException | None] = SimpleQueue()
-
-    def read() -> None:
-        try:
-            for event in events:
-                arrived.put(event)
-            arrived.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where the events are taken
-            arrived.put(error)
-
-    threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
-    heard = time.monotonic()
-    while not cancelled():
-        try:
-            event = arrived.get(timeout=_PAUSE)
-        except Empty:
-            if time.monotonic() - heard >= silence:
-                raise _GivenUp(f"nothing came for {silence:.0f} s") from None
-            continue
-        if event is None:
-            return
-        if isinstance(event, BaseException):
-            raise event
-        heard = time.monotonic()
-        yield event
-    raise _GivenUp("the session ends")
-
-
-def _not_pulled(image: str, reason: str) -> str:
-    parts = reason.split(": ")
-    words = ": ".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before)
-    if words.endswith("EOF"):
-        words = f"the connection broke ({words})"
-    remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
-    return (
-        f"The image {image} can't be pulled: {words}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
-        "mirror that has it with --foodtrucks-image-prefix."
-    )
-
-
-def _registry(image: str) -> str:
-    """Return the registry in an image's name, by the engine's own rule."""
-    first, slash, _ = image.partition("/")
-    return first if slash and (first == "localhost" or "." in first or ":" in first) else "docker.io"
+    context: Path
+    dockerfile: str = "Dockerfile"
+    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    target: str | None = None
 
 
 class _Names(NamedTuple):
@@ -158,7 +51,7 @@ class _Names(NamedTuple):
 
 def built(
     engine: "Engine",
-    build: "Build",
+    build: Build,
     *,
     digest: Callable[[str], str],
     progress: "Progress",
@@ -185,7 +78,7 @@ def built(
     return _renamed(engine, build, names)
 
 
-def _renamed(engine: "Engine", build: "Build", names: _Names) -> str:
+def _renamed(engine: "Engine", build: Build, names: _Names) -> str:
     """Give an image its lasting name instead of the one that nobody else builds under, and return its id.
 
     So asked because what `docker build --iidfile` writes isn't always an id to the engine: a config's digest is none
@@ -204,7 +97,7 @@ def _renamed(engine: "Engine", build: "Build", names: _Names) -> str:
 
 
 def _build_by_command(
-    command: str, engine: "Engine", build: "Build", names: _Names, cancelled: Callable[[], bool]
+    command: str, engine: "Engine", build: Build, names: _Names, cancelled: Callable[[], bool]
 ) -> None:
     environment = dict(os.environ)
     place = []
@@ -213,7 +106,7 @@ def _build_by_command(
         place = ["--context", engine.endpoint.context]
     else:
         environment["DOCKER_HOST"] = engine.endpoint.url
-    options = ["--tag", names.own, "--label", f"{LABEL}={names.lasting}"]
+    options = ["--tag", names.own, "--label", f"{IMAGE_LABEL}={names.lasting}"]
     options += ["--file", str(build.context / build.dockerfile)]
     if not _has_buildx(command):
         environment["DOCKER_BUILDKIT"] = "0"
@@ -284,7 +177,7 @@ def _has_buildx(command: str) -> bool:
         return False
 
 
-def _build_by_api(engine: "Engine", build: "Build", names: _Names) -> None:
+def _build_by_api(engine: "Engine", build: Build, names: _Names) -> None:
     output = Excerpt(head=0, tail=SHORT_TAIL)
     try:
         for piece in engine.build(
@@ -292,7 +185,7 @@ def _build_by_api(engine: "Engine", build: "Build", names: _Names) -> None:
             dockerfile=build.dockerfile,
             args=dict(build.args),
             tag=names.own,
-            labels={LABEL: names.lasting},
+            labels={IMAGE_LABEL: names.lasting},
             target=build.target,
             forcerm=True,
         ):
@@ -301,7 +194,7 @@ def _build_by_api(engine: "Engine", build: "Build", names: _Names) -> None:
         raise _failed(build, error.reason, output) from error
 
 
-def _failed(build: "Build", why: str, output: Excerpt) -> ImageError:
+def _failed(build: Build, why: str, output: Excerpt) -> ImageError:
     lines = [line.rstrip() for line in str(output).splitlines()]
     return ImageError(
         f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",

@@ -1,0 +1,132 @@
+"""Images: pulled from a registry, or its mirror."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_foodtrucks.engine.urls import without_user
+from pytest_foodtrucks.errors import EngineError, ImageError
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.engine import Engine
+
+    from .progress import Progress
+
+_SILENCE: Final = 300.0
+"""Seconds without any word of the engine, after which a pull is given up."""
+_PAUSE: Final = 0.05
+
+_REMEDIES: Final = (
+    (
+        r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
+        "look at its name, or log in to {registry} (docker login, or DOCKER_AUTH_CONFIG) as somebody who may pull it",
+    ),
+    (
+        r"manifest unknown|name unknown|not found|does not exist|no matching manifest",
+        "look at its name and tag: {registry} doesn't have it",
+    ),
+    (r"", "see that {registry} runs and that the engine reaches it"),
+)
+"""What to do, by what the engine said; the first that matches."""
+
+
+def prefixed(image: str, prefix: str | None) -> str:
+    """Put a registry mirror before an image's whole name."""
+    return image if prefix is None else f"{prefix}/{image}"
+
+
+def pulled(
+    engine: "Engine",
+    image: str,
+    *,
+    pull: str,
+    progress: "Progress",
+    cancelled: Callable[[], bool] = lambda: False,
+    silence: float = _SILENCE,
+) -> None:
+    """See that the engine has an image; `pull` is missing, always or never.
+
+    The pull ends early as soon as `cancelled` says so, or when the engine said nothing for `silence` seconds.
+
+    Raises ImageError, which says why it isn't there and what to do.
+    """
+    if without_user(image) != image:
+        raise ImageError(
+            f"The image {without_user(image)} is named with a user part, which no registry takes. Remedy: leave that "
+            "out; docker login, or DOCKER_AUTH_CONFIG, says who you are."
+        )
+    if pull != "always" and engine.image_exists(image):
+        return
+    if pull == "never":
+        raise ImageError(
+            f"The image {image} isn't on the engine, and pull is never. Remedy: pull or build it, or set "
+            "--foodtrucks-pull=missing."
+        )
+    try:
+        with progress.working(f"pulling {image}") as update:
+            for event in _until(cancelled, silence, engine.pull(image)):
+                update(event)
+    except EngineError as error:
+        raise ImageError(str(error) if error.status is None else _not_pulled(image, error.reason)) from error
+    except _GivenUp as reason:
+        raise ImageError(_not_pulled(image, str(reason))) from reason
+
+
+class _GivenUp(Exception):
+    """We wait for the engine no more."""
+
+
+def _until(
+    cancelled: Callable[[], bool], silence: float, events: Iterator[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Pass events through until somebody cancels or none came for `silence` seconds.
+
+    A thread of its own waits for them: while a registry keeps silent the engine says nothing, without end.
+    """
+    arrived: SimpleQueue[Mapping[str, Any] | BaseException | None] = SimpleQueue()
+
+    def read() -> None:
+        try:
+            for event in events:
+                arrived.put(event)
+            arrived.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the events are taken
+            arrived.put(error)
+
+    threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
+    heard = time.monotonic()
+    while not cancelled():
+        try:
+            event = arrived.get(timeout=_PAUSE)
+        except Empty:
+            if time.monotonic() - heard >= silence:
+                raise _GivenUp(f"nothing came for {silence:.0f} s") from None
+            continue
+        if event is None:
+            return
+        if isinstance(event, BaseException):
+            raise event
+        heard = time.monotonic()
+        yield event
+    raise _GivenUp("the session ends")
+
+
+def _not_pulled(image: str, reason: str) -> str:
+    parts = reason.split(": ")
+    words = ": ".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before)
+    if words.endswith("EOF"):
+        words = f"the connection broke ({words})"
+    remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
+    return (
+        f"The image {image} can't be pulled: {words}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
+        "mirror that has it with --foodtrucks-image-prefix."
+    )
+
+
+def _registry(image: str) -> str:
+    """Return the registry in an image's name, by the engine's own rule."""
+    first, slash, _ = image.partition("/")
+    return first if slash and (first == "localhost" or "." in first or ":" in first) else "docker.io"

@@ -1,0 +1,18 @@
+"""The labels by which things on the engine are known to be ours, and whose they are."""
+
+from typing import Final
+
+SESSION_LABEL: Final = "pytest-foodtrucks"
+"""The id of the session, or of the kept stack, that a container or a network belongs to."""
+OWNER_LABEL: Final = "pytest-foodtrucks.owner"
+"""Who owns it, in JSON: enough to tell whether the owner lives; or `kept`."""
+NAME_LABEL: Final = "pytest-foodtrucks.name"
+"""The name of what we created. Whatever else has our labels, such as a container of an image that somebody made of one
+of ours (`docker commit`), has another name, and is none of ours."""
+SERVICE_LABEL: Final = "pytest-foodtrucks.service"
+"""A service's alias."""
+PART_LABEL: Final = "pytest-foodtrucks.part"
+"""The name of a `Part`, for what outlives its fixture; empty for all else, so that nothing has another's by way of an
+image that somebody made of a container."""
+IMAGE_LABEL: Final = "pytest-foodtrucks.image"
+"""The name that a built image has as long as it is the newest one of its folder."""
