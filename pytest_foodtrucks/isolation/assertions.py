@@ -29,7 +29,7 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     """
     _refuse_no_name(source, target)
     place = place_of(source)
-    names = target.aliases if isinstance(target, Service) else (target,)
+    names = target.__foodtrucks__.aliases if isinstance(target, Service) else (target,)
     (nobody, *found), _ = place.put([f"foodtrucks-nobody-{secrets.token_hex(4)}", *names], [])
     for each in found:
         way, command = f"the name {each.name}", again(place, looking_up(each.name))

@@ -199,7 +199,7 @@ def _label(thing: object) -> str:
 
 
 def _stack(source: Source) -> "Stack":
-    stack = source.network.stack if isinstance(source, Service) else source.stack
+    stack = source.__foodtrucks__.stack if isinstance(source, Service) else source.stack
     if stack is None:
         raise ProbeError(
             f"{source!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network."
