@@ -72,8 +72,8 @@ class RunningService:
         self.stack = stack
         self.network = network
         self.container = container
-        self.aliases = definition.aliases
-        self.container_ports = definition.ports
+        self.aliases = definition.spec.aliases
+        self.container_ports = definition.spec.ports
         self.closing = ExitStack()
         self._definition = definition
         self._service = service
