@@ -218,7 +218,7 @@ def test_an_error_of_ours_in_a_tests_own_body_shows_the_users_lines_alone(sessio
     assert 'with net.service(image="nope", aliases=["victim"]):' in text
     assert "The image nope can't be pulled" in text
     assert "direct cause" not in text
-    assert "networks.py" not in text
+    assert "network.py" not in text
 
 
 @pytest.mark.parametrize("style", ["--full-trace", "--tb=native"])
@@ -232,7 +232,7 @@ def test_the_whole_traceback_of_an_error_of_ours_may_be_asked_for(session: Sessi
 def test_an_error_of_ours_is_short_where_that_is_asked_for(session: Session, style: str) -> None:
     result = session("", IN_A_TEST, f"--tb={style}")
     result.assert_outcomes(failed=1)
-    assert "networks.py" not in result.stdout.str()
+    assert "network.py" not in result.stdout.str()
 
 
 def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
