@@ -257,9 +257,14 @@ class Container:
         """
         return self.engine.exec(self.id, checked("argv", argv, words_of_command), timeout=timeout)
 
-    def exec_bytes(self, argv: Sequence[str], *, timeout: float | None = None) -> tuple[int | None, bytes, bytes]:
-        """Run a command in it as `exec` does, and return exit code, standard output and error as they came."""
-        return self.engine.exec_bytes(self.id, argv, timeout=timeout)
+    def exec_bytes(
+        self, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+    ) -> tuple[int | None, bytes, bytes]:
+        """Run a command in it as `exec` does, and return exit code, standard output and error as they came.
+
+        After `most` bytes it isn't listened to any longer.
+        """
+        return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
 
     def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

@@ -405,18 +405,19 @@ class Engine:
         return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
 
     def exec_bytes(
-        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
     ) -> tuple[int | None, bytes, bytes]:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
-        Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
-        seconds; it goes on then, for the engine ends none. Raises DefinitionError for what is no list of words.
+        Returns its exit code, standard output and error. After `most` bytes of these it isn't listened to any longer;
+        its exit code may be None then. Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on
+        then, for the engine ends none. Raises DefinitionError for what is no list of words.
         """
         words = _words(argv)
         with self._asked(f"run {words[0]!r} in the container {container}"):
             exec_id = self.api.exec_create(container, words)["Id"]
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
-                outputs = stream.outputs(timeout)
+                outputs = stream.outputs(timeout, most=most)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
         return exit_code, *outputs
 

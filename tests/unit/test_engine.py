@@ -898,6 +898,19 @@ def test_a_commands_outputs_are_told_apart(daemon: Daemon, engine: Engine) -> No
     assert engine.exec("c1", ["sh"]) == ExecResult(3, "output", "err")
 
 
+def test_after_so_many_bytes_a_command_isnt_listened_to(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": None})
+
+    def talk(heard: BinaryIO, said: BinaryIO) -> None:
+        said.write(frame(1, b"1234") + frame(2, b"5678"))
+        said.flush()
+        heard.read()
+
+    daemon.answers["POST /exec/e1/start"] = (200, talk)
+    assert engine.exec_bytes("c1", ["sh"], timeout=5, most=8) == (None, b"1234", b"5678")
+
+
 def test_an_engine_that_goes_away_while_a_command_runs_gave_no_answer(
     daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
