@@ -37,10 +37,11 @@ _LAST_LINES: Final = 400
 class ContainerSpec:
     """What is to run: all values resolved and in their plain form, as in a `ServiceDefinition`.
 
-    The environment is never shown.
+    The environment is never shown. `image` is the id of one that was built, and `built_as` its name then.
     """
 
     image: str
+    built_as: str | None = None
     network: str
     command: Sequence[str] | None = None
     entrypoint: Sequence[str] | None = None
@@ -310,11 +311,16 @@ class Creation:
 
     def _failed(self, what: str, error: EngineError) -> StartError:
         if error.status is None:  # the engine didn't answer, and the message says what to do about that
-            return StartError(str(error))
+            return StartError(self._named(str(error)))
         return StartError(
-            f"The container of {self._label} ({self._spec.image}) can't be {what}: {error.reason}. Remedy: mend in its "
-            "definition what the engine refuses here."
+            f"The container of {self._label} ({self._named(self._spec.image)}) can't be {what}: "
+            f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses here."
         )
+
+    def _named(self, words: str) -> str:
+        """Return words with the image's name, and its short id, where they have the id of one that was built."""
+        image, name = self._spec.image, self._spec.built_as
+        return words if name is None else words.replace(image, f"{name}, {image.removeprefix('sha256:')[:12]}")
 
     def remove(self) -> None:
         """Remove it, running or not."""

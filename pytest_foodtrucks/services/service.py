@@ -347,6 +347,7 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, par
     local = stack.engine.local
     spec = ContainerSpec(
         image=image_of(stack, definition),
+        built_as=None if definition.build is None else stack.lasting_name(definition.build),
         network=network,
         command=definition.command,
         entrypoint=definition.entrypoint,

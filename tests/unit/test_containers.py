@@ -237,6 +237,19 @@ def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch:
         creation(engine)
 
 
+ID = "sha256:" + "0123456789abcdef" * 4
+"""An id as the engine gives it."""
+
+
+@pytest.mark.parametrize("status", [404, None])
+def test_errors_name_what_was_built_by_its_name_and_short_id(status: int | None) -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError(f"no such image {ID}", status=status)]
+    with pytest.raises(StartError, match="no such image foodtrucks-build/web:1, 0123456789ab") as raised:
+        creation(engine, image=ID, built_as="foodtrucks-build/web:1").start()
+    assert "sha256" not in str(raised.value)
+
+
 def test_an_engine_that_gives_no_answer_isnt_taken_for_one_that_refuses() -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError("The engine gave no answer. Remedy: start it again.")]

@@ -319,6 +319,20 @@ def test_a_running_service_is_known_to_the_stack_and_forgotten_when_it_goes(netw
     assert stack.services == []
 
 
+def test_what_was_built_and_cant_start_is_told_by_its_name(
+    engine: FakeEngine, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").touch()
+    monkeypatch.setattr(network.stack, "built", lambda _: "sha256:" + "ab" * 32)
+    engine.start_errors = [EngineError("no such binary", status=400)]
+    definition = define({"build": tmp_path}, alias="web", folder=tmp_path)
+    with (
+        pytest.raises(StartError, match=r"of web \(foodtrucks-build/\S+:[0-9a-f]{12}, abababababab\) can't be started"),
+        running_service(network, definition),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("words", ["no such binary", "mounts denied"])
 def test_a_container_that_cant_start_is_removed(engine: FakeEngine, network: Network, words: str) -> None:
     engine.start_errors = [EngineError(words, status=400)]
