@@ -15,7 +15,7 @@ from pytest_foodtrucks.engine.logs import Search, moment, search
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
 from pytest_foodtrucks.services.definitions import volume_source
-from pytest_foodtrucks.values import checked, shown, words_of_command
+from pytest_foodtrucks.values import shown
 
 from .images import LABEL
 
@@ -256,7 +256,7 @@ class Container:
 
         Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
         """
-        return self.engine.exec(self.id, checked("argv", argv, words_of_command), timeout=timeout)
+        return self.engine.exec(self.id, argv, timeout=timeout)
 
     def exec_bytes(
         self, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None

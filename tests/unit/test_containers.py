@@ -137,15 +137,6 @@ def test_a_path_that_cant_be_looked_at_is_an_error(tmp_path: Path, source: str) 
         bind(f"{source}:/in", tmp_path, local=True)
 
 
-@pytest.mark.parametrize("argv", ["ls", [], [""], [5], 5, None, b"ls", {"ls": 1}, ["l\0s"]])
-def test_a_command_that_is_no_list_of_texts_is_refused_before_the_engine_is_asked(argv: Any) -> None:
-    engine = FakeEngine()
-    engine.answer = lambda _: pytest.fail("asked")
-    container = creation(engine).start()
-    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
-        container.exec(argv)
-
-
 def test_a_named_volume_is_an_error_because_it_would_stay_behind(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match=r"The volume 'data:/in' has a name, and would stay behind\. Remedy: "):
         bind("data:/in", tmp_path, local=True)

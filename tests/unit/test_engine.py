@@ -24,6 +24,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from fakes import Clock, Names
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.discovery import _not_found, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
@@ -962,11 +963,11 @@ def test_whether_networks_changed_is_told_by_the_engines_clock(
     assert until == pytest.approx(1795525206.123456, abs=0.001)
 
 
-@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], None, 5, ["ls", 5], [None]])
+@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], [""], None, 5, [5], ["ls", 5], [None], {"ls": 1}, ["l\0s"]])
 def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
     daemon: Daemon, engine: Engine, argv: Any
 ) -> None:
     asked = len(daemon.asked)
-    with pytest.raises(DefinitionError, match=r"is no list of words\. Remedy: write it as one, such as"):
-        engine.exec("c1", argv)
+    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
+        Container(engine, "c1", "web", "net").exec(argv)
     assert len(daemon.asked) == asked
