@@ -250,6 +250,7 @@ def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
     except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile
         _refuse_ended(target, elapsed=elapsed)
         raise
+    _refuse_ended(target, elapsed=elapsed)  # meanwhile; what is in a log stays there
 
 
 def _refuse_ended(target: Target, *, elapsed: float) -> None:
