@@ -135,7 +135,9 @@ def fixtures() -> Iterator[str]:
         if marker is not None:
             function = thing._get_wrapped_function()  # noqa: SLF001 - there is no public way to what it asks for
             asked = [each for each in inspect.signature(function).parameters if each != "request"]
-            yield f"{name}: scope {marker.scope}{', autouse' if marker.autouse else ''}, asks for {', '.join(asked)}"
+            recipe = getattr(function, "recipe", None)  # whose scope goes by the fixture's name too
+            scope = marker.scope if recipe is None else recipe.scope
+            yield f"{name}: scope {scope}{', autouse' if marker.autouse else ''}, asks for {', '.join(asked)}"
 
 
 def options() -> Iterator[str]:
