@@ -21,9 +21,10 @@ from pytest_foodtrucks.containers.container import Container, ContainerState
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
-from pytest_foodtrucks.engine.engine import Engine, Kind
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
 from pytest_foodtrucks.engine.labels import NAME_LABEL
+from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.engine.logs import Search, search
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.fixtures.factories import SETTINGS, STACK, worker_id

@@ -19,8 +19,9 @@ from requests.exceptions import RequestException
 from pytest_foodtrucks.errors import EngineNotFound, SettingsError
 
 from . import endpoints, limits, patience
+from .asking import message_of
 from .endpoints import Endpoint
-from .engine import Engine, words_of
+from .engine import Engine
 from .patience import Patience
 
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
@@ -64,7 +65,7 @@ def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
 
 def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
     return EngineNotFound(
-        f"No engine answers at {endpoint.shown}, where this session has its stack: {words_of(error)}. Remedy: start "
+        f"No engine answers at {endpoint.shown}, where this session has its stack: {message_of(error)}. Remedy: start "
         "the engine there.",
         set_by=endpoint.set_by,
     )
@@ -82,14 +83,14 @@ def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
     remedy = f"Remedy: {remedy}, {_NAME_ANOTHER}. {_LEAVE_OUT}"
     if first.set_by is not None:
         return EngineNotFound(
-            f"No engine answers at {first.shown}, set by {first.set_by}: {words_of(error)}. Nothing else was "
+            f"No engine answers at {first.shown}, set by {first.set_by}: {message_of(error)}. Nothing else was "
             f"tried, because that address was set. {remedy}",
             set_by=first.set_by,
         )
     places = ", ".join(endpoint.shown for endpoint, _ in tried)
     return EngineNotFound(
         f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
-        f"(the first: {words_of(error)}). {remedy}",
+        f"(the first: {message_of(error)}). {remedy}",
         set_by=None,
     )
 

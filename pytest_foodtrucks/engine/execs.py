@@ -1,9 +1,14 @@
-"""Commands in containers: what one answered, and one that goes on."""
+"""Commands in containers: run to their end, or kept open with their input."""
 
 import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_foodtrucks.errors import DefinitionError
+
+from .asking import EngineClient
 from .descriptors import close_quietly
 
 _FRAME_HEAD: Final = 8
@@ -87,3 +92,44 @@ class ExecStream:
         for each in (self._response, self._stream, self._socket):
             if each is not None:
                 close_quietly(each)
+
+
+class ExecRequests(EngineClient):
+    """What an engine is asked about commands in containers."""
+
+    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        """Run a command in a container as `exec_bytes` does; bytes that are no UTF-8 are replaced."""
+        exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
+        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int | None, bytes, bytes]:
+        """Run a command in a container and wait for its end; never twice, whatever the engine answers.
+
+        Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
+        seconds; it goes on then, for the engine ends none. Raises DefinitionError for what is no list of words.
+        """
+        words = _words(argv)
+        with self._asking(f"run {words[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, words)["Id"]
+            with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
+                outputs = stream.outputs(timeout)
+            exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
+        return exit_code, *outputs
+
+    def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
+        """Start a command in a container that reads its input, and return its two ends."""
+        with self._asking(f"run {argv[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, list(argv), stdin=True, tty=False)["Id"]
+            return ExecStream(self.api.exec_start(exec_id, socket=True))
+
+
+def _words(argv: Sequence[str]) -> list[str]:
+    """Return a command's words; DefinitionError for a text, which would be taken letter by letter."""
+    words = [] if isinstance(argv, str | bytes) or not isinstance(argv, Iterable) else list(argv)
+    if not words or not all(isinstance(word, str) for word in words):
+        raise DefinitionError(
+            f"The command {argv!r} is no list of words. Remedy: write it as one, such as ['ls', '-l']."
+        )
+    return words

@@ -19,7 +19,8 @@ from . import kept
 from .kept import Kept
 
 if TYPE_CHECKING:
-    from pytest_foodtrucks.engine.engine import Engine, Kind
+    from pytest_foodtrucks.engine.engine import Engine
+    from pytest_foodtrucks.engine.listing import Kind
 
 _SIDE_BY_SIDE: Final = 4
 """Removals at the same time: on a busy machine six of them, one after the other, took more than 5 s."""
