@@ -17,12 +17,13 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from pytest_foodtrucks.containers.compose import ContainerSpec
-from pytest_foodtrucks.containers.container import Container, ContainerState
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
+from pytest_foodtrucks.engine.inspected import ContainerState
 from pytest_foodtrucks.engine.labels import NAME_LABEL
 from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.engine.logs import Search, search

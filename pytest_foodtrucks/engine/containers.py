@@ -9,6 +9,7 @@ from pytest_foodtrucks.errors import EngineError
 
 from . import logs, patience
 from .asking import EngineClient, gone_is_fine, if_found
+from .inspected import Inspected
 from .labels import NAME_LABEL
 
 T = TypeVar("T")
@@ -35,18 +36,18 @@ class ContainerRequests(EngineClient):
 
     def start_container(self, container: str) -> None:
         """Start a container: once, also where the answer got lost."""
-        before = self._last_start(container)
+
+        def last_start() -> str:
+            return self.inspected(container).started_at
 
         def start() -> None:
-            if self.silent and self._last_start(container) != before:
+            if self.silent and last_start() != before:
                 return  # the request whose answer got lost has started it
             with self._asking(f"start the container {container}"):
                 self.api.start(container)
 
+        before = last_start()
         self._patience.ask(start, patience.change)
-
-    def _last_start(self, container: str) -> str:
-        return str(self.inspect_container(container)["State"]["StartedAt"])
 
     def stop_container(self, container: str, *, timeout: int) -> None:
         """Ask a container's process to end, and kill it after `timeout` seconds; one that doesn't run is stopped."""
@@ -81,15 +82,19 @@ class ContainerRequests(EngineClient):
         """Return all that the engine shows of a container, as its API has it."""
         return dict(self._ask(f"inspect the container {container}", lambda: self.api.inspect_container(container)))
 
+    def inspected(self, container: str) -> Inspected:
+        """Return the same, as far as this package uses it, with types."""
+        return Inspected.of(self.inspect_container(container))
+
     def is_on(self, container: str, network: str) -> bool:
         """Tell whether a container was created for a network; one that is gone wasn't."""
-        about = if_found(lambda: self.inspect_container(container))
-        return about is not None and about["HostConfig"]["NetworkMode"] == network
+        about = if_found(lambda: self.inspected(container))
+        return about is not None and about.network_mode == network
 
     def running_since(self, container: str) -> str | None:
         """Return when a container was started, in the engine's words; None where it isn't there or doesn't run."""
-        about = if_found(lambda: self.inspect_container(container))
-        return str(about["State"]["StartedAt"]) if about is not None and about["State"]["Running"] else None
+        about = if_found(lambda: self.inspected(container))
+        return about.started_at if about is not None and about.state.runs else None
 
     def command_lines(self, container: str) -> list[str]:
         """Return the command lines of the processes in a container; none where it isn't there or doesn't run."""

@@ -70,10 +70,10 @@ class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, Li
 
     def _refuse_from_sibling(self) -> None:
         """Refuse where this process is in a container of the same engine: 127.0.0.1 is the container itself then."""
-        mine = if_found(lambda: self.inspect_container(socket.gethostname()))
-        if mine is None or mine["HostConfig"]["NetworkMode"] == "host":  # None: the engine is in this container too
+        mine = if_found(lambda: self.inspected(socket.gethostname()))
+        if mine is None or mine.network_mode == "host":  # None: the engine is in this container too
             return
-        gateways = [about["Gateway"] for about in mine["NetworkSettings"]["Networks"].values() if about["Gateway"]]
+        gateways = [gateway for attachment in mine.attachments for gateway in attachment.gateways]
         raise EngineError(
             "pytest runs in a container and has only the engine's socket, so published ports aren't at 127.0.0.1. "
             f"Remedy: set --foodtrucks-host to an address of the engine's machine, here {' or '.join(gateways)}."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
-from pytest_foodtrucks.containers.container import Attachment
+from pytest_foodtrucks.engine.inspected import Attachment
 from pytest_foodtrucks.engine.subnets import gateway_of
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.probes import beacons

@@ -4,9 +4,9 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_foodtrucks.containers.container import Attachment, attachments
+from pytest_foodtrucks.engine.inspected import Attachment
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_port, same_name
 from pytest_foodtrucks.probes.probe import Probe, name_of
@@ -68,13 +68,12 @@ class Snapshot:
     def of(cls, container: "Container") -> "Snapshot":
         """Take it; a container that isn't there any more has the status `gone`."""
         try:
-            about = container.inspect()
+            about = container.inspected()
         except EngineError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return cls("gone")
             raise ProbeError(f"The state of {container.name} can't be told: {error}") from error
-        state, mode = about["State"], str(about["HostConfig"]["NetworkMode"])
-        return cls(state["Status"], str(state.get("StartedAt", "")), attachments(about), _published(about), mode)
+        return cls(about.state.status, about.started_at, about.attachments, about.published, about.network_mode)
 
     @property
     def borrowed(self) -> bool:
@@ -85,16 +84,6 @@ class Snapshot:
     def addresses(self) -> tuple[str, ...]:
         """Its addresses of both families on all networks."""
         return tuple(address for attachment in self.attachments for address in attachment.addresses)
-
-
-def _published(about: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...]]:
-    """Read where each TCP port is published: host address and host port."""
-    bindings = about["NetworkSettings"].get("Ports") or {}
-    return {
-        int(port.partition("/")[0]): tuple((place["HostIp"], int(place["HostPort"])) for place in hosts)
-        for port, hosts in bindings.items()
-        if hosts and port.endswith("/tcp")
-    }
 
 
 @dataclass(frozen=True)

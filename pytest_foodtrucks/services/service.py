@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.containers.compose import ContainerSpec, bind
-from pytest_foodtrucks.containers.container import Container, ContainerState
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
+from pytest_foodtrucks.engine.inspected import ContainerState
 from pytest_foodtrucks.engine.logs import Search
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, ProbeError
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe

@@ -676,11 +676,9 @@ def test_things_tell_when_they_were_created(daemon: Daemon, engine: Engine) -> N
     assert engine.created("networks", "l") == {"n1": pytest.approx(1_700_000_000.123456)}
 
 
-@pytest.mark.parametrize(("running", "since"), [(True, "then"), (False, None)])
-def test_a_container_tells_since_when_it_runs(
-    daemon: Daemon, engine: Engine, *, running: bool, since: str | None
-) -> None:
-    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"Running": running, "StartedAt": "then"}})
+@pytest.mark.parametrize(("status", "since"), [("running", "then"), ("paused", "then"), ("exited", None)])
+def test_a_container_tells_since_when_it_runs(daemon: Daemon, engine: Engine, status: str, since: str | None) -> None:
+    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"Status": status, "StartedAt": "then"}})
     assert engine.running_since("c1") == since
     assert engine.running_since("gone") is None
 
