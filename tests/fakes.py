@@ -205,9 +205,9 @@ class FakeEngine(Engine):
         self.log_error: EngineError | None = None
         self.events: list[str] = []
         self.closed = False
-        self.ahead = 0.0
+        self.clock_difference = 0.0
         self.created_at = 0.0
-        self.name = "one engine"
+        self.identity = "one engine"
         self.is_silent = False
         self.changes: list[bool] = []
         self._numbers = itertools.count()
@@ -218,12 +218,6 @@ class FakeEngine(Engine):
     @property
     def silent(self) -> bool:
         return self.is_silent
-
-    def identity(self) -> str:
-        return self.name
-
-    def clock_difference(self) -> float:
-        return self.ahead
 
     def networks_changed(self, seconds: float) -> bool:
         del seconds

@@ -94,23 +94,18 @@ class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, Li
         everywhere = "::" if ":" in self.host else _EVERYWHERE
         return self.host if self.local else everywhere
 
-    def identity(self) -> str:
-        """Return what the engine calls itself: the same after a restart, and at whatever address it is asked."""
-        return self._identity
-
     @functools.cached_property
-    def _identity(self) -> str:
+    def identity(self) -> str:
+        """What the engine calls itself: the same after a restart, and at whatever address it is asked."""
         return self._ask("tell its identity", lambda: str(self.api.info()["ID"]))
 
+    @functools.cached_property
     def clock_difference(self) -> float:
-        """Return by how many seconds the engine's clock is ahead of this machine's; negative where it is behind.
+        """By how many seconds the engine's clock is ahead of this machine's; negative where it is behind.
 
         Asked once: a clock that is set meanwhile isn't noticed.
         """
-        return self._clock_difference
 
-    @functools.cached_property
-    def _clock_difference(self) -> float:
         def ask() -> float:
             began = time.time()
             engine_time = datetime.fromisoformat(self.api.info()["SystemTime"])

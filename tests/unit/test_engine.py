@@ -173,7 +173,7 @@ def engine(daemon: Daemon, find: Callable[..., Engine]) -> Engine:
 
 def test_an_engine_tells_its_identity_and_is_asked_once(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["GET /info"] = (200, {"ID": "b7c0"})
-    assert (engine.identity(), engine.identity()) == ("b7c0", "b7c0")
+    assert (engine.identity, engine.identity) == ("b7c0", "b7c0")
     assert daemon.times("GET /info") == 1
 
 
@@ -323,9 +323,9 @@ def test_logins_that_cant_be_read_are_an_error_that_hides_their_secrets(
 def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, engine: Engine, ahead: float) -> None:
     told = datetime.fromtimestamp(time.time() + ahead, tz=timezone(timedelta(hours=2)))
     daemon.answers["GET /info"] = (200, {"SystemTime": told.isoformat().replace("+", "123+")})  # in nanoseconds
-    assert engine.clock_difference() == pytest.approx(ahead, abs=30)
+    assert engine.clock_difference == pytest.approx(ahead, abs=30)
     del daemon.answers["GET /info"]
-    assert engine.clock_difference() == pytest.approx(ahead, abs=30)
+    assert engine.clock_difference == pytest.approx(ahead, abs=30)
 
 
 # where published ports are
