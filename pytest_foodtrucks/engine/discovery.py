@@ -55,7 +55,10 @@ def find_engine(
             if limit is not None:
                 raise EngineNotFound(f"The engine at {endpoint.shown} can't be asked. {limit}") from error
             tried.append((endpoint, error))
-    raise _not_found(tried) if only is None else _away(*tried[0]) from tried[0][1]
+    first, reason = tried[0]
+    if only is not None:
+        raise _away(first, reason) from reason
+    raise _not_found(tried) from reason
 
 
 def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:

@@ -18,7 +18,7 @@ _STANDARD_ERROR: Final = 2
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command in a container answered; `exit_code` is None where the engine lost it."""
+    """How a command in a container ended; `exit_code` is None where the engine lost it."""
 
     exit_code: int | None
     stdout: str
@@ -54,12 +54,14 @@ class ExecStream:
         Raises TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
         """
         until = None if seconds is None else time.monotonic() + seconds
-        heard = (bytearray(), bytearray())
+        stdout, stderr = bytearray(), bytearray()
         while frame := self._frame(None if until is None else max(0.001, until - time.monotonic())):
-            heard[frame[0] == _STANDARD_ERROR].extend(frame[_FRAME_HEAD:])
-        return bytes(heard[0]), bytes(heard[1])
+            output = stderr if frame[0] == _STANDARD_ERROR else stdout
+            output += frame[_FRAME_HEAD:]
+        return bytes(stdout), bytes(stderr)
 
     def _frame(self, seconds: float | None) -> bytes:
+        """Wait for the next frame; nothing means that the command has ended."""
         self._socket.settimeout(seconds)
         while (frame := self._next_frame()) is None:
             more = self._read()
@@ -69,10 +71,9 @@ class ExecStream:
         return frame
 
     def _read(self) -> bytes:
-        """Read what comes next; first what came with the head of the engine's answer.
+        """Read what comes next; first what came together with the head of the engine's answer.
 
-        That is in the buffer of the answer's file, which docker-py's own reading from the socket leaves out: what
-        comes in one piece with the head gets lost so.
+        That is in a buffer of the answer's file. docker-py reads from the socket alone, and so it loses that part.
         """
         file = self._response.raw._fp.fp if self._response is not None else None  # noqa: SLF001 - as docker-py does
         read = getattr(file, "read1", self._socket.recv)
@@ -80,7 +81,7 @@ class ExecStream:
         return more
 
     def _next_frame(self) -> bytes | None:
-        """Take a complete frame off what was received: a head of 8 bytes, the last 4 of them its length."""
+        """Take a frame off what was received, once it is complete; the last 4 bytes of its head are its length."""
         end = _FRAME_HEAD + int.from_bytes(self._received[4:_FRAME_HEAD], "big")
         if len(self._received) < max(end, _FRAME_HEAD + 1):
             return None
@@ -88,7 +89,7 @@ class ExecStream:
         return frame
 
     def close(self) -> None:
-        """Hang up; a shell ends then, when it has done what it was told."""
+        """Close the connection; a shell ends then, after the commands that it was sent."""
         for each in (self._response, self._stream, self._socket):
             if each is not None:
                 close_quietly(each)
