@@ -93,25 +93,25 @@ class Container:
 
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
         """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
-        kept = self._excerpt(Excerpt, since=since)
-        if kept.size > _READ_AT_MOST:
-            kept.skip_to(self._excerpt(lambda: Excerpt(head=0), since=since, tail=_LAST_LINES))
-        return kept
+        excerpt = self._excerpt(Excerpt, since=since)
+        if excerpt.size > _READ_AT_MOST:
+            excerpt.skip_to(self._excerpt(lambda: Excerpt(head=0), since=since, tail=_LAST_LINES))
+        return excerpt
 
     def last_words(self, *, lines: int) -> str:
         """Return the last lines of its log, as far as they aren't long."""
         return str(self._excerpt(lambda: Excerpt(head=0, tail=SHORT_TAIL), tail=lines))
 
     def _excerpt(self, empty: Callable[[], Excerpt], **which: Any) -> Excerpt:
-        """Read a log until its end, or until that isn't worth the time."""
+        """Add its log to an empty excerpt: all of it, or as much as is read at most."""
 
         def take(pieces: Iterable[bytes]) -> Excerpt:
-            kept = empty()
+            excerpt = empty()
             for piece in pieces:
-                kept.add(piece)
-                if kept.size > _READ_AT_MOST:
+                excerpt.add(piece)
+                if excerpt.size > _READ_AT_MOST:
                     break
-            return kept
+            return excerpt
 
         return self.engine.read_log(self.id, take, **which)
 

@@ -16,7 +16,7 @@ from pytest_foodtrucks.errors import EngineError, NoAnswer
 
 from . import limits, patience
 from .descriptors import close_quietly
-from .patience import Patience, Worth
+from .patience import Patience, RetryPolicy
 
 T = TypeVar("T")
 
@@ -46,14 +46,14 @@ class EngineClient:
         """Close the connections."""
         close_quietly(self.api)
 
-    def _ask(self, what: str, request: Callable[[], T], *, worth: Worth = patience.question) -> T:
+    def _ask(self, what: str, request: Callable[[], T], *, policy: RetryPolicy = patience.question) -> T:
         """Make a request, and again where the engine is busy or away: for what does no harm when it is done twice."""
 
         def ask() -> T:
             with self._asking(what):
                 return request()
 
-        return self._patience.ask(ask, worth)
+        return self._patience.ask(ask, policy)
 
     def _create_once(
         self, what: str, create: Callable[[], dict[str, Any]], find: Callable[[], dict[str, Any] | None]
@@ -76,7 +76,7 @@ class EngineClient:
             except EngineError as error:
                 if not lost or error.status != HTTPStatus.CONFLICT:
                     raise
-                found = self._ask(what, find, worth=patience.appearance)
+                found = self._ask(what, find, policy=patience.appearance)
                 if found is None:
                     raise
                 return str(found["Id"])

@@ -75,7 +75,7 @@ class ContainerRequests(EngineClient):
             self._ask(
                 f"remove the container {container}",
                 lambda: self.api.remove_container(container, force=True, v=True),
-                worth=patience.removal,
+                policy=patience.removal,
             )
 
     def inspect_container(self, container: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from .patience import Patience
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
 _LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
 
-_KNOCK_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 5.0
 
 
 def find_engine(
@@ -40,8 +40,8 @@ def find_engine(
 ) -> Engine:
     """Return the engine that answers first.
 
-    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice. `only` is where a
-    run has its stack: then nothing else is looked for, whatever is set or answers by now.
+    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice. `only` is where
+    the session has its stack: then no other engine is looked for, whatever is set or answers by now.
 
     Raises EngineNotFound, which says what was tried and the remedy.
     """
@@ -90,9 +90,9 @@ def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
             f"tried, because that address was set. {remedy}",
             set_by=first.set_by,
         )
-    places = ", ".join(endpoint.shown for endpoint, _ in tried)
+    addresses = ", ".join(endpoint.shown for endpoint, _ in tried)
     return EngineNotFound(
-        f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
+        f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {addresses} "
         f"(the first: {message_of(error)}). {remedy}",
         set_by=None,
     )
@@ -100,8 +100,8 @@ def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
 
 def _context_url(name: str) -> str | None:
     context = ContextAPI.get_context(name)
-    kept = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
-    if context is None and (kept / sha256(name.encode()).hexdigest() / "meta.json").exists():
+    contexts = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
+    if context is None and (contexts / sha256(name.encode()).hexdigest() / "meta.json").exists():
         raise EngineNotFound(
             f"The Docker context {name!r} can't be looked up: docker-py looks beside the Docker client's config.json, "
             f"and there is none. Remedy: choose it with `docker context use {name}`, which writes that file.",
@@ -112,7 +112,7 @@ def _context_url(name: str) -> str | None:
 
 def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     if endpoint.url.startswith("unix://"):
-        _knock(endpoint.url.removeprefix("unix://"))
+        _connect(endpoint.url.removeprefix("unix://"))
     if endpoint.context is not None:
         context = ContextAPI.get_context(endpoint.context)  # None: removed since the engine was found
         tls = None if context is None else context.TLSConfig
@@ -124,12 +124,12 @@ def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     )
 
 
-def _knock(path: str) -> None:
+def _connect(path: str) -> None:
     """Connect once: docker-py leaves the socket open, and says less, where that fails."""
     if not Path(path).exists():
         raise FileNotFoundError("there is no such socket")
     with socket.socket(socket.AF_UNIX) as attempt:
-        attempt.settimeout(_KNOCK_SECONDS)
+        attempt.settimeout(_CONNECT_SECONDS)
         attempt.connect(path)
 
 

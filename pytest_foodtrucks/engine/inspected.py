@@ -50,8 +50,8 @@ class ContainerState:
 
     def __str__(self) -> str:
         memory = ", killed because its memory was used up" if self.oom_killed else ""
-        words = f": {self.error}" if self.error else ""
-        return f"{self.status} with exit code {self.exit_code}{memory}{words}"
+        error = f": {self.error}" if self.error else ""
+        return f"{self.status} with exit code {self.exit_code}{memory}{error}"
 
 
 @dataclass(frozen=True)

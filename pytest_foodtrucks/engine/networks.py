@@ -100,4 +100,6 @@ class NetworkRequests(EngineClient):
     def remove_network(self, network: str) -> None:
         """Remove a network that has no containers; one that is gone already counts as removed."""
         with gone_is_fine():
-            self._ask(f"remove the network {network}", lambda: self.api.remove_network(network), worth=patience.removal)
+            self._ask(
+                f"remove the network {network}", lambda: self.api.remove_network(network), policy=patience.removal
+            )
