@@ -76,7 +76,14 @@ class Target(Protocol):
         """Ask by HTTP and return status and body; NotReady where no answer comes."""
 
 
-Check = Callable[[Target], None]
+def target_of(service: Any) -> Target:
+    """Return what the checks of this module ask of a service: it shows people less."""
+    target: Target = getattr(service, "__foodtrucks__", service)
+    return target
+
+
+Check = Callable[[Any], None]
+"""Takes the service, and raises NotReady until it is ready."""
 
 
 def _port(value: Any) -> int | None:
@@ -98,9 +105,9 @@ class PortCheck:
     port: int | None
     ask: Check = field(repr=False)
 
-    def __call__(self, target: Target) -> None:
+    def __call__(self, service: Any) -> None:
         """Ask."""
-        self.ask(target)
+        self.ask(service)
 
     def __repr__(self) -> str:
         return self.call
@@ -122,8 +129,8 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
     checked("ready.http has status", status, partial(whole, least=100, most=599))
     checked("ready.http has timeout", timeout, seconds)
 
-    def check(target: Target) -> None:
-        answered, body = target.fetch(path, port=port, timeout=timeout)
+    def check(service: Any) -> None:
+        answered, body = target_of(service).fetch(path, port=port, timeout=timeout)
         if answered != status:
             raise NotReady(f"GET {path} answered {answered}, not {status}: {shortened(body)}")
 
@@ -138,7 +145,8 @@ def tcp(port: int | None = None) -> Check:
     """
     checked("ready.tcp has port", port, _port)
 
-    def check(target: Target) -> None:
+    def check(service: Any) -> None:
+        target = target_of(service)
         ports = target.container_ports if port is None else (port,)
         if not ports:
             raise DefinitionError(
@@ -162,8 +170,9 @@ def log(pattern: str) -> Check:
     compiled = checked("ready.log has pattern", pattern, _expression)
     searched: WeakKeyDictionary[Target, float] = WeakKeyDictionary()
 
-    def check(target: Target) -> None:
+    def check(service: Any) -> None:
         """Read on from where the last try ended."""
+        target = target_of(service)
         search = target.search_log(compiled, since=searched.get(target))
         if search.moment is not None:
             searched[target] = search.moment - _OVERLAP
@@ -176,8 +185,8 @@ def log(pattern: str) -> Check:
 def healthcheck() -> Check:
     """Ready when the container's own health check says healthy."""
 
-    def check(target: Target) -> None:
-        state = target.state()
+    def check(service: Any) -> None:
+        state = target_of(service).state()
         if state.health != "healthy":
             words = f": {shortened(state.health_output)}" if state.health_output else ""
             raise NotReady(f"its health check says {state.health}{words}")
@@ -190,9 +199,9 @@ def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 
     argv = checked("ready.exec has argv", argv, words_of_command)
     checked("ready.exec has timeout", timeout, seconds)
 
-    def check(target: Target) -> None:
+    def check(service: Any) -> None:
         try:
-            result = target.exec(argv, timeout=timeout)
+            result = target_of(service).exec(argv, timeout=timeout)
         except TimeoutError as error:
             raise NotReady(f"{argv[0]} hasn't ended within {timeout:g} s") from error
         if result.exit_code != 0:
@@ -205,8 +214,8 @@ def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 
 def running() -> Check:
     """Ready when the container runs."""
 
-    def check(target: Target) -> None:
-        status = target.state().status
+    def check(service: Any) -> None:
+        status = target_of(service).state().status
         if status != "running":
             raise NotReady(f"it is {status}")
 
@@ -218,13 +227,14 @@ def wait_until_ready(
     checks: Iterable[Check],
     *,
     timeout: float,
+    service: Any = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Ask the checks, more rarely with time, until all pass.
 
-    `timeout` is in seconds. Raises StartError at once when the container has ended, and NotReadyInTime, which says
-    the elapsed time, the tries, and the last reason.
+    `timeout` is in seconds; `service` is what a check takes, the target itself by default. Raises StartError at once
+    when the container has ended, and NotReadyInTime, which says the elapsed time, the tries, and the last reason.
     """
     import tenacity  # noqa: PLC0415 - only sessions that start something pay for it
 
@@ -242,7 +252,7 @@ def wait_until_ready(
         for attempt in retrying:
             with attempt:
                 tries += 1
-                _ask(target, checks, elapsed=clock() - began)
+                _ask(target, checks, target if service is None else service, elapsed=clock() - began)
     except NotReady as error:
         raise NotReadyInTime(
             f"{target.alias} was not ready after {clock() - began:.1f} s and {tries} tries: {error.message}. "
@@ -251,11 +261,11 @@ def wait_until_ready(
         ) from error
 
 
-def _ask(target: Target, checks: Iterable[Check], *, elapsed: float) -> None:
+def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: float) -> None:
     _refuse_ended(target, elapsed=elapsed)
     try:
         for check in checks:
-            answer: object = check(target)
+            answer: object = check(service)
             if answer is False or callable(answer) or has_only_begun(answer):
                 raise _no_check(check, f" (it returned {shown(answer)})")
     except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile

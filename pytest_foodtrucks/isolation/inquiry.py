@@ -325,7 +325,7 @@ def _deaf(subject: Subject, seen: Snapshot) -> list[str]:
         return [f"{subject.label} has the network of its {seen.mode}, and whose addresses are its ways can't be told"]
     addresses = seen.addresses if seen.addresses else LOOPBACK
     try:
-        sidecar = subject.service.sidecar
+        sidecar = subject.service.__foodtrucks__.sidecar
     except (EngineError, StartError) as error:
         return [f"whether {subject.label} listens can't be asked: {error}"]
     knocks = [Knock(address, port, tries=1) for port in subject.ports for address in addresses]

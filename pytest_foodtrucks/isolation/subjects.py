@@ -44,7 +44,7 @@ def place_of(source: Source) -> Probe:
     status = Snapshot.of(source.container).status
     if status != "running":
         raise ProbeError(f"{source.alias} is {status}: nothing can be asked from it. Remedy: see why; start it again.")
-    return _made(lambda: source.sidecar, source)
+    return _made(lambda: source.__foodtrucks__.sidecar, source)
 
 
 def _made(make: Callable[[], Probe], source: object) -> Probe:
@@ -103,7 +103,7 @@ class Subject:
         if port is not None:
             ports: tuple[int, ...] = (port,)
         else:
-            ports = service.container_ports if service is not None else ()
+            ports = service.__foodtrucks__.container_ports if service is not None else ()
         if not ports:
             raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=, or the service itself.")
         ports = ports if all_ports else ports[:1]
@@ -148,7 +148,7 @@ def names_of(service: Service) -> tuple[str, ...]:
 def _names(service: Service, seen: Snapshot) -> tuple[str, ...]:
     aliases = [alias for attachment in seen.attachments for alias in attachment.aliases]
     container = service.container
-    return tuple(dict.fromkeys([*service.aliases, *aliases, container.name, container.id[:12]]))
+    return tuple(dict.fromkeys([*service.__foodtrucks__.aliases, *aliases, container.name, container.id[:12]]))
 
 
 def moved(subject: Subject, before: Snapshot, after: Snapshot) -> list[str]:

@@ -79,8 +79,16 @@ class Target(Protocol):
         """Whose addresses the name is to lead to."""
 
     @property
+    def __foodtrucks__(self) -> "Ports":
+        """What people needn't see."""
+
+
+class Ports(Protocol):
+    """The ports of a service."""
+
+    @property
     def container_ports(self) -> Sequence[int]:
-        """Its ports, by their numbers in the container."""
+        """By their numbers in the container."""
 
 
 class Probe:
@@ -356,6 +364,6 @@ def _port(target: "Target | str", port: int | None) -> int:
     if port is not None:
         refuse_no_port(port)
         return port
-    if isinstance(target, str) or not target.container_ports:
+    if isinstance(target, str) or not target.__foodtrucks__.container_ports:
         raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=.")
-    return target.container_ports[0]
+    return target.__foodtrucks__.container_ports[0]

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, FoodtrucksError, NotReady, StartError
-from pytest_foodtrucks.ready import Target
+from pytest_foodtrucks.ready import Target, target_of
 from pytest_foodtrucks.settings import Settings, is_pinned, split_tag
 from pytest_foodtrucks.values import checked, heap, image_name, shown, tag
 
+from .contents import contents, restore
 from .definitions import ServiceDefinition, define
 from .service import Service
 
@@ -117,7 +118,7 @@ def _merged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str
 def healthy(target: Target) -> None:
     """Ready when the cluster's health is yellow or green; a shut door (401) or half an answer isn't."""
     path = "/_cluster/health?wait_for_status=yellow&timeout=1s"
-    status, body = target.fetch(path, port=PORTS[0], timeout=5.0)
+    status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
     words = f"GET {path} answered {status}: {' '.join(body.split())[:200]}"
     try:
         health = json.loads(body)
@@ -153,7 +154,7 @@ class ElasticsearchService(Service):
 
         check_pair(importlib.metadata.version("elasticsearch"), self.version)
         client = Elasticsearch(self.url)
-        self._closing.callback(client.close)
+        self.__foodtrucks__.closing.callback(client.close)
         return client
 
     @asynccontextmanager
@@ -171,19 +172,22 @@ class ElasticsearchService(Service):
         async with client:
             yield client
 
-    def contents(self) -> set[str]:
-        """Return the paths of its indices, aliases, templates and data streams, but for the server's own."""
-        return set(_listed(self))
 
-    def restore(self, contents: "Iterable[str]") -> None:
-        """Delete those that aren't among the contents that it once had; StartError where that can't be."""
-        import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+@contents.register
+def _elasticsearch_contents(service: ElasticsearchService) -> set[str]:
+    """Return the paths of its indices, aliases, templates and data streams, but for the server's own."""
+    return set(_listed(service))
 
-        had = set(contents)
-        try:
-            _delete(self, [path for path in _listed(self) if path not in had])
-        except httpx2.HTTPError as error:
-            raise StartError(f"what came into it can't be deleted: {error}.") from error
+
+@restore.register
+def _restore_elasticsearch(service: ElasticsearchService, had: "Iterable[str]") -> None:
+    import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+
+    before = set(had)
+    try:
+        _delete(service, [path for path in _listed(service) if path not in before])
+    except httpx2.HTTPError as error:
+        raise StartError(f"what came into it can't be deleted: {error}.") from error
 
 
 def check_pair(client: str, server: str) -> None:

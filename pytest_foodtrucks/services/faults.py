@@ -10,7 +10,7 @@ from pytest_foodtrucks.containers.creation import in_use, port_taken
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .running import RunningService
 
 _LOG_LINES: Final = 30
 _PORT_SECONDS: Final = 10.0
@@ -23,28 +23,30 @@ _OWN: Final = (
 )
 
 
-def paused(service: "Service") -> AbstractContextManager[None]:
+def paused(service: "RunningService") -> AbstractContextManager[None]:
     """Freeze a service's processes for the length of a block."""
-    return _fault(service, "paused", lambda: service.network.stack.engine.pause_container(service.container.id))
+    return _fault(service, "paused", lambda: service.stack.engine.pause_container(service.container.id))
 
 
-def stopped(service: "Service", *, timeout: int) -> AbstractContextManager[None]:
+def stopped(service: "RunningService", *, timeout: int) -> AbstractContextManager[None]:
     """Stop a service for the length of a block."""
     _check_timeout(timeout)
     return _fault(service, "stopped", lambda: _stop(service, timeout))
 
 
-def killed(service: "Service") -> AbstractContextManager[None]:
+def killed(service: "RunningService") -> AbstractContextManager[None]:
     """Kill a service, and start it again at the end of a block."""
-    return _fault(service, "killed", lambda: service.network.stack.engine.kill_container(service.container.id))
+    return _fault(service, "killed", lambda: service.stack.engine.kill_container(service.container.id))
 
 
-def disconnected(service: "Service") -> AbstractContextManager[None]:
+def disconnected(service: "RunningService") -> AbstractContextManager[None]:
     """Detach a service from its network for the length of a block."""
-    return _fault(service, "disconnected", lambda: service.network.disconnect(service))
+    return _fault(
+        service, "disconnected", lambda: service.stack.engine.disconnect(service.network.id, service.container.id)
+    )
 
 
-def restart(service: "Service", *, timeout: int) -> None:
+def restart(service: "RunningService", *, timeout: int) -> None:
     """Stop a service, if it runs, and start it again."""
     _check_timeout(timeout)
     _refuse_shared(service, "restarted")
@@ -55,7 +57,7 @@ def restart(service: "Service", *, timeout: int) -> None:
 
 
 @contextmanager
-def _fault(service: "Service", name: str, begin: Callable[[], object]) -> Iterator[None]:
+def _fault(service: "RunningService", name: str, begin: Callable[[], object]) -> Iterator[None]:
     """Begin a fault, and heal it at the end of the block.
 
     `name` is its participle. An error of the block is never replaced: what can't be healed is then a note to it.
@@ -81,7 +83,7 @@ def _fault(service: "Service", name: str, begin: Callable[[], object]) -> Iterat
 
 
 def heal(
-    service: "Service",
+    service: "RunningService",
     name: str,
     *,
     clock: Callable[[], float] = time.monotonic,
@@ -102,8 +104,8 @@ def heal(
         raise FaultError(f"{service.alias} was {name} and can't be healed: {error}{remedy}") from error
 
 
-def _mend(service: "Service", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-    engine, container = service.network.stack.engine, service.container.id
+def _mend(service: "RunningService", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    engine, container, network = service.stack.engine, service.container.id, service.network.id
     about = service.container.inspect()
     if about["State"]["Status"] == "paused":
         engine.unpause_container(container)
@@ -112,14 +114,13 @@ def _mend(service: "Service", clock: Callable[[], float], sleep: Callable[[float
     if not (runs and attached):
         service.renew()
     if not attached:  # with its aliases, which the engine forgets
-        connect = lambda: service.network.connect(service, aliases=service.aliases)  # noqa: E731 - read beside its use
-        _with_its_ports(service, connect, clock, sleep)
+        _with_its_ports(service, lambda: engine.connect(network, container, aliases=service.aliases), clock, sleep)
     if not runs:
         _with_its_ports(service, lambda: engine.start_container(container), clock, sleep)
 
 
 def _with_its_ports(
-    service: "Service", act: Callable[[], object], clock: Callable[[], float], sleep: Callable[[float], None]
+    service: "RunningService", act: Callable[[], object], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> None:
     """Do what publishes a container's host ports, as soon as nobody else has them.
 
@@ -139,8 +140,8 @@ def _with_its_ports(
         sleep(_PORT_PAUSE)
 
 
-def _refuse_taken(service: "Service") -> None:
-    engine = service.network.stack.engine
+def _refuse_taken(service: "RunningService") -> None:
+    engine = service.stack.engine
     if not engine.local or service.network.internal or service.container.inspect()["NetworkSettings"].get("Ports"):
         return  # where it has another network, Docker publishes by way of that one meanwhile
     for port in service.container.ports.values():
@@ -150,8 +151,8 @@ def _refuse_taken(service: "Service") -> None:
             )
 
 
-def _stop(service: "Service", timeout: int) -> None:
-    service.network.stack.engine.stop_container(service.container.id, timeout=timeout)
+def _stop(service: "RunningService", timeout: int) -> None:
+    service.stack.engine.stop_container(service.container.id, timeout=timeout)
 
 
 def _check_timeout(timeout: int) -> None:
@@ -162,14 +163,14 @@ def _check_timeout(timeout: int) -> None:
         )
 
 
-def _refuse_shared(service: "Service", name: str) -> None:
+def _refuse_shared(service: "RunningService", name: str) -> None:
     if service.shared:
         raise FaultError(
             f"{service.alias} can't be {name}: it is one for all xdist workers, and their tests would fail. {_OWN}"
         )
 
 
-def _refuse_unfit(service: "Service", name: str) -> None:
+def _refuse_unfit(service: "RunningService", name: str) -> None:
     """Refuse a fault on a service that isn't up: it would tell nothing, and its end would heal another's fault."""
     about = _inspected(service, name)
     status = about["State"]["Status"]
@@ -188,18 +189,18 @@ def _refuse_unfit(service: "Service", name: str) -> None:
         raise _not_attached(service, name)
 
 
-def _not_attached(service: "Service", name: str) -> FaultError:
+def _not_attached(service: "RunningService", name: str) -> FaultError:
     return FaultError(
         f"{service.alias} can't be {name}: it is disconnected from {service.network.name}. Remedy: leave the block of "
         "one fault before the next."
     )
 
 
-def _is_attached(service: "Service", about: dict[str, Any]) -> bool:
+def _is_attached(service: "RunningService", about: dict[str, Any]) -> bool:
     return service.network.name in about["NetworkSettings"]["Networks"]
 
 
-def _inspected(service: "Service", name: str) -> dict[str, Any]:
+def _inspected(service: "RunningService", name: str) -> dict[str, Any]:
     try:
         return service.container.inspect()
     except EngineError as error:
@@ -207,7 +208,7 @@ def _inspected(service: "Service", name: str) -> dict[str, Any]:
         raise
 
 
-def _refuse_gone(service: "Service", what: str, error: EngineError) -> None:
+def _refuse_gone(service: "RunningService", what: str, error: EngineError) -> None:
     """Raise a FaultError where the container was removed."""
     try:
         gone = service.container.status == "removing"

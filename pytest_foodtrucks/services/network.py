@@ -1,9 +1,7 @@
 """A throwaway network: created, filled with services, asked, removed."""
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from functools import partial
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
@@ -12,12 +10,10 @@ from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
-from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
-from pytest_foodtrucks.errors import DefinitionError, EngineError
+from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import same_name
 from pytest_foodtrucks.probes.beacons import keep_beacon, probe_on_demand, remove_beacon, running_probe
 from pytest_foodtrucks.stacks import parts
-from pytest_foodtrucks.stacks.removal import remove_network
 from pytest_foodtrucks.values import checked, matching, shown
 
 from .claims import Claim, claimed
@@ -31,18 +27,14 @@ from .definitions import (
     kept,
     told_at,
 )
-from .service import Service, create, running_service
-from .service_part import part_name, service_part
+from .running import NetworkRef
+from .service import Service
+from .service_part import ServicePart, part_name
+from .starting import running_service
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from pytest_foodtrucks.containers.creation import Creation
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.stacks.stack import Stack
-
-_POOLS_USED_UP = ("fully subnetted", "could not find an available")
-_SUBNET_TRIES = 5
 
 _container_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a container's name or id")
 
@@ -59,7 +51,6 @@ class Network:
         self.driver = driver
         self.internal = internal
         self.id = network_id
-        self._prepared: dict[object, Future[Creation]] = {}
         self._claims: dict[str, str] = {}
         self._lock = Lock()
         self._watcher = probe_on_demand(self.probe)
@@ -67,6 +58,11 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<Network {self.name}>"
+
+    @property
+    def ref(self) -> NetworkRef:
+        """What its services know of it."""
+        return NetworkRef(self.id, self.name, self.internal)
 
     @property
     def subnet(self) -> str:
@@ -112,35 +108,49 @@ class Network:
         definition: ServiceDefinition,
         service_type: type[Service] = Service,
         *,
-        key: object = None,
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
         requires: Sequence[Service] = (),
     ) -> Iterator[Service]:
         """Start a defined service, wait until it is ready, seed it, yield it and remove it.
 
-        `key` is the one that it was prepared under. A shared one is one for all xdist workers, and stays until their
-        controller ends, or for the next session; `requires` are the services that it was defined with. Raises
-        DefinitionError for an alias that the network has already, and for a check of a port where there is none.
+        A shared one is one for all xdist workers, and stays until their controller ends, or for the next session;
+        `requires` are the services that it was defined with. Raises DefinitionError for an alias that the network has
+        already, and for a check of a port where there is none.
         """
         if definition.ready is not None:
             ready.refuse_without_ports(definition.ready, definition.ports)
-        prepared = self._prepared.pop(key, None)
-        creation = None if prepared is None else prepared.result
         lasts = shared and self.stack.outlives
         with self._claimed(definition), self._claimed_among_workers(definition, lasts=lasts):
             if lasts:
-                part = service_part(self, definition, service_type, seed=seed, requires=requires)
-                with parts.shared(self.stack, part) as service, self.stack.showing(service), closing(service):
-                    service.shared = self.stack.worker is not None
+                with self._lasting(definition, service_type, seed=seed, requires=requires) as service:
                     yield service
             else:
-                with running_service(self, definition, service_type, creation=creation, seed=seed) as service:
+                with running_service(self.stack, self.ref, definition, service_type, seed=seed) as service:
                     yield service
 
-    def prepare(self, key: object, definition: ServiceDefinition) -> None:
-        """Have a service's image fetched and its container created in the background."""
-        self._prepared[key] = self.stack.pool.submit(create, self.stack, self.name, definition)
+    @contextmanager
+    def _lasting(
+        self,
+        definition: ServiceDefinition,
+        service_type: type[Service],
+        *,
+        seed: Callable[[Any], object] | None,
+        requires: Sequence[Service],
+    ) -> Iterator[Service]:
+        """Yield a service that outlives its fixture: started here, or taken over."""
+        stack = self.stack
+        part = ServicePart(
+            stack=stack,
+            network=self.ref,
+            definition=definition,
+            service_type=service_type,
+            seed=seed,
+            requires=requires,
+        )
+        with parts.shared(stack, part) as service, stack.showing(service), closing(service.__foodtrucks__) as inside:
+            inside.shared = stack.worker is not None
+            yield service
 
     def probe(self) -> "AbstractContextManager[Probe]":
         """Start a probe on this network."""
@@ -232,123 +242,6 @@ class Network:
             for aliases in others
             for alias in aliases
         }
-
-    def discard_prepared(self) -> None:
-        """Remove the containers that were prepared and never asked for, without waiting for those in the making."""
-        while self._prepared:
-            _, future = self._prepared.popitem()
-            future.cancel()
-            future.add_done_callback(partial(_discard, self.stack))
-
-
-def _discard(stack: "Stack", future: "Future[Creation]") -> None:
-    if not future.cancelled() and future.exception() is None:
-        with suppress(EngineError):  # nobody hears it here; `Stack.close` tries again, and tells
-            stack.undo(future.result().remove)
-
-
-@contextmanager
-def throwaway_network(
-    stack: "Stack",
-    *,
-    driver: str = "bridge",
-    internal: bool = False,
-    prepare: Mapping[object, ServiceDefinition] | None = None,
-    shared_as: str | None = None,
-) -> Iterator[Network]:
-    """Create a network, yield it, and remove it; the containers of `prepare` are created beside it.
-
-    With a name in `shared_as` xdist workers have it in common, and it stays until their controller ends, or for the
-    next session.
-    """
-    if shared_as is not None and stack.outlives:
-        with parts.shared(stack, _network_part(stack, driver, internal=internal, name=shared_as)) as network:
-            try:
-                yield network
-            finally:
-                network.dismiss()
-    else:
-        network, undo = _started_network(
-            stack, driver, internal=internal, prepare=prepare if prepare is not None else {}
-        )
-        with undo:
-            yield network
-
-
-def _network_part(stack: "Stack", driver: str, *, internal: bool, name: str) -> parts.Part[Network]:
-    part = f"network {name}"
-
-    def clear(kept: Mapping[str, Any] | None) -> None:
-        """Remove what an earlier session kept under this name, with all that is on it."""
-        if kept is not None:
-            stack.remove_kept(kept["name"])
-            remove_network(stack.engine, kept["id"])
-
-    return parts.Part(
-        key=f"network {name} {driver} {internal}",
-        name=part,
-        title=name,
-        made_from=lambda: {"driver": driver, "internal": internal, "engine": stack.engine.url},
-        start=lambda: _started_network(stack, driver, internal=internal, prepare={}, part=part)[0],
-        dump=lambda network: {"id": network.id, "name": network.name},
-        load=lambda about: Network(stack, about["name"], driver, internal=internal, network_id=about["id"]),
-        take_over=lambda network, _: stack.engine.inspect_network(network.id),
-        clear=clear,
-    )
-
-
-def _started_network(
-    stack: "Stack",
-    driver: str,
-    *,
-    internal: bool,
-    prepare: Mapping[object, ServiceDefinition],
-    part: str | None = None,
-) -> tuple[Network, ExitStack]:
-    network = Network(stack, f"foodtrucks-net-{secrets.token_hex(4)}", driver, internal=internal)
-    with ExitStack() as undo:
-        undo.callback(network.discard_prepared)
-        for key, definition in prepare.items():
-            network.prepare(key, definition)
-        about = {"driver": driver, "internal": internal, "labels": stack.labels(part=part)}
-        network.id = stack.created(partial(_created, stack, network.name, **about), stack.engine.remove_network)
-        undo.callback(_remove, network)
-        return network, undo.pop_all()
-
-
-def _created(stack: "Stack", name: str, **about: Any) -> str:
-    """Create a network; where the engine's address pools are used up (moby#29239), on a free subnet chosen here."""
-    try:
-        return stack.engine.create_network(name, **about)
-    except EngineError as error:
-        if not any(words in str(error) for words in _POOLS_USED_UP):
-            raise
-        refused = error
-    for _ in range(_SUBNET_TRIES):
-        subnet = free_subnet([*stack.engine.subnets(), *host_routes()])
-        if subnet is None:
-            break
-        try:
-            network_id = stack.engine.create_network(name, **about, subnet=subnet)
-        except EngineError as error:
-            if "overlap" not in str(error):
-                raise
-            continue  # somebody took it meanwhile
-        stack.say(f"the engine's address pools are used up; {name} is on {subnet}, which was free")
-        return network_id
-    raise EngineError(
-        f"{refused}. No free subnet was found either: networks, and this machine's routes, have all private ones. "
-        "Remedy: remove networks that nobody needs (docker network prune); see whose the routes are (ip route).",
-        status=refused.status,
-    ) from refused
-
-
-def _remove(network: Network) -> None:
-    """Remove a network, with whatever the tests attached and left there."""
-    network.discard_prepared()
-    network.dismiss()
-    stack = network.stack
-    stack.undo(lambda: remove_network(stack.engine, network.id))
 
 
 def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:

@@ -5,8 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_foodtrucks.callers import written_in
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
@@ -21,28 +20,45 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part(Generic[T]):
-    """A network or a service: how it is started, found again and taken over.
+class Part(Protocol[T]):
+    """A network or a service: how it is started, found again and taken over."""
 
-    `key` tells it from the other parts of one session, `name` finds it again in the next one. `values` must be the same
-    in all workers that share it. `made_from` tells all that it is made from, by words that a reader understands. `dump`
-    and `load` write and read where it is. `take_over` gets what an earlier session left, and where that was written to
-    be, makes it fit for this session, and raises EngineError or StartError where it isn't well. `clear` removes
-    whatever is there of it, and of nothing else: the one that an earlier session left, if it is told where, or one that
-    was half started.
-    """
+    @property
+    def key(self) -> str:
+        """What tells it from the other parts of one session."""
 
-    key: str
-    name: str
-    title: str
-    made_from: Callable[[], Mapping[str, object]]
-    start: Callable[[], T]
-    dump: Callable[[T], Mapping[str, Any]]
-    load: Callable[[Mapping[str, Any]], T]
-    take_over: Callable[[T, Mapping[str, Any]], object]
-    clear: Callable[[Mapping[str, Any] | None], None]
-    values: Mapping[str, object] = field(default_factory=dict)
+    @property
+    def name(self) -> str:
+        """What finds it again in the next session."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What must be the same in all workers that share it, by words that a reader understands."""
+
+    def made_from(self) -> Mapping[str, object]:
+        """Return all that it is made from, by such words."""
+
+    def start(self) -> T:
+        """Start it."""
+
+    def dump(self, value: T, /) -> Mapping[str, Any]:
+        """Return where it is, for `load`."""
+
+    def load(self, about: Mapping[str, Any], /) -> T:
+        """Return the one that somebody else started, given what `dump` wrote."""
+
+    def take_over(self, value: T, about: Mapping[str, Any], /) -> object:
+        """Make the one that an earlier session left fit for this one; EngineError or StartError where it isn't well."""
+
+    def clear(self, kept: Mapping[str, Any] | None, /) -> None:
+        """Remove whatever is there of it, and of nothing else.
+
+        That is: the one that an earlier session left, where it is told of one, or one that was half started.
+        """
 
 
 def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
@@ -64,16 +80,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
             "or see that it is defined with the same values in all workers."
         )
 
-    return sharing.shared(
-        stack.run.folder,
-        part.key,
-        values=part.values,
-        digest=digest,
-        on_other=refuse_other,
-        start=begin,
-        dump=part.dump,
-        load=part.load,
-    )
+    return sharing.shared(stack.run.folder, part, digest=digest, on_other=refuse_other, start=begin)
 
 
 def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pytest_foodtrucks import errors
 from pytest_foodtrucks.errors import FoodtrucksError, StateError
@@ -15,38 +15,56 @@ from pytest_foodtrucks.sessions.state_folder import corrupt, is_there, read_json
 T = TypeVar("T")
 
 
+class Shared(Protocol[T]):
+    """What workers share: see `parts.Part`."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all else that they share."""
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What must be the same in all of them."""
+
+    def dump(self, value: T, /) -> Mapping[str, Any]:
+        """Return where it is."""
+
+    def load(self, about: Mapping[str, Any], /) -> T:
+        """Return what another worker started."""
+
+
 @contextmanager
 def shared(
     folder: Path,
-    key: str,
+    part: Shared[T],
     *,
-    values: Mapping[str, object],
     digest: Callable[[str], str],
     on_other: Callable[[Sequence[str]], None],
     start: Callable[[], T],
-    dump: Callable[[T], Mapping[str, Any]],
-    load: Callable[[Mapping[str, Any]], T],
 ) -> Iterator[T]:
     """Yield a part of the run: started here, or taken over from the worker that started it.
 
     It stays at the end of the block: whoever owns the run removes it by its label. A start that failed is remembered,
-    and told to each worker without another try. Where one is there that was started from other `values`, `on_other`
+    and told to each worker without another try. Where one is there that was started from other values, `on_other`
     gets the words for those that differ, and raises, or has it started anew. `digest` is the state folder's own: see
     `fingerprints`.
     """
     from filelock import FileLock  # noqa: PLC0415 - only xdist workers pay for it
 
-    name = sha256(key.encode()).hexdigest()[:16]
+    name = sha256(part.key.encode()).hexdigest()[:16]
     state = folder / f"{name}.json"
     with ExitStack() as locked:
         with usable(folder):
             locked.enter_context(FileLock(folder / f"{name}.lock", mode=0o600))
-        here = fingerprints(values, digest)
+        here = fingerprints(part.values, digest)
         content = read_json(state) if is_there(state) else None
         words = [] if content is None else _others(content, here, state)
         if content is not None and words and "error" not in content:
             on_other(words)
-        value = _started(start, dump, state, values=here) if content is None or words else _loaded(load, content, state)
+        if content is None or words:
+            value = _started(start, part.dump, state, values=here)
+        else:
+            value = _loaded(part.load, content, state)
     yield value
 
 

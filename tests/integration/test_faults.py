@@ -258,7 +258,7 @@ def test_a_health_check_is_asked_anew(foodtrucks_net: Network) -> None:
         for fault in KINDS.values():
             with fault(service):
                 pass
-            assert service.state().health == "healthy"
+            assert service.__foodtrucks__.state().health == "healthy"
 
 
 def test_an_internal_service_is_asked_from_beside_it(nothing_left: None, downstream: Downstream) -> None:

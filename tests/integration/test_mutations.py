@@ -198,7 +198,7 @@ class TestTheTarget:
             assert_isolated(abroad, target, 7000)
 
     def test_one_that_is_paused(self, home: Network, abroad: Network, es: Service) -> None:
-        api = es.network.stack.engine.api
+        api = es.__foodtrucks__.stack.engine.api
         api.pause(es.container.id)
         try:
             with pytest.raises(ProbeError, match="es is paused"):
@@ -348,11 +348,11 @@ class TestTheWay:
     ) -> None:
         bindings = {"7000/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]}  # noqa: S104 - the mutation
         container = started(ECHO, on=home.name, aliases=["open"], PortBindings=bindings)
-        target = Service(home, container, defined("open"))
+        target = Service(home.stack, home.ref, container, defined("open"))
         with pytest.raises(IsolationError, match="The port is published on all addresses of the engine's machine"):
             assert_isolated(abroad, target)
         assert_isolated(abroad, target, published=True)
-        target.close()
+        target.__foodtrucks__.close()
 
     def test_a_target_reached_by_ipv6_alone(
         self, home: Network, abroad: Network, started: Callable[..., Container]
@@ -363,7 +363,7 @@ class TestTheWay:
         api.create_network(name, driver="bridge", ipam=ipam, enable_ipv6=True, labels=dict(home.stack.labels()))
         try:
             container = started(["nc", "-ll", "-p", "7000", "-e", "cat"], on=name, aliases=["six"])
-            target = Service(home, container, defined("six"))
+            target = Service(home.stack, home.ref, container, defined("six"))
             with running_probe(home.stack, name, "a network with IPv6") as probe:
                 four, six = container.attachments[0].addresses
                 assert set(probe.resolve("six")) == {four, six}
@@ -374,7 +374,7 @@ class TestTheWay:
                     with pytest.raises(IsolationError, match=r"way       \[fd00:"):
                         assert_isolated(probe, target)
             assert_isolated(abroad, target)  # from where there is no IPv6
-            target.close()
+            target.__foodtrucks__.close()
         finally:
             engine.clear_network(name)
             api.remove_network(name)

@@ -69,7 +69,7 @@ def test_compose_keywords_reach_the_container(foodtrucks_net: Network, tmp_path:
         cap_add=["NET_ADMIN"],
     ) as made:
         about = made.container.inspect()
-        assert made.aliases == ("first", "second")
+        assert made.__foodtrucks__.aliases == ("first", "second")
         assert (
             made.container.exec(["sh", "-c", "echo $A $B $(id -u) $(cat /data/greeting)"]).stdout
             == "1 x=y 1234 hello\n"
@@ -127,7 +127,7 @@ class TestReadiness:
         check = {"test": ["CMD", "test", "-e", "/tmp/well"], "interval": "200ms", "retries": 50}  # noqa: S108
         well = ["sh", "-c", "sleep 1; touch /tmp/well; sleep 600"]
         with foodtrucks_net.service(image=IMAGE, command=well, healthcheck=check, aliases=["well"]) as made:
-            assert made.state().health == "healthy"
+            assert made.__foodtrucks__.state().health == "healthy"
 
     def test_checks_of_all_kinds_can_be_joined(self, foodtrucks_net: Network) -> None:
         def own(target: ready.Target) -> None:
@@ -144,7 +144,7 @@ class TestReadiness:
         server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
         check = ready.http("/", port=80)
         with foodtrucks_net.service(image=IMAGE, command=server, ready=check, aliases=["unpublished"]) as made:
-            assert made.fetch("/", port=80) == (200, "well")
+            assert made.__foodtrucks__.fetch("/", port=80) == (200, "well")
 
     def test_running_out_of_time_says_why(self, foodtrucks_net: Network, nothing_left: None) -> None:
         del nothing_left

@@ -78,7 +78,7 @@ def test_a_container_that_somebody_removed_meanwhile_is_no_error(downstream: Dow
         conftest=CONFTEST,
         test_it="""
 def test_it(echo):
-    echo.network.stack.engine.remove_container(echo.container.id)
+    echo.__foodtrucks__.stack.engine.remove_container(echo.container.id)
 """,
     )
     downstream.run().assert_outcomes(passed=1)

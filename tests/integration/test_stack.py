@@ -39,9 +39,9 @@ def test_everything_carries_the_labels(es_on_net: ElasticsearchService, foodtruc
     labels = es_on_net.container.inspect()["Config"]["Labels"]
     assert labels["pytest-foodtrucks.service"] == "es"
     assert labels["pytest-foodtrucks.owner"]
-    of_network = foodtrucks_engine.inspect_network(es_on_net.network.id)["Labels"]
+    of_network = foodtrucks_engine.inspect_network(es_on_net.__foodtrucks__.network.id)["Labels"]
     assert labels["pytest-foodtrucks.name"] == es_on_net.container.name
-    assert of_network.pop("pytest-foodtrucks.name") == es_on_net.network.name
+    assert of_network.pop("pytest-foodtrucks.name") == es_on_net.__foodtrucks__.network.name
     assert of_network.items() <= labels.items()
 
 

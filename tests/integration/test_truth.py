@@ -101,7 +101,7 @@ class TestRed:
         rows = told(error)
         address = echo.container.ip
         assert rows["source"] == f"the network namespace of neighbour ({neighbour.container.name})"
-        assert rows["way"] == f"{address}:7000, its address on {echo.network.name}"
+        assert rows["way"] == f"{address}:7000, its address on {echo.__foodtrucks__.network.name}"
         assert rows["expected"] == "dropped or unreachable"
         assert rows["seen"] == "connected, in each of 3 tries"
         assert rows["evidence"].startswith("open (0.")
@@ -172,13 +172,13 @@ def test_an_image_with_neither_shell_nor_tools_is_source_and_target(
 
 def test_a_sidecar_is_made_anew_when_its_service_restarted(home: Network, echo: Service) -> None:
     with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["again"]) as again:
-        before = again.sidecar
+        before = again.__foodtrucks__.sidecar
         assert_reachable(again, echo)
-        assert again.sidecar is before
-        again.network.stack.engine.api.restart(again.container.id, timeout=0)
+        assert again.__foodtrucks__.sidecar is before
+        again.__foodtrucks__.stack.engine.api.restart(again.container.id, timeout=0)
         assert_reachable(again, echo)
         assert_reachable(home, again)
-        assert again.sidecar is not before
+        assert again.__foodtrucks__.sidecar is not before
 
 
 class TestOutside:
@@ -200,7 +200,7 @@ class TestControls:
 
     def test_a_target_that_doesnt_run(self, home: Network, abroad: Network) -> None:
         with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["ended"]) as ended:
-            ended.network.stack.engine.api.kill(ended.container.id)
+            ended.__foodtrucks__.stack.engine.api.kill(ended.container.id)
             with pytest.raises(ProbeError, match="ended is exited"):
                 assert_isolated(abroad, ended)
             with pytest.raises(ProbeError, match="ended is exited"):

@@ -22,6 +22,7 @@ from pytest_foodtrucks import (
     assert_resolves,
 )
 from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.isolation.assertions import ask_until_reached
 from pytest_foodtrucks.isolation.subjects import known
 from pytest_foodtrucks.probes.probe import Probe
 
@@ -52,7 +53,7 @@ def test_a_beacon_and_a_probe_are_started_once_and_go_with_their_network(scene: 
     assert_isolated(scene.abroad, scene.es)
     assert len(scene.world.containers) == there
     scene.abroad.dismiss()
-    scene.es.close()
+    scene.es.__foodtrucks__.close()
     assert list(scene.world.containers) == [scene.es.container.id]
 
 
@@ -74,7 +75,7 @@ def test_each_address_is_a_way_and_each_port(scene: Scene) -> None:
     home = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]["home"]
     home["GlobalIPv6Address"] = "fd00::9"
     scene.world.knocks["fd00::9", 9300] = OPEN
-    scene.es.container_ports = (9200, 9300)
+    scene.es.__foodtrucks__.container_ports = (9200, 9300)
     assert "way       [fd00::9]:9300, its" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
     assert_isolated(scene.abroad, scene.es, 9200)
 
@@ -292,7 +293,7 @@ def test_a_target_without_a_network_listens_on_loopback(scene: Scene) -> None:
 
 def test_a_sidecar_that_cant_be_started_is_no_answer(scene: Scene) -> None:
     assert_isolated(scene.abroad, scene.es)
-    scene.es.close()
+    scene.es.__foodtrucks__.close()
     scene.world.start_errors.append(EngineError("no more memory"))
     assert "no more memory" in message(ProbeError, lambda: assert_isolated(scene.abroad, scene.es))
 
@@ -322,11 +323,11 @@ def test_without_a_port_the_question_is_refused(scene: Scene, target: str) -> No
 
 def test_a_service_is_asked_by_its_sidecar_and_a_new_one_after_a_restart(scene: Scene) -> None:
     web = scene.service("web", scene.abroad, ABROAD)
-    first = web.sidecar
-    assert web.sidecar is first
+    first = web.__foodtrucks__.sidecar
+    assert web.__foodtrucks__.sidecar is first
     assert first.subject is web.container
     scene.world.start_container(web.container.id)
-    assert web.sidecar is not first
+    assert web.__foodtrucks__.sidecar is not first
 
 
 def test_a_service_that_doesnt_run_is_no_source(scene: Scene) -> None:
@@ -432,7 +433,7 @@ def test_a_strangers_network_has_a_beacon_for_the_question_only(scene: Scene) ->
     source = scene.abroad.watcher
     networks = scene.world.containers[source.container.id]["NetworkSettings"]["Networks"]
     networks["theirs"] = networks.pop("abroad")
-    before = scene.es.sidecar, len(scene.world.containers)
+    before = scene.es.__foodtrucks__.sidecar, len(scene.world.containers)
     assert_isolated(source, scene.es)
     assert len(scene.world.containers) == before[1]
 
@@ -475,7 +476,7 @@ def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
 def reach(scene: Scene, timeout: float = 1.0) -> None:
     """Assert that `es` is reached, with a clock that nobody waits for."""
     clock = Clock()
-    assert_reachable(scene.home, scene.es, timeout=timeout, clock=clock, sleep=clock.sleep)
+    ask_until_reached(scene.home, scene.es, None, timeout=timeout, clock=clock, sleep=clock.sleep)
 
 
 def test_connected_by_name_is_reachable(scene: Scene) -> None:
@@ -490,7 +491,7 @@ def test_an_expected_connection_is_tried_again(scene: Scene) -> None:
         clock.sleep(seconds)
         scene.together()
 
-    assert_reachable(scene.home, scene.es, clock=clock, sleep=sleep)
+    ask_until_reached(scene.home, scene.es, None, timeout=5.0, clock=clock, sleep=sleep)
     assert len(clock.sleeps) == 1
 
 
@@ -584,7 +585,7 @@ def test_isolation_is_asked_of_the_service_that_a_name_or_an_address_means(scene
 
 def test_a_name_that_two_services_have_means_neither(scene: Scene) -> None:
     other = scene.service("other", scene.abroad, ABROAD)
-    other.aliases = ("ES",)
+    other.__foodtrucks__.aliases = ("ES",)
     with scene.stack.showing(scene.es), scene.stack.showing(other):
         assert known("es", scene.stack) is None
         assert known(ABROAD, scene.stack) is other
@@ -624,7 +625,7 @@ def test_a_source_that_died_isnt_asked_again(scene: Scene) -> None:
 def test_each_alias_must_lead_to_the_service_itself(scene: Scene) -> None:
     scene.together()
     assert_resolves(scene.home, scene.es)
-    scene.es.aliases = ("es", "search")
+    scene.es.__foodtrucks__.aliases = ("es", "search")
     told = message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
     assert "search doesn't resolve as it should" in told
     assert "expected  its own address, and nobody else's\n  seen      unresolved" in told

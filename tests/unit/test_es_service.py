@@ -18,9 +18,10 @@ from elasticsearch import Elasticsearch
 from fakes import FakeEngine, new_stack
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
 from pytest_foodtrucks.services import es
+from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network import Network
-from pytest_foodtrucks.services.service import running_service
+from pytest_foodtrucks.services.starting import running_service
 
 CLIENT = importlib.metadata.version("elasticsearch")
 
@@ -98,7 +99,10 @@ def service(node: Node) -> Iterator[es.ElasticsearchService]:
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     definition = define({"image": "es", "ports": [9200], "ready": lambda _: None}, alias="es", folder=Path("/project"))
     engine.images = {"es"}
-    with serving(node) as port, running_service(network, definition, es.ElasticsearchService) as running:
+    with (
+        serving(node) as port,
+        running_service(network.stack, network.ref, definition, es.ElasticsearchService) as running,
+    ):
         assert isinstance(running, es.ElasticsearchService)
         bindings = engine.containers[running.container.id]["HostConfig"]["PortBindings"]
         bindings["9200/tcp"] = [{"HostIp": "127.0.0.1", "HostPort": str(port)}]
@@ -213,8 +217,8 @@ def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
             },
         ),
     }
-    assert service.contents() == {"menu", "new", "menu/_alias/old", "menu/_alias/young", "_index_template/mine"}
-    service.restore(["menu", "menu/_alias/old"])
+    assert contents(service) == {"menu", "new", "menu/_alias/old", "menu/_alias/young", "_index_template/mine"}
+    restore(service, ["menu", "menu/_alias/old"])
     assert node.deleted == ["/new", "/menu/_alias/young", "/_index_template/mine"]
 
 
@@ -224,7 +228,7 @@ def test_what_came_into_it_and_cannot_be_deleted_is_a_reason_not_to_take_it_over
     node.answers = {"/_cat/indices/*": (200, [{"index": "read-only"}])}
     node.delete_status = 403
     with pytest.raises(StartError, match=r"what came into it can't be deleted: .*403"):
-        service.restore([])
+        restore(service, [])
 
 
 def test_a_server_that_does_not_answer_when_it_is_to_be_put_back_is_no_fit_one_either(
@@ -233,7 +237,7 @@ def test_a_server_that_does_not_answer_when_it_is_to_be_put_back_is_no_fit_one_e
     bindings = service.container.inspect()["HostConfig"]["PortBindings"]
     bindings["9200/tcp"] = [{"HostIp": "127.0.0.1", "HostPort": "1"}]
     with pytest.raises(StartError, match="what came into it can't be deleted: "):
-        service.restore([])
+        restore(service, [])
 
 
 @pytest.mark.parametrize("status", [400, 404, 405])

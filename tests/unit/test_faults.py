@@ -22,7 +22,8 @@ from pytest_foodtrucks.errors import (
 )
 from pytest_foodtrucks.services import faults
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
-from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.services.service import Service
 
 TAKEN = EngineError("Bind for 127.0.0.1:20001 failed: port is already allocated", status=500)
@@ -158,7 +159,7 @@ def test_a_fault_that_only_half_began_is_healed(
 def test_what_a_block_healed_by_itself_is_fine(web: Service, engine: FakeEngine, network: Network, kind: str) -> None:
     with KINDS[kind](web):
         if kind == "disconnected":
-            network.connect(web, aliases=web.aliases)
+            network.connect(web, aliases=web.__foodtrucks__.aliases)
         else:
             engine.unpause_container(web.container.id)
     assert is_up(web)
@@ -237,7 +238,7 @@ def test_a_fault_within_another_is_refused_and_the_first_goes_on(web: Service, k
 
 
 def test_what_could_not_be_healed_is_by_a_restart_later(web: Service) -> None:
-    web.network.disconnect(web)
+    web.__foodtrucks__.stack.engine.disconnect(web.__foodtrucks__.network.id, web.container.id)
     web.restart()
     assert web.container.ip != ""
     assert web.container.status == "running"
@@ -246,7 +247,7 @@ def test_what_could_not_be_healed_is_by_a_restart_later(web: Service) -> None:
 def test_an_error_of_the_tests_own_is_kept_whatever_its_own_check_raises(
     web: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "wait_until_ready", Mock(side_effect=KeyError("status")))
+    monkeypatch.setattr(web.__foodtrucks__, "wait_until_ready", Mock(side_effect=KeyError("status")))
     with pytest.raises(ValueError, match="the test's own") as raised, web.paused():
         raise ValueError("the test's own")
     assert raised.value.__notes__ == ["pytest-foodtrucks: web was paused and can't be healed: KeyError('status')"]
@@ -266,7 +267,7 @@ def test_a_fault_of_what_has_ended_is_refused_with_its_log(web: Service, engine:
 
 @each_kind
 def test_what_other_workers_share_has_no_faults(web: Service, kind: str) -> None:
-    web.shared = True
+    web.__foodtrucks__.shared = True
     with (
         pytest.raises(
             FaultError,
@@ -363,7 +364,7 @@ def test_a_host_port_that_was_taken_is_tried_again(web: Service, engine: FakeEng
     clock = Clock()
     with KINDS[kind](web):
         engine.start_errors = [TAKEN] * 3
-        faults.heal(web, kind, clock=clock, sleep=clock.sleep)
+        faults.heal(web.__foodtrucks__, kind, clock=clock, sleep=clock.sleep)
         assert is_up(web)
         assert len(clock.sleeps) == 3
 
@@ -376,7 +377,7 @@ def test_a_host_port_that_stays_taken_ends_in_an_error_that_names_it(web: Servic
             somebody.bind(("127.0.0.1", port))
             somebody.listen()
             with pytest.raises(FaultError, match=rf"its host port {port} was taken meanwhile") as raised:
-                faults.heal(web, "stopped", clock=clock, sleep=clock.sleep)
+                faults.heal(web.__foodtrucks__, "stopped", clock=clock, sleep=clock.sleep)
         assert "its restart() tries again" in str(raised.value)
         assert 10 <= clock.now - 1000 < 11
     assert is_up(web)
@@ -407,15 +408,15 @@ def test_where_nothing_is_published_no_host_port_is_looked_at(engine: FakeEngine
 
 
 def test_the_probe_beside_it_is_made_anew_in_its_new_life(web: Service, engine: FakeEngine) -> None:
-    assert web.listens(80)
+    assert web.__foodtrucks__.listens(80)
     beside = set(engine.containers) - {web.container.id}
     with web.paused():
         pass
-    assert web.listens(80)
+    assert web.__foodtrucks__.listens(80)
     assert set(engine.containers) - {web.container.id} == beside
     with web.stopped():
         pass
-    assert web.listens(80)
+    assert web.__foodtrucks__.listens(80)
     assert (set(engine.containers) - {web.container.id}).isdisjoint(beside)
     assert len(engine.containers) == 2
 
@@ -423,9 +424,9 @@ def test_the_probe_beside_it_is_made_anew_in_its_new_life(web: Service, engine: 
 def test_the_log_of_its_life_begins_after_the_one_before(web: Service, engine: FakeEngine) -> None:
     first, second = (re.compile(words) for words in ("first", "second"))
     engine.log = "first line\nsecond line\n"
-    assert web.search_log(first) == Search(found=True, moment=WRITTEN)
-    assert web.search_log(second) == Search(found=True, moment=WRITTEN + 1)
-    assert web.search_log(first, since=WRITTEN + 1) == Search(found=False, moment=WRITTEN + 1)
+    assert web.__foodtrucks__.search_log(first) == Search(found=True, moment=WRITTEN)
+    assert web.__foodtrucks__.search_log(second) == Search(found=True, moment=WRITTEN + 1)
+    assert web.__foodtrucks__.search_log(first, since=WRITTEN + 1) == Search(found=False, moment=WRITTEN + 1)
     web.restart()  # it ended half a second after the first line
-    assert web.search_log(first, since=WRITTEN - 1) == Search(found=False, moment=WRITTEN + 1)
-    assert web.search_log(second).found
+    assert web.__foodtrucks__.search_log(first, since=WRITTEN - 1) == Search(found=False, moment=WRITTEN + 1)
+    assert web.__foodtrucks__.search_log(second).found

@@ -13,9 +13,10 @@ from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
-from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.services.service import Service
-from pytest_foodtrucks.services.service_part import service_part
+from pytest_foodtrucks.services.service_part import ServicePart
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.stack import Stack
 
@@ -55,7 +56,14 @@ def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> No
     stack = new_stack()
     network = Network(stack, "net", "bridge", internal=False)
     parts = [
-        service_part(network, define(keywords, alias="db", folder=tmp_path), Service, seed=None, requires=[])
+        ServicePart(
+            stack=stack,
+            network=network.ref,
+            definition=define(keywords, alias="db", folder=tmp_path),
+            service_type=Service,
+            seed=None,
+            requires=[],
+        )
         for secret in ("hunter2", "hunter3")
         for keywords in (
             {"build": {"context": ".", "args": {"SECRET": secret}}},

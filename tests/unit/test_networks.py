@@ -1,4 +1,4 @@
-"""A throwaway network: its aliases, what is prepared on it, its removal."""
+"""A throwaway network: its aliases, its images, its removal."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
-from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.network_part import throwaway_network
+from pytest_foodtrucks.services.starting import fetch_ahead
 
 
 class Brittle(FakeEngine):
@@ -74,15 +76,15 @@ def test_what_tests_left_on_a_network_is_detached_by_force(engine: FakeEngine) -
 def test_under_xdist_a_shared_service_is_known_as_one_that_other_workers_have_too(engine: FakeEngine) -> None:
     stack = new_stack(engine)
     with throwaway_network(stack) as net, net.running(defined("es"), shared=True) as alone:
-        assert not alone.shared
+        assert not alone.__foodtrucks__.shared
     stack.worker = "gw0"
     with (
         throwaway_network(stack) as net,
         net.running(defined("es"), shared=True) as everybodys,
         net.running(defined("own")) as own,
     ):
-        assert everybodys.shared
-        assert not own.shared
+        assert everybodys.__foodtrucks__.shared
+        assert not own.__foodtrucks__.shared
 
 
 def test_a_service_can_be_attached_to_another_network_and_detached(engine: FakeEngine) -> None:
@@ -190,55 +192,41 @@ def test_the_same_alias_may_stand_on_another_network(engine: FakeEngine) -> None
         assert len(engine.containers) == 2
 
 
-# preparation
+# images ahead
 
 
-def test_a_prepared_container_is_created_once_and_used(engine: FakeEngine) -> None:
-    definition = defined("es")
-    with (
-        throwaway_network(new_stack(engine), prepare={"key": definition}) as net,
-        net.running(definition, key="key"),
-    ):
-        assert engine.events.count("create foodtrucks-es") == 1
-    assert engine.containers == {}
-
-
-def test_a_service_that_was_prepared_and_never_asked_for_is_removed(engine: FakeEngine) -> None:
+def test_an_image_is_fetched_once_ahead_and_by_whoever_starts_its_service(engine: FakeEngine) -> None:
+    engine.registry["new"] = []
     stack = new_stack(engine)
-    with throwaway_network(stack, prepare={"key": defined("es")}):
-        pass
-    stack.pool.shutdown()  # it may be in the making still, and goes when it is made
-    assert engine.containers == {}
+    fetch_ahead(stack, [defined("es", image="new")])
+    with throwaway_network(stack) as net, net.running(defined("es", image="new")):
+        assert engine.events.count("pull new") == 1
 
 
-def test_what_went_wrong_in_preparation_is_told_when_the_service_is_asked_for(engine: FakeEngine) -> None:
-    definition = defined("es", image="nope")
+def test_what_went_wrong_ahead_is_told_when_the_service_is_asked_for(engine: FakeEngine) -> None:
+    stack, definition = new_stack(engine), defined("es", image="nope")
+    fetch_ahead(stack, [definition])
     with (
-        throwaway_network(new_stack(engine), prepare={"key": definition}) as net,
+        throwaway_network(stack) as net,
         pytest.raises(ImageError, match="The image nope can't be pulled"),
-        net.running(definition, key="key"),
+        net.running(definition),
     ):
         pass
 
 
-def test_what_went_wrong_in_preparation_harms_nobody_who_doesnt_ask(engine: FakeEngine) -> None:
-    with (
-        throwaway_network(new_stack(engine), prepare={"key": defined("es", image="nope")}) as net,
-        net.running(defined("web")) as service,
-    ):
+def test_what_went_wrong_ahead_harms_nobody_who_doesnt_ask(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    fetch_ahead(stack, [defined("es", image="nope")])
+    with throwaway_network(stack) as net, net.running(defined("web")) as service:
         assert service.container.status == "running"
 
 
-def test_without_a_network_what_was_prepared_is_removed() -> None:
-    engine = Brittle()
+def test_where_workers_share_the_stack_nothing_is_fetched_ahead(engine: FakeEngine) -> None:
     stack = new_stack(engine)
-    with (
-        pytest.raises(EngineError, match="fully subnetted"),
-        throwaway_network(stack, prepare={"key": defined("es")}),
-    ):
-        pass
-    stack.pool.shutdown()  # it may be in the making still, and goes when it is made
-    assert engine.containers == {}
+    stack.worker = "gw0"
+    fetch_ahead(stack, [defined("es", image="new")])
+    stack.pool.shutdown()
+    assert "pull new" not in engine.events
 
 
 # probes

@@ -18,7 +18,8 @@ from fakes import FakeEngine, new_stack
 from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, network, ready, service
 from pytest_foodtrucks.containers.compose import ContainerSpec, engine_config
 from pytest_foodtrucks.services.definitions import KEYWORDS, define
-from pytest_foodtrucks.services.network import Network, throwaway_network
+from pytest_foodtrucks.services.network import Network
+from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.sessions.state_folder import state_folder
 from pytest_foodtrucks.settings import OPTIONS, read_settings
 from pytest_foodtrucks.values import shown

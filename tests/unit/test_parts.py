@@ -3,7 +3,7 @@
 import functools
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import Kept
-from pytest_foodtrucks.stacks.parts import Part, shared, source
+from pytest_foodtrucks.stacks.parts import shared, source
 from pytest_foodtrucks.stacks.stack import Stack
 
 
@@ -22,32 +22,35 @@ from pytest_foodtrucks.stacks.stack import Stack
 class Thing:
     """Something that can be started, kept, and found again; `done` is what happened to it."""
 
-    made_from: Mapping[str, object] = field(default_factory=lambda: {"command": "sleep"})
+    words: Mapping[str, object] = field(default_factory=lambda: {"command": "sleep"})
     well: bool = True
     done: list[str] = field(default_factory=list)
 
-    def part(self) -> Part[str]:
-        return Part(
-            key="thing",
-            name="thing",
-            title="the thing",
-            made_from=lambda: self.made_from,
-            start=self._start,
-            dump=lambda name: {"id": name},
-            load=lambda about: str(about["id"]),
-            take_over=self._take_over,
-            clear=lambda kept: self.done.append(f"clear {kept['id']}" if kept is not None else "clear"),
-        )
+    key = name = "thing"
+    title = "the thing"
+    values: Mapping[str, object] = field(default_factory=dict)
 
-    def _start(self) -> str:
+    def made_from(self) -> Mapping[str, object]:
+        return self.words
+
+    def start(self) -> str:
         self.done.append("start")
         return "it"
 
-    def _take_over(self, name: str, about: Mapping[str, Any]) -> None:
+    def dump(self, name: str) -> Mapping[str, Any]:
+        return {"id": name}
+
+    def load(self, about: Mapping[str, Any]) -> str:
+        return str(about["id"])
+
+    def take_over(self, name: str, about: Mapping[str, Any]) -> None:
         assert name == about["id"]
         if not self.well:
             raise StartError("it is exited. Remedy: none")
         self.done.append("take over")
+
+    def clear(self, kept: Mapping[str, Any] | None) -> None:
+        self.done.append(f"clear {kept['id']}" if kept is not None else "clear")
 
 
 Session = Callable[[Thing], str]
@@ -64,7 +67,7 @@ def session(tmp_path: Path) -> Session:
         said = io.StringIO()
         stack = Stack(engine, settings(), progress=Progress(said), run=run)
         try:
-            with shared(stack, thing.part()) as value:
+            with shared(stack, thing) as value:
                 assert value == "it"
         finally:
             stack.close()
@@ -97,12 +100,9 @@ def test_what_is_not_well_is_replaced_and_the_reason_said(session: Session) -> N
 
 
 def test_a_start_that_fails_is_not_kept(session: Session) -> None:
-    def fail() -> str:
-        raise StartError("no")
-
     class Failing(Thing):
-        def part(self) -> Part[str]:
-            return replace(super().part(), start=fail)
+        def start(self) -> str:
+            raise StartError("no")
 
     with pytest.raises(StartError):
         session(Failing())
@@ -115,9 +115,9 @@ def test_what_changes_while_it_is_started_is_not_kept(session: Session) -> None:
     class Moving(Thing):
         """Something whose image's tag is moved while it starts."""
 
-        def _start(self) -> str:
-            self.made_from = {"image": "b"}
-            return super()._start()
+        def start(self) -> str:
+            self.words = {"image": "b"}
+            return super().start()
 
     thing = Moving({"image": "a"})
     assert session(thing) == "the thing isn't kept: its image changed while it was started"
@@ -130,7 +130,7 @@ def test_without_a_kept_stack_workers_start_it_and_say_nothing(tmp_path: Path) -
     thing, said = Thing(), io.StringIO()
     stack = Stack(FakeEngine(), settings(), progress=Progress(said), run=Run.begin(tmp_path), worker="gw0")
     for _ in range(2):
-        with shared(stack, thing.part()):
+        with shared(stack, thing):
             pass
     assert thing.done == ["clear", "start"]
     assert said.getvalue() == ""

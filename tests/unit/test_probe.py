@@ -68,7 +68,7 @@ def service(ip: str = "172.30.0.2", ports: Sequence[int] = (9200,)) -> Service:
     made = Creation(engine, ContainerSpec(image="es", network="net", aliases=["es"], ports=ports), label="es")
     engine.containers[made.container.id]["NetworkSettings"]["Networks"]["net"]["IPAddress"] = ip
     definition = define({"image": "es", "ports": ports}, alias="es", folder=Path("/project"))
-    return Service(network, Container(engine, made.container.id, "es", "net"), definition)
+    return Service(network.stack, network.ref, Container(engine, made.container.id, "es", "net"), definition)
 
 
 # resolve

@@ -16,7 +16,9 @@ from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, Not
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.services.network import Network
-from pytest_foodtrucks.services.service import Address, Service, running_service
+from pytest_foodtrucks.services.running import Address
+from pytest_foodtrucks.services.service import Service
+from pytest_foodtrucks.services.starting import running_service
 from pytest_foodtrucks.stacks.stack import Stack
 
 
@@ -90,7 +92,7 @@ def up() -> Iterator[ExitStack]:
 
 def run(network: Network, up: ExitStack, **keywords: Any) -> Service:
     """Start a service that is content with anything."""
-    return up.enter_context(running_service(network, defined(**{"ready": content, **keywords})))
+    return up.enter_context(running_service(network.stack, network.ref, defined(**{"ready": content, **keywords})))
 
 
 # addresses
@@ -135,7 +137,7 @@ def test_on_an_internal_network_nothing_is_published(stack: Stack, up: ExitStack
 
 def test_the_first_alias_is_its_name(network: Network, up: ExitStack) -> None:
     service = run(network, up, aliases=["es", "search"])
-    assert (service.alias, service.aliases) == ("es", ("es", "search"))
+    assert (service.alias, service.__foodtrucks__.aliases) == ("es", ("es", "search"))
 
 
 # the client
@@ -159,7 +161,7 @@ def test_the_client_has_the_url_as_its_base_and_finite_time_outs(
 
 
 def test_the_client_is_closed_with_the_service(engine: FakeEngine, network: Network, app: int) -> None:
-    with running_service(network, defined(ports=[5000], ready=content)) as service:
+    with running_service(network.stack, network.ref, defined(ports=[5000], ready=content)) as service:
         publish(engine, service, 5000, app)
         client = service.client
     assert client.is_closed
@@ -171,8 +173,8 @@ def test_the_client_is_closed_with_the_service(engine: FakeEngine, network: Netw
 def test_fetch_asks_through_the_published_port(engine: FakeEngine, network: Network, up: ExitStack, app: int) -> None:
     service = run(network, up, ports=[80, 5000])
     publish(engine, service, 5000, app)
-    assert service.fetch("/healthz", port=5000) == (200, "fine")
-    assert service.fetch("/", port=5000) == (503, "starting")
+    assert service.__foodtrucks__.fetch("/healthz", port=5000) == (200, "fine")
+    assert service.__foodtrucks__.fetch("/", port=5000) == (503, "starting")
 
 
 def test_fetch_asks_the_first_port_where_none_is_named(
@@ -180,13 +182,13 @@ def test_fetch_asks_the_first_port_where_none_is_named(
 ) -> None:
     service = run(network, up, ports=[5000])
     publish(engine, service, 5000, app)
-    assert service.fetch("/healthz") == (200, "fine")
+    assert service.__foodtrucks__.fetch("/healthz") == (200, "fine")
 
 
 def test_fetch_without_an_answer_isnt_ready_and_tells_why(network: Network, up: ExitStack) -> None:
     service = run(network, up, ports=[5000])
     with pytest.raises(NotReady, match=r"GET /healthz on port 5000: .*refused"):
-        service.fetch("/healthz")
+        service.__foodtrucks__.fetch("/healthz")
 
 
 def test_fetch_of_a_port_that_isnt_published_asks_from_beside_the_service(
@@ -194,7 +196,7 @@ def test_fetch_of_a_port_that_isnt_published_asks_from_beside_the_service(
 ) -> None:
     engine.answer = lambda _: ExecResult(0, "HTTP/1.0 200 OK\r\n\r\nbeside", "")
     service = run(network, up, ports=[5000])
-    assert service.fetch("/", port=80) == (200, "beside")
+    assert service.__foodtrucks__.fetch("/", port=80) == (200, "beside")
     modes = [about["HostConfig"]["NetworkMode"] for about in engine.containers.values()]
     assert modes == ["net", f"container:{service.container.id}"]
 
@@ -202,15 +204,15 @@ def test_fetch_of_a_port_that_isnt_published_asks_from_beside_the_service(
 def test_fetch_from_beside_without_an_answer_isnt_ready(engine: FakeEngine, network: Network, up: ExitStack) -> None:
     engine.answer = lambda _: ExecResult(1, "", "nc: refused")
     with pytest.raises(NotReady, match=r"GET / on port 80: .*no complete answer"):
-        run(network, up).fetch("/", port=80)
+        run(network, up).__foodtrucks__.fetch("/", port=80)
 
 
 def test_one_probe_beside_a_service_serves_all_questions_and_goes_with_it(
     engine: FakeEngine, network: Network, up: ExitStack
 ) -> None:
     service = run(network, up, ports=[5000])
-    assert service.listens(5000)
-    assert service.listens(5001)
+    assert service.__foodtrucks__.listens(5000)
+    assert service.__foodtrucks__.listens(5001)
     assert len(engine.containers) == 2
     up.close()
     assert engine.containers == {}
@@ -218,13 +220,13 @@ def test_one_probe_beside_a_service_serves_all_questions_and_goes_with_it(
 
 def test_nothing_listens_where_the_probe_isnt_connected(engine: FakeEngine, network: Network, up: ExitStack) -> None:
     engine.answer = lambda _: REFUSED
-    assert not run(network, up).listens(5000)
+    assert not run(network, up).__foodtrucks__.listens(5000)
 
 
 def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: Network, up: ExitStack) -> None:
     service = run(network, up)
     engine.answer = lambda _: OPEN
-    assert service.state() == state()
+    assert service.__foodtrucks__.state() == state()
     assert service.logs() == "a line of the log\n"
     assert service.exec(["ls"]) == OPEN
 
@@ -244,12 +246,12 @@ def test_without_ready_it_is_the_health_check_else_each_port(
     engine: FakeEngine, network: Network, keywords: dict[str, Any], reason: str
 ) -> None:
     engine.answer = lambda _: REFUSED
-    with pytest.raises(NotReadyInTime, match=reason), running_service(network, defined(**keywords)):
+    with pytest.raises(NotReadyInTime, match=reason), running_service(network.stack, network.ref, defined(**keywords)):
         pass
 
 
 def test_without_health_check_and_ports_a_service_is_ready_when_it_runs(network: Network) -> None:
-    with running_service(network, defined()) as service:
+    with running_service(network.stack, network.ref, defined()) as service:
         assert service.container.status == "running"
 
 
@@ -257,7 +259,10 @@ def test_all_of_several_checks_must_pass(network: Network) -> None:
     def never(_: object) -> None:
         raise NotReady("never")
 
-    with pytest.raises(NotReadyInTime, match="never"), running_service(network, defined(ready=[content, never])):
+    with (
+        pytest.raises(NotReadyInTime, match="never"),
+        running_service(network.stack, network.ref, defined(ready=[content, never])),
+    ):
         pass
 
 
@@ -265,7 +270,7 @@ def test_all_of_several_checks_must_pass(network: Network) -> None:
 
 
 def test_a_running_service_is_known_to_the_stack_and_forgotten_when_it_goes(network: Network, stack: Stack) -> None:
-    with running_service(network, defined()) as service:
+    with running_service(network.stack, network.ref, defined()) as service:
         assert stack.services == [service]
     assert stack.services == []
 
@@ -273,7 +278,7 @@ def test_a_running_service_is_known_to_the_stack_and_forgotten_when_it_goes(netw
 @pytest.mark.parametrize("words", ["no such binary", "mounts denied"])
 def test_a_container_that_cant_start_is_removed(engine: FakeEngine, network: Network, words: str) -> None:
     engine.start_errors = [EngineError(words, status=400)]
-    with pytest.raises(StartError, match=words), running_service(network, defined()):
+    with pytest.raises(StartError, match=words), running_service(network.stack, network.ref, defined()):
         pass
     assert engine.containers == {}
 
@@ -283,7 +288,7 @@ def test_a_service_that_dies_at_its_start_is_removed_and_its_log_shown(stack: St
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     with (
         pytest.raises(StartError, match=r"web ended before it was ready, .* exited with exit code 78") as raised,
-        running_service(network, defined()),
+        running_service(network.stack, network.ref, defined()),
     ):
         pass
     assert raised.value.logs == "a line of the log\n"
@@ -293,7 +298,7 @@ def test_a_service_that_dies_at_its_start_is_removed_and_its_log_shown(stack: St
 
 def test_a_service_that_isnt_ready_in_time_is_removed_with_its_probe(engine: FakeEngine, network: Network) -> None:
     engine.answer = lambda _: ExecResult(0, "", "")
-    with pytest.raises(NotReadyInTime), running_service(network, defined(ports=[5000])):
+    with pytest.raises(NotReadyInTime), running_service(network.stack, network.ref, defined(ports=[5000])):
         pass
     assert engine.containers == {}
 
@@ -306,7 +311,7 @@ def test_its_own_timeout_beats_the_option(network: Network) -> None:
 
     with (
         pytest.raises(NotReadyInTime, match=r"after 0\.\d s and 1 tries"),
-        running_service(network, defined(timeout=0.000_001, ready=never)),
+        running_service(network.stack, network.ref, defined(timeout=0.000_001, ready=never)),
     ):
         pass
 
@@ -342,7 +347,7 @@ def test_a_seed_that_returns_what_is_yet_to_run_is_refused(stack: Stack, seed: A
     network = Network(stack, "net", "bridge", internal=False)
     with (
         pytest.raises(DefinitionError, match=r"The seed of web returned <.*Remedy: do all within a plain function"),
-        running_service(network, defined(ready=content), seed=seed),
+        running_service(network.stack, network.ref, defined(ready=content), seed=seed),
     ):
         pass
     assert isinstance(stack.engine, FakeEngine)
@@ -362,7 +367,7 @@ def test_a_failed_seeds_error_has_the_services_last_log_lines(log_error: EngineE
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     with (
         pytest.raises(RuntimeError, match="no seed today") as raised,
-        running_service(network, defined(ready=content), seed=seed),
+        running_service(network.stack, network.ref, defined(ready=content), seed=seed),
     ):
         pass
     assert getattr(raised.value, "__notes__", []) == notes

@@ -1,9 +1,11 @@
 """One part for many workers: started once, taken over by the others, a failure told to each."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,20 @@ def digest(text: str) -> str:
     return hashlib.sha256(f"a key {text}".encode()).hexdigest()
 
 
+@dataclass
+class Number:
+    """A part that is only a number."""
+
+    values: Mapping[str, object]
+    key = "part"
+
+    def dump(self, number: int) -> Mapping[str, Any]:
+        return {"n": number}
+
+    def load(self, about: Mapping[str, Any]) -> int:
+        return int(about["n"])
+
+
 def worker(
     folder: Path,
     start: Callable[[], int],
@@ -35,16 +51,7 @@ def worker(
     **values: object,
 ) -> int:
     """Ask for a part as a worker does that has it defined by these values."""
-    with shared(
-        folder,
-        "part",
-        values=values,
-        digest=digest,
-        on_other=on_other,
-        start=start,
-        dump=lambda n: {"n": n},
-        load=lambda about: int(about["n"]),
-    ) as value:
+    with shared(folder, Number(values), digest=digest, on_other=on_other, start=start) as value:
         return value
 
 

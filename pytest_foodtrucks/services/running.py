@@ -1,0 +1,218 @@
+"""A running service, as the package itself sees it: all that readiness checks, faults and kept stacks ask and do."""
+
+import functools
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pytest_foodtrucks import ready
+from pytest_foodtrucks.errors import DefinitionError, NotReady, ProbeError
+from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from pytest_foodtrucks.containers.container import Container
+    from pytest_foodtrucks.engine.execs import ExecResult
+    from pytest_foodtrucks.engine.inspected import ContainerState
+    from pytest_foodtrucks.engine.logs import Search
+    from pytest_foodtrucks.probes.probe import Probe
+    from pytest_foodtrucks.stacks.stack import Stack
+
+    from .definitions import ServiceDefinition
+    from .http_pool import Connections
+
+_CLIENT_SECONDS: Final = 10.0
+
+
+class Address(NamedTuple):
+    """Where the test reaches a port."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The same as a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class NetworkRef:
+    """The network that a service is on."""
+
+    id: str
+    name: str
+    internal: bool
+
+
+class RunningService:
+    """A running service.
+
+    The `Service` that people have keeps it as `__foodtrucks__`; `service` is that one, which their own readiness checks
+    take.
+    """
+
+    shared = False
+    """Whether other xdist workers have it too."""
+    in_fault = False
+    """Whether a fault's block goes on."""
+
+    def __init__(
+        self,
+        stack: "Stack",
+        network: NetworkRef,
+        container: "Container",
+        definition: "ServiceDefinition",
+        *,
+        service: object,
+    ) -> None:
+        self.stack = stack
+        self.network = network
+        self.container = container
+        self.aliases = definition.aliases
+        self.container_ports = definition.ports
+        self.closing = ExitStack()
+        self._definition = definition
+        self._service = service
+        self._sidecar = probe_on_demand(self._running_sidecar)
+        self._used_connections: Connections | None = None
+
+    @property
+    def alias(self) -> str:
+        """Its name on the network; it may have further `aliases`."""
+        return self.aliases[0]
+
+    def address(self, port: int) -> Address:
+        """Return the host and the port that lead from the test to a port of the container.
+
+        Raises DefinitionError for a port that isn't published.
+        """
+        if port not in self._host_ports:
+            raise DefinitionError(
+                f"The service {self.alias} doesn't publish port {port}, only {list(self._host_ports)}. Remedy: add it "
+                "to ports=; on an internal network nothing is published, and only a probe reaches it."
+            )
+        return Address(self.stack.engine.host, self._host_ports[port])
+
+    @functools.cached_property
+    def _host_ports(self) -> dict[int, int]:
+        return {} if self.network.internal else self.container.ports
+
+    def first_port(self) -> int:
+        """Return the first of its ports; DefinitionError where it has none."""
+        if not self.container_ports:
+            raise DefinitionError(f"The service {self.alias} has no port. Remedy: name the container's with ports=.")
+        return self.container_ports[0]
+
+    @functools.cached_property
+    def http(self) -> "httpx2.Client":
+        """An HTTP client with the service's URL as base."""
+        import httpx2  # noqa: PLC0415 - only tests that talk to a service pay for it
+
+        from .http_pool import Connections  # noqa: PLC0415 - imports httpx2, as above
+
+        url = self.address(self.first_port()).url
+        self._used_connections = Connections()
+        client = httpx2.Client(base_url=url, timeout=_CLIENT_SECONDS, trust_env=False, transport=self._used_connections)
+        return self.closing.enter_context(client)
+
+    def renew(self) -> None:
+        """Let go of the connections to the container's life before."""
+        if self._used_connections is not None:
+            self._used_connections.renew()
+
+    def close(self) -> None:
+        """Close the clients and remove the sidecar; the container goes with whoever started it."""
+        try:
+            self._sidecar.close()
+        finally:
+            self.closing.close()
+
+    # readiness
+
+    def wait_until_ready(self, *, timeout: float | None = None) -> None:
+        """Return when the checks of its definition pass.
+
+        `timeout` is in seconds; the time that its definition gives it if none is given.
+        """
+        times = (timeout, self._definition.timeout, self.stack.settings.timeout)
+        seconds = next(seconds for seconds in times if seconds is not None)
+        ready.wait_until_ready(self, self._checks, timeout=seconds, service=self._service)
+
+    @functools.cached_property
+    def _checks(self) -> tuple[ready.Check, ...]:
+        """Its readiness checks; kept, because what the definition has may be an iterator."""
+        if self._definition.ready is not None:
+            return ready.as_checks(self._definition.ready)
+        test = (self.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
+        if test and test != ["NONE"]:
+            return (ready.healthcheck(),)
+        return (ready.tcp(),) if self.container_ports else (ready.running(),)
+
+    def state(self) -> "ContainerState":
+        """Return the state of the container's life."""
+        return self.container.state()
+
+    def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
+        """Return the container's log, all of it and as it is; `since` is in seconds of the epoch."""
+        return self.container.logs(since=since, tail=tail)
+
+    def last_words(self, *, lines: int) -> str:
+        """Return the last lines of the container's log, printable and as far as they aren't long."""
+        return self.container.last_words(lines=lines)
+
+    def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> "Search":
+        """Search the log of the container's life, its last start being the earliest, line by line.
+
+        `since` is in seconds of the epoch.
+        """
+        moments = [moment for moment in (since, self.state().ended_before) if moment is not None]
+        return self.container.search_log(pattern, since=max(moments, default=None))
+
+    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
+        """Run a command in the container.
+
+        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
+        """
+        return self.container.exec(argv, timeout=timeout)
+
+    def listens(self, port: int) -> bool:
+        """Tell whether something accepts connections at the service's own address, asked from beside it."""
+        try:
+            return self.sidecar.listens(self.container.ip, port)
+        except ProbeError as error:
+            raise NotReady(str(error)) from error
+
+    def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
+        """GET a path and return status and body; NotReady where no answer comes.
+
+        Asked through the published port if there is one, else from beside the service. `timeout` is in seconds.
+        """
+        import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+
+        port = self.first_port() if port is None else port
+        try:
+            if port not in self._host_ports:
+                answer = self.sidecar.http(f"http://{self.container.ip}:{port}{path}", timeout=timeout)
+                return answer.status, answer.text
+            response = self.http.get(f"{self.address(port).url}{path}", timeout=timeout)
+        except (httpx2.TransportError, ProbeError) as error:
+            words = str(error)
+            raise NotReady(f"GET {path} on port {port}: {words if words else type(error).__name__}") from error
+        return response.status_code, response.text
+
+    @property
+    def sidecar(self) -> "Probe":
+        """A probe in the service's own network namespace, so that images without tools can be asked too.
+
+        Made anew when the service was restarted: its namespace is another one then.
+        """
+        return self._sidecar.get(of=self.container.started_at)
+
+    def _running_sidecar(self) -> "AbstractContextManager[Probe]":
+        place = f"the network namespace of {self.alias}"
+        return running_probe(self.stack, f"container:{self.container.id}", place, subject=self.container)

@@ -1,0 +1,119 @@
+"""A service's start: its image, its container, the wait until it is ready, its seed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
+
+from pytest_foodtrucks import ready
+from pytest_foodtrucks.containers.compose import ContainerSpec, bind
+from pytest_foodtrucks.containers.creation import Creation
+from pytest_foodtrucks.errors import DefinitionError, EngineError
+from pytest_foodtrucks.values import has_only_begun, shown
+
+from .running import NetworkRef
+from .service import Service
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.stacks.stack import Stack
+
+    from .definitions import ServiceDefinition
+
+
+def started_service(
+    stack: "Stack",
+    network: NetworkRef,
+    definition: "ServiceDefinition",
+    service_type: type[Service] = Service,
+    *,
+    seed: Callable[[Any], object] | None = None,
+    part: str | None = None,
+) -> tuple[Service, ExitStack]:
+    """Create and start a service, wait until it is ready, seed it, and return it with what removes it.
+
+    `part` is the name of one that outlives its fixture.
+    """
+    with ExitStack() as undo:
+        created = create(stack, network.name, definition, part=part)
+        undo.callback(stack.undo, created.remove)
+        service = service_type(stack, network, created.start(), definition)
+        undo.callback(service.__foodtrucks__.close)
+        undo.enter_context(stack.showing(service))
+        service.__foodtrucks__.wait_until_ready()
+        if seed is not None:
+            _seed(service, seed)
+        return service, undo.pop_all()
+
+
+def _seed(service: Service, seed: Callable[[Any], object]) -> None:
+    """Call a seed; what the service logged goes with its error, because the container is gone when that is shown.
+
+    Raises DefinitionError for one that returns what is yet to run: it filled nothing.
+    """
+    try:
+        _refuse_unfinished(service, seed(service))
+    except Exception as error:
+        with suppress(EngineError):  # the seed's own error matters
+            lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
+            error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
+        raise
+
+
+def _refuse_unfinished(service: Service, result: object) -> None:
+    if has_only_begun(result):
+        raise DefinitionError(
+            f"The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
+            "Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
+        )
+
+
+@contextmanager
+def running_service(
+    stack: "Stack",
+    network: NetworkRef,
+    definition: "ServiceDefinition",
+    service_type: type[Service] = Service,
+    *,
+    seed: Callable[[Any], object] | None = None,
+) -> Iterator[Service]:
+    """Start a service as `started_service` does, yield it, and remove it."""
+    service, undo = started_service(stack, network, definition, service_type, seed=seed)
+    with undo:
+        yield service
+
+
+def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
+    """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
+    return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+
+
+def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> None:
+    """Have images pulled and built in the background; whoever starts a service waits for its own, and hears its error.
+
+    Not where workers share the stack, or where it is kept: there only who starts a service needs its image.
+    """
+    if not stack.outlives:
+        for definition in definitions:
+            stack.pool.submit(image_of, stack, definition)
+
+
+def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, part: str | None = None) -> Creation:
+    """See to a service's image and create its container, not yet started."""
+    local = stack.engine.local
+    spec = ContainerSpec(
+        image=image_of(stack, definition),
+        network=network,
+        command=definition.command,
+        entrypoint=definition.entrypoint,
+        environment=definition.environment,
+        aliases=definition.aliases,
+        ports=definition.ports,
+        volumes=[bind(volume, definition.folder, local=local) for volume in definition.volumes],
+        tmpfs=definition.tmpfs,
+        mem_limit=definition.mem_limit,
+        user=definition.user,
+        cap_add=definition.cap_add,
+        healthcheck=definition.healthcheck,
+        labels=stack.labels(definition.alias, part=part),
+    )
+    return stack.created(lambda: Creation(stack.engine, spec, label=definition.alias), Creation.remove)
