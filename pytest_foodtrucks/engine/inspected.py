@@ -92,6 +92,21 @@ class Inspected:
         )
 
     @property
+    def status(self) -> str:
+        """The engine's word for its state, such as created, running, paused or exited."""
+        return self.state.status
+
+    @property
+    def shares_network(self) -> bool:
+        """Tell whether it is on the network of the engine's machine or of another container: no address is its own."""
+        return self.network_mode == "host" or self.network_mode.startswith("container:")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of the networks that it is attached to."""
+        return tuple(attachment.network for attachment in self.attachments)
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         """Its addresses of both families on all networks."""
         return tuple(address for attachment in self.attachments for address in attachment.addresses)

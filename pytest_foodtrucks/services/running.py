@@ -148,8 +148,7 @@ class RunningService:
         """Its readiness checks; kept, because what the definition has may be an iterator."""
         if self._definition.ready is not None:
             return ready.as_checks(self._definition.ready)
-        test = (self.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
-        if test and test != ["NONE"]:
+        if self.container.inspected().healthcheck:
             return (ready.healthcheck(),)
         return (ready.tcp(),) if self.container_ports else (ready.running(),)
 

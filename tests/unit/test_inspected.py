@@ -105,3 +105,10 @@ def test_an_attachment_has_one_ipv4_address_or_none(addresses: tuple[str, ...], 
 def test_a_state_tells_whether_it_runs_and_whether_it_ended(status: str, *, runs: bool, ended: bool) -> None:
     state = ContainerState(status)
     assert (state.runs, state.ended) == (runs, ended)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shares"), [("host", True), ("container:c1", True), ("bridge", False), ("home", False)]
+)
+def test_a_container_on_anothers_network_has_no_address_of_its_own(mode: str, *, shares: bool) -> None:
+    assert Inspected.of({"HostConfig": {"NetworkMode": mode}}).shares_network is shares
