@@ -30,8 +30,8 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from .containers.container import ContainerState
     from .engine.execs import ExecResult
+    from .engine.inspected import ContainerState
 
 LOG_LINES: Final = 30
 """How many of a container's last log lines an error shows."""

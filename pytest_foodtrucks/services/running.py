@@ -14,8 +14,9 @@ from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 if TYPE_CHECKING:
     import httpx2
 
-    from pytest_foodtrucks.containers.container import Container, ContainerState
+    from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.execs import ExecResult
+    from pytest_foodtrucks.engine.inspected import ContainerState
     from pytest_foodtrucks.engine.logs import Search
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.stacks.stack import Stack
@@ -147,8 +148,7 @@ class RunningService:
         """Its readiness checks; kept, because what the definition has may be an iterator."""
         if self._definition.ready is not None:
             return ready.as_checks(self._definition.ready)
-        test = (self.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
-        if test and test != ["NONE"]:
+        if self.container.inspected().healthcheck:
             return (ready.healthcheck(),)
         return (ready.tcp(),) if self.container_ports else (ready.running(),)
 

@@ -42,7 +42,7 @@ def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creati
 # the engine's body
 
 
-def test_the_least_that_the_engine_is_told() -> None:
+def test_the_least_that_the_engine_gets() -> None:
     assert config() == {
         "Image": "busybox",
         "Env": [],
@@ -307,7 +307,7 @@ def test_without_a_health_check_the_state_knows_no_health() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("finished_at", "seconds"),
     [
         ("0001-01-01T00:00:00Z", None),
         ("", None),
@@ -315,10 +315,10 @@ def test_without_a_health_check_the_state_knows_no_health() -> None:
         ("2026-01-31T12:00:00.123456789Z", 1769860800.123456789),
     ],
 )
-def test_the_state_tells_when_the_life_before_ended(told: str, seconds: float | None) -> None:
+def test_the_state_tells_when_the_life_before_ended(finished_at: str, seconds: float | None) -> None:
     engine = FakeEngine()
     container = creation(engine).start()
-    engine.containers[container.id]["State"]["FinishedAt"] = told
+    engine.containers[container.id]["State"]["FinishedAt"] = finished_at
     assert container.state().ended_before == seconds
 
 
