@@ -66,6 +66,13 @@ def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
     assert ours_on_engine() - before == set()
 
 
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Leave Hypothesis' plugin out of sessions that tests start: at the end of each it imports all of Hypothesis."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    return pytester
+
+
 class Downstream:
     """A suite of somebody's own in a folder of its own, run by a pytest of its own."""
 
