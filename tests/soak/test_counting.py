@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakes import dead
+from fakes.session import dead
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.sessions.state_folder import identity
 from soak import crowd, cycles, decoys, watchdog, workers
