@@ -48,34 +48,31 @@ from pytest_foodtrucks import Probe, network, service
 from pytest_foodtrucks.probes.beacons import running_probe
 from figures import BARE, ROOT
 
-sys.path.insert(0, ROOT)
+sys.path[:0] = [ROOT, f"{ROOT}/tests"]
+from lab import ECHO, IDLE, IMAGE
 from soak.questions import ALIASES, BRIDGE, MUTED, NOWHERE, ROBIN, SOURCES, TARGETS, TOOLLESS, World
-
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
-ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
-IDLE = ["tail", "-f", "/dev/null"]
 
 home = network()
 abroad = network()
 island = network(internal=True)
-echo = service(image=IMAGE, command=ECHO, ports=[7000], network="home", aliases=list(ALIASES["echo"]))
+echo = service(**ECHO, network="home", aliases=list(ALIASES["echo"]))
 pair = service(image=IMAGE, command=["sh", "-c", "nc -ll -p 7001 -e cat & exec nc -ll -p 7000 -e cat"],
                ports=[7000, 7001], network="home")
-foreign = service(image=IMAGE, command=ECHO, ports=[7000], network="abroad")
-twin = service(image=IMAGE, command=ECHO, ports=[7000], network="abroad", aliases=["twin", ROBIN])
-castaway = service(image=IMAGE, command=ECHO, ports=[7000], network="island")
-neighbour = service(image=IMAGE, command=IDLE, network="home")
-stranger = service(image=IMAGE, command=IDLE, network="abroad")
+foreign = service(**ECHO, network="abroad")
+twin = service(**ECHO, network="abroad", aliases=["twin", ROBIN])
+castaway = service(**ECHO, network="island")
+neighbour = service(**IDLE, network="home")
+stranger = service(**IDLE, network="abroad")
 
 @pytest.fixture(scope="session")
 def both(home, abroad, twin):
-    with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=list(ALIASES["both"])) as service:
+    with home.service(**ECHO, aliases=list(ALIASES["both"])) as service:
         abroad.connect(service, aliases=[*ALIASES["both"], ROBIN])
         yield service
 
 @pytest.fixture(scope="session")
 def stand(home, foodtrucks_engine):
-    with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["stand"]) as service:
+    with home.service(**ECHO, aliases=["stand"]) as service:
         foodtrucks_engine.connect("bridge", service.container.id)
         yield service
 
