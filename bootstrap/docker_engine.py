@@ -11,7 +11,7 @@ from pytest_foodtrucks.settings import read_settings
 
 from . import debian
 from .daemon import Daemon, start
-from .errors import SetupError
+from .setup_error import SetupError
 from .steps import step, tell
 
 _SET_BY_HAND = ("the option engine", "DOCKER_HOST")
