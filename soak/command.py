@@ -18,7 +18,7 @@ from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.settings import read_settings
 
-from . import document, machine, processes
+from . import document, machine, proc
 from .document import Section
 
 _TOLD_ELSEWHERE: Final = {"seed", "document", "no_document"}
@@ -103,7 +103,7 @@ def _temporary_folder() -> Iterator[Path]:
         yield folder
     finally:
         give_up = time.monotonic() + _PATIENCE
-        while (working := processes.mentioning(folder)) and time.monotonic() < give_up:
+        while (working := proc.mentioning(folder)) and time.monotonic() < give_up:
             time.sleep(0.2)
         if working:
             tell(f"[soak] {folder} stays, since these processes still work for it: {working}")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from . import events, onengine, processes, suites
+from . import events, onengine, proc, suites
 from .command import Command, Soak
 from .document import Section, table
-from .sessions import Ended, Suite
+from .pytest_sessions import Ended, Suite
 
 _REST: Final = 3.0
 """Seconds in which the engine and the last watchdog come to rest."""
@@ -51,7 +51,7 @@ def _sample(soak: Soak, suite: Suite, volumes: set[str]) -> Sample:
         containers=len(onengine.owned(engine, identities, kinds=["containers"])),
         networks=len(onengine.owned(engine, identities, kinds=["networks"])),
         volumes=len(there & volumes),
-        processes=len(processes.mentioning(soak.folder)),
+        processes=len(proc.mentioning(soak.folder)),
         files=suite.files(),
         descriptors=onengine.descriptors(engine),
         everybodys=f"{containers} containers, {networks} networks, {len(there)} volumes",

@@ -26,12 +26,12 @@ from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks import kept
 from pytest_foodtrucks.stacks.kept import Kept
 
-from . import events, processes, suites
+from . import events, proc, suites
 from .command import Command, Soak
 from .document import Section, table
 from .events import Event
 from .proxy import ignoring_filters
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 _PATIENCE: Final = 60.0
 
@@ -266,7 +266,7 @@ def _is_killed(suite: Suite, *options: str) -> None:
             time.sleep(0.05)
         os.killpg(session.process.pid, signal.SIGKILL)
         session.process.wait()
-    while processes.watchdogs(suite.state):
+    while proc.watchdogs(suite.state):
         if time.monotonic() > deadline:
             raise FoodtrucksError("A watchdog didn't end.")
         time.sleep(0.1)

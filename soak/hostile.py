@@ -20,13 +20,13 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.sessions.processes import Process
 from pytest_foodtrucks.stacks.removal import remove_network
 
-from . import events, processes, suites
+from . import events, proc, suites
 from .command import Command, Soak
 from .deeds import DEEDS
 from .document import Section, table
 from .events import Event
 from .hostile_session import SIDE_BY_SIDE, Happened, Planned, after_copying, broken, planned, things, write
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 _WATCHDOGS_END: Final = 60.0
 """Seconds after the owner's end until its watchdog has ended."""
@@ -179,7 +179,7 @@ def _others_ended(engine: Engine, notes: Sequence[Mapping[str, Any]]) -> list[st
 def _unended(group: Path) -> list[int]:
     """Return the watchdogs that are still there after their time."""
     until = time.monotonic() + _WATCHDOGS_END
-    while (there := processes.watchdogs_below(group)) and time.monotonic() < until:
+    while (there := proc.watchdogs_below(group)) and time.monotonic() < until:
         time.sleep(_LOOK)
     return there
 

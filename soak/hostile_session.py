@@ -17,9 +17,9 @@ from pytest_foodtrucks.engine.labels import OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import read_owner
 from pytest_foodtrucks.sessions.processes import Process, neighbour
 
-from . import deeds, processes, suites
+from . import deeds, proc, suites
 from .deeds import DEEDS
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 SIDE_BY_SIDE: Final = 3
 
@@ -170,7 +170,7 @@ def _happened(engine: Engine, suite: Suite, plan: Planned) -> Happened:
         with suppress(subprocess.TimeoutExpired):
             code = session.process.wait(timeout=_HANGS)
         if code is None:
-            processes.kill(session.process.pid)
+            proc.kill(session.process.pid)
             session.process.wait()
         ended, at = time.monotonic(), time.time()
         gone = None

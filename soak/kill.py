@@ -19,10 +19,10 @@ from typing import Final
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import onengine, processes, suites
+from . import onengine, proc, suites
 from .command import Command, Soak, an_engine
 from .document import Section, table
-from .sessions import Session, Suite
+from .pytest_sessions import Session, Suite
 
 TWICE: Final = "Ctrl-C twice"
 PROMISES: Final = {"process": 5.0, "group": 5.0, "controller alone": 10.0}
@@ -121,9 +121,9 @@ def aftermath(engine: Engine, suite: Suite, group: int, died: float) -> tuple[in
         found = max(found, len(left))
         now = time.monotonic() - died
         gone = None if left else now if gone is None else gone
-        waits = bool(processes.watchdogs(suite.state))
+        waits = bool(proc.watchdogs(suite.state))
         watchdog = None if waits else now if watchdog is None else watchdog
-        if not left and not waits and not processes.of_group(group):
+        if not left and not waits and not proc.of_group(group):
             break
         time.sleep(_LOOK)
     return found, gone, watchdog

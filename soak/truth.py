@@ -21,10 +21,10 @@ from . import events, questions
 from .command import Command, Soak
 from .document import Section, table
 from .events import Event
-from .faults import spread
+from .loaded_faults import spread
 from .machine import ROOT
+from .pytest_sessions import Suite
 from .questions import Question, World
-from .sessions import Suite
 
 _TOLD_EVERY: Final = 30.0
 """Seconds between two lines of progress."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from soak.faults import Answer, Trial, reported, spread
+from soak.loaded_faults import Answer, Trial, reported, spread
 
 GOOD = Trial(
     on="web_on_net",
