@@ -83,7 +83,7 @@ class Command:
 
 
 def command_line(name: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
-    """Return the command with the options that change what it does; the seed is told elsewhere."""
+    """Return the command with the options that change what it does; the seed is shown elsewhere."""
     given = [
         f"--{field.replace('_', '-')} {value}"
         for field, value in vars(options).items()
@@ -112,5 +112,5 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def an_engine() -> Engine:
-    """Return the engine that the sessions will find too: the one that set-up told the environment about."""
+    """Return the engine that the sessions will find too: the one that set-up wrote into the environment."""
     return find_engine(read_settings(lambda _: None, os.environ, lambda _: None).engine)
