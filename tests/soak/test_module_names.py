@@ -16,3 +16,9 @@ def test_no_module_of_set_up_or_of_the_soak_runs_is_named_as_one_of_the_package(
     shipped = modules(ROOT / "pytest_foodtrucks")
     assert "watchdog" in shipped
     assert (modules(ROOT / "bootstrap") | modules(ROOT / "soak")) & shipped == set()
+
+
+def test_each_module_that_isnt_shipped_has_a_line_in_contributing() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The modules that aren't shipped")[2]
+    names = modules(ROOT / "bootstrap") | modules(ROOT / "soak") | modules(ROOT / "tools")
+    assert {name for name in names if f"{name}.py" not in text and f"{name}/" not in text} == set()
