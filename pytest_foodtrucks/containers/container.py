@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from pytest_foodtrucks.engine.logs import Search, moment, search
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
-from pytest_foodtrucks.values import checked, words_of_command
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -185,11 +184,16 @@ class Container:
 
         Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
         """
-        return self.engine.exec(self.id, checked("argv", argv, words_of_command), timeout=timeout)
+        return self.engine.exec(self.id, argv, timeout=timeout)
 
-    def exec_bytes(self, argv: Sequence[str], *, timeout: float | None = None) -> tuple[int | None, bytes, bytes]:
-        """Run a command in it as `exec` does, and return exit code, standard output and error as they came."""
-        return self.engine.exec_bytes(self.id, argv, timeout=timeout)
+    def exec_bytes(
+        self, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+    ) -> tuple[int | None, bytes, bytes]:
+        """Run a command in it as `exec` does, and return exit code, standard output and error as they came.
+
+        After `most` bytes it isn't listened to any longer.
+        """
+        return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
 
     def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

@@ -21,8 +21,9 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from pytest_foodtrucks.errors import DefinitionError, EngineError, NoAnswer
+from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.hostnames import addresses_of, loopback_among
+from pytest_foodtrucks.values import checked, words_of_command
 
 from . import limits, logs, patience
 from .descriptors import close_quietly
@@ -402,18 +403,19 @@ class Engine:
         return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
 
     def exec_bytes(
-        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
     ) -> tuple[int | None, bytes, bytes]:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
-        Returns its exit code, standard output and error. Raises TimeoutError when it hasn't ended within `timeout`
-        seconds; it goes on then, for the engine ends none. Raises DefinitionError for what is no list of words.
+        Returns its exit code, standard output and error. After `most` bytes of these it isn't listened to any longer;
+        its exit code may be None then. Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on
+        then, for the engine ends none. Raises DefinitionError for what is no list of words.
         """
-        words = _words(argv)
+        words = list(checked("argv", argv, words_of_command))
         with self._asked(f"run {words[0]!r} in the container {container}"):
             exec_id = self.api.exec_create(container, words)["Id"]
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
-                outputs = stream.outputs(timeout)
+                outputs = stream.outputs(timeout, most=most)
             exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
         return exit_code, *outputs
 
@@ -567,16 +569,6 @@ def _seconds(created: float | str) -> float:
     if isinstance(created, str):
         return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", created)).timestamp()
     return created
-
-
-def _words(argv: Sequence[str]) -> list[str]:
-    """Return a command's words; DefinitionError for a text, which would be taken letter by letter."""
-    words = [] if isinstance(argv, str | bytes) or not isinstance(argv, Iterable) else list(argv)
-    if not words or not all(isinstance(word, str) for word in words):
-        raise DefinitionError(
-            f"The command {argv!r} is no list of words. Remedy: write it as one, such as ['ls', '-l']."
-        )
-    return words
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

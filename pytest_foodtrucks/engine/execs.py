@@ -43,8 +43,8 @@ class ExecStream:
         """
         return self._frame(seconds)[_FRAME_HEAD:]
 
-    def outputs(self, seconds: float | None) -> tuple[bytes, bytes]:
-        """Wait for its end, and return standard output and error.
+    def outputs(self, seconds: float | None, *, most: int | None = None) -> tuple[bytes, bytes]:
+        """Wait for its end, or for `most` bytes and a little more, and return standard output and error.
 
         Raises TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
         """
@@ -52,6 +52,8 @@ class ExecStream:
         heard = (bytearray(), bytearray())
         while frame := self._frame(None if until is None else max(0.001, until - time.monotonic())):
             heard[frame[0] == _STANDARD_ERROR].extend(frame[_FRAME_HEAD:])
+            if most is not None and sum(map(len, heard)) >= most:
+                break
         return bytes(heard[0]), bytes(heard[1])
 
     def _frame(self, seconds: float | None) -> bytes:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from pytest_foodtrucks.errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
 from pytest_foodtrucks.probes.probe import name_of, refuse_no_seconds
-from pytest_foodtrucks.probes.verdicts import Verdict, VerdictKind
+from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.service import Service
 
 from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking, looking_up, refuse_no_switch
+from .messages import block, described
 from .subjects import Snapshot, Source, Subject, known, names_of, place_of, refuse_no_question, refuse_no_source
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def assert_resolves(source: Source, target: Service | str) -> None:
         if each.absent or stranger:
             seen = f"misresolved: {stranger}" if stranger else "unresolved"
             expected = "an address" if isinstance(target, str) else "its own address, and nobody else's"
-            told = block(described(place), way=way, expected=expected, seen=seen, evidence=each.words, command=command)
-            raise ResolutionError(f"{each.name} doesn't resolve as it should from {place.place}.\n{told}\n{_NAMES}")
+            shown = block(described(place), _of_name(place, each, expected), seen=seen)
+            raise ResolutionError(f"{each.name} doesn't resolve as it should from {place.place}.\n{shown}\n{_NAMES}")
         if nobody.addresses and isinstance(target, str):
             doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
             raise _unanswered(place, target, [doubt], command)
@@ -58,20 +59,18 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
     names = names_of(name) if isinstance(name, Service) else (name,)
     found, doubts = inquire_names(place, names, service)
     for each in found:
-        command = again(place, looking_up(each.name))
         if each.addresses and not doubts:
             seen = f"resolved to {', '.join(each.addresses)}"
-            told = block(
-                described(place),
-                way=f"the name {each.name}",
-                expected="unresolved",
-                seen=seen,
-                evidence=each.words,
-                command=command,
-            )
-            raise ResolutionError(f"{each.name} resolves from {place.place}, and shouldn't.\n{told}\n{_NAMES}")
+            shown = block(described(place), _of_name(place, each, "unresolved"), seen=seen)
+            raise ResolutionError(f"{each.name} resolves from {place.place}, and shouldn't.\n{shown}\n{_NAMES}")
     if doubts:
         raise _unanswered(place, name, doubts, again(place, looking_up(names[0])))
+
+
+def _of_name(place: "Probe", found: Resolution, expected: str) -> Finding:
+    verdict = Verdict(VerdictKind.UNRESOLVED, None, 0, 1, found.words)
+    command = again(place, looking_up(found.name))
+    return Finding(f"the name {found.name}", expected, verdict, command, isolated=False, reached=False)
 
 
 def _refuse_no_name(source: Source, name: Service | str) -> None:
@@ -87,8 +86,6 @@ def assert_reachable(
     port: int | None = None,
     *,
     timeout: float = 5.0,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Assert that a source reaches a target by its name; `port` defaults to the first of the target's.
 
@@ -98,6 +95,19 @@ def assert_reachable(
     """
     refuse_no_question(source, target, port)
     refuse_no_seconds(timeout)
+    ask_until_reached(source, target, port, timeout=timeout)
+
+
+def ask_until_reached(
+    source: Source,
+    target: Service | str,
+    port: int | None,
+    *,
+    timeout: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Ask until it connects; raise where it has not within `timeout` seconds."""
     began, tried = clock(), 0
     while True:
         place, verdict, over = _connected(source, target, port)
@@ -139,17 +149,11 @@ def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, o
         return
     at = f" at {verdict.address}" if verdict.address is not None else ""
     way = f"the name {name}, port {verdict.port}{at}" if not is_address(name) else f"{name} port {verdict.port}"
-    told = block(
-        described(place),
-        way=way,
-        expected="connected",
-        seen=f"{verdict.kind}, asked {often}",
-        evidence=verdict.evidence,
-        command=command,
-    )
+    finding = Finding(way, "connected", verdict, command, isolated=False, reached=False)
+    shown = block(described(place), finding, seen=f"{verdict.kind}, asked {often}")
     state = f"{halted}. " if halted else ""
     raise ReachabilityError(
-        f"{name} isn't reached from {place.place}.\n{told}\n{state}Remedy: {_REMEDIES[verdict.kind]}"
+        f"{name} isn't reached from {place.place}.\n{shown}\n{state}Remedy: {_REMEDIES[verdict.kind]}"
     )
 
 
@@ -187,9 +191,9 @@ def isolation_error(place: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
     misled = [finding for finding in inquiry.open if finding.verdict.kind is VerdictKind.MISRESOLVED]
     wrong = inquiry.reached if inquiry.reached or inquiry.doubts else tuple(misled)
     if wrong:
-        told = "\n".join(_finding(place, finding) for finding in wrong)
+        shown = "\n".join(_finding(place, finding) for finding in wrong)
         ways = "this way" if len(wrong) == 1 else f"these {len(wrong)} ways"
-        return IsolationError(f"{label} isn't isolated from {place.place}; it is open {ways}:\n{told}")
+        return IsolationError(f"{label} isn't isolated from {place.place}; it is open {ways}:\n{shown}")
     unclear = [f"{each.way}: {each.verdict.kind}: {each.verdict.evidence}" for each in inquiry.open]
     if inquiry.doubts or unclear:
         command = (inquiry.open if inquiry.open else inquiry.findings)[0].command if inquiry.findings else ""
@@ -200,33 +204,7 @@ def isolation_error(place: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
 def _finding(place: "Probe", finding: Finding) -> str:
     verdict = finding.verdict
     seen = f"{verdict.kind}, in each of {verdict.tries} tries" if not verdict.flaky else "flaky, the tries differ"
-    told = block(
-        described(place),
-        way=finding.way,
-        expected=finding.expected,
-        seen=seen,
-        evidence=verdict.evidence,
-        command=finding.command,
-    )
-    return f"{told}\n{finding.remark if finding.remark else _OPEN}"
-
-
-def described(place: "Probe") -> str:
-    """Return a source as messages name it."""
-    return f"{place.place} ({place.subject.name})"
-
-
-def block(source: str, *, way: str, expected: str, seen: str, evidence: str, command: str) -> str:
-    """Return the lines of a message that show one way."""
-    rows = (
-        ("source", source),
-        ("way", way),
-        ("expected", expected),
-        ("seen", seen),
-        ("evidence", evidence),
-        ("again", command),
-    )
-    return "\n".join(f"  {name:<10}{value}" for name, value in rows)
+    return f"{block(described(place), finding, seen=seen)}\n{finding.remark if finding.remark else _OPEN}"
 
 
 def _service(place: "Probe", target: Service | str) -> Service | None:
@@ -237,10 +215,10 @@ def _service(place: "Probe", target: Service | str) -> Service | None:
 
 
 def _unanswered(place: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
-    told = "\n".join(f"  - {doubt}" for doubt in doubts)
+    shown = "\n".join(f"  - {doubt}" for doubt in doubts)
     name = target.alias if isinstance(target, Service) else str(target)
     return ProbeError(
-        f"Whether {place.place} ({place.subject.name}) finds and reaches {name} can't be told:\n{told}\n"
+        f"Whether {place.place} ({place.subject.name}) finds and reaches {name} can't be told:\n{shown}\n"
         f"  again     {command}\nRemedy: mend what the lines above name, and ask again."
     )
 

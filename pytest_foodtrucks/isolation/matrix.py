@@ -21,8 +21,9 @@ from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
-from .assertions import block, described, isolation_error
-from .inquiry import Inquiry, again, inquire, knocking, refuse_no_switch
+from .assertions import isolation_error
+from .inquiry import Finding, Inquiry, again, inquire, knocking, refuse_no_switch
+from .messages import block, described
 from .subjects import Snapshot, Source, Subject, moved, place_of, refuse_no_source
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ CONNECTED: Final = "."
 BLOCKED: Final = "X"
 INCONCLUSIVE: Final = "!"
 SAME: Final = "-"
-_GLANCE: Final = 2
+_FIRST_SECONDS: Final = 2
 """Seconds for the first try: a full backlog lets a connection wait for one, until its packet is sent again."""
 
 LEGEND: Final = f"{CONNECTED} connected, {BLOCKED} blocked, {INCONCLUSIVE} inconclusive"
@@ -136,9 +137,9 @@ def assert_matrix(seen: Matrix, expected: str) -> None:
     differences = {pair: sign if pair in wrong else SAME for pair, sign in seen.signs.items()}
     tables = ((wanted, "expected"), (seen.signs, "seen"), (differences, "differences"))
     drawn = "\n\n".join("\n".join(seen.draw(signs, title)) for signs, title in tables)
-    told = "\n".join(_told(pair, seen.cells[pair], wanted[pair]) for pair in wrong)
+    shown = "\n".join(_shown(pair, seen.cells[pair], wanted[pair]) for pair in wrong)
     message = (
-        f"{len(wrong)} of {len(seen.cells)} cells of the matrix aren't as expected ({LEGEND}):\n\n{drawn}\n\n{told}\n"
+        f"{len(wrong)} of {len(seen.cells)} cells of the matrix aren't as expected ({LEGEND}):\n\n{drawn}\n\n{shown}\n"
         "Remedy: look at who is on which network; mend the table where it expects what isn't meant."
     )
     signs = {seen.signs[pair] for pair in wrong}
@@ -167,12 +168,11 @@ def read_table(text: str, matrix: Matrix) -> dict[tuple[str, str], str]:
     return signs
 
 
-def _told(pair: tuple[str, str], cell: Cell, wanted: str) -> str:
+def _shown(pair: tuple[str, str], cell: Cell, wanted: str) -> str:
     words = {CONNECTED: "connected", BLOCKED: "no way: dropped, unreachable, or unresolved by name"}[wanted]
     seen = f"{cell.sign} ({cell.verdict.kind})"
-    rows = block(
-        cell.source, way=cell.way, expected=words, seen=seen, evidence=cell.verdict.evidence, command=cell.command
-    )
+    finding = Finding(cell.way, words, cell.verdict, cell.command, isolated=False, reached=False)
+    rows = block(cell.source, finding, seen=seen)
     return f"{pair[0]} → {pair[1]}:\n{rows}"
 
 
@@ -223,7 +223,7 @@ def _subject(target: Target, stack: "Stack") -> Subject:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A target with what the engine told of it before anyone asked."""
+    """A target, and its state before anyone asked."""
 
     subject: Subject
     before: Snapshot
@@ -240,6 +240,10 @@ class _Asked:
         if after.status != "running" or self.before.status != "running":
             return f"{self.subject.label} is {after.status}; a process that doesn't run connects all the same"
         return "; ".join(moved(self.subject, self.before, after))
+
+    def first_tries(self) -> list[Knock]:
+        """Return the connections that are tried first: one for each of its addresses."""
+        return [Knock(address, self.subject.ports[0], 1, _FIRST_SECONDS) for address in self.before.addresses]
 
     def expected(self, networks: AbstractSet[str]) -> set[str]:
         """Return its addresses on some networks."""
@@ -260,36 +264,40 @@ def _doubted(cell: Cell, doubt: str) -> Cell:
 
 
 def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[Cell]:
-    """Ask one source for all targets: first at a glance, then for what doesn't connect with all controls."""
+    """Ask one source for all targets: first once, then for what doesn't connect with all controls."""
     try:
         place = place_of(source)
-        cells = _glances(place, targets)
+        cells = _first_tries(place, targets)
         left = [target.subject for target, cell in zip(targets, cells, strict=True) if cell is None]
-        inquiries = iter(inquire(place, left, published=published) if left else [])
-        return [cell if cell is not None else _inquired(place, next(inquiries)) for cell in cells]
+        inquiries = {each.subject: each for each in inquire(place, left, published=published)} if left else {}
+        return [
+            cell if cell is not None else _inquired(place, inquiries[target.subject])
+            for target, cell in zip(targets, cells, strict=True)
+        ]
     except (ProbeError, EngineError, StartError) as error:
         unknown = Verdict(VerdictKind.INCONCLUSIVE, None, 0, 1, str(error))
         return [Cell(INCONCLUSIVE, _label(source), "none: nothing can be asked", unknown, "none") for _ in targets]
 
 
-def _glances(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
+def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
     """Return the cells of what connects at the first try, all asked side by side; None for the others."""
     networks = {attachment.network for attachment in Snapshot.of(place.subject).attachments}
     ours = [target for target in targets if target.subject.service is not None]
-    knocks = [
-        [Knock(address, target.subject.ports[0], 1, _GLANCE) for address in target.before.addresses] for target in ours
-    ]
-    found, said = place.put([target.subject.label for target in ours], [knock for each in knocks for knock in each])
-    names, verdicts = iter(found), iter(said)
-    return [
-        _outside(place, target.subject)
-        if target.subject.service is None
-        else _glance(place, next(names), target.expected(networks), [next(verdicts) for _ in target.before.addresses])
-        for target in targets
-    ]
+    names = [target.subject.label for target in ours]
+    knocks = [knock for target in ours for knock in target.first_tries()]
+    resolutions, verdicts = place.put(names, knocks)
+    found, answers = dict(zip(names, resolutions, strict=True)), dict(zip(knocks, verdicts, strict=True))
+
+    def cell(target: _Asked) -> Cell | None:
+        if target.subject.service is None:
+            return _outside(place, target.subject)
+        said = [answers[knock] for knock in target.first_tries()]
+        return _first_try(place, found[target.subject.label], target.expected(networks), said)
+
+    return [cell(target) for target in targets]
 
 
-def _glance(place: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
+def _first_try(place: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
     """Return a cell for what connects by its name, if that leads nowhere else.
 
     By its address alone one try isn't enough: see what creating networks does to isolation.
@@ -311,7 +319,7 @@ def _connected(place: Probe, way: str, verdict: Verdict) -> Cell:
 
 
 def _inquired(place: Probe, inquiry: Inquiry) -> Cell:
-    """Return the cell of a target that didn't connect at a glance."""
+    """Return the cell of a target that didn't connect at the first try."""
     error = isolation_error(place, inquiry)
     blocked = [finding for finding in inquiry.findings if finding.verdict.blocked]
     deciding = [*inquiry.reached, *inquiry.open, *blocked, *inquiry.findings]

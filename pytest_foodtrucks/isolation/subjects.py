@@ -114,7 +114,7 @@ class Subject:
         if port is not None:
             ports: tuple[int, ...] = (port,)
         else:
-            ports = service.__foodtrucks__.container_ports if service is not None else ()
+            ports = tuple(service.__foodtrucks__.container_ports) if service is not None else ()
         if not ports:
             raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=, or the service itself.")
         ports = ports if all_ports else ports[:1]

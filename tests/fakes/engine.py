@@ -116,9 +116,9 @@ class FakeEngine(FakeNetworks):
         return take(last if stamps else [line[31:] for line in last])
 
     def exec_bytes(
-        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
     ) -> tuple[int | None, bytes, bytes]:
-        del container, timeout
+        del container, timeout, most
         result = self.answer(argv)
         return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
 

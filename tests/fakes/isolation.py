@@ -78,8 +78,8 @@ class Scene:
 
     def service(self, alias: str, on: Network, address: str, ports: tuple[int, ...] = (9200,)) -> Service:
         """Start a service with an address."""
-        spec = ContainerSpec(image=alias, network=on.name, aliases=[alias], ports=ports, labels=self.stack.labels())
-        made = Creation(self.world, spec, label=alias)
+        spec = ContainerSpec(aliases=[alias], ports=ports)
+        made = Creation(self.world, spec, image=alias, network=on.name, labels=self.stack.labels(), title=alias)
         made.start()
         self.world.containers[made.container.id]["NetworkSettings"]["Networks"][on.name]["IPAddress"] = address
         definition = define({"image": alias, "ports": ports}, alias=alias, folder=Path())

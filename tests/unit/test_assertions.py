@@ -24,6 +24,7 @@ from pytest_foodtrucks import (
     assert_resolves,
 )
 from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.isolation.assertions import ask_until_reached
 from pytest_foodtrucks.isolation.subjects import known
 from pytest_foodtrucks.probes.probe import Probe
 
@@ -477,7 +478,7 @@ def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
 def reach(scene: Scene, timeout: float = 1.0) -> None:
     """Assert that `es` is reached, with a clock that nobody waits for."""
     clock = Clock()
-    assert_reachable(scene.home, scene.es, timeout=timeout, clock=clock, sleep=clock.sleep)
+    ask_until_reached(scene.home, scene.es, None, timeout=timeout, clock=clock, sleep=clock.sleep)
 
 
 def test_connected_by_name_is_reachable(scene: Scene) -> None:
@@ -492,7 +493,7 @@ def test_an_expected_connection_is_tried_again(scene: Scene) -> None:
         clock.sleep(seconds)
         scene.together()
 
-    assert_reachable(scene.home, scene.es, clock=clock, sleep=sleep)
+    ask_until_reached(scene.home, scene.es, None, timeout=5.0, clock=clock, sleep=sleep)
     assert len(clock.sleeps) == 1
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from fakes.container import state
 from fakes.engine import FakeEngine
-from pytest_foodtrucks.containers.compose import ContainerSpec, bind, engine_config
+from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, bind, engine_config
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
+from pytest_foodtrucks.services.definitions import ServiceKeywords
 
 TAKEN = (
     "The engine could not start the container: driver failed programming external connectivity: Bind for "
@@ -23,15 +24,20 @@ TAKEN = (
 TAKEN_BY_A_STRANGER = "listen tcp4 127.0.0.1:20001: bind: address already in use"
 
 
+ON: dict[str, Any] = {"image": "busybox", "network": "net", "labels": {}}
+"""What isn't the definition's."""
+
+
 def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[str, Any]:
     """Return the engine's body for a container of busybox on the network `net`."""
-    spec = ContainerSpec(image="busybox", network="net", **about)
-    return engine_config(spec, host_ports if host_ports is not None else {}, "127.0.0.1")
+    ports, on = host_ports if host_ports is not None else {}, {**ON, "labels": about.pop("labels", {})}
+    return engine_config(ContainerSpec(**about), **on, host_ports=ports, publish_on="127.0.0.1")
 
 
-def creation(engine: FakeEngine, **about: Any) -> Creation:
+def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creation:
     """Create a container, of busybox if nothing else is said, on the network `net`."""
-    return Creation(engine, ContainerSpec(**{"image": "busybox", "network": "net", **about}), label="victim")
+    on = {"image": image, "network": "net", "labels": about.pop("labels", {}), "built_as": about.pop("built_as", None)}
+    return Creation(engine, ContainerSpec(**about), **on, title="victim")
 
 
 # the engine's body
@@ -67,8 +73,8 @@ def test_an_empty_entrypoint_takes_the_images_away() -> None:
 
 
 def test_ports_are_exposed_and_published_where_the_engine_says() -> None:
-    spec = ContainerSpec(image="busybox", network="net", ports=[9200])
-    about = engine_config(spec, {9200: 20001}, "0.0.0.0")  # noqa: S104 - goes nowhere
+    spec = ContainerSpec(ports=[9200])
+    about = engine_config(spec, **ON, host_ports={9200: 20001}, publish_on="0.0.0.0")  # noqa: S104 - goes nowhere
     assert about["ExposedPorts"] == {"9200/tcp": {}}
     assert about["HostConfig"]["PortBindings"] == {"9200/tcp": [{"HostIp": "0.0.0.0", "HostPort": "20001"}]}  # noqa: S104 - likewise
 
@@ -130,15 +136,6 @@ def test_a_path_that_cant_be_looked_at_is_an_error(tmp_path: Path, source: str) 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(DefinitionError, match="Remedy: "):
         bind(f"{source}:/in", tmp_path, local=True)
-
-
-@pytest.mark.parametrize("argv", ["ls", [], [""], [5], 5, None, b"ls", {"ls": 1}, ["l\0s"]])
-def test_a_command_that_is_no_list_of_texts_is_refused_before_the_engine_is_asked(argv: Any) -> None:
-    engine = FakeEngine()
-    engine.answer = lambda _: pytest.fail("asked")
-    container = creation(engine).start()
-    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
-        container.exec(argv)
 
 
 def test_a_named_volume_is_an_error_because_it_would_stay_behind(tmp_path: Path) -> None:
@@ -232,6 +229,19 @@ def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch:
         creation(engine)
 
 
+ID = "sha256:" + "0123456789abcdef" * 4
+"""An id as the engine gives it."""
+
+
+@pytest.mark.parametrize("status", [404, None])
+def test_errors_name_what_was_built_by_its_name_and_short_id(status: int | None) -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError(f"no such image {ID}", status=status)]
+    with pytest.raises(StartError, match="no such image foodtrucks-build/web:1, 0123456789ab") as raised:
+        creation(engine, image=ID, built_as="foodtrucks-build/web:1").start()
+    assert "sha256" not in str(raised.value)
+
+
 def test_an_engine_that_gives_no_answer_isnt_taken_for_one_that_refuses() -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError("The engine gave no answer. Remedy: start it again.")]
@@ -321,3 +331,35 @@ def test_a_command_in_it_gives_exit_code_and_both_outputs() -> None:
 
 def test_the_log_is_the_engines() -> None:
     assert creation(FakeEngine()).start().logs() == "a line of the log\n"
+
+
+# the table of keywords
+
+GIVEN: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "command": ("sleep 9", {"Cmd": ["sleep", "9"]}),
+    "entrypoint": (["env"], {"Entrypoint": ["env"]}),
+    "environment": ({"A": 1}, {"Env": ["A=1"]}),
+    "aliases": (["es"], {"NetworkingConfig": {"EndpointsConfig": {"net": {"Aliases": ["es"]}}}}),
+    "ports": (80, {"ExposedPorts": {"80/tcp": {}}}),
+    "volumes": (["/data", "/a:/b"], {"Volumes": {"/data": {}}, "HostConfig": {"Binds": ["/a:/b"]}}),
+    "tmpfs": ("/run:size=1m", {"HostConfig": {"Tmpfs": {"/run": "size=1m"}}}),
+    "mem_limit": ("64m", {"HostConfig": {"Memory": 64 * 1024**2}}),
+    "user": (1000, {"User": "1000"}),
+    "cap_add": ("NET_ADMIN", {"HostConfig": {"CapAdd": ["NET_ADMIN"]}}),
+    "healthcheck": ({"test": "true"}, {"Healthcheck": {"Test": ["CMD-SHELL", "true"]}}),
+}
+"""What somebody gives for each keyword, and what the engine is told."""
+
+
+def test_the_table_has_all_keywords_of_a_container_and_type_checkers_know_them() -> None:
+    assert GIVEN.keys() == CONTAINER_KEYWORDS.keys()
+    assert CONTAINER_KEYWORDS.keys() < ServiceKeywords.__annotations__.keys()
+
+
+@pytest.mark.parametrize("keyword", GIVEN)
+def test_a_keyword_is_checked_and_said_to_the_engine(keyword: str) -> None:
+    given, expected = GIVEN[keyword]
+    told, before = config(**{keyword: CONTAINER_KEYWORDS[keyword](given)}), config()
+    host = {name: value for name, value in told["HostConfig"].items() if before["HostConfig"].get(name) != value}
+    changed = {name: value for name, value in told.items() if before.get(name) != value and name != "HostConfig"}
+    assert changed | ({"HostConfig": host} if host else {}) == expected

@@ -120,11 +120,11 @@ def test_a_build_of_another_form_is_an_error_that_says_which_would_do(value: Any
 
 @pytest.mark.parametrize("environment", [{"A": "1", "B": "x=y", "C": ""}, ["A=1", "B=x=y", "C="]])
 def test_environment_may_be_a_mapping_or_a_list(environment: object) -> None:
-    assert defined(environment=environment).environment == {"A": "1", "B": "x=y", "C": ""}
+    assert defined(environment=environment).spec.environment == {"A": "1", "B": "x=y", "C": ""}
 
 
 def test_values_of_the_environment_may_be_numbers() -> None:
-    assert defined(environment={"PORT": 5000}).environment == {"PORT": "5000"}
+    assert defined(environment={"PORT": 5000}).spec.environment == {"PORT": "5000"}
 
 
 @pytest.mark.parametrize("environment", [{"TOKEN": None}, ["TOKEN"]])
@@ -139,16 +139,16 @@ def test_an_environment_of_another_form_is_an_error() -> None:
 
 
 def test_without_environment_it_is_empty() -> None:
-    assert defined().environment == {}
+    assert defined().spec.environment == {}
 
 
 # aliases
 
 
 def test_the_alias_is_the_given_name_unless_there_are_others() -> None:
-    assert defined().aliases == ("victim",)
-    assert defined(aliases=[]).aliases == ("victim",)
-    assert defined(aliases=["es", "search"]).aliases == ("es", "search")
+    assert defined().spec.aliases == ("victim",)
+    assert defined(aliases=[]).spec.aliases == ("victim",)
+    assert defined(aliases=["es", "search"]).spec.aliases == ("es", "search")
 
 
 def test_the_first_of_the_aliases_is_the_alias() -> None:
@@ -156,7 +156,7 @@ def test_the_first_of_the_aliases_is_the_alias() -> None:
 
 
 def test_an_alias_given_twice_stands_once() -> None:
-    assert defined(aliases=["es", "search", "es"]).aliases == ("es", "search")
+    assert defined(aliases=["es", "search", "es"]).spec.aliases == ("es", "search")
 
 
 def test_aliases_as_a_text_are_an_error_that_shows_the_list() -> None:
@@ -174,7 +174,7 @@ def test_an_alias_that_is_no_host_name_is_an_error(alias: str) -> None:
 
 
 def test_ports_are_those_of_the_container() -> None:
-    assert defined(ports=[5000, 5001]).ports == (5000, 5001)
+    assert defined(ports=[5000, 5001]).spec.ports == (5000, 5001)
 
 
 @pytest.mark.parametrize("port", ["5000", "8080:5000", 0, -1, 65536, True, 5000.0, None])
@@ -185,7 +185,7 @@ def test_a_port_that_is_none_is_an_error_with_what_would_do(port: object) -> Non
 
 
 def test_one_port_may_stand_for_a_list() -> None:
-    assert defined(ports=5000).ports == (5000,)
+    assert defined(ports=5000).spec.ports == (5000,)
 
 
 @pytest.mark.parametrize("ports", [{5000: 8080}, 5000.0])
@@ -206,11 +206,11 @@ def test_a_port_as_a_text_is_an_error_that_shows_the_whole_text() -> None:
 @pytest.mark.parametrize("command", ["sh -c 'sleep 9'", ["sh", "-c", "sleep 9"]])
 def test_a_command_may_be_a_text_or_a_list(command: object) -> None:
     both = defined(command=command, entrypoint=command)
-    assert both.command == both.entrypoint == ("sh", "-c", "sleep 9")
+    assert both.spec.command == both.spec.entrypoint == ("sh", "-c", "sleep 9")
 
 
 def test_an_empty_entrypoint_is_one() -> None:
-    assert defined(entrypoint=[]).entrypoint == ()
+    assert defined(entrypoint=[]).spec.entrypoint == ()
 
 
 def test_a_command_with_an_open_quote_is_an_error_with_a_remedy() -> None:
@@ -220,9 +220,9 @@ def test_a_command_with_an_open_quote_is_an_error_with_a_remedy() -> None:
 
 def test_one_entry_may_stand_for_a_list() -> None:
     one = defined(tmpfs="/tmp:size=1m", cap_add="NET_ADMIN", volumes="./data:/data")  # noqa: S108 - in a container
-    assert one.tmpfs == ("/tmp:size=1m",)  # noqa: S108 - in a container
-    assert one.cap_add == ("NET_ADMIN",)
-    assert one.volumes == ("./data:/data",)
+    assert one.spec.tmpfs == ("/tmp:size=1m",)  # noqa: S108 - in a container
+    assert one.spec.cap_add == ("NET_ADMIN",)
+    assert one.spec.volumes == ("./data:/data",)
 
 
 @pytest.mark.parametrize("keyword", ["volumes", "tmpfs", "cap_add"])
@@ -241,7 +241,7 @@ def test_a_timeout_that_is_no_time_is_an_error_before_anything_starts(timeout: o
 
 @pytest.mark.parametrize("user", [1000, "1000"])
 def test_a_user_may_be_a_number(user: object) -> None:
-    assert defined(user=user).user == "1000"
+    assert defined(user=user).spec.user == "1000"
 
 
 # health checks
@@ -249,7 +249,7 @@ def test_a_user_may_be_a_number(user: object) -> None:
 
 def test_a_healthcheck_has_composes_durations_in_nanoseconds() -> None:
     check = {"test": ["CMD", "true"], "interval": "1m30s", "timeout": "500ms", "start_period": 2, "retries": "5"}
-    assert defined(healthcheck=check).healthcheck == {
+    assert defined(healthcheck=check).spec.healthcheck == {
         "Test": ["CMD", "true"],
         "Interval": 90 * 10**9,
         "Timeout": 5 * 10**8,
@@ -259,12 +259,12 @@ def test_a_healthcheck_has_composes_durations_in_nanoseconds() -> None:
 
 
 def test_a_healthcheck_as_a_text_is_run_by_a_shell() -> None:
-    assert defined(healthcheck={"test": "wget localhost"}).healthcheck == {"Test": ["CMD-SHELL", "wget localhost"]}
+    assert defined(healthcheck={"test": "wget localhost"}).spec.healthcheck == {"Test": ["CMD-SHELL", "wget localhost"]}
 
 
 @pytest.mark.parametrize("off", [{"disable": True}, {"test": ["NONE"]}])
 def test_a_healthcheck_can_be_switched_off(off: object) -> None:
-    assert defined(healthcheck=off).healthcheck == {"Test": ["NONE"]}
+    assert defined(healthcheck=off).spec.healthcheck == {"Test": ["NONE"]}
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ def test_a_name_that_means_to_each_container_itself_is_no_alias(alias: str) -> N
 
 
 def test_aliases_that_are_one_to_a_name_server_stand_once() -> None:
-    assert defined(aliases=["Es", "es", "search"]).aliases == ("Es", "search")
+    assert defined(aliases=["Es", "es", "search"]).spec.aliases == ("Es", "search")
 
 
 def test_a_default_alias_is_checked_too() -> None:
@@ -419,7 +419,9 @@ def test_a_default_alias_is_checked_too() -> None:
     "environment", [{"A": 1, "B": 1.5}, {"A": Path("1"), "B": Decimal("1.5")}, {"A": UUID(int=1), "B": ""}]
 )
 def test_values_of_the_environment_may_be_what_has_a_text_of_its_own(environment: dict[str, object]) -> None:
-    assert defined(environment=environment).environment == {name: str(value) for name, value in environment.items()}
+    assert defined(environment=environment).spec.environment == {
+        name: str(value) for name, value in environment.items()
+    }
 
 
 SECRET = "hunter2"  # noqa: S105 - nobody's

@@ -24,6 +24,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from fakes.machine import Clock, Names
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.discovery import _not_found, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
@@ -898,6 +899,19 @@ def test_a_commands_outputs_are_told_apart(daemon: Daemon, engine: Engine) -> No
     assert engine.exec("c1", ["sh"]) == ExecResult(3, "output", "err")
 
 
+def test_after_so_many_bytes_a_command_isnt_listened_to(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": None})
+
+    def talk(heard: BinaryIO, said: BinaryIO) -> None:
+        said.write(frame(1, b"1234") + frame(2, b"5678"))
+        said.flush()
+        heard.read()
+
+    daemon.answers["POST /exec/e1/start"] = (200, talk)
+    assert engine.exec_bytes("c1", ["sh"], timeout=5, most=8) == (None, b"1234", b"5678")
+
+
 def test_an_engine_that_goes_away_while_a_command_runs_gave_no_answer(
     daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -949,11 +963,11 @@ def test_whether_networks_changed_is_told_by_the_engines_clock(
     assert until == pytest.approx(1795525206.123456, abs=0.001)
 
 
-@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], None, 5, ["ls", 5], [None]])
+@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], [""], None, 5, [5], ["ls", 5], [None], {"ls": 1}, ["l\0s"]])
 def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
     daemon: Daemon, engine: Engine, argv: Any
 ) -> None:
     asked = len(daemon.asked)
-    with pytest.raises(DefinitionError, match=r"is no list of words\. Remedy: write it as one, such as"):
-        engine.exec("c1", argv)
+    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
+        Container(engine, "c1", "web", "net").exec(argv)
     assert len(daemon.asked) == asked

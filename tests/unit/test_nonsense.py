@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from fakes.engine import FakeEngine
 from fakes.session import new_stack
 from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, network, ready, service
-from pytest_foodtrucks.containers.compose import ContainerSpec, engine_config
+from pytest_foodtrucks.containers.compose import engine_config
 from pytest_foodtrucks.services.definitions import KEYWORDS, define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.network_part import throwaway_network
@@ -197,8 +197,8 @@ def in_a_block(net: Network, **given: Any) -> None:
 def as_the_engine_is_told(_: Network, **given: Any) -> None:
     """Define a service, and write what the engine is told."""
     made = define(given, alias="victim", folder=Path(__file__).parent)
-    plain = {field: getattr(made, field) for field in ContainerSpec.__dataclass_fields__ if hasattr(made, field)}
-    json.dumps(engine_config(ContainerSpec(**{**plain, "image": "a"}, network="net"), {}, "127.0.0.1")).encode()
+    told = engine_config(made.spec, image="a", network="net", labels={}, host_ports={}, publish_on="127.0.0.1")
+    json.dumps(told).encode()
 
 
 def attached(net: Network, **given: Any) -> None:
