@@ -32,7 +32,7 @@ _COPIED: Final = 15.0
 """Seconds until a session has begun whose state folder is copied."""
 _LOOK: Final = 0.2
 _NOBODY: Final = Process("", "", 0, "")
-_OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/\w+\.py.*$", re.MULTILINE)
+_OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/[\w/]+\.py.*$", re.MULTILINE)
 
 _CONFTEST: Final = """
 from pathlib import Path
