@@ -9,9 +9,9 @@ import pytest
 from bootstrap import daemon, debian, downloads, environment
 from bootstrap.checks import Outcome, parts, side_by_side, summed_up
 from bootstrap.environment import Images
-from bootstrap.errors import SetupError
-from bootstrap.recipes import Recipe
-from bootstrap.servers import SHA256
+from bootstrap.images.recipes import Recipe
+from bootstrap.images.servers import SHA256
+from bootstrap.setup_error import SetupError
 from bootstrap.steps import step
 
 ROOT = Path(__file__).parents[2]

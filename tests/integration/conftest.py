@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks import Engine
+from pytest_foodtrucks import Engine, network
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import state_of
 from pytest_foodtrucks.sessions.state_folder import identity
 
 ROOT = Path(__file__).parents[2]
+
+home = network()
+abroad = network()
+island = network(internal=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,5 @@
 """Faults on a real engine: they do what they say, heal on the way out, and leave all that was in hand working."""
 
-import os
 import signal
 import socket
 import threading
@@ -13,6 +12,7 @@ import httpx2
 import pytest
 from elasticsearch import Elasticsearch
 
+from lab import PYTHON
 from pytest_foodtrucks import (
     ElasticsearchService,
     FaultError,
@@ -27,7 +27,6 @@ from pytest_foodtrucks.services.definitions import ServiceKeywords
 
 from .conftest import Downstream
 
-PYTHON = os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")
 PATIENCE = 30.0
 
 SOURCE = """

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-import fakes
+from fakes.session import put_stack
 from pytest_foodtrucks.engine import discovery
 
-ENGINE_IN_MEMORY = fakes.put_stack
+ENGINE_IN_MEMORY = put_stack
 FIND_ENGINE = discovery.find_engine
 """Imported here once, so that no session within a test pays for docker again, or has a module that others can't patch.
 

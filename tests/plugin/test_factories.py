@@ -10,7 +10,7 @@ from pytest_foodtrucks.errors import DefinitionError
 
 NETWORK = """
 import pytest
-from fakes import DefiningNetwork
+from fakes.defining import DefiningNetwork
 from pytest_foodtrucks import elasticsearch_service, network, service
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 
 NETWORK = """
 import pytest
-from fakes import DefiningNetwork
+from fakes.defining import DefiningNetwork
 
 @pytest.fixture(scope="session")
 def foodtrucks_net():

@@ -13,7 +13,7 @@ from pytest_foodtrucks.settings import read_settings
 
 CONFTEST = """
 import pytest
-from fakes import put_stack
+from fakes.session import put_stack
 from pytest_foodtrucks import elasticsearch_service, service
 
 def bad(target): raise RuntimeError("a check that fails")

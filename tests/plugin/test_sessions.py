@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from fakes import FakeEngine
+from fakes.engine import FakeEngine
 from pytest_foodtrucks.engine import discovery
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.sessions.session import Run
 
 ENGINE = """
 import pytest
-from fakes import put_stack
+from fakes.session import put_stack
 from pytest_foodtrucks import NotReady, elasticsearch_service, network, service
 from pytest_foodtrucks.fixtures.factories import STACK
 
@@ -287,7 +287,8 @@ from pytest_foodtrucks.plugin import _PROGRESS
 
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
-    from fakes import FakeEngine, new_run
+    from fakes.engine import FakeEngine
+    from fakes.session import new_run
     from pytest_foodtrucks.fixtures.factories import SETTINGS
     from pytest_foodtrucks.stacks.stack import Stack
 

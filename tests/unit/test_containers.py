@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, state
+from fakes.container import state
+from fakes.engine import FakeEngine
 from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, bind, engine_config
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use

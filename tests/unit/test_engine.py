@@ -23,7 +23,7 @@ import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
-from fakes import Clock, Names
+from fakes.machine import Clock, Names
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.discovery import _not_found, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fakes import Target, settings
+from fakes.container import Target
+from fakes.session import settings
 from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, NotReady
 from pytest_foodtrucks.services import es
 from pytest_foodtrucks.services.definitions import ServiceDefinition

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import Clock, FakeEngine, dead, elsewhere, keep
+from fakes.engine import FakeEngine
+from fakes.machine import Clock
+from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import StateError
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import Kept, all_kept, chosen, place, settle

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fakes import FakeEngine, new_stack
+from fakes.engine import FakeEngine
+from fakes.session import new_stack
 from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, network, ready, service
 from pytest_foodtrucks.containers.compose import engine_config
 from pytest_foodtrucks.services.definitions import KEYWORDS, define

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fakes import Clock
+from fakes.machine import Clock
 from pytest_foodtrucks.engine.patience import (
     ANSWER_SECONDS,
     Patience,

@@ -8,7 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import DROPPED, OPEN, REFUSED, Clock, FakeEngine, new_stack
+from fakes.engine import FakeEngine
+from fakes.machine import Clock
+from fakes.session import new_stack
+from fakes.shell import DROPPED, OPEN, REFUSED
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation

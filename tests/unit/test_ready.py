@@ -8,7 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import WRITTEN, Clock, Target, state
+from fakes.container import Target, state
+from fakes.logs import WRITTEN
+from fakes.machine import Clock
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError

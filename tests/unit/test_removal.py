@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine, dead, elsewhere, keep
+from fakes.engine import FakeEngine
+from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import UNUSED_HOURS, Kept, chosen

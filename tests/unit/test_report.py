@@ -8,7 +8,9 @@ from typing import TypeVar
 
 import pytest
 
-from fakes import WRITTEN, FakeEngine, new_stack, settings
+from fakes.engine import FakeEngine
+from fakes.logs import WRITTEN
+from fakes.session import new_stack, settings
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.fixtures.report import log_sections, message_alone, stays
 from pytest_foodtrucks.services.definitions import define

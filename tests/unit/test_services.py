@@ -11,7 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from fakes import OPEN, REFUSED, FakeEngine, new_stack, settings, state
+from fakes.container import state
+from fakes.engine import FakeEngine
+from fakes.session import new_stack, settings
+from fakes.shell import OPEN, REFUSED
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.probes.beacons import running_probe

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, dead, new_run, new_stack, settings
+from fakes.engine import FakeEngine
+from fakes.session import dead, new_run, new_stack, settings
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.creation import Creation
