@@ -6,8 +6,9 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from pytest_foodtrucks.engine.engine import Engine, Kind
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
+from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.sessions.owners import state_of
 
 from . import processes

@@ -17,13 +17,15 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from pytest_foodtrucks.containers.compose import ContainerSpec
-from pytest_foodtrucks.containers.container import Container, ContainerState
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
-from pytest_foodtrucks.engine.engine import Engine, Kind
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
+from pytest_foodtrucks.engine.inspected import ContainerState
 from pytest_foodtrucks.engine.labels import NAME_LABEL
+from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.engine.logs import Search, search
 from pytest_foodtrucks.errors import EngineError, NotReady
 from pytest_foodtrucks.fixtures.factories import SETTINGS, STACK, worker_id
@@ -203,9 +205,9 @@ class FakeEngine(Engine):
         self.log_error: EngineError | None = None
         self.events: list[str] = []
         self.closed = False
-        self.ahead = 0.0
+        self.clock_difference = 0.0
         self.created_at = 0.0
-        self.name = "one engine"
+        self.identity = "one engine"
         self.is_silent = False
         self.changes: list[bool] = []
         self._numbers = itertools.count()
@@ -216,12 +218,6 @@ class FakeEngine(Engine):
     @property
     def silent(self) -> bool:
         return self.is_silent
-
-    def identity(self) -> str:
-        return self.name
-
-    def clock_difference(self) -> float:
-        return self.ahead
 
     def networks_changed(self, seconds: float) -> bool:
         del seconds
@@ -361,9 +357,9 @@ class FakeEngine(Engine):
         return take(last if stamps else [line[31:] for line in last])
 
     def exec_bytes(
-        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
     ) -> tuple[int | None, bytes, bytes]:
-        del container, timeout
+        del container, timeout, most
         result = self.answer(argv)
         return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
 

@@ -23,8 +23,8 @@ _PORTS: Final = range(20_000, 32_768)
 class Creation:
     """A container in the making: created with host ports of its own, then started, then removed.
 
-    `title` is in its name and in messages. Host ports are chosen here and not by the engine, because the engine gives
-    new ones at each start.
+    `title` is in its name and in messages. `image` is the id of one that was built, and `built_as` its name then. Host
+    ports are chosen here and not by the engine, because the engine gives new ones at each start.
     """
 
     def __init__(
@@ -36,10 +36,12 @@ class Creation:
         network: str,
         title: str,
         labels: Mapping[str, str] | None = None,
+        built_as: str | None = None,
     ) -> None:
         self._engine = engine
         self._spec = spec
         self._image = image
+        self._built_as = built_as
         self._network = network
         self._title = title
         self._labels = labels if labels is not None else {}
@@ -79,11 +81,16 @@ class Creation:
 
     def _failed(self, what: str, error: EngineError) -> StartError:
         if error.status is None:  # the engine didn't answer, and the message says what to do about that
-            return StartError(str(error))
+            return StartError(self._named(str(error)))
         return StartError(
-            f"The container of {self._title} ({self._image}) can't be {what}: {error.reason}. Remedy: mend in its "
-            "definition what the engine refuses here."
+            f"The container of {self._title} ({self._named(self._image)}) can't be {what}: "
+            f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses here."
         )
+
+    def _named(self, words: str) -> str:
+        """Return words with the image's name, and its short id, where they have the id of one that was built."""
+        image, name = self._image, self._built_as
+        return words if name is None else words.replace(image, f"{name}, {image.removeprefix('sha256:')[:12]}")
 
     def remove(self) -> None:
         """Remove it, running or not."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place
-from pytest_foodtrucks.containers.container import Container, attachments
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
@@ -223,7 +223,7 @@ class Network:
         services = engine.labels("containers", SERVICE_LABEL)
         for container in engine.labelled("containers", SESSION_LABEL, self.stack.run.id):
             if services.get(container) == alias and engine.is_on(container, self.name):
-                names = {each.network: each.aliases for each in attachments(engine.inspect_container(container))}
+                names = {each.network: each.aliases for each in engine.inspected(container).attachments}
                 if alias in names.get(self.name, ()):  # a probe has none, whatever its label
                     engine.remove_container(container)
 

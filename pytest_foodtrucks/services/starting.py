@@ -110,5 +110,6 @@ def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, par
         network=network,
         labels=stack.labels(definition.alias, part=part),
         title=definition.alias,
+        built_as=None if definition.build is None else stack.lasting_name(definition.build),
     )
     return stack.created(made, Creation.remove)

@@ -32,7 +32,7 @@ def es_seed():
 
 echo = service(
     image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
-    command="nc -ll -p 7000 -e cat",
+    command=["sh", "-c", "trap exit TERM; nc -ll -p 7000 -e cat & wait"],
     environment={{"GREETING": GREETING}},
     ports=[7000],
 )

@@ -146,6 +146,24 @@ class TestReadiness:
         with foodtrucks_net.service(image=IMAGE, command=server, ready=check, aliases=["unpublished"]) as made:
             assert made.__foodtrucks__.fetch("/", port=80) == (200, "well")
 
+    @pytest.mark.parametrize("ports", [[80], []])
+    def test_the_status_of_an_answer_that_never_ends_is_enough(self, foodtrucks_net: Network, ports: list[int]) -> None:
+        answer = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'; exec yes"
+        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
+        check = ready.http("/", port=80)
+        with foodtrucks_net.service(image=IMAGE, command=server, ports=ports, ready=check, aliases=["endless"]) as made:
+            assert made.__foodtrucks__.fetch("/", port=80) == (200, "y\n" * 500_000)
+
+    @pytest.mark.parametrize("ports", [[80], []])
+    def test_an_answer_that_trickles_without_end_isnt_ready(self, foodtrucks_net: Network, ports: list[int]) -> None:
+        answer = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'; while sleep 0.2; do echo on; done"
+        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
+        asked = foodtrucks_net.service(
+            image=IMAGE, command=server, ports=ports, ready=ready.http("/", port=80), aliases=["trickle"], timeout=3
+        )
+        with pytest.raises(NotReadyInTime, match="the answer didn't end within 2 s"), asked:
+            pass
+
     def test_running_out_of_time_says_why(self, foodtrucks_net: Network, nothing_left: None) -> None:
         del nothing_left
         with (

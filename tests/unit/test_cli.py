@@ -144,7 +144,7 @@ def test_prune_leaves_what_is_kept_on_another_engine_and_says_where_that_is(
 ) -> None:
     stack = kept(engine, tmp_path, "/app")
     stack.release()
-    engine.name = "another engine"
+    engine.identity = "another engine"
     assert prune(tmp_path) == 0
     assert stack.folder.exists()
     assert capsys.readouterr().out.startswith(

@@ -35,14 +35,14 @@ def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[st
 
 def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creation:
     """Create a container, of busybox if nothing else is said, on the network `net`."""
-    labels = about.pop("labels", {})
-    return Creation(engine, ContainerSpec(**about), image=image, network="net", labels=labels, title="victim")
+    on = {"image": image, "network": "net", "labels": about.pop("labels", {}), "built_as": about.pop("built_as", None)}
+    return Creation(engine, ContainerSpec(**about), **on, title="victim")
 
 
 # the engine's body
 
 
-def test_the_least_that_the_engine_is_told() -> None:
+def test_the_least_that_the_engine_gets() -> None:
     assert config() == {
         "Image": "busybox",
         "Env": [],
@@ -137,15 +137,6 @@ def test_a_path_that_cant_be_looked_at_is_an_error(tmp_path: Path, source: str) 
         bind(f"{source}:/in", tmp_path, local=True)
 
 
-@pytest.mark.parametrize("argv", ["ls", [], [""], [5], 5, None, b"ls", {"ls": 1}, ["l\0s"]])
-def test_a_command_that_is_no_list_of_texts_is_refused_before_the_engine_is_asked(argv: Any) -> None:
-    engine = FakeEngine()
-    engine.answer = lambda _: pytest.fail("asked")
-    container = creation(engine).start()
-    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
-        container.exec(argv)
-
-
 def test_a_named_volume_is_an_error_because_it_would_stay_behind(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match=r"The volume 'data:/in' has a name, and would stay behind\. Remedy: "):
         bind("data:/in", tmp_path, local=True)
@@ -237,6 +228,19 @@ def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch:
         creation(engine)
 
 
+ID = "sha256:" + "0123456789abcdef" * 4
+"""An id as the engine gives it."""
+
+
+@pytest.mark.parametrize("status", [404, None])
+def test_errors_name_what_was_built_by_its_name_and_short_id(status: int | None) -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError(f"no such image {ID}", status=status)]
+    with pytest.raises(StartError, match="no such image foodtrucks-build/web:1, 0123456789ab") as raised:
+        creation(engine, image=ID, built_as="foodtrucks-build/web:1").start()
+    assert "sha256" not in str(raised.value)
+
+
 def test_an_engine_that_gives_no_answer_isnt_taken_for_one_that_refuses() -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError("The engine gave no answer. Remedy: start it again.")]
@@ -303,7 +307,7 @@ def test_without_a_health_check_the_state_knows_no_health() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("finished_at", "seconds"),
     [
         ("0001-01-01T00:00:00Z", None),
         ("", None),
@@ -311,10 +315,10 @@ def test_without_a_health_check_the_state_knows_no_health() -> None:
         ("2026-01-31T12:00:00.123456789Z", 1769860800.123456789),
     ],
 )
-def test_the_state_tells_when_the_life_before_ended(told: str, seconds: float | None) -> None:
+def test_the_state_tells_when_the_life_before_ended(finished_at: str, seconds: float | None) -> None:
     engine = FakeEngine()
     container = creation(engine).start()
-    engine.containers[container.id]["State"]["FinishedAt"] = told
+    engine.containers[container.id]["State"]["FinishedAt"] = finished_at
     assert container.state().ended_before == seconds
 
 

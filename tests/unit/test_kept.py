@@ -33,7 +33,7 @@ def test_another_project_and_another_state_folder_have_another_stack(tmp_path: P
 
 def test_each_engine_has_a_stack_of_the_project_and_none_is_taken_for_anothers(tmp_path: Path) -> None:
     one, other = FakeEngine(), FakeEngine()
-    other.name = "another engine"
+    other.identity = "another engine"
     first = keep(Run.begin(tmp_path), one)
     first.write("es", {"value": {"id": "1"}})
     first.release()

@@ -148,6 +148,13 @@ def test_what_may_still_get_ready_hasnt_ended(status: str) -> None:
     assert not state(status).ended
 
 
+def test_what_ended_while_the_checks_passed_isnt_ready() -> None:
+    target = Target()
+    target.states = [state(), state(), state("exited", exit_code=3)]
+    with pytest.raises(StartError, match=r"es ended before it was ready, .* exited with exit code 3"):
+        ready.wait_until_ready(target, [ready.running()], timeout=9)
+
+
 def test_the_message_tells_of_exit_code_memory_and_the_engines_words() -> None:
     target = Target()
     target.states = [state("exited", exit_code=137, oom_killed=True, error="no space left")]
