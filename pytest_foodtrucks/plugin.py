@@ -28,7 +28,7 @@ from .fixtures.overrides import InUse
 from .fixtures.report import import_message, left_behind, log_sections, message_alone, own_frames, stays
 from .probes.beacons import probe_on_default_bridge
 from .services import es, web
-from .sessions.session import Run
+from .sessions.session import Session
 from .sessions.state_folder import state_folder
 from .settings import OPTIONS, read_settings
 from .stacks import kept
@@ -50,10 +50,10 @@ _PROGRESS: Final = pytest.StashKey[Progress]()
 _IN_USE: Final = pytest.StashKey[InUse]()
 _MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
-_RUN: Final = pytest.StashKey[Run]()
-_RUN_FOLDER: Final = "foodtrucks_run"
-_RUN_OWNER: Final = "foodtrucks_run_owner"
-_RUN_ERROR: Final = "foodtrucks_run_error"
+_SESSION: Final = pytest.StashKey[Session]()
+_SESSION_FOLDER: Final = "foodtrucks_session"
+_SESSION_OWNER: Final = "foodtrucks_session_owner"
+_SESSION_ERROR: Final = "foodtrucks_session_error"
 
 
 # fixtures
@@ -65,17 +65,17 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     from .engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     settings = pytestconfig.stash[SETTINGS]
-    run, progress = _run(pytestconfig), pytestconfig.stash[_PROGRESS]
-    watching = Watching(run, progress.say)
+    ours, progress = _our_session(pytestconfig), pytestconfig.stash[_PROGRESS]
+    watching = Watching(ours, progress.say)
     project = _project(pytestconfig) if settings.reuse else None
-    engine = find_engine(settings.engine, host=settings.host, only=run.endpoint())
-    run.open(lambda: begin_on_engine(engine, run, watching, project=project, say=progress.say))
-    used = run.endpoint()
-    if used not in {None, engine.endpoint}:  # another worker opened the run meanwhile, and had found another one
+    engine = find_engine(settings.engine, host=settings.host, only=ours.endpoint())
+    ours.go_to_engine(lambda: begin_on_engine(engine, ours, watching, project=project, say=progress.say))
+    used = ours.endpoint()
+    if used not in {None, engine.endpoint}:  # another worker was first, and found another one
         engine.close()
         engine = find_engine(host=settings.host, only=used)
     pytestconfig.stash[STACK] = Stack(
-        engine, settings, progress=progress, run=run, worker=worker_id(pytestconfig), watching=watching
+        engine, settings, progress=progress, session=ours, worker=worker_id(pytestconfig), watching=watching
     )
     return engine
 
@@ -258,11 +258,11 @@ def pytest_runtest_makereport(
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker whose stack it shares; called in the controller, which owns it."""
     try:
-        run = _run(node.config)
+        ours = _our_session(node.config)
     except StateError as error:
-        node.workerinput[_RUN_ERROR] = error.message
+        node.workerinput[_SESSION_ERROR] = error.message
     else:
-        node.workerinput.update({_RUN_FOLDER: str(run.folder), _RUN_OWNER: run.owner.text()})
+        node.workerinput.update({_SESSION_FOLDER: str(ours.folder), _SESSION_OWNER: ours.owner.text()})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -270,8 +270,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
     What can't be removed now is left to the watchdog, which wakes when this process ends.
     """
-    stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
-    owned = run if run is not None and run.is_owner else None
+    stack, ours = config.stash.get(STACK, None), config.stash.get(_SESSION, None)
+    owned = ours if ours is not None and ours.ends_here else None
     used = None
     with suppress(StateError):  # its own process's end leaves the kept stack too
         used = kept.chosen(owned) if owned is not None else None
@@ -294,19 +294,19 @@ def _telling() -> Iterator[None]:
         sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
 
 
-def _run(config: pytest.Config) -> Run:
-    """Return the run that this process owns, or as an xdist worker shares."""
-    if _RUN not in config.stash:
+def _our_session(config: pytest.Config) -> Session:
+    """Return our own session: this process's, or in an xdist worker the controller's."""
+    if _SESSION not in config.stash:
         workerinput = getattr(config, "workerinput", {})
-        if _RUN_ERROR in workerinput:
-            raise StateError(workerinput[_RUN_ERROR])
-        folder = workerinput.get(_RUN_FOLDER)
-        config.stash[_RUN] = (
-            Run.begin(state_folder(config.stash[SETTINGS].state_dir, os.environ))
+        if _SESSION_ERROR in workerinput:
+            raise StateError(workerinput[_SESSION_ERROR])
+        folder = workerinput.get(_SESSION_FOLDER)
+        config.stash[_SESSION] = (
+            Session.begin(state_folder(config.stash[SETTINGS].state_dir, os.environ))
             if folder is None
-            else Run.shared(Path(folder), workerinput[_RUN_OWNER])
+            else Session.of_controller(Path(folder), workerinput[_SESSION_OWNER])
         )
-    return config.stash[_RUN]
+    return config.stash[_SESSION]
 
 
 def _project(config: pytest.Config) -> str:

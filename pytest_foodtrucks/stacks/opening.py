@@ -15,7 +15,7 @@ from .removal import remove_at_end, remove_unrecorded, sweep
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
-    from pytest_foodtrucks.sessions.session import Run
+    from pytest_foodtrucks.sessions.session import Session
 
     from .watching import Watching
 
@@ -28,26 +28,26 @@ _MOUNTED: Final = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
 
 
 def begin_on_engine(
-    engine: "Engine", run: "Run", watching: "Watching", *, project: str | None, say: Callable[[str], object]
+    engine: "Engine", session: "Session", watching: "Watching", *, project: str | None, say: Callable[[str], object]
 ) -> None:
-    """Do what comes before a run's first object on the engine.
+    """Do what comes before a session's first object on the engine.
 
-    `project` is what the run's kept stack belongs to; None where it wants none. `say` tells people.
+    `project` is what the session's kept stack belongs to; None where it wants none. `say` tells people.
     """
-    run.note_engine(engine.endpoint)
-    watching.see(engine.endpoint, None if project is None else Kept.on(engine, run.state, project))
-    run.note_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, run))
+    session.record_engine(engine.endpoint)
+    watching.see(engine.endpoint, None if project is None else Kept.on(engine, session.state, project))
+    session.record_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, session))
     warning = clock_warning(engine.clock_difference)
     if warning is not None:
         say(warning)
     try:
-        sweep(engine, run)
+        sweep(engine, session)
     except NoAnswer:
         raise
     except EngineError as error:  # of what others left; this session can do without
         say(f"what a dead session left can't be removed: {error}")
     if project is not None:
-        _begin_kept(engine, run, project, say)
+        _begin_kept(engine, session, project, say)
 
 
 def clock_warning(difference: float) -> str | None:
@@ -61,22 +61,22 @@ def clock_warning(difference: float) -> str | None:
     )
 
 
-def _begin_kept(engine: "Engine", run: "Run", project: str, say: Callable[[str], object]) -> None:
-    stack = kept.settle(run, engine, project)
+def _begin_kept(engine: "Engine", session: "Session", project: str, say: Callable[[str], object]) -> None:
+    stack = kept.settle(session, engine, project)
     if stack is not None:
         remove_unrecorded(engine, stack)
     else:
         say("another session holds this project's kept stack; this one gets a stack of its own")
 
 
-def _own_container(engine: "Engine", run: "Run") -> tuple[str, str] | None:
+def _own_container(engine: "Engine", session: "Session") -> tuple[str, str] | None:
     """Return the engine's container that this process is in, and when that was started; None where it is in none.
 
     What the container's files say may be another one's, whose network it has. So the engine is asked: the watchdog,
-    which this process started, is among the container's processes, with the run's id in its command line.
+    which this process started, is among the container's processes, with the session's id in its command line.
     """
     for container in dict.fromkeys(_candidates()):
-        if any(run.id in line for line in engine.command_lines(container)):
+        if any(session.id in line for line in engine.command_lines(container)):
             since = engine.running_since(container)
             return None if since is None else (container, since)
     return None
@@ -95,15 +95,15 @@ def _candidates() -> Iterator[str]:
         yield socket.gethostname()
 
 
-def end_of_controller(run: "Run") -> None:
+def end_of_controller(session: "Session") -> None:
     """Remove what xdist's workers shared, at the end of the controller, which owns it."""
-    used = run.is_open()
+    used = session.is_on_engine()
     if used:
         from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
-        with closing(find_engine(host="127.0.0.1", only=run.endpoint())) as engine:  # no port is asked here
-            remove_at_end(engine, run.id, kept.chosen(run))
-    run.end(watchdog_knows=not used)
+        with closing(find_engine(host="127.0.0.1", only=session.endpoint())) as engine:  # no port is asked here
+            remove_at_end(engine, session.id, kept.chosen(session))
+    session.end(watchdog_knows=not used)
 
 
 def leave_kept(stack: Kept) -> bool:

@@ -42,9 +42,9 @@ def shared(
     on_other: Callable[[Sequence[str]], None],
     start: Callable[[], T],
 ) -> Iterator[T]:
-    """Yield a part of the run: started here, or taken over from the worker that started it.
+    """Yield a part of the session: started here, or taken over from the worker that started it.
 
-    It stays at the end of the block: whoever owns the run removes it by its label. A start that failed is remembered,
+    It stays at the end of the block: whoever ends the session removes it by its label. A start that failed is remembered,
     and told to each worker without another try. Where one is there that was started from other values, `on_other`
     gets the words for those that differ, and raises, or has it started anew. `digest` is the state folder's own: see
     `fingerprints`.
