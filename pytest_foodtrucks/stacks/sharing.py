@@ -44,7 +44,7 @@ def shared(
 ) -> Iterator[T]:
     """Yield a part of the session: started here, or taken over from the worker that started it.
 
-    It stays at the end of the block: whoever ends the session removes it by its label. A start that failed is remembered,
+    It stays at the end of the block: whoever ends the session removes it. A start that failed is remembered,
     and told to each worker without another try. Where one is there that was started from other values, `on_other`
     gets the words for those that differ, and raises, or has it started anew. `digest` is the state folder's own: see
     `fingerprints`.
