@@ -31,7 +31,7 @@ from .services import es, web
 from .sessions.session import Session
 from .sessions.state_folder import state_folder
 from .settings import OPTIONS, read_settings
-from .stacks import kept
+from .stacks.kept_choice import chosen_kept_stack, engine_words
 from .stacks.opening import begin_on_engine, end_of_controller, leave_kept
 from .stacks.stack import Stack
 from .stacks.watching import Watching
@@ -274,7 +274,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     owned = ours if ours is not None and ours.ends_here else None
     used = None
     with suppress(StateError):  # its own process's end leaves the kept stack too
-        used = kept.chosen(owned) if owned is not None else None
+        used = chosen_kept_stack(owned) if owned is not None else None
     with _telling():
         if stack is not None:
             stack.close()
@@ -311,7 +311,7 @@ def _our_session(config: pytest.Config) -> Session:
 
 def _project(config: pytest.Config) -> str:
     """Return what a kept stack belongs to."""
-    return f"{config.rootpath} {kept.place(config.stash[SETTINGS].engine, os.environ)}".strip()
+    return f"{config.rootpath} {engine_words(config.stash[SETTINGS].engine, os.environ)}".strip()
 
 
 def _ini(config: pytest.Config, name: str) -> object:

@@ -10,7 +10,8 @@ from typing import Any, Final
 from . import lease, processes
 from .lease import LeaseFile, LeaseState
 from .processes import Life, Process
-from .state_folder import identity, keyed, session_folder
+from .state_folder import session_folder
+from .state_key import identity, keyed
 
 _MACHINE_FILE: Final = Path("/etc/machine-id")
 

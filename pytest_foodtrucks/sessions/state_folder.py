@@ -1,14 +1,12 @@
 """The state folder: where it is, whose it is, and how its files are written so that nobody else reads them."""
 
 import errno
-import hmac
 import json
 import os
 import secrets
 import stat
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +15,6 @@ from pytest_foodtrucks.errors import StateError
 
 _SESSIONS: Final = "runs"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_KEY: Final = "key"
-_KEY_LENGTH: Final = 32
-"""Bytes."""
-_WRITING_SECONDS: Final = 2.0
-"""For how long the process that came first may be writing the key."""
-_PAUSE: Final = 0.01
 
 
 def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -123,14 +115,15 @@ def write_file(file: Path, content: bytes) -> None:
     """Write a file that is this user's alone, so that a reader sees all of it or the one before."""
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     try:
-        _write_new(part, content)
+        write_new(part, content)
         part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)
         raise
 
 
-def _write_new(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that is this user's alone; FileExistsError where there is one."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         os.fchmod(stream.fileno(), 0o600)  # a test may have set any umask
@@ -171,60 +164,3 @@ def is_there(file: Path) -> bool:
 def corrupt(file: Path, why: str) -> StateError:
     """Return the error for a state file that says nothing."""
     return StateError(f"The state file {file} is corrupt: {why}. Remedy: run again, which makes it anew.")
-
-
-# the key
-
-
-def identity(state: Path) -> str:
-    """Return what tells a state folder from its copies, as long as it is there."""
-    key, file = _key(state)
-    return _digest(key, f"{file.st_dev}:{file.st_ino}:{file.st_ctime_ns}")
-
-
-def keyed(state: Path) -> Callable[[str], str]:
-    """Return a function that gives a text's digest, which says nothing to who hasn't got this folder's key."""
-    key, _ = _key(state)
-    return lambda text: _digest(key, text)
-
-
-def _digest(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode(errors="surrogatepass"), "sha256").hexdigest()[:16]
-
-
-def _key(state: Path) -> tuple[bytes, os.stat_result]:
-    """Return the folder's key, made once, and what the system tells of its file."""
-    file = state / _KEY
-    with usable(state):
-        if not file.exists():
-            _make_key(file)
-        until = time.monotonic() + _WRITING_SECONDS
-        while True:
-            content, status = _read(file)
-            if len(content) == _KEY_LENGTH:
-                return content, status
-            if content or time.monotonic() >= until:
-                break
-            time.sleep(_PAUSE)
-    raise StateError(
-        f"The state file {file} is corrupt: it has {len(content)} bytes, not {_KEY_LENGTH}. Remedy: remove it, and by "
-        "hand what killed sessions left (docker ps --all --filter label=pytest-foodtrucks): without it nobody can tell "
-        "which kept stack is whose."
-    )
-
-
-def _make_key(file: Path) -> None:
-    prepare(file.parent)
-    try:
-        _write_new(file, secrets.token_bytes(_KEY_LENGTH))
-    except FileExistsError:
-        return  # another process was first
-    except OSError:
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
-        raise
-
-
-def _read(file: Path) -> tuple[bytes, os.stat_result]:
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
-        return stream.read(_KEY_LENGTH + 1), os.fstat(stream.fileno())

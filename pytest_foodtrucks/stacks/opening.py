@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 
-from . import kept
-from .kept import Kept
+from .kept_choice import choose_kept_stack, chosen_kept_stack
+from .kept_stack import KeptStack
 from .removal import remove_things_of_ending_session, remove_unfinished_parts, sweep_at_session_start
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def begin_on_engine(
     `project` is what the session's kept stack belongs to; None where it wants none. `say` tells people.
     """
     session.record_engine(engine.endpoint)
-    watching.see(engine.endpoint, None if project is None else Kept.on(engine, session.state, project))
+    watching.see(engine.endpoint, None if project is None else KeptStack.on(engine, session.state, project))
     session.record_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, session))
     warning = clock_warning(engine.clock_difference)
     if warning is not None:
@@ -62,7 +62,7 @@ def clock_warning(difference: float) -> str | None:
 
 
 def _begin_kept(engine: "Engine", session: "Session", project: str, say: Callable[[str], object]) -> None:
-    stack = kept.settle(session, engine, project)
+    stack = choose_kept_stack(session, engine, project)
     if stack is not None:
         remove_unfinished_parts(engine, stack)
     else:
@@ -102,13 +102,13 @@ def end_of_controller(session: "Session") -> None:
         from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
         with closing(find_engine(host="127.0.0.1", only=session.endpoint())) as engine:  # no port is asked here
-            remove_things_of_ending_session(engine, session.id, kept.chosen(session))
+            remove_things_of_ending_session(engine, session.id, chosen_kept_stack(session))
     session.end(watchdog_knows=not used)
 
 
-def leave_kept(stack: Kept) -> bool:
+def leave_kept(stack: KeptStack) -> bool:
     """Leave the kept stack that a session holds to the next session; tell whether there is something in it."""
-    stack.used()
+    stack.record_use()
     there = any(True for _ in stack.records())
     stack.release()
     return there

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.engine.endpoints import Endpoint
     from pytest_foodtrucks.sessions.session import Session
 
-    from .kept import Kept
+    from .kept_stack import KeptStack
 
 _NOTE: Final = "watchdog.json"
 _START_SECONDS: Final = 20.0
@@ -47,14 +47,14 @@ class Watching:
         self._given_up = False
         self._lock = Lock()
 
-    def see(self, endpoint: "Endpoint", kept: "Kept | None") -> None:
+    def see(self, endpoint: "Endpoint", kept_stack: "KeptStack | None") -> None:
         """See that the watchdog watches; start it, also anew, where it doesn't.
 
         It will ask the engine at `endpoint`, and clean up in the kept stack too, unless another session holds that.
         """
         with self._lock:  # what is prepared beside a network is created in threads
             if not self._given_up and not self._watches():
-                self._start(self._handed(endpoint, kept))
+                self._start(self._handed(endpoint, kept_stack))
 
     def _start(self, handed: Mapping[str, object]) -> None:
         self._seen, why = self._started(json.dumps(handed).encode() + b"\n")
@@ -104,7 +104,7 @@ class Watching:
                 why = f"{python}: {error}"
         return None, why
 
-    def _handed(self, endpoint: "Endpoint", kept: "Kept | None") -> Mapping[str, object]:
+    def _handed(self, endpoint: "Endpoint", kept_stack: "KeptStack | None") -> Mapping[str, object]:
         """Return all that the watchdog is to know: it doesn't ask the state folder, which somebody may remove."""
         return {
             "path": _module_path(),
@@ -113,7 +113,7 @@ class Watching:
             "lease": self._session.owner.lease,
             "endpoint": asdict(endpoint),
             "ended_note": ENDED_NOTE,
-            "kept": None if kept is None else str(kept.folder),
+            "kept": None if kept_stack is None else str(kept_stack.folder),
         }
 
     def _started_by(self, python: str, handed: bytes) -> Process:
