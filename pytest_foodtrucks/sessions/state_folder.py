@@ -1,4 +1,4 @@
-"""The state folder: where it is, whose it is, and how its files are written so that nobody else reads them."""
+"""The state folder: where it is, and how its files are written so that no other user reads or changes them."""
 
 import errno
 import json
@@ -20,7 +20,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
     """Return the state folder: the option's, else the user's by the XDG base directory specification.
 
-    By that a relative $XDG_STATE_HOME is none. Raises StateError where nobody says where the user's home is.
+    That specification ignores a relative $XDG_STATE_HOME. Raises StateError where the user's home isn't known.
     """
     base = environ.get("XDG_STATE_HOME", "")
     try:
@@ -46,7 +46,7 @@ def session_folders(state: Path) -> list[Path]:
 
 @contextmanager
 def usable(folder: Path) -> Iterator[None]:
-    """Let what fails in a state folder fail with a StateError that names it, and the remedy."""
+    """Turn an OSError in a state folder into a StateError, which names the folder and a remedy."""
     try:
         yield
     except OSError as error:
@@ -66,7 +66,7 @@ def _unusable(folder: Path, error: OSError) -> StateError:
 
 
 def prepare(state: Path) -> None:
-    """See that a state folder is there, and that nobody else can write in it; StateError where that can't be."""
+    """Make a state folder if there is none, and check that no other user can write in it; else StateError."""
     try:
         import fcntl  # noqa: F401, PLC0415 - missing on Windows, where sessions without our fixtures run all the same
     except ImportError as error:
@@ -100,7 +100,7 @@ def _unsafe(state: Path, why: str) -> StateError:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that is this user's alone, whatever the process's umask says; leave one that is there."""
+    """Make a folder that only this user can open, whatever the process's umask is; leave one that is there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.mkdir()
@@ -112,7 +112,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_file(file: Path, content: bytes) -> None:
-    """Write a file that is this user's alone, so that a reader sees all of it or the one before."""
+    """Write a file that only this user can open; whoever reads it sees all of it, or all of the one before."""
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     try:
         write_new(part, content)
@@ -123,7 +123,7 @@ def write_file(file: Path, content: bytes) -> None:
 
 
 def write_new(file: Path, content: bytes) -> None:
-    """Write a file that is this user's alone; FileExistsError where there is one."""
+    """Write a new file that only this user can open; FileExistsError where there is one."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         os.fchmod(stream.fileno(), 0o600)  # a test may have set any umask
@@ -162,5 +162,5 @@ def is_there(file: Path) -> bool:
 
 
 def corrupt(file: Path, why: str) -> StateError:
-    """Return the error for a state file that says nothing."""
+    """Return the error for a state file that can't be understood."""
     return StateError(f"The state file {file} is corrupt: {why}. Remedy: run again, which makes it anew.")

@@ -1,4 +1,4 @@
-"""The state folder's key: it tells the folder from its copies, and makes digests that say nothing to others."""
+"""The state folder's key: it tells the folder from its copies, and makes digests that nobody can guess without it."""
 
 import hmac
 import os
@@ -22,13 +22,13 @@ _PAUSE: Final = 0.01
 
 
 def identity(state: Path) -> str:
-    """Return what tells a state folder from its copies, as long as it is there."""
+    """Return the identity of a state folder; a copy of the folder has another one."""
     key, file = _key(state)
     return _digest(key, f"{file.st_dev}:{file.st_ino}:{file.st_ctime_ns}")
 
 
 def keyed(state: Path) -> Callable[[str], str]:
-    """Return a function that gives a text's digest, which says nothing to who hasn't got this folder's key."""
+    """Return a function that makes a text's digest; nobody can guess the text without this folder's key."""
     key, _ = _key(state)
     return lambda text: _digest(key, text)
 
