@@ -1,4 +1,4 @@
-"""One session's stack: its identity on the engine, its images, its running services, its removal."""
+"""One session's stack: the labels of its things, its images and services, and its removal."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Shown(Protocol):
-    """A service, as far as the reports of failed tests and the lists of a stack ask for it."""
+    """A service, as far as a stack and the report of a failed test need it."""
 
     @property
     def alias(self) -> str:
@@ -41,15 +41,15 @@ class Shown(Protocol):
 
     @property
     def container(self) -> "Container":
-        """What its log is read from."""
+        """The container whose log is shown."""
 
 
 class Stack:
     """All that one session has on the engine.
 
-    `worker` is the xdist worker's id, or None. Everything created for the stack carries its labels, so that what a
-    fixture could not remove any more goes in `close`, or with the watchdog. Its networks and services that outlive
-    their fixtures may be those of a kept stack. A child that is forked from this process creates and removes nothing.
+    `worker` is the xdist worker's id, or None. All its things carry its labels: what a fixture could not remove is
+    removed in `close`, or by the watchdog. Shared networks and services may belong to a kept stack. A child that is
+    forked from this process creates and removes nothing.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Stack:
         self.kept_stack: KeptStack | None = chosen_kept_stack(session)
         self.services: list[Shown] = []
         self.on_demand: dict[str, OnDemand[Any]] = {}
-        """What is kept for questions, by a name that whoever keeps it gives."""
+        """What is started when somebody asks for it, by a name that the caller gives."""
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
@@ -85,9 +85,9 @@ class Stack:
         return self.worker is not None or self.kept_stack is not None
 
     def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
-        """Return the labels that each container, with its alias, and each network carries.
+        """Return the labels of a container, which has an alias, or of a network.
 
-        `part` is the name of what outlives its fixture; that goes into the kept stack, if there is one.
+        `part` is the name of a shared part; it belongs to the kept stack, if there is one.
         """
         session_id, owner = self.session.id, self._owner_label
         if part is not None and self.kept_stack is not None:
@@ -96,7 +96,7 @@ class Stack:
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
-        """See that the engine has an image, once per session, and return its name with the mirror's prefix."""
+        """Pull an image if need be, once per session, and return its name with the mirror's prefix."""
         full = pulling.prefixed(name, self.settings.image_prefix)
 
         def pull() -> str:
@@ -120,7 +120,7 @@ class Stack:
         return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
-        """Do a piece of work for the first caller; the others, in whatever thread, wait for what comes of it."""
+        """Do a piece of work for the first caller; callers in other threads wait for its result."""
         with self._lock:
             mine = key not in self._images
             future = self._images.setdefault(key, Future())
@@ -133,12 +133,12 @@ class Stack:
         return future.result()
 
     def say(self, line: str) -> None:
-        """Say something that the reader should know, on standard error."""
+        """Tell people something on standard error."""
         self._progress.say(line)
 
     @contextmanager
     def showing(self, service: Shown) -> Iterator[None]:
-        """Have a service's log in the reports of failed tests."""
+        """Show a service's log in the reports of failed tests."""
         self.services.append(service)
         try:
             yield
@@ -164,9 +164,9 @@ class Stack:
         return self.engine.labelled("containers", SESSION_LABEL, session_id)
 
     def undo(self, remove: Callable[[], object]) -> None:
-        """Remove something at its end; nothing in a forked child, whose parent goes on with it.
+        """Call `remove` at a thing's end; do nothing in a forked child, whose parent still uses the thing.
 
-        Where the engine went away before, and somebody was told so, it is left to `close`, which tells once what stays.
+        Where the engine went away before, and an error told so, `close` tells once what is left.
         """
         if self._is_forked():
             return
@@ -178,9 +178,10 @@ class Stack:
                 raise
 
     def created(self, create: Callable[[], T], remove: Callable[[T], object]) -> T:
-        """Create something on the engine, and return it: under a watchdog's eyes, and as long as the owner lives.
+        """Create something on the engine, once a watchdog watches, and return it.
 
-        Raises FoodtrucksError in a forked child, and where the owner died meanwhile: nobody would remove it any more.
+        Raises FoodtrucksError in a forked child, and where the xdist controller died meanwhile: then nobody would
+        remove the thing later, so it is removed at once.
         """
         if self._is_forked():
             raise FoodtrucksError(
@@ -199,7 +200,7 @@ class Stack:
         return os.getpid() != self._process
 
     def close(self) -> None:
-        """Remove what is still there of the stack, if it is this process's own, and let go of the engine."""
+        """Remove what is left of the stack, if this process ends the session; close the engine's connection."""
         if self._is_forked():
             return
         self._closing.set()
