@@ -105,15 +105,15 @@ def engine_config(
     for each in fields(spec):
         value, body = getattr(spec, each.name), each.metadata["body"]
         if value is not None and body is not None:
-            _merge(config, body(value))
+            merge(config, body(value))
     return config
 
 
-def _merge(config: dict[str, Any], piece: Body) -> None:
+def merge(config: dict[str, Any], piece: Body) -> None:
     """Add a piece to the body; mappings that both have are merged."""
     for name, value in piece.items():
         if isinstance(value, Mapping) and name in config:
-            _merge(config[name], value)
+            merge(config[name], value)
         else:
             config[name] = value
 
