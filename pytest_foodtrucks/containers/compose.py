@@ -18,8 +18,7 @@ Body = Mapping[str, Any]
 def keyword_field(check: Callable[[Any], Any], body: Callable[[Any], Body] | None = None, **more: Any) -> Any:
     """Return the field of a keyword: how its value is checked, and which piece of the body the checked value becomes.
 
-    Without `body`, and for None, the default value, the engine is told nothing. `more` is what `dataclasses.field`
-    takes.
+    `more` is what `dataclasses.field` takes; the default value is None if it doesn't say another.
     """
     if "default_factory" not in more:
         more.setdefault("default", None)
@@ -93,7 +92,7 @@ def engine_config(
     host_ports: Mapping[int, int],
     publish_on: str,
 ) -> dict[str, Any]:
-    """Return the body of the engine API's ContainerCreate."""
+    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value."""
     bindings = {f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(free)}] for port, free in host_ports.items()}
     config: dict[str, Any] = {
         "Image": image,
@@ -102,9 +101,10 @@ def engine_config(
     }
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": list(spec.aliases)}}}
+    defaults = ContainerSpec().values()
     for each in fields(spec):
         value, body = getattr(spec, each.name), each.metadata["body"]
-        if value is not None and body is not None:
+        if body is not None and value != defaults[each.name]:
             merge(config, body(value))
     return config
 
