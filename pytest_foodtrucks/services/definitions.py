@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
 from pytest_foodtrucks.containers.building import Build
-from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec
+from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, checks_of, keyword_field
 from pytest_foodtrucks.containers.keywords import environment, host_names
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.ready import as_checks
@@ -53,6 +53,31 @@ class ServiceKeywords(TypedDict, total=False):
     ready: "Check | Iterable[Check] | None"
 
 
+def _build(value: Any) -> Build:
+    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {"context": value}
+    if given.keys() - {field.name for field in fields(Build)} or not isinstance(given.get("context"), str | Path):
+        raise Unfit(
+            "give a folder, or a mapping with `context` and if need be `dockerfile`, `args`, `target`",
+            why=" can't be built",
+        )
+    if "://" in str(given["context"]):
+        raise Unfit("give a folder", why=" is a URL")
+    plain = {name: content for name, content in given.items() if content is not None}
+    args = checked("build args", plain.get("args", {}), partial(environment, keyword="build args"))
+    target = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a stage's name as target")
+    return Build(
+        path(plain["context"]),
+        str(path(plain.get("dockerfile", "Dockerfile"))),
+        tuple(args.items()),
+        target(plain["target"]) if "target" in plain else None,
+    )
+
+
+def _ready(value: Any) -> Any:
+    as_checks(value)
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceDefinition:
     """A service's definition with all values resolved and in their plain form.
@@ -62,11 +87,11 @@ class ServiceDefinition:
 
     folder: Path
     name: str = ""
-    image: str | None = None
-    build: Build | None = None
     spec: ContainerSpec
-    timeout: float | None = None
-    ready: "Check | Iterable[Check] | None" = None
+    image: str | None = keyword_field(image_name)
+    build: Build | None = keyword_field(_build)
+    timeout: float | None = keyword_field(seconds)
+    ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
 
     @property
     def alias(self) -> str:
@@ -74,10 +99,11 @@ class ServiceDefinition:
         return self.spec.aliases[0]
 
 
-SERVICE_KEYWORDS: Final = frozenset(ServiceKeywords.__annotations__)
+KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {**CONTAINER_KEYWORDS, **checks_of(ServiceDefinition)}
+"""The check of each keyword. All are made at the definition: no mistake is left to the container's creation."""
 
 
-def check_keywords(keywords: Iterable[str], known: Collection[str] = SERVICE_KEYWORDS, *, of: str = "service") -> None:
+def check_keywords(keywords: Iterable[str], known: Collection[str] = KEYWORDS, *, of: str = "service") -> None:
     """Raise DefinitionError for keywords that aren't known, naming the nearest that would do."""
     unknown = [keyword for keyword in keywords if keyword not in known]
     if unknown:
@@ -133,26 +159,6 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
 
 
-def _build(value: Any) -> Build:
-    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {"context": value}
-    if given.keys() - {field.name for field in fields(Build)} or not isinstance(given.get("context"), str | Path):
-        raise Unfit(
-            "give a folder, or a mapping with `context` and if need be `dockerfile`, `args`, `target`",
-            why=" can't be built",
-        )
-    if "://" in str(given["context"]):
-        raise Unfit("give a folder", why=" is a URL")
-    plain = {name: content for name, content in given.items() if content is not None}
-    args = checked("build args", plain.get("args", {}), partial(environment, keyword="build args"))
-    target = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a stage's name as target")
-    return Build(
-        path(plain["context"]),
-        str(path(plain.get("dockerfile", "Dockerfile"))),
-        tuple(args.items()),
-        target(plain["target"]) if "target" in plain else None,
-    )
-
-
 def _in_folder(build: Build, folder: Path) -> Build:
     """Return a build with its context made absolute; DefinitionError where its Dockerfile isn't there."""
     file = folder / build.context / build.dockerfile
@@ -165,18 +171,3 @@ def _in_folder(build: Build, folder: Path) -> Build:
     if not found:
         raise DefinitionError(f"For build= {words} {shown(str(file))}. Remedy: create it, or mend the path.")
     return replace(build, context=context)
-
-
-def _ready(value: Any) -> Any:
-    as_checks(value)
-    return value
-
-
-KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **CONTAINER_KEYWORDS,
-    "image": image_name,
-    "build": _build,
-    "timeout": seconds,
-    "ready": _ready,
-}
-"""What is checked of each keyword, at its definition: nothing is found out only when the container is created."""
