@@ -62,7 +62,7 @@ def restart(service: "RunningService", *, timeout: int) -> None:
 def _fault(service: "RunningService", name: str, begin: Callable[[], object]) -> Iterator[None]:
     """Begin a fault, and heal it at the end of the block.
 
-    `name` is its participle, such as `paused`. An error of the block is kept; if healing fails too, that is a note to it.
+    `name` is its participle, such as `paused`. An error of the block stays; if healing fails too, that is a note to it.
     """
     _refuse_shared(service, name)
     _refuse_unfit(service, name)
