@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.callers import Place, calling_place
+from pytest_foodtrucks.callers import Place, calling_place, is_function
 from pytest_foodtrucks.containers.container import Container, attachments
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
@@ -23,7 +23,6 @@ from .definitions import (
     check_keywords,
     define,
     host_names,
-    is_function,
     kept,
     told_at,
 )
