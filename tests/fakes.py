@@ -26,7 +26,7 @@ from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
 from pytest_foodtrucks.engine.labels import NAME_LABEL
 from pytest_foodtrucks.engine.logs import Search, search
 from pytest_foodtrucks.errors import EngineError, NotReady
-from pytest_foodtrucks.fixtures.factories import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.fixtures.stash import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
