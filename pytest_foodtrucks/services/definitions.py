@@ -122,11 +122,6 @@ def kept(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return {name: checked(name, value, unrolled) for name, value in keywords.items()}
 
 
-def is_function(keyword: str, value: object) -> bool:
-    """Tell whether a keyword's value is a function of fixtures; a readiness check is one of the service."""
-    return callable(value) and keyword != "ready"
-
-
 @contextmanager
 def told_at(place: "Place") -> Iterator[None]:
     """Put the place of a definition before the DefinitionErrors of a block."""

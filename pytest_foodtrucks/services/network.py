@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.callers import Place, calling_place
+from pytest_foodtrucks.callers import Place, calling_place, is_function
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
@@ -23,7 +23,6 @@ from .definitions import (
     ServiceKeywords,
     check_keywords,
     define,
-    is_function,
     kept,
     told_at,
 )
