@@ -12,11 +12,11 @@ from pytest_foodtrucks.errors import FoodtrucksError
 
 from . import checks, environment
 from .demo import demo
+from .docker_engine import docker_host, ready_engine
 from .downloads import cache_folder
-from .engine import docker_host, ready_engine
 from .environment import Images
-from .errors import SetupError
-from .images import ready_images
+from .images.choice import ready_images
+from .setup_error import SetupError
 from .steps import step, tell
 from .test_tools import ready_test_tools
 

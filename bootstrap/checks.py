@@ -13,12 +13,20 @@ from typing import Final
 from .steps import tell
 
 _TAIL = 4096  # bytes, enough for pytest's closing line
-_LANES: Final = 2
+_LANES: Final = 3
+"""Half of the parts' time is waiting, so three lanes keep two processors busy. A part needs up to 3 GB of memory."""
 
 Part = tuple[str, Sequence[str]]
 """A name, and a Python module with its arguments."""
 
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
+_ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
+"""Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
+_LONGEST_FIRST: Final = (
+    *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
+    *("test_readme", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
+)
+"""Files that took more than a minute. The other ones fill the lanes up at the end."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +75,35 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
 
 
 def parts(root: Path) -> list[Part]:
-    """Return the parts of all tests, the quick ones first, then a file of integration tests each, the largest first.
+    """Return the parts of all tests, those that take longest first, so that the lanes end at about the same time.
 
-    tox runs the quick ones again where xdist isn't installed, and with the oldest dependencies.
+    tox runs again what may differ: all without the engine with the oldest dependencies, which lack xdist too, and
+    whole sessions with the newest ones, but without xdist.
     """
     pytest = ("coverage", "run", "-m", "pytest")
-    files = sorted((root / "tests/integration").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    first, *others = (
+        (" and ".join(stems), (*pytest, *(f"tests/integration/{stem}.py" for stem in stems), "--durations=3"))
+        for stems in _integration(root)
+    )
     return [
         ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
-        *((file.stem, (*pytest, str(file.relative_to(root)), "--durations=3")) for file in files),
-        *((f"tox {name}", ("tox", "run", "-e", name)) for name in (python, f"{python}-oldest")),
+        first,
+        (f"tox {python}-oldest", ("tox", "run", "-e", f"{python}-oldest")),
+        (f"tox {python}-sessions", ("tox", "run", "-e", f"{python}-sessions")),
+        *others,
     ]
 
 
+def _integration(root: Path) -> list[tuple[str, ...]]:
+    """Return the files of integration tests that run together, the longest first."""
+    files = sorted((root / "tests/integration").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
+    others = [file.stem for file in files if file.stem not in {*_LONGEST_FIRST, *_ON_ONE_STACK}]
+    return [(_LONGEST_FIRST[0],), _ON_ONE_STACK, *((stem,) for stem in (*_LONGEST_FIRST[1:], *others))]
+
+
 def side_by_side(parts: Sequence[Part], *, folder: Path, environ: Mapping[str, str]) -> list[Outcome]:
-    """Run parts in two lanes, because most of their time is waiting; show the output of each when it ends."""
+    """Run parts in lanes, because half of their time is waiting; show the output of each when it ends."""
     with ThreadPoolExecutor(_LANES) as lanes:
         running = [lanes.submit(_quietly, name, argv, folder, environ) for name, argv in parts]
         try:

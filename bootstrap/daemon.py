@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .debian import checked
-from .errors import SetupError
+from .setup_error import SetupError
 
 _LAST_LINES = 20
 _PAUSE = 0.1  # seconds

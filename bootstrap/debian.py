@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .errors import SetupError
+from .setup_error import SetupError
 
 _LAST_CHARACTERS = 1500
 

@@ -15,7 +15,7 @@ _LABEL = "pytest-foodtrucks"
 def demo(root: Path, engine: Engine, images: Images, environ: Mapping[str, str]) -> int:
     """Run the example suite in its own folder, and sum up; return the exit code.
 
-    What is left is told and no failure: it may belong to a session that someone else runs just now.
+    What is left is shown, and is no failure: it may belong to a session that someone else runs just now.
     """
     before = _labelled(engine)
     outcome = run("demo", "pytest", "-v", folder=root / "examples" / "foodtrucks", environ=environ)

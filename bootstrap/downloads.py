@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .errors import SetupError
+from .setup_error import SetupError
 
 WORK = "work-"
 """How the names of folders in the cache begin that are of no use after their set-up."""

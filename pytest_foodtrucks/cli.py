@@ -70,7 +70,7 @@ def _prune(settings: Settings, older_than: float | None) -> int:
     prepare(state)
     owner = passing(state)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
-        before = None if older_than is None else time.time() + engine.clock_difference() - older_than
+        before = None if older_than is None else time.time() + engine.clock_difference - older_than
         kept = [partial(_prune_kept, engine, stack, owner, untold=before is not None) for stack in all_kept(state)]
         all_of([*kept, partial(_prune_orphans, engine, state, before), partial(_tell_of_others, engine, state)])
     return 0

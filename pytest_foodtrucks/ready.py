@@ -30,8 +30,8 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from .containers.container import ContainerState
     from .engine.execs import ExecResult
+    from .engine.inspected import ContainerState
 
 LOG_LINES: Final = 30
 """How many of a container's last log lines an error shows."""
@@ -73,7 +73,7 @@ class Target(Protocol):
         """Tell whether something accepts connections, asked inside the container's network namespace."""
 
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
-        """Ask by HTTP and return status and body; NotReady where no answer comes."""
+        """Ask by HTTP and return status and body, of a long one the beginning; NotReady where no answer comes."""
 
 
 def target_of(service: Any) -> Target:
@@ -117,7 +117,8 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
     """Ready when a GET answers with just this status; redirects aren't followed.
 
     `port` is the container's (default: the first of its `ports`), asked through the published port if there is
-    one, else from inside its network namespace. `timeout` is in seconds, for one try.
+    one, else from inside its network namespace. `timeout` is in seconds, for one try and its whole answer; of a body
+    the first megabyte is enough.
 
     Raises DefinitionError for a path without a slash before it, and for other values that can't be asked.
     """
@@ -271,6 +272,7 @@ def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: floa
     except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile
         _refuse_ended(target, elapsed=elapsed)
         raise
+    _refuse_ended(target, elapsed=elapsed)  # meanwhile; what is in a log stays there
 
 
 def _refuse_ended(target: Target, *, elapsed: float) -> None:

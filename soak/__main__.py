@@ -8,9 +8,9 @@ from typing import Final
 from bootstrap.steps import tell
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import crowd, cycles, decoys, faults, hostile, kill, truth, watchdog, workers
+from . import crowd, cycles, decoys, hostile, kill, loaded_faults, truth, watchdog_cost, workers
 from .command import Command
-from .sessions import hear_signals
+from .pytest_sessions import hear_signals
 
 COMMANDS: Final[Mapping[str, Command]] = {
     command.name: command
@@ -20,9 +20,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         cycles.COMMAND,
         decoys.COMMAND,
         hostile.COMMAND,
-        watchdog.COMMAND,
+        watchdog_cost.COMMAND,
         workers.COMMAND,
-        faults.COMMAND,
+        loaded_faults.COMMAND,
         truth.COMMAND,
     )
 }

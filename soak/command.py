@@ -18,7 +18,7 @@ from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.settings import read_settings
 
-from . import document, machine, processes
+from . import document, machine, proc
 from .document import Section
 
 _TOLD_ELSEWHERE: Final = {"seed", "document", "no_document"}
@@ -83,7 +83,7 @@ class Command:
 
 
 def command_line(name: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
-    """Return the command with the options that change what it does; the seed is told elsewhere."""
+    """Return the command with the options that change what it does; the seed is shown elsewhere."""
     given = [
         f"--{field.replace('_', '-')} {value}"
         for field, value in vars(options).items()
@@ -103,7 +103,7 @@ def _temporary_folder() -> Iterator[Path]:
         yield folder
     finally:
         give_up = time.monotonic() + _PATIENCE
-        while (working := processes.mentioning(folder)) and time.monotonic() < give_up:
+        while (working := proc.mentioning(folder)) and time.monotonic() < give_up:
             time.sleep(0.2)
         if working:
             tell(f"[soak] {folder} stays, since these processes still work for it: {working}")
@@ -112,5 +112,5 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def an_engine() -> Engine:
-    """Return the engine that the sessions will find too: the one that set-up told the environment about."""
+    """Return the engine that the sessions will find too: the one that set-up wrote into the environment."""
     return find_engine(read_settings(lambda _: None, os.environ, lambda _: None).engine)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from . import events, onengine, processes, suites
+from . import events, onengine, proc, suites
 from .command import Command, Soak
 from .document import Section, table
 from .events import Event
-from .sessions import Ended, Suite
+from .pytest_sessions import Ended, Suite
 
 _COLLISION_WORDS: Final = ("already in use", "already allocated", "Pool overlaps", "Conflict")
 _WORKERS: Final = 4
@@ -109,9 +109,9 @@ def _round(soak: Soak, counted: Counted, number: int, *, elasticsearch: bool) ->
     counted_round(counted, name, heard, identities=identities, notes=notes, ends=ends, shared=shared)
     if onengine.owned(soak.engine, identities):
         counted.left.append(f"{name}: the engine still has something")
-    if processes.mentioning(folder):
+    if proc.mentioning(folder):
         time.sleep(1)  # a watchdog sees its run ended and goes
-        counted.left += [f"{name}: process {pid} is still there" for pid in processes.mentioning(folder)]
+        counted.left += [f"{name}: process {pid} is still there" for pid in proc.mentioning(folder)]
     new = counted.broken()[before:]
     soak.say(f"{name}: {len(notes)} tests in {time.monotonic() - began:.0f} s, {len(new)} broken")
     for text in new:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from . import events, onengine, processes, suites
+from . import events, onengine, proc, suites
 from .command import Command, Soak
 from .document import Section, table
-from .sessions import Ended, Suite
+from .pytest_sessions import Ended, Suite
 
 _REST: Final = 3.0
 """Seconds in which the engine and the last watchdog come to rest."""
@@ -51,7 +51,7 @@ def _sample(soak: Soak, suite: Suite, volumes: set[str]) -> Sample:
         containers=len(onengine.owned(engine, identities, kinds=["containers"])),
         networks=len(onengine.owned(engine, identities, kinds=["networks"])),
         volumes=len(there & volumes),
-        processes=len(processes.mentioning(soak.folder)),
+        processes=len(proc.mentioning(soak.folder)),
         files=suite.files(),
         descriptors=onengine.descriptors(engine),
         everybodys=f"{containers} containers, {networks} networks, {len(there)} volumes",
@@ -71,7 +71,7 @@ def _run(soak: Soak) -> Section:
             elasticsearch = every > 0 and number % every == 0
             cycle = _cycle(both[elasticsearch], elasticsearch=elasticsearch, workers=2 if number % 3 == 0 else 0)
             cycles.append(cycle)
-            soak.say(f"{number}/{soak.options.sessions} {told(cycle)}")
+            soak.say(f"{number}/{soak.options.sessions} {message(cycle)}")
     identity = both[0].identity()
     volumes = events.volumes_of(heard, {identity} if identity is not None else set())
     return reported(cycles, before, _sample(soak, both[0], volumes), volumes=len(volumes))
@@ -85,7 +85,7 @@ def _cycle(suite: Suite, *, elasticsearch: bool, workers: int) -> Cycle:
     return Cycle(what, ended)
 
 
-def told(cycle: Cycle) -> str:
+def message(cycle: Cycle) -> str:
     """Return one line about a session."""
     verdict = "ok" if cycle.ended.code == 0 else f"FAILED with exit code {cycle.ended.code}: {cycle.ended.tail()!r}"
     return f"{cycle.what}, {cycle.ended.seconds:.1f} s: {verdict}"
@@ -93,7 +93,7 @@ def told(cycle: Cycle) -> str:
 
 def reported(cycles: Sequence[Cycle], before: Sample, after: Sample, *, volumes: int) -> Section:
     """Compare; `volumes` is how many the sessions had."""
-    flakes = [f"session {number}: {told(cycle)}" for number, cycle in enumerate(cycles, 1) if cycle.ended.code != 0]
+    flakes = [f"session {number}: {message(cycle)}" for number, cycle in enumerate(cycles, 1) if cycle.ended.code != 0]
     rows: list[list[object]] = [
         ["the sessions' containers", before.containers, after.containers],
         ["the sessions' networks", before.networks, after.networks],

@@ -26,12 +26,12 @@ from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks import kept
 from pytest_foodtrucks.stacks.kept import Kept
 
-from . import events, processes, suites
+from . import events, proc, suites
 from .command import Command, Soak
 from .document import Section, table
 from .events import Event
 from .proxy import ignoring_filters
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 _PATIENCE: Final = 60.0
 
@@ -49,7 +49,7 @@ class Pair:
 class Owners:
     """Whom decoys may belong to, here or in another state folder than that of the sessions that clean up.
 
-    `untold` are owners of which it can't be told whether they live, or which live whatever became of their state
+    `unknown` are owners of which nobody can say whether they live, or which live whatever became of their state
     folder, by what a decoy's kind says of them. The last three are ids of kept stacks: one that is held though its time
     is over, one that was used just now, and one of the other state folder whose time is over.
     """
@@ -61,7 +61,7 @@ class Owners:
     kept_in_use: str
     kept_just_now: str
     others_kept: str
-    untold: Mapping[str, Owner] = field(default_factory=dict)
+    unknown: Mapping[str, Owner] = field(default_factory=dict)
 
 
 JUST_NOW: Final = "a kept stack's that was used just now"
@@ -76,7 +76,7 @@ def decoys(owners: Owners) -> dict[str, Mapping[str, str]]:
         "a living session's of the same state folder": _labels(owners.living.text()),
         "of another state folder, its owner living": _labels(owners.others_living.text()),
         "of another state folder, its owner dead there": _labels(owners.others_dead.text()),
-        **{kind: _labels(owner.text()) for kind, owner in owners.untold.items()},
+        **{kind: _labels(owner.text()) for kind, owner in owners.unknown.items()},
         "of another host, with the id of a dead run here": _labels(replace(dead, process=_ANOTHER_HOST).text()),
         "without the owner's label": {SESSION_LABEL: dead.session},
         "with an empty owner's label": _labels(""),
@@ -173,7 +173,7 @@ def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
             kept_in_use=held.id,
             kept_just_now=fresh.id,
             others_kept=others.id,
-            untold={
+            unknown={
                 "a living session's, its lease gone": gone.owner,
                 "a living session's, its lease replaced": replaced.owner,
                 "a living session's, its run's folder removed": removed_run.owner,
@@ -202,7 +202,7 @@ def ended_owner(state: Path) -> Owner:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     owner = read_owner(said)
     if owner is None:
-        raise FoodtrucksError(f"A run's owner is told by {said!r}, which says nothing.")
+        raise FoodtrucksError(f"A session's owner is named by {said!r}, which says nothing.")
     return owner
 
 
@@ -266,7 +266,7 @@ def _is_killed(suite: Suite, *options: str) -> None:
             time.sleep(0.05)
         os.killpg(session.process.pid, signal.SIGKILL)
         session.process.wait()
-    while processes.watchdogs(suite.state):
+    while proc.watchdogs(suite.state):
         if time.monotonic() > deadline:
             raise FoodtrucksError("A watchdog didn't end.")
         time.sleep(0.1)
@@ -346,7 +346,7 @@ def disturbed(heard: Sequence[Event], pairs: Sequence[Pair]) -> list[str]:
     kinds = {thing: pair.kind for pair in pairs for thing in (pair.container, pair.network)}
     ends = {"kill", "die", "stop", "destroy", "disconnect"}
     return [
-        f"the engine told of {event.kind} {event.action} of what was {kinds[event.id]}"
+        f"the engine reported {event.kind} {event.action} of what was {kinds[event.id]}"
         for event in heard
         if event.id in kinds and event.action in ends
     ]

@@ -20,13 +20,13 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.sessions.processes import Process
 from pytest_foodtrucks.stacks.removal import remove_network
 
-from . import events, processes, suites
+from . import events, proc, suites
 from .command import Command, Soak
 from .deeds import DEEDS
 from .document import Section, table
 from .events import Event
 from .hostile_session import SIDE_BY_SIDE, Happened, Planned, after_copying, broken, planned, things, write
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 _WATCHDOGS_END: Final = 60.0
 """Seconds after the owner's end until its watchdog has ended."""
@@ -65,7 +65,7 @@ Engine.labels = lambda self, *about: only(labels(self, *about))
 Engine.created = lambda self, *about: only(created(self, *about))
 sys.exit(cli.main(["prune", "--older-than=1s", f"--state-dir={sys.argv[2]}"]))
 """
-"""The command, on an engine that shows nobody else's things: of those it can't be told either."""
+"""The command, on an engine that shows nobody else's things: so it can't say of those either."""
 
 
 def _removed_by(engine: Engine, suite: Suite, owner: Process) -> str:
@@ -82,7 +82,7 @@ def _removed_by(engine: Engine, suite: Suite, owner: Process) -> str:
 def _group(soak: Soak, counted: Counted, name: str, plans: Sequence[Planned]) -> None:
     """Run three sessions side by side, and judge what came of them."""
     group = soak.folder / name
-    chosen = [write(group, place, plan) for place, plan in enumerate(plans)]
+    chosen = [write(group, index, plan) for index, plan in enumerate(plans)]
     began, before = time.monotonic(), len(counted.broken)
     with events.heard(soak.engine) as heard, ThreadPoolExecutor(len(plans)) as pool:
         ended = list(pool.map(partial(after_copying, soak.engine), chosen, plans))
@@ -101,7 +101,7 @@ def _group(soak: Soak, counted: Counted, name: str, plans: Sequence[Planned]) ->
     counted.broken += [f"{name}: {text}" for text in _others_ended(soak.engine, every)]
     counted.broken += [f"{name}: the watchdog {pid} didn't end" for pid in _unended(group)]
     _tidy(soak.engine, group, every, [happened.owner for happened in seen])
-    seconds, what = time.monotonic() - began, "; ".join(map(told, seen))
+    seconds, what = time.monotonic() - began, "; ".join(map(message, seen))
     soak.say(f"{counted.sessions}/{soak.options.sessions} in {seconds:.0f} s: {what}")
     for text in counted.broken[before:]:
         soak.say(f"  BROKEN {text}")
@@ -138,13 +138,13 @@ def add(counted: Counted, name: str, happened: Happened) -> None:
         counted.gone.append(happened.gone)
     else:
         counted.swept[happened.removed_by] += 1
-    counted.broken += [f"{name}, {told(happened)}: {text}" for text in broken(happened)]
+    counted.broken += [f"{name}, {message(happened)}: {text}" for text in broken(happened)]
 
 
 def add_notes(
     counted: Counted, name: str, heard: Sequence[Event], notes: Sequence[Mapping[str, Any]], ends: Mapping[int, float]
 ) -> None:
-    """Add what the engine told of what the tests needed; `ends` are when their owners' processes ended.
+    """Add what the engine reported of what the tests needed; `ends` are when their owners' processes ended.
 
     The workers of a killed controller go on for a while, and need what nobody owns any more.
     """
@@ -179,7 +179,7 @@ def _others_ended(engine: Engine, notes: Sequence[Mapping[str, Any]]) -> list[st
 def _unended(group: Path) -> list[int]:
     """Return the watchdogs that are still there after their time."""
     until = time.monotonic() + _WATCHDOGS_END
-    while (there := processes.watchdogs_below(group)) and time.monotonic() < until:
+    while (there := proc.watchdogs_below(group)) and time.monotonic() < until:
         time.sleep(_LOOK)
     return there
 
@@ -218,7 +218,7 @@ def _run(soak: Soak) -> Section:
     return reported(counted)
 
 
-def told(happened: Happened) -> str:
+def message(happened: Happened) -> str:
     """Return a few words about a session."""
     plan = happened.planned
     options = [f"-n {plan.workers}" if plan.workers else "", "reuse" if plan.reuse else "", plan.state]

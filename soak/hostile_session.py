@@ -17,9 +17,9 @@ from pytest_foodtrucks.engine.labels import OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import read_owner
 from pytest_foodtrucks.sessions.processes import Process, neighbour
 
-from . import deeds, processes, suites
+from . import deeds, proc, suites
 from .deeds import DEEDS
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 SIDE_BY_SIDE: Final = 3
 
@@ -32,7 +32,7 @@ _COPIED: Final = 15.0
 """Seconds until a session has begun whose state folder is copied."""
 _LOOK: Final = 0.2
 _NOBODY: Final = Process("", "", 0, "")
-_OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/\w+\.py.*$", re.MULTILINE)
+_OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/[\w/]+\.py.*$", re.MULTILINE)
 
 _CONFTEST: Final = """
 from pathlib import Path
@@ -137,11 +137,11 @@ def _deck(choose: random.Random, *, alone: bool = False, last: bool = False) -> 
         yield from choose.sample(names, len(names))
 
 
-def _state_of(place: int, choose: random.Random) -> tuple[str, str | None]:
-    """Return the name of a session's state folder, and of which other one it is a copy, by its place in its group."""
-    if place == 0 or choose.random() < 0.5:  # noqa: PLR2004 - half
+def _state_of(index: int, choose: random.Random) -> tuple[str, str | None]:
+    """Return the name of a session's state folder, and of which other one it is a copy, by its index in its group."""
+    if index == 0 or choose.random() < 0.5:  # noqa: PLR2004 - half
         return "state", None
-    return (f"copy-{place}", "state") if choose.random() < 0.5 else (f"state-{place}", None)  # noqa: PLR2004 - half
+    return (f"copy-{index}", "state") if choose.random() < 0.5 else (f"state-{index}", None)  # noqa: PLR2004 - half
 
 
 def write(group: Path, number: int, plan: Planned) -> Suite:
@@ -170,7 +170,7 @@ def _happened(engine: Engine, suite: Suite, plan: Planned) -> Happened:
         with suppress(subprocess.TimeoutExpired):
             code = session.process.wait(timeout=_HANGS)
         if code is None:
-            processes.kill(session.process.pid)
+            proc.kill(session.process.pid)
             session.process.wait()
         ended, at = time.monotonic(), time.time()
         gone = None
@@ -222,7 +222,7 @@ def broken(happened: Happened) -> list[str]:
 
 
 def _is_excused(happened: Happened) -> bool:
-    """Tell whether nobody could remove it in time, and whoever came next did all that can be told."""
+    """Tell whether nobody could remove it in time, and whoever came next removed what it could recognise."""
     watchdog = any(DEEDS[name].kills_watchdog for name in happened.done)
     lost = any(DEEDS[name].loses_lease for name in happened.around)
     return watchdog and (happened.removed_by == "a sweep" or (lost and happened.removed_by == "prune --older-than"))

@@ -19,10 +19,10 @@ from typing import Final
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import onengine, processes, suites
+from . import onengine, proc, suites
 from .command import Command, Soak, an_engine
 from .document import Section, table
-from .sessions import Session, Suite
+from .pytest_sessions import Session, Suite
 
 TWICE: Final = "Ctrl-C twice"
 PROMISES: Final = {"process": 5.0, "group": 5.0, "controller alone": 10.0}
@@ -71,7 +71,7 @@ class Outcome:
     files: Sequence[str]
 
     @property
-    def kept(self) -> bool:
+    def promise_kept(self) -> bool:
         """Tell whether the promise was kept."""
         return self.gone is not None and self.gone <= PROMISES[self.kill.target] and self.watchdog is not None
 
@@ -121,9 +121,9 @@ def aftermath(engine: Engine, suite: Suite, group: int, died: float) -> tuple[in
         found = max(found, len(left))
         now = time.monotonic() - died
         gone = None if left else now if gone is None else gone
-        waits = bool(processes.watchdogs(suite.state))
+        waits = bool(proc.watchdogs(suite.state))
         watchdog = None if waits else now if watchdog is None else watchdog
-        if not left and not waits and not processes.of_group(group):
+        if not left and not waits and not proc.of_group(group):
             break
         time.sleep(_LOOK)
     return found, gone, watchdog
@@ -198,7 +198,7 @@ def _run(soak: Soak) -> Section:
         try:
             for future in work:
                 outcomes.append(future.result())
-                soak.say(f"{len(outcomes)}/{len(kills)} {told(outcomes[-1])}")
+                soak.say(f"{len(outcomes)}/{len(kills)} {message(outcomes[-1])}")
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C those that have not begun
     return reported(outcomes, lengths, side_by_side=soak.options.side_by_side)
@@ -211,7 +211,7 @@ def _plan(soak: Soak) -> Iterator[Kill]:
         yield from plan(way, soak.options.others)
 
 
-def told(outcome: Outcome) -> str:
+def message(outcome: Outcome) -> str:
     """Return one line about an outcome."""
     kill = outcome.kill
     what = f"{kill.way} to the {kill.target}, {_kind(kill.workers, elasticsearch=kill.elasticsearch)}"
@@ -221,7 +221,7 @@ def told(outcome: Outcome) -> str:
         when = f"after {outcome.seconds:.1f} s, with {outcome.found} things on the engine"
     gone = f"gone {outcome.gone:.1f} s later" if outcome.gone is not None else "STILL THERE"
     watchdog = f"watchdog {outcome.watchdog:.1f} s" if outcome.watchdog is not None else "WATCHDOG STILL THERE"
-    late = "" if outcome.kept else " BROKEN"
+    late = "" if outcome.promise_kept else " BROKEN"
     files = f", {len(outcome.files)} files left" if outcome.files else ""
     return f"{what}: {when}; {gone}, {watchdog}{files}{late}"
 
@@ -252,14 +252,14 @@ Each moment was drawn evenly from such a length. A session that had ended by the
 side. Seconds count from the owner's death. The engine was asked ten times a second, and counts as empty only from the
 look after which it stayed so until the watchdog and all workers had ended. {len(files)} state folders still had files
 of the run, of which nobody holds the lease."""
-    kept = sum(outcome.kept for outcome in outcomes)
+    kept = sum(outcome.promise_kept for outcome in outcomes)
     return Section(
         name="kill",
         title="Sessions that are killed",
         summary=f"{len(outcomes)} sessions ended by force at random moments; of {kept} nothing was left in time, and "
         "their watchdogs ended.",
         body=f"{table(heads, rows)}\n{notes}",
-        broken=[told(outcome) for outcome in outcomes if not outcome.kept],
+        broken=[message(outcome) for outcome in outcomes if not outcome.promise_kept],
     )
 
 
@@ -267,7 +267,7 @@ def _figures(outcomes: Sequence[Outcome]) -> list[str]:
     return [
         str(len(outcomes)),
         str(sum(outcome.found > 0 for outcome in outcomes)),
-        str(sum(not outcome.kept for outcome in outcomes)),
+        str(sum(not outcome.promise_kept for outcome in outcomes)),
         f"{PROMISES[outcomes[0].kill.target]:.0f} s",
         spread([outcome.gone for outcome in outcomes if outcome.found]),
         spread([outcome.watchdog for outcome in outcomes if outcome.found]),

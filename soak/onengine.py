@@ -6,11 +6,12 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from pytest_foodtrucks.engine.engine import Engine, Kind
+from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
+from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.sessions.owners import state_of
 
-from . import processes
+from . import proc
 
 _KINDS: Final[tuple[Kind, ...]] = ("containers", "networks")
 _LOOKS: Final = 20
@@ -40,7 +41,7 @@ def descriptors(engine: Engine) -> int | None:
     looks = []
     for _ in range(_LOOKS):
         try:
-            looks.append(processes.descriptors(daemon))
+            looks.append(proc.descriptors(daemon))
         except PermissionError:
             return None
         time.sleep(_BETWEEN_LOOKS)
@@ -55,4 +56,4 @@ def _daemon(engine: Engine) -> int | None:
         connection.connect(engine.url.removeprefix("unix://"))
         answer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(_CREDENTIALS))
     pid: int = struct.unpack(_CREDENTIALS, answer)[0]
-    return pid if pid in processes.named("dockerd") else None
+    return pid if pid in proc.named("dockerd") else None

@@ -6,7 +6,7 @@ Each test writes into notes.jsonl what it counted, on which network and containe
 from pathlib import Path
 from typing import Final
 
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 _NOTE: Final = """
 @pytest.fixture

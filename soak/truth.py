@@ -21,10 +21,10 @@ from . import events, questions
 from .command import Command, Soak
 from .document import Section, table
 from .events import Event
-from .faults import spread
+from .loaded_faults import spread
 from .machine import ROOT
+from .pytest_sessions import Suite
 from .questions import Question, World
-from .sessions import Suite
 
 _TOLD_EVERY: Final = 30.0
 """Seconds between two lines of progress."""
@@ -48,34 +48,31 @@ from pytest_foodtrucks import Probe, network, service
 from pytest_foodtrucks.probes.beacons import running_probe
 from figures import BARE, ROOT
 
-sys.path.insert(0, ROOT)
+sys.path[:0] = [ROOT, f"{ROOT}/tests"]
+from lab import ECHO, IDLE, IMAGE
 from soak.questions import ALIASES, BRIDGE, MUTED, NOWHERE, ROBIN, SOURCES, TARGETS, TOOLLESS, World
-
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
-ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
-IDLE = ["tail", "-f", "/dev/null"]
 
 home = network()
 abroad = network()
 island = network(internal=True)
-echo = service(image=IMAGE, command=ECHO, ports=[7000], network="home", aliases=list(ALIASES["echo"]))
+echo = service(**ECHO, network="home", aliases=list(ALIASES["echo"]))
 pair = service(image=IMAGE, command=["sh", "-c", "nc -ll -p 7001 -e cat & exec nc -ll -p 7000 -e cat"],
                ports=[7000, 7001], network="home")
-foreign = service(image=IMAGE, command=ECHO, ports=[7000], network="abroad")
-twin = service(image=IMAGE, command=ECHO, ports=[7000], network="abroad", aliases=["twin", ROBIN])
-castaway = service(image=IMAGE, command=ECHO, ports=[7000], network="island")
-neighbour = service(image=IMAGE, command=IDLE, network="home")
-stranger = service(image=IMAGE, command=IDLE, network="abroad")
+foreign = service(**ECHO, network="abroad")
+twin = service(**ECHO, network="abroad", aliases=["twin", ROBIN])
+castaway = service(**ECHO, network="island")
+neighbour = service(**IDLE, network="home")
+stranger = service(**IDLE, network="abroad")
 
 @pytest.fixture(scope="session")
 def both(home, abroad, twin):
-    with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=list(ALIASES["both"])) as service:
+    with home.service(**ECHO, aliases=list(ALIASES["both"])) as service:
         abroad.connect(service, aliases=[*ALIASES["both"], ROBIN])
         yield service
 
 @pytest.fixture(scope="session")
 def stand(home, foodtrucks_engine):
-    with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["stand"]) as service:
+    with home.service(**ECHO, aliases=["stand"]) as service:
         foodtrucks_engine.connect("bridge", service.container.id)
         yield service
 
@@ -137,7 +134,7 @@ def test_it(world, foodtrucks_engine):
 
 
 @dataclass(frozen=True)
-class Told:
+class Result:
     """A question that was asked, as it is written down; `disturbed` tells of networks made or removed meanwhile."""
 
     kind: str
@@ -185,17 +182,17 @@ def ask_all(world: World, engine: Engine, file: TextIO, *, count: int, threads: 
     drawn = questions.draw(count, random.Random(seed))  # noqa: S311 - no secret
     with ThreadPoolExecutor(threads) as pool:
         answered = pool.map(lambda question: ask(question, world, engine), drawn)
-        for told in answered:
-            file.write(json.dumps(asdict(told)) + "\n")
+        for result in answered:
+            file.write(json.dumps(asdict(result)) + "\n")
             file.flush()  # whole lines only, for who reads them meanwhile
 
 
-def ask(question: Question, world: World, engine: Engine) -> Told:
+def ask(question: Question, world: World, engine: Engine) -> Result:
     """Ask one question; where the answer isn't the known one, look whether networks came and went meanwhile."""
     began = time.monotonic()
     reply = questions.asked(question.ask, world)
     seconds = time.monotonic() - began
-    told = Told(
+    result = Result(
         kind=question.kind,
         text=question.text,
         negative=question.negative,
@@ -205,8 +202,8 @@ def ask(question: Question, world: World, engine: Engine) -> Told:
         words=reply.words,
         seconds=seconds,
     )
-    disturbed = told.outcome != "right" and engine.networks_changed(seconds + 1)
-    return replace(told, disturbed=disturbed)
+    disturbed = result.outcome != "right" and engine.networks_changed(seconds + 1)
+    return replace(result, disturbed=disturbed)
 
 
 def _run(soak: Soak) -> Section:
@@ -219,11 +216,11 @@ def _run(soak: Soak) -> Section:
         suite = Suite.write(soak.folder / "suite", figures=lines, conftest=_CONFTEST, test_it=_TESTS)
         with events.heard(soak.engine) as heard:
             failed = _answered(soak, suite)
-    told = [Told(**note) for note in suite.notes()]
-    if len(told) != options.questions:
-        failed.append(f"only {len(told)} of {options.questions} questions came to an end")
+    results = [Result(**note) for note in suite.notes()]
+    if len(results) != options.questions:
+        failed.append(f"only {len(results)} of {options.questions} questions came to an end")
     others = networks_of_others(heard, suite.identity())
-    return reported(told, failed, busy_processes=busy_processes, threads=options.threads, others=others)
+    return reported(results, failed, busy_processes=busy_processes, threads=options.threads, others=others)
 
 
 def networks_of_others(heard: Sequence[Event], identity: str | None) -> int:
@@ -249,60 +246,60 @@ def _bare_image(soak: Soak) -> Iterator[str]:
 
 
 def _answered(soak: Soak, suite: Suite) -> list[str]:
-    """Run the session to its end and tell how far it is; return what is to be told of it if it failed."""
+    """Run the session to its end and tell how far it is; return its failure as a message."""
     give_up, known = time.monotonic() + _TIME_LIMIT, 0
     with suite.started("--foodtrucks-timeout=600") as session:
         while session.process.poll() is None and time.monotonic() < give_up:
             with suppress(subprocess.TimeoutExpired):
                 session.process.wait(timeout=_TOLD_EVERY)
-            told = [Told(**note) for note in suite.notes()]
-            soak.say(f"{len(told)}/{soak.options.questions}: {dict(Counter(one.outcome for one in told))}")
-            for text in (text for one in told[known:] for text in one.broken()):
+            results = [Result(**note) for note in suite.notes()]
+            soak.say(f"{len(results)}/{soak.options.questions}: {dict(Counter(result.outcome for result in results))}")
+            for text in (text for result in results[known:] for text in result.broken()):
                 soak.say(f"  {text}")
-            known = len(told)
+            known = len(results)
         code = session.process.poll()
     tail = "\n".join(session.output.splitlines()[-15:])
     return [] if code == 0 else [f"the session ended with exit code {code}: {tail!r}"]
 
 
 def reported(
-    told: Sequence[Told], failed: Sequence[str] = (), *, busy_processes: int | None, threads: int, others: int = 0
+    results: Sequence[Result], failed: Sequence[str] = (), *, busy_processes: int | None, threads: int, others: int = 0
 ) -> Section:
     """Sum up: two rows for each kind of question, one for the yes and one for the no.
 
     `others` is how many networks others than the run made on the engine meanwhile.
     """
-    groups: dict[tuple[str, bool], list[Told]] = defaultdict(list)
-    for one in told:
-        groups[one.kind, one.negative].append(one)
+    groups: dict[tuple[str, bool], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[result.kind, result.negative].append(result)
     heads = ["question", "true answer", "asked", *_OUTCOMES, "seconds"]
     rows = [
         [f"`{kind}`", "no" if negative else "yes", *_figures(groups[kind, negative])]
         for kind, negative in sorted(groups)
     ]
-    outcomes = Counter(one.outcome for one in told)
-    negatives = sum(one.negative for one in told)
+    outcomes = Counter(result.outcome for result in results)
+    negatives = sum(result.negative for result in results)
     counts = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in _OUTCOMES)
     note = f"""
 Seconds are the median and the longest, and include the wait for others that ask from the same place. A no is the truth
 where there is no such name or no connection, whatever the assertion makes of it: `assert_isolated` passes then, and
 `assert_reachable` raises. The answer to a question to `reachability` is a whole table, of two sources and two targets;
 its first cell says which of the two it is. Unanswered is a question that ended in ProbeError, or inconclusive where the
-truth could be told. {threads} questions were asked side by side, while {busy_processes} processes did nothing but
+truth was known. {threads} questions were asked side by side, while {busy_processes} processes did nothing but
 count. Meanwhile others made {others} networks on the engine, and Docker's isolation is away for some milliseconds at
 each; the run itself made its own before it asked."""
     return Section(
         name="truth",
         title="Questions with known answers",
-        summary=f"{len(told)} questions, {negatives} of them with a no for an answer: {counts}.",
+        summary=f"{len(results)} questions, {negatives} of them with a no for an answer: {counts}.",
         body=f"{table(heads, rows)}\n{note}",
-        broken=[*failed, *(text for one in told for text in one.broken())],
+        broken=[*failed, *(text for result in results for text in result.broken())],
     )
 
 
-def _figures(group: Sequence[Told]) -> list[object]:
-    outcomes = Counter(one.outcome for one in group)
-    return [len(group), *(outcomes[outcome] for outcome in _OUTCOMES), spread([one.seconds for one in group])]
+def _figures(group: Sequence[Result]) -> list[object]:
+    outcomes = Counter(result.outcome for result in group)
+    return [len(group), *(outcomes[outcome] for outcome in _OUTCOMES), spread([result.seconds for result in group])]
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

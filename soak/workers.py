@@ -9,7 +9,7 @@ from . import events, suites
 from .command import Command, Soak
 from .document import Section, table
 from .events import Made
-from .sessions import Ended
+from .pytest_sessions import Ended
 
 _WAYS: Final = ("load", "each", "worksteal", "loadfile")
 _ONE_OF_EACH: Final = ("es", "foodtrucks-web")

@@ -67,8 +67,7 @@ def built(
     Raises ImageError with the last lines of the build's output.
     """
     command = shutil.which("docker")
-    what = repr((str(build.context), build.dockerfile, build.args, build.target))
-    lasting = f"foodtrucks-build/{_slug(build.context.name)}:{digest(what)[:12]}"
+    lasting = lasting_name(build, digest)
     names = _Names(f"{lasting}-{secrets.token_hex(4)}", lasting)
     with progress.working(f"building {build.context.name}"):
         if command is not None:
@@ -76,6 +75,12 @@ def built(
         else:
             _build_by_api(engine, build, names)
     return _renamed(engine, build, names)
+
+
+def lasting_name(build: Build, digest: Callable[[str], str]) -> str:
+    """Return the name that the image of a build has when it is built, by which people know it."""
+    what = repr((str(build.context), build.dockerfile, build.args, build.target))
+    return f"foodtrucks-build/{_slug(build.context.name)}:{digest(what)[:12]}"
 
 
 def _renamed(engine: "Engine", build: Build, names: _Names) -> str:

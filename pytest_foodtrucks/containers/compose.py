@@ -1,103 +1,121 @@
-"""What a container is to be: Compose's words, and the engine's for them."""
+"""What a container is to be: Compose's keywords, and the engine's words for them."""
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.values import Unfit, path, shown
+from pytest_foodtrucks.values import shown
+
+from . import keywords
+from .keywords import volume_source
+
+Body = Mapping[str, Any]
+"""A piece of the engine API's ContainerCreate."""
+
+
+def keyword_field(check: Callable[[Any], Any], body: Callable[[Any], Body] | None = None, **more: Any) -> Any:
+    """Return the field of a keyword: how its value is checked, and which piece of the body the checked value becomes.
+
+    `more` is what `dataclasses.field` takes; the default value is None if it doesn't say another.
+    """
+    if "default_factory" not in more:
+        more.setdefault("default", None)
+    return field(metadata={"check": check, "body": body}, **more)
+
+
+def checks_of(table: type[Any]) -> dict[str, Callable[[Any], Any]]:
+    """Return the check of each keyword among a dataclass' fields, by the keyword's name."""
+    return {each.name: each.metadata["check"] for each in fields(table) if "check" in each.metadata}
+
+
+def _environment(content: Mapping[str, str]) -> Body:
+    return {"Env": [f"{name}={value}" for name, value in content.items()]}
+
+
+def _ports(ports: Sequence[int]) -> Body:
+    return {"ExposedPorts": {f"{port}/tcp": {} for port in ports}}
+
+
+def _volumes(volumes: Sequence[str]) -> Body:
+    return {
+        "Volumes": {volume: {} for volume in volumes if ":" not in volume},
+        "HostConfig": {"Binds": [volume for volume in volumes if ":" in volume]},
+    }
+
+
+def _tmpfs(entries: Sequence[str]) -> Body:
+    return {"HostConfig": {"Tmpfs": dict(entry.partition(":")[::2] for entry in entries)}}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What is to run: all values resolved and in their plain form, as in a `ServiceDefinition`.
+    """The keywords of a container with their checked values; `mem_limit` is in bytes.
 
-    The environment is never shown.
+    This is the one table of them; `ServiceKeywords` repeats their names for type checkers. The environment is never
+    shown.
     """
 
-    image: str
-    network: str
-    command: Sequence[str] | None = None
-    entrypoint: Sequence[str] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    aliases: Sequence[str] = ()
-    ports: Sequence[int] = ()
-    volumes: Sequence[str] = ()
-    tmpfs: Sequence[str] = ()
-    mem_limit: int | None = None
-    user: str | None = None
-    cap_add: Sequence[str] = ()
-    healthcheck: Mapping[str, Any] | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] | None = keyword_field(keywords.words, lambda words: {"Cmd": list(words)})
+    entrypoint: Sequence[str] | None = keyword_field(keywords.words, lambda words: {"Entrypoint": list(words)})
+    environment: Mapping[str, str] = keyword_field(keywords.environment, _environment, default_factory=dict, repr=False)
+    aliases: Sequence[str] = keyword_field(keywords.host_names, default=())
+    """Without a body: `engine_config` writes them, because they belong to the network."""
+    ports: Sequence[int] = keyword_field(keywords.ports, _ports, default=())
+    volumes: Sequence[str] = keyword_field(keywords.volumes, _volumes, default=())
+    tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
+    mem_limit: int | None = keyword_field(keywords.memory, lambda size: {"HostConfig": {"Memory": size}})
+    user: str | None = keyword_field(keywords.user, lambda user: {"User": user})
+    cap_add: Sequence[str] = keyword_field(
+        keywords.capabilities, lambda names: {"HostConfig": {"CapAdd": list(names)}}, default=()
+    )
+    healthcheck: Mapping[str, Any] | None = keyword_field(
+        keywords.healthcheck, lambda check: {"Healthcheck": dict(check)}
+    )
+
+    def values(self) -> dict[str, Any]:
+        """Return the value of each keyword."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-def engine_config(spec: ContainerSpec, host_ports: Mapping[int, int], publish_on: str) -> dict[str, Any]:
-    """Return the body of the engine API's ContainerCreate for a spec."""
-    host_config: dict[str, Any] = {
-        "NetworkMode": spec.network,
-        "Binds": [volume for volume in spec.volumes if ":" in volume],
-        "Tmpfs": dict(entry.partition(":")[::2] for entry in spec.tmpfs),
-        "CapAdd": list(spec.cap_add),
-        "PortBindings": {
-            f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(host_port)}]
-            for port, host_port in host_ports.items()
-        },
-    }
-    if spec.mem_limit is not None:
-        host_config["Memory"] = spec.mem_limit
+CONTAINER_KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = checks_of(ContainerSpec)
+"""The check of each keyword of a container."""
+
+
+def engine_config(
+    spec: ContainerSpec,
+    *,
+    image: str,
+    network: str,
+    labels: Mapping[str, str],
+    host_ports: Mapping[int, int],
+    publish_on: str,
+) -> dict[str, Any]:
+    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value."""
+    bindings = {f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(free)}] for port, free in host_ports.items()}
     config: dict[str, Any] = {
-        "Image": spec.image,
-        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
-        "Labels": dict(spec.labels),
-        "Volumes": {volume: {} for volume in spec.volumes if ":" not in volume},
-        "ExposedPorts": {f"{port}/tcp": {} for port in spec.ports},
-        "HostConfig": host_config,
+        "Image": image,
+        "Labels": dict(labels),
+        "HostConfig": {"NetworkMode": network, "PortBindings": bindings},
     }
-    if spec.command is not None:
-        config["Cmd"] = list(spec.command)
-    if spec.entrypoint is not None:
-        config["Entrypoint"] = list(spec.entrypoint)
-    if spec.user is not None:
-        config["User"] = spec.user
-    if spec.healthcheck is not None:
-        config["Healthcheck"] = dict(spec.healthcheck)
     if spec.aliases:
-        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}}
+        config["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": list(spec.aliases)}}}
+    defaults = ContainerSpec().values()
+    for each in fields(spec):
+        value, body = getattr(spec, each.name), each.metadata["body"]
+        if body is not None and value != defaults[each.name]:
+            merge(config, body(value))
     return config
 
 
-_MODES: Final = frozenset(
-    {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "cached", "delegated"}
-    | {"consistent"}
-)
-"""What may stand behind a bind's target, by the engine's own list."""
-
-
-def volume_source(volume: str) -> Path | None:
-    """Return the path that a Compose volume has on the engine's machine; None for an anonymous one.
-
-    Raises DefinitionError for what is no volume, and for a named one: nobody would remove it.
-    """
-    source, colon, rest = volume.partition(":")
-    if colon and not source.startswith((".", "/", "~")):
-        raise DefinitionError(
-            f"The volume {shown(volume)} has a name, and would stay behind. Remedy: begin it with a path "
-            "(./data:/data), or leave the name out for a volume that goes with its container."
-        )
-    target, _, modes = rest.partition(":") if colon else (volume, "", "")
-    if not re.fullmatch(r"/.*[^/].*", target, re.DOTALL):
-        raise DefinitionError(
-            f"The volume {shown(volume)} doesn't say where in the container it goes. Remedy: give a path there, "
-            "such as ./data:/data."
-        )
-    if not {*modes.split(",")} - {""} <= _MODES:
-        raise DefinitionError(f"The volume {shown(volume)} has no mode that the engine knows. Remedy: use ro or rw.")
-    try:
-        return path(source) if colon else None
-    except Unfit as error:
-        raise DefinitionError(f"The volume {shown(volume)}{error.why}. Remedy: {error}.") from None
+def merge(config: dict[str, Any], piece: Body) -> None:
+    """Add a piece to the body; mappings that both have are merged."""
+    for name, value in piece.items():
+        if isinstance(value, Mapping) and name in config:
+            merge(config[name], value)
+        else:
+            config[name] = value
 
 
 def bind(volume: str, folder: Path, *, local: bool) -> str:

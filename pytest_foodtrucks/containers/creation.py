@@ -4,6 +4,7 @@ import errno
 import random
 import secrets
 import socket
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import EngineError, StartError
@@ -22,24 +23,46 @@ _PORTS: Final = range(20_000, 32_768)
 class Creation:
     """A container in the making: created with host ports of its own, then started, then removed.
 
-    Host ports are chosen here and not by the engine, because the engine gives new ones at each start.
+    `title` is in its name and in messages. `image` is the id of one that was built, and `built_as` its name then. Host
+    ports are chosen here and not by the engine, because the engine gives new ones at each start.
     """
 
-    def __init__(self, engine: "Engine", spec: ContainerSpec, *, label: str) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        spec: ContainerSpec,
+        *,
+        image: str,
+        network: str,
+        title: str,
+        labels: Mapping[str, str] | None = None,
+        built_as: str | None = None,
+    ) -> None:
         self._engine = engine
         self._spec = spec
-        self._label = label
-        self._name = f"foodtrucks-{label}-{secrets.token_hex(4)}"
+        self._image = image
+        self._built_as = built_as
+        self._network = network
+        self._title = title
+        self._labels = labels if labels is not None else {}
+        self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
         self.container = self._create()
 
     def _create(self) -> Container:
         host_ports = {port: free_port(self._engine) for port in self._spec.ports}
-        config = engine_config(self._spec, host_ports, self._engine.publish_on)
+        config = engine_config(
+            self._spec,
+            image=self._image,
+            network=self._network,
+            labels=self._labels,
+            host_ports=host_ports,
+            publish_on=self._engine.publish_on,
+        )
         try:
             container_id = self._engine.create_container(self._name, config)
         except EngineError as error:
             raise self._failed("created", error) from error
-        return Container(self._engine, container_id, self._name, self._spec.network)
+        return Container(self._engine, container_id, self._name, self._network)
 
     def start(self) -> Container:
         """Start it; where somebody took a chosen port meanwhile, create it anew with others."""
@@ -58,11 +81,16 @@ class Creation:
 
     def _failed(self, what: str, error: EngineError) -> StartError:
         if error.status is None:  # the engine didn't answer, and the message says what to do about that
-            return StartError(str(error))
+            return StartError(self._named(str(error)))
         return StartError(
-            f"The container of {self._label} ({self._spec.image}) can't be {what}: {error.reason}. Remedy: mend in its "
-            "definition what the engine refuses here."
+            f"The container of {self._title} ({self._named(self._image)}) can't be {what}: "
+            f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses here."
         )
+
+    def _named(self, words: str) -> str:
+        """Return words with the image's name, and its short id, where they have the id of one that was built."""
+        image, name = self._image, self._built_as
+        return words if name is None else words.replace(image, f"{name}, {image.removeprefix('sha256:')[:12]}")
 
     def remove(self) -> None:
         """Remove it, running or not."""

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Descriptor:
-    """An open descriptor of ours, told from others by what it leads to."""
+    """An open descriptor of ours; what it leads to tells it from others."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -19,14 +19,15 @@ from requests.exceptions import RequestException
 from pytest_foodtrucks.errors import EngineNotFound, SettingsError
 
 from . import endpoints, limits, patience
+from .asking import message_of
 from .endpoints import Endpoint
-from .engine import Engine, words_of
+from .engine import Engine
 from .patience import Patience
 
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
 _LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
 
-_KNOCK_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 5.0
 
 
 def find_engine(
@@ -39,8 +40,8 @@ def find_engine(
 ) -> Engine:
     """Return the engine that answers first.
 
-    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice. `only` is where a
-    run has its stack: then nothing else is looked for, whatever is set or answers by now.
+    `option` is the value of the option `engine`, `host` that of `host`. None of them is asked twice. `only` is where
+    the session has its stack: then no other engine is looked for, whatever is set or answers by now.
 
     Raises EngineNotFound, which says what was tried and the remedy.
     """
@@ -54,7 +55,10 @@ def find_engine(
             if limit is not None:
                 raise EngineNotFound(f"The engine at {endpoint.shown} can't be asked. {limit}") from error
             tried.append((endpoint, error))
-    raise _not_found(tried) if only is None else _away(*tried[0]) from tried[0][1]
+    first, reason = tried[0]
+    if only is not None:
+        raise _away(first, reason) from reason
+    raise _not_found(tried) from reason
 
 
 def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
@@ -64,7 +68,7 @@ def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
 
 def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
     return EngineNotFound(
-        f"No engine answers at {endpoint.shown}, where this session has its stack: {words_of(error)}. Remedy: start "
+        f"No engine answers at {endpoint.shown}, where this session has its stack: {message_of(error)}. Remedy: start "
         "the engine there.",
         set_by=endpoint.set_by,
     )
@@ -82,22 +86,22 @@ def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
     remedy = f"Remedy: {remedy}, {_NAME_ANOTHER}. {_LEAVE_OUT}"
     if first.set_by is not None:
         return EngineNotFound(
-            f"No engine answers at {first.shown}, set by {first.set_by}: {words_of(error)}. Nothing else was "
+            f"No engine answers at {first.shown}, set by {first.set_by}: {message_of(error)}. Nothing else was "
             f"tried, because that address was set. {remedy}",
             set_by=first.set_by,
         )
-    places = ", ".join(endpoint.shown for endpoint, _ in tried)
+    addresses = ", ".join(endpoint.shown for endpoint, _ in tried)
     return EngineNotFound(
-        f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {places} "
-        f"(the first: {words_of(error)}). {remedy}",
+        f"No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: {addresses} "
+        f"(the first: {message_of(error)}). {remedy}",
         set_by=None,
     )
 
 
 def _context_url(name: str) -> str | None:
     context = ContextAPI.get_context(name)
-    kept = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
-    if context is None and (kept / sha256(name.encode()).hexdigest() / "meta.json").exists():
+    contexts = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
+    if context is None and (contexts / sha256(name.encode()).hexdigest() / "meta.json").exists():
         raise EngineNotFound(
             f"The Docker context {name!r} can't be looked up: docker-py looks beside the Docker client's config.json, "
             f"and there is none. Remedy: choose it with `docker context use {name}`, which writes that file.",
@@ -108,7 +112,7 @@ def _context_url(name: str) -> str | None:
 
 def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     if endpoint.url.startswith("unix://"):
-        _knock(endpoint.url.removeprefix("unix://"))
+        _connect(endpoint.url.removeprefix("unix://"))
     if endpoint.context is not None:
         context = ContextAPI.get_context(endpoint.context)  # None: removed since the engine was found
         tls = None if context is None else context.TLSConfig
@@ -120,12 +124,12 @@ def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     )
 
 
-def _knock(path: str) -> None:
+def _connect(path: str) -> None:
     """Connect once: docker-py leaves the socket open, and says less, where that fails."""
     if not Path(path).exists():
         raise FileNotFoundError("there is no such socket")
     with socket.socket(socket.AF_UNIX) as attempt:
-        attempt.settimeout(_KNOCK_SECONDS)
+        attempt.settimeout(_CONNECT_SECONDS)
         attempt.connect(path)
 
 

@@ -1,4 +1,4 @@
-"""Where the engine is: at the address that somebody set, else at one of the usual sockets."""
+"""Which addresses an engine may have: the one that somebody set, else the usual sockets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ def candidates(
     """Return the addresses to try, best first; one that somebody set stands alone.
 
     `option` is the value of the option `engine`, `current_context` what the Docker client's own
-    configuration names, `context_url` tells a context's address (None: there is no such context).
+    configuration names, `context_url` returns a context's address (None: there is no such context).
 
     Raises EngineNotFound for an unknown context, and for an address where no engine can be.
     """
@@ -41,23 +41,20 @@ def candidates(
         return [_set(option, "the option engine")]
     if environ.get("DOCKER_HOST", "") != "":
         return [_set(environ["DOCKER_HOST"], "DOCKER_HOST")]
-    for name, origin in (
-        (environ.get("DOCKER_CONTEXT", ""), "DOCKER_CONTEXT"),
-        (current_context, "the Docker client's current context"),
-    ):
-        if name == "default" and origin == "DOCKER_CONTEXT":
-            break
-        if name not in {None, "", "default"}:
-            return [_from_context(str(name), origin, context_url)]
+    context, named_by = environ.get("DOCKER_CONTEXT", ""), "DOCKER_CONTEXT"
+    if context == "" and current_context is not None:
+        context, named_by = current_context, "the Docker client's current context"
+    if context not in {"", "default"}:
+        return [_from_context(context, named_by, context_url)]
     return [Endpoint(f"unix://{path}") for path in usual_sockets(environ)]
 
 
-def _from_context(name: str, origin: str, context_url: Callable[[str], str | None]) -> Endpoint:
-    set_by = f"{origin} ({name!r})"
+def _from_context(name: str, named_by: str, context_url: Callable[[str], str | None]) -> Endpoint:
+    set_by = f"{named_by} ({name!r})"
     url = context_url(name)
     if url is None:
         raise EngineNotFound(
-            f"{origin} is {name!r}, and there is no such context. Remedy: choose one that "
+            f"{named_by} is {name!r}, and there is no such context. Remedy: choose one that "
             "`docker context ls` shows, or unset it.",
             set_by=set_by,
         )

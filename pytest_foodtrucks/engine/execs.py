@@ -1,9 +1,14 @@
-"""Commands in containers: what one answered, and one that goes on."""
+"""Commands in containers: run to their end, or kept open with their input."""
 
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_foodtrucks.values import checked, words_of_command
+
+from .asking import EngineClient
 from .descriptors import close_quietly
 
 _FRAME_HEAD: Final = 8
@@ -13,7 +18,7 @@ _STANDARD_ERROR: Final = 2
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command in a container answered; `exit_code` is None where the engine lost it."""
+    """How a command in a container ended; `exit_code` is None where the engine lost it."""
 
     exit_code: int | None
     stdout: str
@@ -43,18 +48,22 @@ class ExecStream:
         """
         return self._frame(seconds)[_FRAME_HEAD:]
 
-    def outputs(self, seconds: float | None) -> tuple[bytes, bytes]:
-        """Wait for its end, and return standard output and error.
+    def outputs(self, seconds: float | None, *, most: int | None = None) -> tuple[bytes, bytes]:
+        """Wait for its end, or for `most` bytes and a little more, and return standard output and error.
 
         Raises TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
         """
         until = None if seconds is None else time.monotonic() + seconds
-        heard = (bytearray(), bytearray())
+        stdout, stderr = bytearray(), bytearray()
         while frame := self._frame(None if until is None else max(0.001, until - time.monotonic())):
-            heard[frame[0] == _STANDARD_ERROR].extend(frame[_FRAME_HEAD:])
-        return bytes(heard[0]), bytes(heard[1])
+            output = stderr if frame[0] == _STANDARD_ERROR else stdout
+            output += frame[_FRAME_HEAD:]
+            if most is not None and len(stdout) + len(stderr) >= most:
+                break
+        return bytes(stdout), bytes(stderr)
 
     def _frame(self, seconds: float | None) -> bytes:
+        """Wait for the next frame; nothing means that the command has ended."""
         self._socket.settimeout(seconds)
         while (frame := self._next_frame()) is None:
             more = self._read()
@@ -64,10 +73,9 @@ class ExecStream:
         return frame
 
     def _read(self) -> bytes:
-        """Read what comes next; first what came with the head of the engine's answer.
+        """Read what comes next; first what came together with the head of the engine's answer.
 
-        That is in the buffer of the answer's file, which docker-py's own reading from the socket leaves out: what
-        comes in one piece with the head gets lost so.
+        That is in a buffer of the answer's file. docker-py reads from the socket alone, and so it loses that part.
         """
         file = self._response.raw._fp.fp if self._response is not None else None  # noqa: SLF001 - as docker-py does
         read = getattr(file, "read1", self._socket.recv)
@@ -75,7 +83,7 @@ class ExecStream:
         return more
 
     def _next_frame(self) -> bytes | None:
-        """Take a complete frame off what was received: a head of 8 bytes, the last 4 of them its length."""
+        """Take a frame off what was received, once it is complete; the last 4 bytes of its head are its length."""
         end = _FRAME_HEAD + int.from_bytes(self._received[4:_FRAME_HEAD], "big")
         if len(self._received) < max(end, _FRAME_HEAD + 1):
             return None
@@ -83,7 +91,39 @@ class ExecStream:
         return frame
 
     def close(self) -> None:
-        """Hang up; a shell ends then, when it has done what it was told."""
+        """Close the connection; a shell ends then, after the commands that it was sent."""
         for each in (self._response, self._stream, self._socket):
             if each is not None:
                 close_quietly(each)
+
+
+class ExecRequests(EngineClient):
+    """What an engine is asked about commands in containers."""
+
+    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+        """Run a command in a container as `exec_bytes` does; bytes that are no UTF-8 are replaced."""
+        exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
+        return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
+
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+    ) -> tuple[int | None, bytes, bytes]:
+        """Run a command in a container and wait for its end; never twice, whatever the engine answers.
+
+        Returns its exit code, standard output and error. After `most` bytes of these it isn't listened to any longer;
+        its exit code may be None then. Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on
+        then, for the engine ends none. Raises DefinitionError for what is no list of words.
+        """
+        words = list(checked("argv", argv, words_of_command))
+        with self._asking(f"run {words[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, words)["Id"]
+            with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
+                outputs = stream.outputs(timeout, most=most)
+            exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
+        return exit_code, *outputs
+
+    def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
+        """Start a command in a container that reads its input, and return its two ends."""
+        with self._asking(f"run {argv[0]!r} in the container {container}"):
+            exec_id = self.api.exec_create(container, list(argv), stdin=True, tty=False)["Id"]
+            return ExecStream(self.api.exec_start(exec_id, socket=True))

@@ -1,11 +1,11 @@
-"""The system's limits on a process: which of them an error is about, and what to do."""
+"""The system's limits on a process: which of them caused an error, and what to do."""
 
 import errno
 import os
 from collections.abc import Iterator
 from typing import Final
 
-_TOLD: Final = {
+_MESSAGES: Final = {
     errno.EMFILE: "This process may open no more than {limit} files. Remedy: allow it more (ulimit -n 1024).",
     errno.ENFILE: "The machine may open no more files. Remedy: end what holds them, or allow more (fs.file-max).",
     errno.EAGAIN: (
@@ -17,10 +17,10 @@ _TOLD: Final = {
 
 
 def reached(error: BaseException) -> str | None:
-    """Return what is said of an error that a limit caused, however others wrapped it; None where none did."""
+    """Return the message for an error that a limit caused, however others wrapped it; None where none did."""
     numbers = [_number(each) for each in _causes(error, set())]
-    number = next((number for number in numbers if number in _TOLD), None)
-    return None if number is None else _TOLD[number].format(limit=os.sysconf("SC_OPEN_MAX"))
+    number = next((number for number in numbers if number in _MESSAGES), None)
+    return None if number is None else _MESSAGES[number].format(limit=os.sysconf("SC_OPEN_MAX"))
 
 
 def _number(error: BaseException) -> int | None:

@@ -1,4 +1,4 @@
-"""Patience with an engine under load: which answers are worth another try, and for how long."""
+"""Patience with an engine under load: after which errors a request is made again, and for how long."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ T = TypeVar("T")
 ANSWER_SECONDS: Final = 30.0
 """How long the engine may take for one answer; half of what docker-py waits, so that there is time for a second try."""
 BRIEF_SECONDS: Final = 5.0
-"""The same, while the engine's last answer is owing."""
+"""The same, after a request that the engine didn't answer."""
 
 AWAY_SECONDS: Final = 10.0
 """Long enough for a daemon that restarts, short enough for somebody who waits in front of one that is down."""
@@ -39,17 +39,17 @@ _FAILURES: Final = frozenset(
     }
 )
 
-Worth = Callable[[EngineError], float]
-"""For how many seconds since its first try a request is worth another one after such an answer; 0: not at all."""
+RetryPolicy = Callable[[EngineError], float]
+"""For how many seconds since its first try a request is made again after such an error; 0: not at all."""
 
 
 def question(error: EngineError) -> float:
-    """Judge the answer to what changes nothing."""
+    """Retry policy of a request that changes nothing."""
     return _BUSY if error.status in _FAILURES else _unanswered(error)
 
 
 def removal(error: EngineError) -> float:
-    """Judge the answer to a removal, which does nothing more the second time."""
+    """Retry policy of a removal, which does nothing more the second time."""
     if is_being_removed(error):
         return 0.0
     if is_in_use(error):
@@ -58,16 +58,16 @@ def removal(error: EngineError) -> float:
 
 
 def change(error: EngineError) -> float:
-    """Judge the answer to what makes something, by whoever sees to it that nothing is made twice.
+    """Retry policy of a request that makes something; the caller sees to it that nothing is made twice.
 
-    A failure that the definition may be the cause of isn't worth another try.
+    It isn't made again after a failure that the definition may have caused.
     """
-    loaded = error.status in _FAILURES and any(words in str(error).lower() for words in _LOAD)
-    return _BUSY if loaded else _unanswered(error)
+    under_load = error.status in _FAILURES and any(words in str(error).lower() for words in _LOAD)
+    return _BUSY if under_load else _unanswered(error)
 
 
 def appearance(error: EngineError) -> float:
-    """Judge the answer to a question for something that the engine may still be making."""
+    """Retry policy of a look-up of something that the engine may still be making."""
     return _BUSY if error.status == HTTPStatus.NOT_FOUND else question(error)
 
 
@@ -88,10 +88,10 @@ def is_in_use(error: EngineError) -> bool:
 
 
 class Patience:
-    """Asks again where that is worth it.
+    """Makes requests again as their retry policies say.
 
-    `silent` says that the engine owes its last answer: until one comes, nobody waits for it a second time, so that a
-    session whose engine went away ends soon.
+    `silent` is true after a request that the engine didn't answer. Until it answers one, no request is made again for
+    want of an answer, so that a session whose engine went away ends soon.
     """
 
     def __init__(
@@ -101,18 +101,18 @@ class Patience:
         self._clock = clock
         self._sleep = sleep
 
-    def ask(self, request: Callable[[], T], worth: Worth) -> T:
-        """Return what a request returns; raise its last EngineError where another try isn't worth it any more."""
+    def ask(self, request: Callable[[], T], policy: RetryPolicy) -> T:
+        """Return what a request returns; raise its last EngineError once the policy allows no further try."""
         import tenacity  # noqa: PLC0415 - only sessions that start something pay for it
 
         began = self._clock()
-        hopeless = self.silent
+        was_silent = self.silent
 
         def enough(state: tenacity.RetryCallState) -> bool:
             error = None if state.outcome is None else state.outcome.exception()
-            if not isinstance(error, EngineError) or (hopeless and isinstance(error, NoAnswer)):
+            if not isinstance(error, EngineError) or (was_silent and isinstance(error, NoAnswer)):
                 return True
-            return self._clock() - began >= worth(error)
+            return self._clock() - began >= policy(error)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(EngineError),

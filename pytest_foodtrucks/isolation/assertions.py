@@ -14,7 +14,7 @@ from pytest_foodtrucks.services.service import Service
 
 from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking, looking_up, refuse_no_switch
 from .messages import block, described
-from .subjects import Snapshot, Source, Subject, known, names_of, place_of, refuse_no_question, refuse_no_source
+from .subjects import Source, Subject, inspected, known, names_of, place_of, refuse_no_question, refuse_no_source
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.probes.probe import Probe
@@ -124,11 +124,11 @@ def _connected(source: Source, target: Service | str, port: int | None) -> "tupl
     What a source saw counts for nothing if it was restarted meanwhile: its network namespace is another one then.
     """
     place = place_of(source)
-    before = Snapshot.of(place.subject)
+    before = inspected(place.subject)
     verdict = place.connect(target, port)
     if verdict.kind is VerdictKind.CONNECTED:
         return place, verdict, True
-    after = Snapshot.of(place.subject)
+    after = inspected(place.subject)
     if (before.status, before.started_at) != (after.status, after.started_at):
         words = f"{place.subject.name} was {before.status}, and is {after.status} after a new start: {verdict.evidence}"
         verdict = replace(verdict, kind=VerdictKind.INCONCLUSIVE, evidence=words)
@@ -161,7 +161,7 @@ def _halted(place: "Probe", target: Service | str, verdict: Verdict) -> str:
     """Say which service doesn't run: the one that is meant, or the one at the address that was asked."""
     at_address = None if verdict.address is None else _service(place, verdict.address)
     for service in (_service(place, target), at_address):
-        status = "running" if service is None else Snapshot.of(service.container).status
+        status = "running" if service is None else inspected(service.container).status
         if service is not None and status != "running":
             return f"{service.alias} is {status}"
     return ""
@@ -224,7 +224,7 @@ def _unanswered(place: "Probe", target: object, doubts: Iterable[str], command: 
 
 
 def _source_state(place: "Probe") -> Sequence[str]:
-    status = Snapshot.of(place.container).status
+    status = inspected(place.container).status
     return [] if status == "running" else [f"the probe {place.container.name} is {status}"]
 
 

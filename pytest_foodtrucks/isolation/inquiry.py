@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
-from pytest_foodtrucks.containers.container import Attachment
+from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
 from pytest_foodtrucks.engine.subnets import gateway_of
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.probes import beacons
@@ -18,7 +18,7 @@ from pytest_foodtrucks.probes.probe import Knock, Probe
 from pytest_foodtrucks.probes.verdicts import BLOCKED, Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.service import Service
 
-from .subjects import Snapshot, Subject, moved
+from .subjects import Subject, inspected, moved
 
 _BEACON_SECONDS: Final = 4.0
 """For how long a beacon is tried: it may have been started this moment, and one drop may be chance."""
@@ -119,7 +119,7 @@ class _Source:
     def __init__(self, place: Probe, beacon: Probe) -> None:
         self._place = place
         self._beacon = beacon
-        self._before = Snapshot.of(place.subject)
+        self._before = inspected(place.subject)
         self._beacon_address = _address(beacon)
         self._nobody = f"foodtrucks-nobody-{secrets.token_hex(4)}"
 
@@ -148,10 +148,10 @@ class _Source:
         return inquiries
 
     def names(self, names: Sequence[str], service: Service | None) -> tuple[list[Resolution], list[str]]:
-        before = Snapshot.of(service.container) if service is not None else None
+        before = inspected(service.container) if service is not None else None
         (nobody, lit, *found), _ = self._place.put([self._nobody, self._beacon.container.name, *names], [])
         doubts = [*self._nameless(nobody, lit), *self._changed()]
-        after = Snapshot.of(service.container) if service is not None else None
+        after = inspected(service.container) if service is not None else None
         doubts += [
             f"{names[0]} is {seen.status}, and a container that doesn't run has no names"
             for seen in (before, after)
@@ -167,7 +167,7 @@ class _Source:
 
     # ways
 
-    def _ways(self, subject: Subject, seen: Snapshot) -> list[_Way]:
+    def _ways(self, subject: Subject, seen: Inspected) -> list[_Way]:
         direct = [
             _Way(f"{_joined(address, port)}, its address on {attachment.network}", Knock(address, port))
             for port in subject.ports
@@ -183,7 +183,7 @@ class _Source:
             for address in self._doors(seen, host_ip)
         ]
 
-    def _doors(self, seen: Snapshot, host_ip: str) -> list[str]:
+    def _doors(self, seen: Inspected, host_ip: str) -> list[str]:
         """Return the addresses of the engine's machine at which a published port could be open to the source.
 
         Those are the gateways of its networks and of the target's: an internal network's too, which no container has
@@ -206,7 +206,7 @@ class _Source:
 
     # findings
 
-    def _of_name(self, found: Resolution, seen: Snapshot, *, silent: bool) -> Finding:
+    def _of_name(self, found: Resolution, seen: Inspected, *, silent: bool) -> Finding:
         """Judge a name: it must not exist, or lead to nothing but addresses that are asked themselves.
 
         `silent` means that the name server answers for the names of containers, and has nobody to ask about others,
@@ -284,7 +284,7 @@ class _Source:
         return doubts
 
     def _changed(self) -> list[str]:
-        now = Snapshot.of(self._place.subject)
+        now = inspected(self._place.subject)
         if now.status != "running":
             return [f"the source {self._place.subject.name} is {now.status}"]
         if now.started_at != self._before.started_at:
@@ -293,7 +293,7 @@ class _Source:
 
 
 def _address(beacon: Probe) -> str:
-    addresses = Snapshot.of(beacon.container).addresses
+    addresses = inspected(beacon.container).addresses
     if not addresses:
         raise ProbeError(
             f"The beacon {beacon.container.name} has no address; its log says "
@@ -302,14 +302,15 @@ def _address(beacon: Probe) -> str:
     return addresses[0]
 
 
-def _seen(subject: Subject) -> Snapshot:
+def _seen(subject: Subject) -> Inspected:
     if subject.service is not None:
-        return Snapshot.of(subject.service.container)
+        return inspected(subject.service.container)
     found = beacons.bystander(subject.stack).resolve(subject.label) if subject.names else [subject.label]
-    return Snapshot("running", attachments=(Attachment("a network that isn't ours", tuple(found), (), ()),))
+    attachment = Attachment("a network that isn't ours", tuple(found), (), ())
+    return Inspected(ContainerState("running"), attachments=(attachment,))
 
 
-def _deaf(subject: Subject, seen: Snapshot) -> list[str]:
+def _deaf(subject: Subject, seen: Inspected) -> list[str]:
     """Say which port nobody listens on, asked from beside the target; silence of such a port would say nothing."""
     if seen.status != "running":
         return [f"{subject.label} is {seen.status}, and must be running for silence to say something"]
@@ -321,8 +322,9 @@ def _deaf(subject: Subject, seen: Snapshot) -> list[str]:
             for verdict in told
             if verdict.kind is not VerdictKind.CONNECTED
         ]
-    if seen.borrowed:
-        return [f"{subject.label} has the network of its {seen.mode}, and whose addresses are its ways can't be told"]
+    if seen.shares_network:
+        mode = seen.network_mode
+        return [f"{subject.label} has the network of its {mode}, and whose addresses are its ways can't be told"]
     addresses = seen.addresses if seen.addresses else LOOPBACK
     try:
         sidecar = subject.service.__foodtrucks__.sidecar

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import (
     DefinitionError,
     EngineError,
@@ -24,7 +25,7 @@ from pytest_foodtrucks.services.service import Service
 from .assertions import isolation_error
 from .inquiry import Finding, Inquiry, again, inquire, knocking, refuse_no_switch
 from .messages import block, described
-from .subjects import Snapshot, Source, Subject, moved, place_of, refuse_no_source
+from .subjects import Source, Subject, inspected, moved, place_of, refuse_no_source
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import Stack
@@ -226,17 +227,19 @@ class _Asked:
     """A target, and its state before anyone asked."""
 
     subject: Subject
-    before: Snapshot
+    before: Inspected
 
     @classmethod
     def of(cls, subject: Subject) -> "_Asked":
-        return cls(subject, Snapshot("running") if subject.service is None else Snapshot.of(subject.service.container))
+        if subject.service is None:
+            return cls(subject, Inspected(ContainerState("running")))
+        return cls(subject, inspected(subject.service.container))
 
     def doubt(self) -> str:
         """Say what makes a connection to it doubtful, looked at afterwards; nothing where all is well."""
         if self.subject.service is None:
             return ""
-        after = Snapshot.of(self.subject.service.container)
+        after = inspected(self.subject.service.container)
         if after.status != "running" or self.before.status != "running":
             return f"{self.subject.label} is {after.status}; a process that doesn't run connects all the same"
         return "; ".join(moved(self.subject, self.before, after))
@@ -281,7 +284,7 @@ def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[
 
 def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
     """Return the cells of what connects at the first try, all asked side by side; None for the others."""
-    networks = {attachment.network for attachment in Snapshot.of(place.subject).attachments}
+    networks = set(inspected(place.subject).networks)
     ours = [target for target in targets if target.subject.service is not None]
     names = [target.subject.label for target in ours]
     knocks = [knock for target in ours for knock in target.first_tries()]

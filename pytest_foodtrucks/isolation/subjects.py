@@ -1,12 +1,12 @@
 """Who asks, and who is asked about: sources and subjects, and what the engine tells of them at one moment."""
 
 import ipaddress
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_foodtrucks.containers.container import Attachment, attachments
+from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_port, same_name
 from pytest_foodtrucks.probes.probe import Probe, name_of
@@ -41,7 +41,7 @@ def place_of(source: Source) -> Probe:
         return source
     if isinstance(source, Network):
         return _made(lambda: source.watcher, source)
-    status = Snapshot.of(source.container).status
+    status = inspected(source.container).status
     if status != "running":
         raise ProbeError(f"{source.alias} is {status}: nothing can be asked from it. Remedy: see why; start it again.")
     return _made(lambda: source.__foodtrucks__.sidecar, source)
@@ -54,47 +54,14 @@ def _made(make: Callable[[], Probe], source: object) -> Probe:
         raise ProbeError(f"Nothing can be asked from {source!r}: {error}") from error
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What the engine tells of a container at one moment, as far as an answer depends on it."""
-
-    status: str
-    started_at: str = ""
-    attachments: tuple[Attachment, ...] = ()
-    published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    mode: str = ""
-
-    @classmethod
-    def of(cls, container: "Container") -> "Snapshot":
-        """Take it; a container that isn't there any more has the status `gone`."""
-        try:
-            about = container.inspect()
-        except EngineError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return cls("gone")
-            raise ProbeError(f"The state of {container.name} can't be told: {error}") from error
-        state, mode = about["State"], str(about["HostConfig"]["NetworkMode"])
-        return cls(state["Status"], str(state.get("StartedAt", "")), attachments(about), _published(about), mode)
-
-    @property
-    def borrowed(self) -> bool:
-        """Tell whether it is on somebody else's network, so that its own addresses can't be told."""
-        return self.mode == "host" or self.mode.startswith("container:")
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Its addresses of both families on all networks."""
-        return tuple(address for attachment in self.attachments for address in attachment.addresses)
-
-
-def _published(about: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...]]:
-    """Read where each TCP port is published: host address and host port."""
-    bindings = about["NetworkSettings"].get("Ports") or {}
-    return {
-        int(port.partition("/")[0]): tuple((place["HostIp"], int(place["HostPort"])) for place in hosts)
-        for port, hosts in bindings.items()
-        if hosts and port.endswith("/tcp")
-    }
+def inspected(container: "Container") -> Inspected:
+    """Return what the engine shows of a container; one that isn't there any more has the status `gone`."""
+    try:
+        return container.inspected()
+    except EngineError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return Inspected(ContainerState("gone"))
+        raise ProbeError(f"The state of {container.name} can't be told: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -114,7 +81,7 @@ class Subject:
         if port is not None:
             ports: tuple[int, ...] = (port,)
         else:
-            ports = service.__foodtrucks__.container_ports if service is not None else ()
+            ports = tuple(service.__foodtrucks__.container_ports) if service is not None else ()
         if not ports:
             raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=, or the service itself.")
         ports = ports if all_ports else ports[:1]
@@ -137,7 +104,7 @@ def known(name: str, stack: "Stack") -> Service | None:
 
 def _meanings(service: Service) -> set[str]:
     """Return all names and addresses that mean a service, each in the form that `_meant` gives."""
-    seen = Snapshot.of(service.container)
+    seen = inspected(service.container)
     names = _names(service, seen)
     longer = [f"{name}.{attachment.network}" for attachment in seen.attachments for name in names]
     return {_meant(text) for text in (*names, *longer, *seen.addresses)}
@@ -153,16 +120,16 @@ def _meant(text: str) -> str:
 
 def names_of(service: Service) -> tuple[str, ...]:
     """Return all names that a name server may know a service by."""
-    return _names(service, Snapshot.of(service.container))
+    return _names(service, inspected(service.container))
 
 
-def _names(service: Service, seen: Snapshot) -> tuple[str, ...]:
+def _names(service: Service, seen: Inspected) -> tuple[str, ...]:
     aliases = [alias for attachment in seen.attachments for alias in attachment.aliases]
     container = service.container
     return tuple(dict.fromkeys([*service.__foodtrucks__.aliases, *aliases, container.name, container.id[:12]]))
 
 
-def moved(subject: Subject, before: Snapshot, after: Snapshot) -> list[str]:
+def moved(subject: Subject, before: Inspected, after: Inspected) -> list[str]:
     """Say what changed of a target while it was asked for."""
     if set(before.addresses) != set(after.addresses):
         had, has = (", ".join(each.addresses) for each in (before, after))

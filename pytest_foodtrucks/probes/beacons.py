@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -46,14 +47,12 @@ def running_probe(
 
     `subject` is that container.
     """
-    spec = ContainerSpec(
-        image=stack.image(stack.settings.probe_image),
-        network=network,
-        command=list(command),
-        tmpfs=tmpfs,
-        labels=stack.labels("probe"),
+    spec = ContainerSpec(command=command, tmpfs=tmpfs)
+    image = stack.image(stack.settings.probe_image)
+    made = partial(
+        Creation, stack.engine, spec, image=image, network=network, labels=stack.labels("probe"), title="probe"
     )
-    creation = stack.created(lambda: Creation(stack.engine, spec, label="probe"), Creation.remove)
+    creation = stack.created(made, Creation.remove)
     try:
         probe = Probe(creation.start(), place, subject=subject, stack=stack)
         try:

@@ -24,8 +24,11 @@ class Incomplete(Exception):
     """What came is no complete answer; the message says what it is instead."""
 
 
-def read_answer(exit_code: int | None, output: bytes, trouble: bytes) -> HttpAnswer:
-    """Read an answer from what a tool received, with its exit code and its words; Incomplete where it isn't all."""
+def read_answer(exit_code: int | None, output: bytes, trouble: bytes, *, most: int | None = None) -> HttpAnswer:
+    """Read an answer from what a tool received, with its exit code and its words; Incomplete where it isn't all.
+
+    Where `most` bytes came, what there is of the body is enough.
+    """
     head, blank, rest = output.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     status = re.match(r"HTTP/1\.[01] ([1-9][0-9]{2})(?![0-9])", first)
@@ -33,7 +36,10 @@ def read_answer(exit_code: int | None, output: bytes, trouble: bytes) -> HttpAns
         raise Incomplete(f"no complete answer; the probe saw {(output + trouble).decode(errors='replace')!r}.")
     pairs = (line.partition(":") for line in lines)
     fields = [(name.strip().lower(), value.strip()) for name, _, value in pairs]
-    body = b"" if int(status[1]) in _BODILESS else _body(fields, rest, exit_code, trouble)
+    if most is not None and len(output) >= most:
+        body = rest[:most]
+    else:
+        body = b"" if int(status[1]) in _BODILESS else _body(fields, rest, exit_code, trouble)
     return HttpAnswer(int(status[1]), dict(fields), body.decode(errors="replace"))
 
 

@@ -51,6 +51,9 @@ timeout "$5" nc "$1" "$2" -e sh -c "$ask" "$3" "$4" </dev/null
 """nc instead of wget, because Debian's static busybox crashes in wget (exit code 139); and a command behind -e instead
 of a pipe, because a pipe's end half-closes the connection, and Elasticsearch then hangs up without an answer."""
 
+_OUT_OF_TIME: Final = (124, 143)
+"""Exit codes of `timeout` where it had to end its command: coreutils' and busybox' newer ones, busybox' older ones."""
+
 
 @dataclass(frozen=True)
 class Knock:
@@ -242,6 +245,10 @@ class Probe:
         `timeout` is in seconds. Raises ProbeError where no complete answer comes, DefinitionError for a URL that can't
         be asked. What breaks off at once is asked again, once.
         """
+        return self.beginning(url, timeout=timeout, most=None)
+
+    def beginning(self, url: str, *, timeout: float, most: int | None) -> HttpAnswer:
+        """GET a URL as `http` does; of an answer of more than `most` bytes the beginning is enough."""
         refuse_no_seconds(timeout)
         parts, host = _taken_apart(url)
         addresses = [host] if is_address(host) else self.resolve(host)
@@ -249,13 +256,15 @@ class Probe:
             raise ProbeError(f"{self.place}: {url} can't be asked: the name {host!r} doesn't resolve.")
         path = (parts.path if parts.path else "/") + (f"?{parts.query}" if parts.query else "")
         port = parts.port if parts.port is not None else 80
-        argv = ["sh", "-c", _HTTP, "sh", addresses[0], str(port), path, parts.netloc, str(max(1, round(timeout)))]
+        within = max(1, round(timeout))
+        argv = ["sh", "-c", _HTTP, "sh", addresses[0], str(port), path, parts.netloc, str(within)]
 
         def ask() -> HttpAnswer | str:
             try:
-                return read_answer(*self.container.exec_bytes(argv, timeout=timeout + _MARGIN))
+                heard = self.container.exec_bytes(argv, timeout=timeout + _MARGIN, most=most)
+                return read_answer(*heard, most=most)
             except Incomplete as reason:
-                return str(reason)
+                return f"the answer didn't end within {within} s: {reason}" if heard[0] in _OUT_OF_TIME else str(reason)
             except TimeoutError:
                 return f"nothing more came within {timeout + _MARGIN:g} s."
 

@@ -61,7 +61,8 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
     given.setdefault("ready", healthy)
     plain = define(given, alias=alias, folder=folder)
     ours = environment(_numbers(version), heap_size=size, fast_start=settings.es_jvm == "fast-start")
-    return replace(plain, environment=_merged(ours, plain.environment))
+    spec = plain.spec
+    return replace(plain, spec=replace(spec, environment=_merged(ours, spec.environment)))
 
 
 def _image(settings: Settings, image: str | None, version: str | None) -> str:

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.containers.creation import in_use, port_taken
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.inspected import Inspected
+
     from .running import RunningService
 
 _LOG_LINES: Final = 30
@@ -106,16 +108,15 @@ def heal(
 
 def _mend(service: "RunningService", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
     engine, container, network = service.stack.engine, service.container.id, service.network.id
-    about = service.container.inspect()
-    if about["State"]["Status"] == "paused":
+    about = service.container.inspected()
+    if about.status == "paused":
         engine.unpause_container(container)
-    runs = about["State"]["Status"] in {"running", "paused"}
     attached = _is_attached(service, about)
-    if not (runs and attached):
+    if not (about.state.runs and attached):
         service.renew()
     if not attached:  # with its aliases, which the engine forgets
         _with_its_ports(service, lambda: engine.connect(network, container, aliases=service.aliases), clock, sleep)
-    if not runs:
+    if not about.state.runs:
         _with_its_ports(service, lambda: engine.start_container(container), clock, sleep)
 
 
@@ -142,7 +143,7 @@ def _with_its_ports(
 
 def _refuse_taken(service: "RunningService") -> None:
     engine = service.stack.engine
-    if not engine.local or service.network.internal or service.container.inspect()["NetworkSettings"].get("Ports"):
+    if not engine.local or service.network.internal or service.container.inspected().published:
         return  # where it has another network, Docker publishes by way of that one meanwhile
     for port in service.container.ports.values():
         if in_use(engine.publish_on, port):
@@ -173,17 +174,16 @@ def _refuse_shared(service: "RunningService", name: str) -> None:
 def _refuse_unfit(service: "RunningService", name: str) -> None:
     """Refuse a fault on a service that isn't up: it would tell nothing, and its end would heal another's fault."""
     about = _inspected(service, name)
-    status = about["State"]["Status"]
-    if status in {"exited", "dead"}:
+    if about.state.ended:
         raise FaultError(
-            f"{service.alias} can't be {name}: its container doesn't run, {service.state()}. Remedy: leave the block "
+            f"{service.alias} can't be {name}: its container doesn't run, {about.state}. Remedy: leave the block "
             "of one fault before the next; its restart() starts what ended by itself.",
             logs=service.last_words(lines=_LOG_LINES),
         )
-    if status != "running":
+    if about.status != "running":
         raise FaultError(
-            f"{service.alias} can't be {name}: it is {status} already. Remedy: leave the block of one fault before "
-            "the next."
+            f"{service.alias} can't be {name}: it is {about.status} already. Remedy: leave the block of one fault "
+            "before the next."
         )
     if not _is_attached(service, about):
         raise _not_attached(service, name)
@@ -196,13 +196,13 @@ def _not_attached(service: "RunningService", name: str) -> FaultError:
     )
 
 
-def _is_attached(service: "RunningService", about: dict[str, Any]) -> bool:
-    return service.network.name in about["NetworkSettings"]["Networks"]
+def _is_attached(service: "RunningService", about: "Inspected") -> bool:
+    return service.network.name in about.networks
 
 
-def _inspected(service: "RunningService", name: str) -> dict[str, Any]:
+def _inspected(service: "RunningService", name: str) -> "Inspected":
     try:
-        return service.container.inspect()
+        return service.container.inspected()
     except EngineError as error:
         _refuse_gone(service, f"can't be {name}", error)
         raise

@@ -1,6 +1,13 @@
-"""The HTTP connections of a service's client, which can be left for new ones while the client stays."""
+"""The HTTP connections of a service's client: left for new ones while the client stays, asked for a bounded answer."""
+
+import time
+from collections.abc import Callable
+from typing import Final
 
 import httpx2
+
+LONGEST_BODY: Final = 1_000_000
+"""Bytes of a body that readiness reads: what is asked about is in its first ones."""
 
 
 def _pool() -> httpx2.HTTPTransport:
@@ -36,3 +43,31 @@ class Connections(httpx2.BaseTransport):
         """Close all connections."""
         self._close_left()
         self._pool.close()
+
+
+def fetch(
+    client: httpx2.Client, url: str, *, timeout: float, clock: Callable[[], float] = time.monotonic
+) -> tuple[int, str]:
+    """GET a URL and return its status and its body, of a long one the beginning.
+
+    `timeout` is in seconds, for the whole body too: a client's own time-out begins anew with each piece. Raises
+    TransportError where no answer comes, ReadTimeout where it doesn't end.
+    """
+    until = clock() + timeout
+    with client.stream("GET", url, timeout=timeout, headers={"Accept-Encoding": "identity"}) as response:
+        try:
+            body = _beginning(response, lambda: clock() >= until)
+        except httpx2.ReadTimeout as error:
+            raise httpx2.ReadTimeout(f"the answer didn't end within {timeout:g} s") from error
+    return response.status_code, httpx2.Response(response.status_code, headers=response.headers, content=body).text
+
+
+def _beginning(response: httpx2.Response, is_late: Callable[[], bool]) -> bytes:
+    body = bytearray()
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) >= LONGEST_BODY:
+            break
+        if is_late():
+            raise httpx2.ReadTimeout("its time is over")
+    return bytes(body[:LONGEST_BODY])

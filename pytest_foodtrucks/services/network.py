@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place, is_function
-from pytest_foodtrucks.containers.container import Container, attachments
+from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import same_name
@@ -22,7 +23,6 @@ from .definitions import (
     ServiceKeywords,
     check_keywords,
     define,
-    host_names,
     kept,
     told_at,
 )
@@ -118,7 +118,7 @@ class Network:
         already, and for a check of a port where there is none.
         """
         if definition.ready is not None:
-            ready.refuse_without_ports(definition.ready, definition.ports)
+            ready.refuse_without_ports(definition.ready, definition.spec.ports)
         lasts = shared and self.stack.outlives
         with self._claimed(definition), self._claimed_among_workers(definition, lasts=lasts):
             if lasts:
@@ -185,21 +185,21 @@ class Network:
         claim = self._claim(definition)
         with self._lock:
             claims = {**self._kept_aliases(definition), **self._claims}
-            for alias in definition.aliases:
+            for alias in definition.spec.aliases:
                 if same_name(alias) in claims:
                     raise claim.taken(alias, claims[same_name(alias)])
-            self._claims.update(dict.fromkeys(map(same_name, definition.aliases), claim.who))
+            self._claims.update(dict.fromkeys(map(same_name, definition.spec.aliases), claim.who))
         try:
             yield
         finally:
             with self._lock:
-                for alias in definition.aliases:
+                for alias in definition.spec.aliases:
                     del self._claims[same_name(alias)]
 
     def _claim(self, definition: ServiceDefinition, *, lasts: bool = False) -> Claim:
         return Claim(
             network=self.name,
-            aliases=definition.aliases,
+            aliases=definition.spec.aliases,
             who=_described(definition),
             worker=str(self.stack.worker),
             part=part_name(self.name, definition.alias) if lasts else None,
@@ -222,7 +222,7 @@ class Network:
         services = engine.labels("containers", SERVICE_LABEL)
         for container in engine.labelled("containers", SESSION_LABEL, self.stack.run.id):
             if services.get(container) == alias and engine.is_on(container, self.name):
-                names = {each.network: each.aliases for each in attachments(engine.inspect_container(container))}
+                names = {each.network: each.aliases for each in engine.inspected(container).attachments}
                 if alias in names.get(self.name, ()):  # a probe has none, whatever its label
                     engine.remove_container(container)
 

@@ -14,8 +14,9 @@ from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 if TYPE_CHECKING:
     import httpx2
 
-    from pytest_foodtrucks.containers.container import Container, ContainerState
+    from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.execs import ExecResult
+    from pytest_foodtrucks.engine.inspected import ContainerState
     from pytest_foodtrucks.engine.logs import Search
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.stacks.stack import Stack
@@ -72,8 +73,8 @@ class RunningService:
         self.stack = stack
         self.network = network
         self.container = container
-        self.aliases = definition.aliases
-        self.container_ports = definition.ports
+        self.aliases = definition.spec.aliases
+        self.container_ports = definition.spec.ports
         self.closing = ExitStack()
         self._definition = definition
         self._service = service
@@ -147,8 +148,7 @@ class RunningService:
         """Its readiness checks; kept, because what the definition has may be an iterator."""
         if self._definition.ready is not None:
             return ready.as_checks(self._definition.ready)
-        test = (self.container.inspect()["Config"].get("Healthcheck") or {}).get("Test")
-        if test and test != ["NONE"]:
+        if self.container.inspected().healthcheck:
             return (ready.healthcheck(),)
         return (ready.tcp(),) if self.container_ports else (ready.running(),)
 
@@ -187,22 +187,25 @@ class RunningService:
             raise NotReady(str(error)) from error
 
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
-        """GET a path and return status and body; NotReady where no answer comes.
+        """GET a path and return status and body, of a long one the beginning; NotReady where no answer comes.
 
-        Asked through the published port if there is one, else from beside the service. `timeout` is in seconds.
+        Asked through the published port if there is one, else from beside the service. `timeout` is in seconds, from
+        the question to the body's end.
         """
         import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+
+        from .http_pool import LONGEST_BODY, fetch  # noqa: PLC0415 - imports httpx2, as above
 
         port = self.first_port() if port is None else port
         try:
             if port not in self._host_ports:
-                answer = self.sidecar.http(f"http://{self.container.ip}:{port}{path}", timeout=timeout)
+                url = f"http://{self.container.ip}:{port}{path}"
+                answer = self.sidecar.beginning(url, timeout=timeout, most=LONGEST_BODY)
                 return answer.status, answer.text
-            response = self.http.get(f"{self.address(port).url}{path}", timeout=timeout)
+            return fetch(self.http, f"{self.address(port).url}{path}", timeout=timeout)
         except (httpx2.TransportError, ProbeError) as error:
             words = str(error)
             raise NotReady(f"GET {path} on port {port}: {words if words else type(error).__name__}") from error
-        return response.status_code, response.text
 
     @property
     def sidecar(self) -> "Probe":

@@ -1,7 +1,7 @@
 """A service that outlives its fixture: how it is started once, found again, and made fit for another session."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.containers.container import Container
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 _TAKE_OVER_SECONDS: Final = 10.0
 """A kept service that isn't ready by then is replaced: it was ready when the last session left it."""
-
-_MADE_FROM: Final = tuple(
-    field.name
-    for field in fields(ServiceDefinition)
-    if field.name not in {"folder", "name", "image", "timeout", "ready"}
-)
-"""What of a definition makes a container another one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +68,11 @@ class ServicePart:
         }
 
     def _given(self) -> dict[str, object]:
-        given = {keyword: getattr(self.definition, keyword) for keyword in _MADE_FROM}
         build = self.definition.build
-        return {**given, "build": None if build is None else astuple(build)}  # with what its repr hides
+        return {
+            **self.definition.spec.values(),
+            "build": None if build is None else astuple(build),
+        }  # with what its repr hides
 
     def start(self) -> Service:
         """Start it; note in a kept stack what its start put into the services that it requires."""
@@ -99,7 +94,7 @@ class ServicePart:
             "id": container.id,
             "name": container.name,
             "network": self.network.name,
-            "aliases": list(self.definition.aliases),
+            "aliases": list(self.definition.spec.aliases),
             "contents": sorted(contents(service)) if self.stack.kept is not None else [],
         }
 

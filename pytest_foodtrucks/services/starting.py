@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.containers.compose import ContainerSpec, bind
+from pytest_foodtrucks.containers.compose import bind
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.errors import DefinitionError, EngineError
 from pytest_foodtrucks.values import has_only_begun, shown
@@ -99,21 +101,15 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
 
 def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, part: str | None = None) -> Creation:
     """See to a service's image and create its container, not yet started."""
-    local = stack.engine.local
-    spec = ContainerSpec(
+    volumes = tuple(bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes)
+    made = partial(
+        Creation,
+        stack.engine,
+        replace(definition.spec, volumes=volumes),
         image=image_of(stack, definition),
         network=network,
-        command=definition.command,
-        entrypoint=definition.entrypoint,
-        environment=definition.environment,
-        aliases=definition.aliases,
-        ports=definition.ports,
-        volumes=[bind(volume, definition.folder, local=local) for volume in definition.volumes],
-        tmpfs=definition.tmpfs,
-        mem_limit=definition.mem_limit,
-        user=definition.user,
-        cap_add=definition.cap_add,
-        healthcheck=definition.healthcheck,
         labels=stack.labels(definition.alias, part=part),
+        title=definition.alias,
+        built_as=None if definition.build is None else stack.lasting_name(definition.build),
     )
-    return stack.created(lambda: Creation(stack.engine, spec, label=definition.alias), Creation.remove)
+    return stack.created(made, Creation.remove)

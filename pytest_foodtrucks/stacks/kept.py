@@ -62,7 +62,7 @@ class Kept:
     def on(cls, engine: "Engine", state: Path, project: str) -> "Kept":
         """Return a project's kept stack on an engine."""
         name = keyed(state)(f"{identity(state)} {project}")
-        return cls(state / "kept" / f"{name}-{_short(engine.identity())}")
+        return cls(state / "kept" / f"{name}-{_short(engine.identity)}")
 
     @property
     def id(self) -> str:
@@ -92,7 +92,7 @@ class Kept:
 
     def is_on(self, engine: "Engine") -> bool:
         """Tell whether it is on an engine."""
-        return self.folder.name.partition("-")[2] == _short(engine.identity())
+        return self.folder.name.partition("-")[2] == _short(engine.identity)
 
     def is_copied(self) -> bool:
         """Tell whether it is recorded in a copy of its state folder: then it may be another one's."""

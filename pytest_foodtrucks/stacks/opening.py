@@ -89,7 +89,7 @@ def begin_on_engine(
     run.note_engine(engine.endpoint)
     watching.see(engine.endpoint, None if project is None else Kept.on(engine, run.state, project))
     run.note_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, run))
-    warning = clock_warning(engine.clock_difference())
+    warning = clock_warning(engine.clock_difference)
     if warning is not None:
         say(warning)
     try:

@@ -19,7 +19,8 @@ from . import kept
 from .kept import Kept
 
 if TYPE_CHECKING:
-    from pytest_foodtrucks.engine.engine import Engine, Kind
+    from pytest_foodtrucks.engine.engine import Engine
+    from pytest_foodtrucks.engine.listing import Kind
 
 _SIDE_BY_SIDE: Final = 4
 """Removals at the same time: on a busy machine six of them, one after the other, took more than 5 s."""
@@ -100,7 +101,7 @@ def _remove_unused(engine: "Engine", run: Run) -> int:
 def _unused(engine: "Engine", state: Path) -> list[Kept]:
     """Return the kept stacks whose time is over; none where this clock and the engine's don't agree on the time."""
     unused = [each for each in kept.all_kept(state) if each.unused_for() > kept.UNUSED_HOURS * 3600]
-    return unused if unused and abs(engine.clock_difference()) < _CLOCK_TOLERANCE else []
+    return unused if unused and abs(engine.clock_difference) < _CLOCK_TOLERANCE else []
 
 
 def remove_kept(engine: "Engine", stack: Kept, owner: Owner, *, untold: bool = False) -> int:

@@ -107,8 +107,12 @@ class Stack:
         return self._once(full, pull)
 
     def built(self, build: "Build") -> str:
-        """Build an image, once per session, and return its name."""
+        """Build an image, once per session, and return its id."""
         return self._once(build, lambda: self._build(build))
+
+    def lasting_name(self, build: "Build") -> str:
+        """Return the name of an image that is built, by which people know it."""
+        return building.lasting_name(build, keyed(self.run.state))
 
     def _build(self, build: "Build") -> str:
         digest, ends = keyed(self.run.state), self._closing.is_set

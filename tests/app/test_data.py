@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_foodtrucks.web_image import make_city, make_map, make_trucks
 from pytest_foodtrucks.web_image.foodtrucks_web.trucks import EXPECTED, MAPPING, document, trucks
+from tools import make_city, make_map, make_trucks
 
 TRUCKS = list(trucks())
 STREETS = make_city.streets()

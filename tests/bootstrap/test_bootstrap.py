@@ -9,9 +9,9 @@ import pytest
 from bootstrap import daemon, debian, downloads, environment
 from bootstrap.checks import Outcome, parts, side_by_side, summed_up
 from bootstrap.environment import Images
-from bootstrap.errors import SetupError
-from bootstrap.recipes import Recipe
-from bootstrap.servers import SHA256
+from bootstrap.images.recipes import Recipe
+from bootstrap.images.servers import SHA256
+from bootstrap.setup_error import SetupError
 from bootstrap.steps import step
 
 ROOT = Path(__file__).parents[2]
@@ -214,7 +214,7 @@ def test_one_failed_part_fails_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[tests] ok: 1 passed" in out
 
 
-def test_parts_run_in_two_lanes_and_each_one_s_output_is_whole(
+def test_parts_run_side_by_side_and_each_one_s_output_is_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first one ends only when the second has run, and a third one runs although the second failed."""

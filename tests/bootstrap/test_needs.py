@@ -38,7 +38,7 @@ def test_what_a_test_needs_and_is_not_here_is_missed_and_nothing_runs(suite: pyt
     )
 
 
-def test_what_an_environment_says_to_be_without_is_left_out_and_told(suite: pytest.Pytester) -> None:
+def test_what_an_environment_says_to_be_without_is_left_out_and_shown(suite: pytest.Pytester) -> None:
     result = suite.runpytest_inprocess("--without=no-such-package")
     result.assert_outcomes(passed=2, deselected=1)
     result.stdout.fnmatch_lines("left out: 1 that need no-such-package")

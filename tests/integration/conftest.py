@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_foodtrucks import Engine
+from pytest_foodtrucks import Engine, network
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import state_of
 from pytest_foodtrucks.sessions.state_folder import identity
 
 ROOT = Path(__file__).parents[2]
+
+home = network()
+abroad = network()
+island = network(internal=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +69,13 @@ def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
     before = ours_on_engine()
     yield
     assert ours_on_engine() - before == set()
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Leave Hypothesis' plugin out of sessions that tests start: at the end of each it imports all of Hypothesis."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    return pytester
 
 
 class Downstream:
@@ -129,15 +140,23 @@ def watchdogs_end(folder: Path) -> None:
         except AssertionError:
             return
         time.sleep(0.1)
-    raise AssertionError("its watchdog doesn't end")
+    raise AssertionError(f"a watchdog of {folder} doesn't end")
+
+
+@pytest.fixture(scope="session")
+def watched() -> Iterator[list[Path]]:
+    """Collect state folders, and see once that all their watchdogs end: each looks again 6.5 s after its last work."""
+    folders: list[Path] = []
+    yield folders
+    for folder in folders:
+        watchdogs_end(folder)
 
 
 @pytest.fixture
-def state(state_home: Path, downstream: "Downstream") -> Iterator[Path]:
-    """Return the suite's own state folder, and see that its watchdogs end."""
-    folder = state_home / downstream.folder.name
-    yield folder
-    watchdogs_end(folder)
+def state(state_home: Path, downstream: "Downstream", watched: list[Path]) -> Path:
+    """Return the suite's own state folder, whose watchdogs have to end."""
+    watched.append(state_home / downstream.folder.name)
+    return watched[-1]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ The assertions bring their own; where a test asks without them, a control shows 
 listens, so that "no" means the network and nothing else.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from lab import ECHO, ECHO_COMMAND, IDLE_COMMAND, IMAGE
 from pytest_foodtrucks import (
     Container,
     ElasticsearchService,
@@ -32,10 +32,6 @@ from pytest_foodtrucks import (
 
 from .conftest import Downstream
 
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
-IDLE = ["tail", "-f", "/dev/null"]
-ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
-
 Run = Callable[..., Probe]
 
 second_net = network()
@@ -47,7 +43,7 @@ def run(foodtrucks_net: Network) -> Iterator[Run]:
     stack = foodtrucks_net.stack
     with ExitStack() as undo:
 
-        def start(command: list[str] = IDLE, *, network: str | None = None) -> Probe:
+        def start(command: list[str] = IDLE_COMMAND, *, network: str | None = None) -> Probe:
             name = f"foodtrucks-stranger-{secrets.token_hex(4)}"
             config = {"Image": stack.image(IMAGE), "Cmd": command, "Labels": dict(stack.labels("stranger"))}
             if network is not None:
@@ -86,7 +82,7 @@ class TestTheNetworksThatDockerHas:
         assert namespace(run()) != host, "the control: a container on bridge has one"
 
     def test_none_has_no_way_out(self, run: Run) -> None:
-        target = run(ECHO)
+        target = run(ECHO_COMMAND)
         assert run().connect(target.container.ip, 7000).kind == "connected", "the control: it listens"
         nowhere = run(network="none")
         assert nowhere.connect(target.container.ip, 7000).kind == "unreachable"
@@ -97,13 +93,13 @@ class TestTheDefaultBridge:
     """Where containers land when nobody says otherwise."""
 
     def test_containers_reach_each_other_by_address_and_not_by_name(self, run: Run) -> None:
-        target, source = run(ECHO), run()
+        target, source = run(ECHO_COMMAND), run()
         assert source.connect(target.container.ip, 7000).kind == "connected"
         assert source.connect(target.container.name, 7000).kind == "unresolved"
 
     def test_names_do_resolve_elsewhere(self, foodtrucks_net: Network, net_probe: Probe) -> None:
         """The control of the test above: the same tools find a container's name on a user-defined network."""
-        with foodtrucks_net.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["target"]) as target:
+        with foodtrucks_net.service(**ECHO, aliases=["target"]) as target:
             assert net_probe.connect(target.container.name, 7000).kind == "connected"
 
     def test_a_container_that_is_made_again_may_get_another_address(self, run: Run, foodtrucks_engine: Engine) -> None:
@@ -114,7 +110,7 @@ class TestTheDefaultBridge:
         assert run().container.ip != before
 
     def test_strangers_share_it(self, run: Run, foodtrucks_engine: Engine, bridge_probe: Probe) -> None:
-        mine = run(ECHO)
+        mine = run(ECHO_COMMAND)
         assert bridge_probe.connect(mine.container.ip, 7000).kind == "connected"
         on_bridge = foodtrucks_engine.inspect_network("bridge")["Containers"]
         assert {mine.container.id, bridge_probe.container.id} <= on_bridge.keys()

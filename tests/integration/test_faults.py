@@ -1,6 +1,5 @@
 """Faults on a real engine: they do what they say, heal on the way out, and leave all that was in hand working."""
 
-import os
 import signal
 import socket
 import threading
@@ -13,6 +12,7 @@ import httpx2
 import pytest
 from elasticsearch import Elasticsearch
 
+from lab import PYTHON
 from pytest_foodtrucks import (
     ElasticsearchService,
     FaultError,
@@ -27,7 +27,6 @@ from pytest_foodtrucks.services.definitions import ServiceKeywords
 
 from .conftest import Downstream
 
-PYTHON = os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")
 PATIENCE = 30.0
 
 SOURCE = """
@@ -228,18 +227,16 @@ def test_other_networks_stay_as_the_test_has_them(victim: Service, second_net: N
 # readiness
 
 
-@each_kind
 @pytest.mark.parametrize(
     "checks", [ready.http("/"), ready.tcp(), ready.log("^serving$"), ready.exec(["test", "-e", "/lives"])]
 )
-def test_a_fault_ends_when_the_definitions_own_check_passes(
-    foodtrucks_net: Network, kind: str, checks: ready.Check
-) -> None:
+def test_a_fault_ends_when_the_definitions_own_check_passes(foodtrucks_net: Network, checks: ready.Check) -> None:
     with serving(foodtrucks_net, "checked", ready=checks) as service:
-        with KINDS[kind](service):
-            pass
-        assert service.container.status == "running"
-        assert service.container.ip != ""
+        for kind, fault in KINDS.items():
+            with fault(service):
+                pass
+            assert service.container.status == "running", kind
+            assert service.container.ip != "", kind
 
 
 def test_a_line_of_the_life_before_makes_nothing_ready(foodtrucks_net: Network) -> None:
@@ -306,41 +303,48 @@ def test_a_container_that_was_removed_meanwhile_is_named(foodtrucks_net: Network
             foodtrucks_net.stack.engine.remove_container(gone.container.id)
 
 
-@each_kind
-def test_a_failing_test_keeps_its_own_error_and_is_told_what_could_not_be_healed(
-    downstream: Downstream, kind: str
-) -> None:
+def test_a_failing_test_keeps_its_own_error_and_is_told_what_could_not_be_healed(downstream: Downstream) -> None:
     downstream.write(
         test_it=f"""
-        def test_it(foodtrucks_net):
+        import pytest
+
+        @pytest.mark.parametrize("kind", {list(KINDS)})
+        def test_it(foodtrucks_net, kind):
             with foodtrucks_net.service(image={PYTHON!r}, command={IDLE!r}, aliases=["gone"]) as gone:
-                with gone.{kind}():
+                with getattr(gone, kind)():
                     foodtrucks_net.stack.engine.remove_container(gone.container.id)
                     assert "this" == "the test's own"
         """
     )
     result = downstream.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *assert 'this' == *", f"E *gone was {kind} and can't be healed: *"])
+    result.assert_outcomes(failed=4)
+    for kind in KINDS:
+        result.stdout.fnmatch_lines(
+            [f"*test_it?{kind}? *", "E *assert 'this' == *", f"E *gone was {kind} and can't be healed: *"]
+        )
 
 
-@each_kind
-def test_a_failing_test_heals_for_the_next(downstream: Downstream, kind: str) -> None:
+def test_a_failing_test_heals_for_the_next(downstream: Downstream) -> None:
     downstream.write(
         conftest=f"""
         from pytest_foodtrucks import service
-        victim = service(image={PYTHON!r}, command=["python", "-c", {SOURCE!r}], ports=[8000])
+        about = dict(image={PYTHON!r}, command=["python", "-c", {SOURCE!r}], ports=[8000])
+        paused, stopped, killed, disconnected = service(**about), service(**about), service(**about), service(**about)
         """,
         test_it=f"""
-        def test_first(victim):
-            with victim.{kind}():
-                assert False
+        import pytest
 
-        def test_second(victim):
-            assert victim.client.get("/").text in "12"
+        @pytest.mark.parametrize("kind", {list(KINDS)})
+        class TestOneAfterTheOther:
+            def test_first(self, request, kind):
+                with getattr(request.getfixturevalue(kind), kind)():
+                    assert False
+
+            def test_second(self, request, kind):
+                assert request.getfixturevalue(kind).client.get("/").text in "12"
         """,
     )
-    downstream.run().assert_outcomes(passed=1, failed=1)
+    downstream.run().assert_outcomes(passed=4, failed=4)
 
 
 def take(somebody: socket.socket, port: int) -> None:

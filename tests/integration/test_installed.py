@@ -5,7 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
+from zipfile import ZipFile
 
 import pytest
 
@@ -19,12 +20,26 @@ def readme_test() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 
 
-def test_the_readmes_test_passes_with_the_wheel_alone(tmp_path: Path, nothing_left: None) -> None:
-    del nothing_left
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)], check=True)
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def test_the_wheel_has_the_package_and_what_its_image_is_built_from(wheel: Path) -> None:
+    with ZipFile(wheel) as content:
+        files = [PurePath(name).parts for name in content.namelist()]
+    assert {parts[0] for parts in files if not parts[0].endswith(".dist-info")} == {"pytest_foodtrucks"}
+    context = {"__init__.py", ".dockerignore", "Dockerfile", "requirements.txt", "foodtrucks_web"}
+    assert {parts[2] for parts in files if parts[1] == "web_image"} == context
+
+
+def test_the_readmes_test_passes_with_the_wheel_alone(wheel: Path, tmp_path: Path, nothing_left: None) -> None:
+    del nothing_left
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
     python = tmp_path / "venv/bin/python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", str(wheel)], check=True)
     empty = tmp_path / "empty"

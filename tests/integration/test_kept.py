@@ -32,7 +32,7 @@ def es_seed():
 
 echo = service(
     image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
-    command="nc -ll -p 7000 -e cat",
+    command=["sh", "-c", "trap exit TERM; nc -ll -p 7000 -e cat & wait"],
     environment={{"GREETING": GREETING}},
     ports=[7000],
 )
@@ -321,7 +321,9 @@ def test_nobodys_stack_goes_after_its_time(keeping: Keeping, kept_on_engine: Cal
     assert kept_on_engine() == 0
 
 
-def test_elasticsearch_is_taken_over_as_its_seed_left_it(keeping: Keeping) -> None:
+def test_elasticsearch_is_taken_over_as_its_seed_left_it_and_replaced_where_it_cannot_be_put_back(
+    keeping: Keeping,
+) -> None:
     keeping.write(
         tests="""
         import pathlib
@@ -352,21 +354,12 @@ def test_elasticsearch_is_taken_over_as_its_seed_left_it(keeping: Keeping) -> No
         def test_it(es_client, es_on_net):
             pathlib.Path("ids").open("a").write(es_on_net.container.id + "\\n")
             assert es_client.get(index="menu", id="1")["_source"] == {"dish": "nacho"}
+            assert not es_client.indices.exists(index="left")
+            es_client.index(index="left", document={"dish": "nacho"})
+            es_client.indices.put_settings(index="left", settings={"index.blocks.read_only": True})
         """,
     )
     assert "es of the kept stack is replaced: its seed changed" in keeping.run()
     first, second, third = keeping.ids()
     assert first == second != third
-
-
-def test_elasticsearch_that_cannot_be_put_back_is_replaced(keeping: Keeping) -> None:
-    keeping.write(
-        tests="""
-        def test_it(es_client):
-            assert not es_client.indices.exists(index="left")
-            es_client.index(index="left", document={"dish": "nacho"})
-            es_client.indices.put_settings(index="left", settings={"index.blocks.read_only": True})
-        """
-    )
-    keeping.run()
     assert re.search("es of the kept stack is replaced: what came into it can't be deleted: .*403", keeping.run())

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from docker.types import IPAMConfig, IPAMPool
 
+from lab import ECHO, ECHO_COMMAND, IDLE, IDLE_COMMAND, IMAGE, PYTHON
 from pytest_foodtrucks import (
     IsolationError,
     Network,
@@ -27,7 +28,6 @@ from pytest_foodtrucks import (
     assert_not_resolves,
     assert_reachable,
     assert_resolves,
-    network,
     reachability,
     service,
 )
@@ -35,16 +35,9 @@ from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
-PYTHON = os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")
-ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
-IDLE = ["tail", "-f", "/dev/null"]
-
-home = network()
-abroad = network()
-es = service(image=IMAGE, command=ECHO, ports=[7000], network="home", scope="function")
-source = service(image=IMAGE, command=IDLE, network="home", scope="function")
-outsider = service(image=IMAGE, command=IDLE, network="abroad", scope="function")
+es = service(**ECHO, network="home", scope="function")
+source = service(**IDLE, network="home", scope="function")
+outsider = service(**IDLE, network="abroad", scope="function")
 
 
 @pytest.fixture
@@ -130,7 +123,7 @@ class TestWhoIsThere:
     def test_a_second_container_with_the_alias_is_misresolved(
         self, home: Network, abroad: Network, es: Service, started: Callable[..., Container]
     ) -> None:
-        other = started(ECHO, on=home.name, aliases=["es"])
+        other = started(ECHO_COMMAND, on=home.name, aliases=["es"])
         assert set(home.watcher.resolve("es")) == {es.container.ip, other.ip}
         assert home.watcher.connect(es).kind == "misresolved"
         assert home.watcher.connect("es", 7000).kind == "misresolved"
@@ -144,7 +137,7 @@ class TestWhoIsThere:
     def test_a_name_that_leads_to_somebody_else_is_no_isolation(
         self, abroad: Network, es: Service, started: Callable[..., Container]
     ) -> None:
-        started(ECHO, on=abroad.name, aliases=["es"])
+        started(ECHO_COMMAND, on=abroad.name, aliases=["es"])
         with pytest.raises(IsolationError, match="misresolved"):
             assert_isolated(abroad, es)
 
@@ -153,7 +146,7 @@ class TestWhoIsThere:
     ) -> None:
         before = es.container.ip
         home.disconnect(es)
-        started(IDLE, on=home.name)
+        started(IDLE_COMMAND, on=home.name)
         home.connect(es, aliases=["es"])
         assert es.container.ip != before
         assert_resolves(home, es)
@@ -167,7 +160,7 @@ class TestWhoIsThere:
 
         def move() -> None:
             home.disconnect(es)
-            started(IDLE, on=home.name)
+            started(IDLE_COMMAND, on=home.name)
             home.connect(es, aliases=["es"])
 
         moving = threading.Timer(1.5, move)
@@ -181,7 +174,7 @@ class TestTheTarget:
     """Silence must come from the network, and not from a target that is silent itself."""
 
     def test_one_that_doesnt_listen(self, home: Network, abroad: Network) -> None:
-        with home.service(image=IMAGE, command=IDLE, aliases=["mute"]) as mute:
+        with home.service(**IDLE, aliases=["mute"]) as mute:
             with pytest.raises(ProbeError, match="nothing listens on port 7000 of mute"):
                 assert_isolated(abroad, mute, 7000)
             with pytest.raises(IsolationError, match="seen      refused"):
@@ -347,7 +340,7 @@ class TestTheWay:
         self, home: Network, abroad: Network, started: Callable[..., Container]
     ) -> None:
         bindings = {"7000/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]}  # noqa: S104 - the mutation
-        container = started(ECHO, on=home.name, aliases=["open"], PortBindings=bindings)
+        container = started(ECHO_COMMAND, on=home.name, aliases=["open"], PortBindings=bindings)
         target = Service(home.stack, home.ref, container, defined("open"))
         with pytest.raises(IsolationError, match="The port is published on all addresses of the engine's machine"):
             assert_isolated(abroad, target)
@@ -362,7 +355,7 @@ class TestTheWay:
         ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=f"{prefix}::/64")])
         api.create_network(name, driver="bridge", ipam=ipam, enable_ipv6=True, labels=dict(home.stack.labels()))
         try:
-            container = started(["nc", "-ll", "-p", "7000", "-e", "cat"], on=name, aliases=["six"])
+            container = started(ECHO_COMMAND, on=name, aliases=["six"])
             target = Service(home.stack, home.ref, container, defined("six"))
             with running_probe(home.stack, name, "a network with IPv6") as probe:
                 four, six = container.attachments[0].addresses

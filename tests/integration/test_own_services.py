@@ -1,10 +1,10 @@
 """Services of somebody's own: what the keywords mean on a real engine, and when a service counts as ready."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from lab import ECHO, ECHO_COMMAND, IMAGE
 from pytest_foodtrucks import (
     DefinitionError,
     Network,
@@ -13,23 +13,18 @@ from pytest_foodtrucks import (
     Probe,
     Service,
     StartError,
-    network,
     ready,
     service,
 )
 
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
-SERVER = ["nc", "-ll", "-p", "7000", "-e", "cat"]
-
-echo = service(image=IMAGE, command=SERVER, ports=[7000])
+echo = service(**ECHO)
 told = service(
     image=IMAGE,
     command="sleep 600",
     environment=lambda echo, pytestconfig: {"ECHO_URL": echo.internal_url, "ROOT": pytestconfig.rootpath},
     requires=["echo"],
 )
-island = network(internal=True)
-castaway = service(image=IMAGE, command=SERVER, ports=[7000], network="island")
+islander = service(**ECHO, network="island")
 passing = service(image=IMAGE, command="sleep 600", scope="function")
 
 
@@ -42,11 +37,11 @@ def test_a_value_may_be_a_function_of_fixtures(told: Service) -> None:
     assert told.container.exec(["sh", "-c", "echo $ECHO_URL"]).stdout == "http://echo:7000\n"
 
 
-def test_an_internal_network_publishes_nothing_and_is_ready_all_the_same(castaway: Service, island: Network) -> None:
+def test_an_internal_network_publishes_nothing_and_is_ready_all_the_same(islander: Service, island: Network) -> None:
     with pytest.raises(DefinitionError, match="only a probe reaches it"):
-        castaway.address(7000)
+        islander.address(7000)
     with island.probe() as probe:
-        assert probe.connect(castaway).kind == "connected"
+        assert probe.connect(islander).kind == "connected"
 
 
 def test_a_narrower_scope_works(passing: Service) -> None:
@@ -84,7 +79,7 @@ def test_compose_keywords_reach_the_container(foodtrucks_net: Network, tmp_path:
 
 
 def test_host_ports_survive_a_restart(foodtrucks_net: Network) -> None:
-    with foodtrucks_net.service(image=IMAGE, command=SERVER, ports=[7000], aliases=["again"]) as again:
+    with foodtrucks_net.service(**ECHO, aliases=["again"]) as again:
         before = again.address(7000)
         again.restart(timeout=0)
         assert again.container.ports == {7000: before.port}
@@ -111,7 +106,7 @@ class TestReadiness:
     """When a service counts as ready."""
 
     def test_tcp_waits_until_something_listens(self, foodtrucks_net: Network, net_probe: Probe) -> None:
-        late = ["sh", "-c", f"sleep 1; exec {' '.join(SERVER)}"]
+        late = ["sh", "-c", f"sleep 1; exec {' '.join(ECHO_COMMAND)}"]
         with foodtrucks_net.service(image=IMAGE, command=late, ports=[7000], aliases=["late"]) as made:
             assert net_probe.connect(made).kind == "connected"
 
@@ -145,6 +140,24 @@ class TestReadiness:
         check = ready.http("/", port=80)
         with foodtrucks_net.service(image=IMAGE, command=server, ready=check, aliases=["unpublished"]) as made:
             assert made.__foodtrucks__.fetch("/", port=80) == (200, "well")
+
+    @pytest.mark.parametrize("ports", [[80], []])
+    def test_the_status_of_an_answer_that_never_ends_is_enough(self, foodtrucks_net: Network, ports: list[int]) -> None:
+        answer = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'; exec yes"
+        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
+        check = ready.http("/", port=80)
+        with foodtrucks_net.service(image=IMAGE, command=server, ports=ports, ready=check, aliases=["endless"]) as made:
+            assert made.__foodtrucks__.fetch("/", port=80) == (200, "y\n" * 500_000)
+
+    @pytest.mark.parametrize("ports", [[80], []])
+    def test_an_answer_that_trickles_without_end_isnt_ready(self, foodtrucks_net: Network, ports: list[int]) -> None:
+        answer = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'; while sleep 0.2; do echo on; done"
+        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
+        asked = foodtrucks_net.service(
+            image=IMAGE, command=server, ports=ports, ready=ready.http("/", port=80), aliases=["trickle"], timeout=3
+        )
+        with pytest.raises(NotReadyInTime, match="the answer didn't end within 2 s"), asked:
+            pass
 
     def test_running_out_of_time_says_why(self, foodtrucks_net: Network, nothing_left: None) -> None:
         del nothing_left

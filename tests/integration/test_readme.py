@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 
+from lab import IMAGE
+
 from .conftest import ROOT, Downstream
 
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

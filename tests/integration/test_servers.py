@@ -20,6 +20,12 @@ def test_it_answers(es_on_net, es_client, es_index, net_probe):
 def test_the_app_works_with_it(web_client, es_client):
     assert es_client.count(index="trucks")["count"] == 733
     assert web_client.get("/search?q=taco").json()["hits"] > 0
+
+
+def test_the_compiler_is_as_the_option_says(es_on_net):
+    node = es_on_net.http.get("/_nodes/jvm").json()["nodes"].popitem()[1]
+    quick = "-XX:TieredStopAtLevel=1" in node["jvm"]["input_arguments"]
+    assert quick is ({jvm!r} == "fast-start")
 """
 
 
@@ -31,20 +37,20 @@ def install_client(requirement: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("server", "client", "document"),
+    ("server", "client", "document", "jvm"),
     [
-        ("7.17.9", "elasticsearch>=7.17,<8", "body"),
-        ("8.8.2", "elasticsearch>=8,<9", "document"),
-        ("9.5.0", "elasticsearch>=9,<10", "document"),
+        ("7.17.9", "elasticsearch>=7.17,<8", "body", "server"),
+        ("8.8.2", "elasticsearch>=8,<9", "document", "fast-start"),
+        ("9.5.0", "elasticsearch>=9,<10", "document", "fast-start"),
     ],
 )
 def test_a_server_with_the_client_that_fits(
-    downstream: Downstream, tmp_path: Path, server: str, client: str, document: str
+    downstream: Downstream, tmp_path: Path, *, server: str, client: str, document: str, jvm: str
 ) -> None:
     environment = install_client(client, tmp_path / "client")
-    downstream.write(test_it=SUITE.format(server=server, document=document))
-    result = downstream.run(f"--foodtrucks-es-version={server}", env=environment)
-    result.assert_outcomes(passed=2)
+    downstream.write(test_it=SUITE.format(server=server, document=document, jvm=jvm))
+    result = downstream.run(f"--foodtrucks-es-version={server}", f"--foodtrucks-es-jvm={jvm}", env=environment)
+    result.assert_outcomes(passed=3)
 
 
 def test_an_old_server_is_judged_ready_whatever_the_client(downstream: Downstream) -> None:
@@ -60,19 +66,6 @@ def test_an_old_server_is_judged_ready_whatever_the_client(downstream: Downstrea
     result = downstream.run("--foodtrucks-es-version=6.8.23")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines("*can't speak to the server 6.8.23*")
-
-
-@pytest.mark.parametrize("jvm", ["fast-start", "server"])
-def test_the_compiler_is_as_the_option_says(downstream: Downstream, jvm: str) -> None:
-    downstream.write(
-        test_it=f"""
-        def test_it(es_on_net):
-            node = es_on_net.http.get("/_nodes/jvm").json()["nodes"].popitem()[1]
-            quick = "-XX:TieredStopAtLevel=1" in node["jvm"]["input_arguments"]
-            assert quick is ({jvm!r} == "fast-start")
-        """
-    )
-    downstream.run(f"--foodtrucks-es-jvm={jvm}", "--foodtrucks-es-version=7.17.9").assert_outcomes(passed=1)
 
 
 def test_several_in_one_suite(downstream: Downstream) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import dead
+from fakes.session import dead
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.sessions.session import Run
 

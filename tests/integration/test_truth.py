@@ -1,6 +1,5 @@
 """The assertions on a real engine, each green and red: from a probe, a service without a shell, and a network."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -10,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
+from lab import ECHO, IDLE, IMAGE
 from pytest_foodtrucks import (
     IsolationError,
     Matrix,
@@ -24,22 +24,14 @@ from pytest_foodtrucks import (
     assert_not_resolves,
     assert_reachable,
     assert_resolves,
-    network,
     reachability,
     service,
 )
 
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
-ECHO = ["nc", "-ll", "-p", "7000", "-e", "cat"]
-IDLE = ["tail", "-f", "/dev/null"]
-
-home = network()
-abroad = network()
-island = network(internal=True)
-echo = service(image=IMAGE, command=ECHO, ports=[7000], network="home")
-neighbour = service(image=IMAGE, command=IDLE, network="home")
-stranger = service(image=IMAGE, command=IDLE, network="abroad")
-castaway = service(image=IMAGE, command=ECHO, ports=[7000], network="island")
+echo = service(**ECHO, network="home")
+neighbour = service(**IDLE, network="home")
+stranger = service(**IDLE, network="abroad")
+castaway = service(**ECHO, network="island")
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +163,7 @@ def test_an_image_with_neither_shell_nor_tools_is_source_and_target(
 
 
 def test_a_sidecar_is_made_anew_when_its_service_restarted(home: Network, echo: Service) -> None:
-    with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["again"]) as again:
+    with home.service(**ECHO, aliases=["again"]) as again:
         before = again.__foodtrucks__.sidecar
         assert_reachable(again, echo)
         assert again.__foodtrucks__.sidecar is before
@@ -199,7 +191,7 @@ class TestControls:
         assert "again     docker run" in str(error.value)
 
     def test_a_target_that_doesnt_run(self, home: Network, abroad: Network) -> None:
-        with home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=["ended"]) as ended:
+        with home.service(**ECHO, aliases=["ended"]) as ended:
             ended.__foodtrucks__.stack.engine.api.kill(ended.container.id)
             with pytest.raises(ProbeError, match="ended is exited"):
                 assert_isolated(abroad, ended)
@@ -211,7 +203,7 @@ class TestControls:
                 assert_reachable(ended, "x", 80)
 
     def test_a_source_on_no_network(self, home: Network, echo: Service) -> None:
-        with home.service(image=IMAGE, command=IDLE, aliases=["lonely"]) as lonely:
+        with home.service(**IDLE, aliases=["lonely"]) as lonely:
             home.disconnect(lonely)
             with pytest.raises(ProbeError, match="is on no network, so whatever it doesn't reach says nothing"):
                 assert_isolated(lonely, echo)
@@ -325,10 +317,7 @@ class TestTheMatrix:
     def test_ten_sources_and_ten_targets_take_one_exec_each(self, home: Network) -> None:
         """How long it takes is in the commit that brought it; here only a wide limit, for busy machines."""
         with ExitStack() as undo:
-            ten = [
-                undo.enter_context(home.service(image=IMAGE, command=ECHO, ports=[7000], aliases=[f"s{number}"]))
-                for number in range(10)
-            ]
+            ten = [undo.enter_context(home.service(**ECHO, aliases=[f"s{number}"])) for number in range(10)]
             began = time.monotonic()
             matrix = reachability(ten, ten)
             seconds = time.monotonic() - began

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import dead
+from fakes.session import dead
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.engine.labels import SESSION_LABEL
 from pytest_foodtrucks.sessions.session import Run
@@ -210,7 +210,7 @@ def prune(state: Path, *options: str) -> None:
 
 
 def test_the_watchdog_is_small_and_idle_while_it_waits(hang: Hang, state: Path) -> None:
-    with hang():
+    with hang() as session:
         about = Path(f"/proc/{watchdog_of(state)}")
         fields = dict(line.split(":", 1) for line in (about / "status").read_text().splitlines())
         assert int(fields["VmRSS"].split()[0]) < 20 * 1024
@@ -220,6 +220,7 @@ def test_the_watchdog_is_small_and_idle_while_it_waits(hang: Hang, state: Path) 
         assert (about / "stat").read_text().split()[13:15] == used, "it uses no processor time"
         assert (about / "cwd").readlink() == Path("/")
         assert {(about / f"fd/{number}").readlink() for number in range(3)} == {Path("/dev/null")}
+    assert session.all_gone()
 
 
 def test_a_state_folder_that_cannot_be_used_is_one_clear_message(downstream: Downstream) -> None:

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-import fakes
+from fakes.session import put_stack
 from pytest_foodtrucks.engine import discovery
 
-ENGINE_IN_MEMORY = fakes.put_stack
+ENGINE_IN_MEMORY = put_stack
 FIND_ENGINE = discovery.find_engine
 """Imported here once, so that no session within a test pays for docker again, or has a module that others can't patch.
 
@@ -20,3 +20,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("FOODTRUCKS_", "DOCKER_", "TESTCONTAINERS_", "PYTEST_ADDOPTS")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Leave Hypothesis' plugin out of sessions within a test: at the end of each it imports all of Hypothesis anew."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    return pytester

@@ -7,7 +7,7 @@ import pytest
 
 CONFTEST = """
 import pytest
-from fakes import DefiningNetwork
+from fakes.defining import DefiningNetwork
 from pytest_foodtrucks import service
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pytest_foodtrucks.errors import DefinitionError
 
 NETWORK = """
 import pytest
-from fakes import DefiningNetwork
+from fakes.defining import DefiningNetwork
 from pytest_foodtrucks import elasticsearch_service, network, service
 
 @pytest.fixture(scope="session")
@@ -97,8 +97,8 @@ from pytest_foodtrucks import ElasticsearchService
 def test(search):
     assert search.service_type is ElasticsearchService
     assert search.definition.image == "team/es:8.8.2"
-    assert "-Xmx256m" in search.definition.environment["ES_JAVA_OPTS"]
-    assert search.definition.environment["node.name"] == "me"
+    assert "-Xmx256m" in search.definition.spec.environment["ES_JAVA_OPTS"]
+    assert search.definition.spec.environment["node.name"] == "me"
 """
     passes(session(definitions, test, "--foodtrucks-es-image=team/es", "--foodtrucks-es-version=8.8.2"))
 
@@ -123,7 +123,7 @@ def test_a_value_may_be_a_function_whose_parameters_are_fixtures(session: Sessio
 db = service(image="db")
 web = service(image="web", environment=lambda db, tmp_path_factory: {"DB": db.alias, "N": 1})
 """
-    test = "def test(web): assert web.definition.environment == {'DB': 'db', 'N': '1'}"
+    test = "def test(web): assert web.definition.spec.environment == {'DB': 'db', 'N': '1'}"
     passes(session(definitions, test))
 
 
@@ -135,7 +135,7 @@ del name
 """
     test = """
 def test(one, two):
-    assert (one.definition.environment["NAME"], two.definition.environment["NAME"]) == ("one", "two")
+    assert (one.definition.spec.environment["NAME"], two.definition.spec.environment["NAME"]) == ("one", "two")
 """
     passes(session(definitions, test))
 
@@ -228,7 +228,7 @@ def test_requirements_as_a_text_are_an_error_that_shows_the_list() -> None:
 def test_a_service_of_the_contracts_name_has_the_contracts_alias(session: Session, fixture: str, alias: str) -> None:
     kind = {"es_on_net": "elasticsearch_service", "web_on_net": "service"}[fixture]
     definitions = f"{fixture} = {kind}(image='busybox')"
-    passes(session(definitions, f"def test({fixture}): assert {fixture}.definition.aliases == ('{alias}',)"))
+    passes(session(definitions, f"def test({fixture}): assert {fixture}.definition.spec.aliases == ('{alias}',)"))
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_beside_aliases_of_its_own_it_has_that_one_too(
     session: Session, own: str, all_of_them: tuple[str, ...]
 ) -> None:
     definitions = f"es_on_net = elasticsearch_service(aliases={own})"
-    passes(session(definitions, f"def test(es_on_net): assert es_on_net.definition.aliases == {all_of_them}"))
+    passes(session(definitions, f"def test(es_on_net): assert es_on_net.definition.spec.aliases == {all_of_them}"))
 
 
 def test_aliases_as_a_text_arent_taken_for_letters(session: Session) -> None:
@@ -252,8 +252,8 @@ def test_our_own_have_the_contracts_aliases(session: Session) -> None:
     test = """
 def test(es_on_net, web_on_net):
     assert (es_on_net.alias, web_on_net.alias) == ("es", "foodtrucks-web")
-    assert web_on_net.definition.environment["ES_HOST"] == "es"
-    assert web_on_net.definition.ports == (5000,)
+    assert web_on_net.definition.spec.environment["ES_HOST"] == "es"
+    assert web_on_net.definition.spec.ports == (5000,)
 """
     passes(session("", test))
 

@@ -9,7 +9,7 @@ import fakes
 CONFTEST = """
 import os, resource
 import pytest
-from fakes import put_stack
+from fakes.session import put_stack
 from pytest_foodtrucks import service
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def test_own(): open("/dev/null")
 def test_a_file_that_cant_be_opened_is_no_traceback_of_ours(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(fakes.__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(fakes.__file__).parent.parent))
     pytester.makepyfile(conftest=CONFTEST, test_it=TESTS)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--tb=long")
     result.assert_outcomes(failed=2, errors=1)

@@ -9,7 +9,7 @@ from pytest_foodtrucks import plugin
 NETWORK = """
     import pytest
 
-    from fakes import DefiningNetwork
+    from fakes.defining import DefiningNetwork
 
     @pytest.fixture(scope="session")
     def foodtrucks_net():

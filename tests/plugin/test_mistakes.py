@@ -291,6 +291,16 @@ def test_a_narrow_seed_is_told_where_it_is_defined(session: Session) -> None:
     )
 
 
+def test_a_narrow_seed_of_an_overridden_elasticsearch_is_told(session: Session) -> None:
+    definitions = "es_on_net = elasticsearch_service()\n@pytest.fixture\ndef es_seed(): return print"
+    (line,) = told(session(definitions, "def test(es_client): pass"))
+    assert line == (
+        "conftest.py:4: The service es_on_net asks for 'es_seed' by its name, without seed=, which has the narrower "
+        "scope 'function': the service's is 'session'. Remedy: give es_seed scope='session', or the service "
+        "scope='function'."
+    )
+
+
 def test_a_narrow_override_is_told_where_it_is_defined(session: Session) -> None:
     result = session("\nes_on_net = elasticsearch_service(scope='module')", "def test(web_client): pass")
     assert any("conftest.py:5: The service web_on_net asks for 'es_on_net'" in line for line in told(result))

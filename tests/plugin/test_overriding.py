@@ -4,7 +4,7 @@ import pytest
 
 NETWORK = """
 import pytest
-from fakes import DefiningNetwork
+from fakes.defining import DefiningNetwork
 
 @pytest.fixture(scope="session")
 def foodtrucks_net():
@@ -30,6 +30,16 @@ def write(pytester: pytest.Pytester, **files: str) -> None:
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(text)
 
+
+SEED = """
+from pytest_foodtrucks import elasticsearch_service
+
+@pytest.fixture(scope="session")
+def es_seed():
+    def seed(es):
+        es.seeded += 1
+    return seed
+"""
 
 watched = pytest.mark.parametrize("name", ["es_seed", "es_on_net", "web_on_net"])
 
@@ -59,6 +69,50 @@ def es_seed():
         test_it="def test_it(es_on_net): assert es_on_net.seeded == 1",
     )
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", ["", "scope='module', shared=False", "scope=lambda fixture_name, config: 'module'"])
+def test_an_overridden_seed_is_called_by_an_overridden_elasticsearch(pytester: pytest.Pytester, scope: str) -> None:
+    write(
+        pytester,
+        conftest=f"""{NETWORK}
+{SEED}
+search = es_on_net = elasticsearch_service({scope})
+""",
+        test_it="""
+def test_mine(es_on_net): assert es_on_net.seeded == 1
+def test_another_name_has_no_seed(search): assert search.seeded == 0
+""",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_an_overridden_elasticsearch_keeps_the_seed_that_it_names(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=f"""{NETWORK}
+{SEED}
+@pytest.fixture(scope="session")
+def other(): return lambda es: vars(es).update(seeded="other")
+
+es_on_net = elasticsearch_service(seed="other")
+""",
+        test_it="def test_it(es_on_net): assert es_on_net.seeded == 'other'",
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_two_seeds_of_an_overridden_elasticsearch_are_told(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=f"{NETWORK}\n{SEED}\nes_on_net = elasticsearch_service()",
+        test_a="def test_root(es_on_net): pass",
+        sub__conftest="import pytest\n" + SEED,
+        sub__test_sub="def test_sub(es_on_net): pass",
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    assert "The fixture es_seed has two definitions" in result.stdout.str()
 
 
 def test_the_seed_is_called_once_for_all_tests(pytester: pytest.Pytester) -> None:

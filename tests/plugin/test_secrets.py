@@ -13,7 +13,7 @@ from pytest_foodtrucks.settings import read_settings
 
 CONFTEST = """
 import pytest
-from fakes import put_stack
+from fakes.session import put_stack
 from pytest_foodtrucks import elasticsearch_service, service
 
 def bad(target): raise RuntimeError("a check that fails")
@@ -72,7 +72,7 @@ SECRET = {"PASSWORD": "hunter2"}
     [
         lambda: Build(Path("/app"), args=(("PASSWORD", "hunter2"),)),
         lambda: define({"image": "busybox", "environment": SECRET}, alias="es", folder=Path("/project")),
-        lambda: ContainerSpec(image="busybox", network="net", environment=SECRET),
+        lambda: ContainerSpec(environment=SECRET),
         lambda: service(image="busybox", environment=SECRET)._get_wrapped_function().recipe,  # noqa: SLF001 - pytest's own
         lambda: read_settings({"engine": "tcp://hunter2@h:1"}.get, {}, lambda _: None),
     ],

@@ -1,17 +1,17 @@
-"""Whole sessions on an engine in memory: what is prepared, shown and removed."""
+"""Whole sessions on an engine in memory: what is fetched ahead, shown and removed."""
 
 from collections.abc import Callable
 
 import pytest
 
-from fakes import FakeEngine
+from fakes.engine import FakeEngine
 from pytest_foodtrucks.engine import discovery
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.sessions.session import Run
 
 ENGINE = """
 import pytest
-from fakes import put_stack
+from fakes.session import put_stack
 from pytest_foodtrucks import NotReady, elasticsearch_service, network, service
 from pytest_foodtrucks.fixtures.stash import STACK
 
@@ -20,6 +20,7 @@ ENGINES = []
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
     ENGINES.append(put_stack(pytestconfig))
+    ENGINES[-1].registry.update(one=[], two=[])
     return ENGINES[-1]
 
 @pytest.hookimpl(trylast=True)
@@ -44,13 +45,13 @@ def session(pytester: pytest.Pytester) -> Session:
     return run
 
 
-# preparation
+# images ahead
 
 
-def created_beforehand(result: pytest.RunResult) -> list[str]:
-    """Return the containers that were there when only `first` had been asked for."""
+def fetched_ahead(result: pytest.RunResult) -> list[str]:
+    """Return the images that were pulled when only `first` had been asked for."""
     line = next(line for line in result.outlines if "EVENTS" in line)
-    return sorted(event for event in line.partition("EVENTS ")[2].split(",") if event.startswith("create"))
+    return sorted(event for event in line.partition("EVENTS ")[2].split(",") if event.startswith("pull"))
 
 
 SHOW = """
@@ -62,31 +63,31 @@ def test_show(first, foodtrucks_engine, pytestconfig):
 """
 
 
-def test_containers_of_the_session_are_created_before_anyone_asks_for_them(session: Session) -> None:
-    definitions = "first = service(image='busybox')\nsecond = service(image='busybox', requires=['first'])"
+def test_images_of_the_session_are_fetched_before_anyone_asks_for_their_services(session: Session) -> None:
+    definitions = "first = service(image='one')\nsecond = service(image='two', requires=['first'])"
     result = session(definitions, SHOW + "def test_second(second): pass", "-s")
     result.assert_outcomes(passed=2)
-    assert created_beforehand(result) == ["create foodtrucks-first", "create foodtrucks-second"]
+    assert fetched_ahead(result) == ["pull one", "pull two"]
 
 
 @pytest.mark.parametrize(
     "late",
     [
-        "service(image='busybox', scope='function')",
-        "service(image='busybox', environment=lambda first: {'A': first.alias})",
-        "service(image='busybox', network='other')",
+        "service(image='two', scope='function')",
+        "service(image='two', environment=lambda first: {'A': first.alias})",
+        "service(image='two', network='other')",
     ],
     ids=["narrow", "by a fixture", "elsewhere"],
 )
-def test_what_cant_be_known_beforehand_isnt_created_beforehand(session: Session, late: str) -> None:
-    definitions = f"other = network()\nfirst = service(image='busybox')\nlate = {late}"
+def test_of_what_cant_be_known_beforehand_no_image_is_fetched_ahead(session: Session, late: str) -> None:
+    definitions = f"other = network()\nfirst = service(image='one')\nlate = {late}"
     result = session(definitions, SHOW + "def test_late(late): pass", "-s")
-    assert created_beforehand(result) == ["create foodtrucks-first"]
+    assert fetched_ahead(result) == ["pull one"]
 
 
-def test_what_no_test_asks_for_isnt_created(session: Session) -> None:
-    result = session("first = service(image='busybox')\nidle = service(image='busybox')", SHOW, "-s")
-    assert created_beforehand(result) == ["create foodtrucks-first"]
+def test_of_what_no_test_asks_for_no_image_is_fetched(session: Session) -> None:
+    result = session("first = service(image='one')\nidle = service(image='two')", SHOW, "-s")
+    assert fetched_ahead(result) == ["pull one"]
 
 
 def test_a_definition_that_is_wrong_fails_its_own_tests_only(session: Session) -> None:
@@ -138,12 +139,13 @@ def test_nothing_is_left_however_a_session_ends(session: Session, test: str) -> 
 
 def test_what_a_test_left_on_the_engine_goes_with_the_session(session: Session) -> None:
     test = """
-from pytest_foodtrucks.containers.container import ContainerSpec, Creation
+from pytest_foodtrucks.containers.compose import ContainerSpec
+from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.fixtures.stash import STACK
 
 def test(foodtrucks_net, pytestconfig):
     stack = pytestconfig.stash[STACK]
-    Creation(stack.engine, ContainerSpec(image="busybox", network="x", labels=stack.labels()), label="leak")
+    Creation(stack.engine, ContainerSpec(), image="busybox", network="x", labels=stack.labels(), title="leak")
 """
     result = session("", test, "-s")
     result.assert_outcomes(passed=1)
@@ -216,21 +218,21 @@ def test_an_error_of_ours_in_a_tests_own_body_shows_the_users_lines_alone(sessio
     assert 'with net.service(image="nope", aliases=["victim"]):' in text
     assert "The image nope can't be pulled" in text
     assert "direct cause" not in text
-    assert "networks.py" not in text
+    assert "network.py" not in text
 
 
 @pytest.mark.parametrize("style", ["--full-trace", "--tb=native"])
 def test_the_whole_traceback_of_an_error_of_ours_may_be_asked_for(session: Session, style: str) -> None:
     text = session("", IN_A_TEST, style).stdout.str()
     assert "direct cause" in text
-    assert "networks.py" in text
+    assert "network.py" in text
 
 
 @pytest.mark.parametrize("style", ["line", "no"])
 def test_an_error_of_ours_is_short_where_that_is_asked_for(session: Session, style: str) -> None:
     result = session("", IN_A_TEST, f"--tb={style}")
     result.assert_outcomes(failed=1)
-    assert "networks.py" not in result.stdout.str()
+    assert "network.py" not in result.stdout.str()
 
 
 def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
@@ -285,7 +287,8 @@ from pytest_foodtrucks.plugin import _progress
 
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
-    from fakes import FakeEngine, new_run
+    from fakes.engine import FakeEngine
+    from fakes.session import new_run
     from pytest_foodtrucks.fixtures.stash import SETTINGS
     from pytest_foodtrucks.stacks.stack import Stack
 

@@ -19,7 +19,7 @@ def test_a_section_tells_of_the_options_that_change_what_is_done() -> None:
     assert command_line("kill", parser, options) == "./run soak kill --side-by-side 2"
 
 
-def test_without_a_known_name_the_names_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_known_name_the_names_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["no-such"]) == 2
     out = capsys.readouterr().out
     assert all(f"  {name} " in out for name in COMMANDS)

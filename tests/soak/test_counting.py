@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from fakes import dead
+from fakes.session import dead
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.sessions.state_folder import identity
-from soak import crowd, cycles, decoys, watchdog, workers
+from soak import crowd, cycles, decoys, watchdog_cost, workers
 from soak.cycles import Cycle, Sample
 from soak.decoys import Owners, Pair
 from soak.events import Event, Made
-from soak.processes import Use
-from soak.sessions import Ended, Suite
+from soak.proc import Use
+from soak.pytest_sessions import Ended, Suite
 
 from .test_events import OURS, container, network
 
@@ -115,7 +115,7 @@ def use(rss: int, ticks: int) -> Use:
 
 @pytest.mark.parametrize(("rss", "ticks", "broken"), [(16_000, 5, 0), (21_000, 5, 1), (16_000, 6, 1)])
 def test_a_watchdog_that_is_big_or_busy_is_seen(rss: int, ticks: int, broken: int) -> None:
-    section = watchdog.reported((use(rss, 5), use(rss, ticks)), use(8_000, 1), 60.0)
+    section = watchdog_cost.reported((use(rss, 5), use(rss, ticks)), use(8_000, 1), 60.0)
     assert len(section.broken) == broken
 
 

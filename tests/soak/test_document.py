@@ -44,7 +44,7 @@ def test_a_table_is_markdown() -> None:
     assert table(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
 
 
-def test_the_machine_is_told_without_what_names_it() -> None:
+def test_the_machine_is_described_without_what_names_it() -> None:
     line = machine.described(
         cpus=2, gigabytes=23.5, kernel="6.18.44-ours-1", engine="Docker 28.1", python="3.13.1", tools=["pytest 9.0"]
     )

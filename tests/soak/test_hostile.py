@@ -69,13 +69,13 @@ def test_the_same_seed_makes_the_same_plan() -> None:
         (replace(GOOD, written=["file-1"]), "the test's own file file-1"),
     ],
 )
-def test_a_broken_promise_is_told(happened: Happened, words: str | None) -> None:
+def test_a_broken_promise_is_reported(happened: Happened, words: str | None) -> None:
     said = broken(happened)
     assert len(said) == (0 if words is None else 1)
     assert words is None or words in said[0]
 
 
-def test_an_end_of_what_a_living_session_needed_is_told() -> None:
+def test_an_end_of_what_a_living_session_needed_is_reported() -> None:
     counted = Counted()
     heard = [Event(2.0, "container", "die", "c1", {}), Event(5.0, "network", "destroy", "n1", {})]
     note = {"kind": "needs", "network": "n1", "containers": ["c1"], "until": 4.0, "owner": 7}

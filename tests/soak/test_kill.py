@@ -51,8 +51,8 @@ def test_the_same_seed_makes_the_same_plan() -> None:
     ],
 )
 def test_a_promise_is_kept_in_time_and_with_the_watchdogs_end(outcome: Outcome, *, kept: bool) -> None:
-    assert outcome.kept is kept
-    assert ("BROKEN" not in kill.told(outcome)) is kept
+    assert outcome.promise_kept is kept
+    assert ("BROKEN" not in kill.message(outcome)) is kept
 
 
 def test_the_report_has_each_broken_promise_and_a_row_for_each_kind() -> None:

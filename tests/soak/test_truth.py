@@ -17,7 +17,7 @@ from pytest_foodtrucks.probes.verdicts import Attempt
 from soak import questions, truth
 from soak.machine import ROOT
 from soak.questions import Ask, Question, Reply, World
-from soak.truth import Told, reported
+from soak.truth import Result, reported
 
 from .test_events import OURS, container, network
 
@@ -32,7 +32,7 @@ WORLD = World(
     internal_route=True,
 )
 
-TOLD = Told(
+RESULT = Result(
     kind="assert_isolated",
     text="abroad, the service echo",
     negative=True,
@@ -93,13 +93,13 @@ class TestDrawing:
         assert first == second != other
 
     def test_another_process_draws_the_same(self) -> None:
-        told = {
+        answers = {
             subprocess.check_output(
                 [sys.executable, "-c", DRAWING], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}
             )
             for seed in ("1", "2", "3")
         }
-        assert len(told) == 1
+        assert len(answers) == 1
 
     def test_no_question_has_two_answers(self) -> None:
         answers: dict[tuple[str, str], set[str]] = {}
@@ -171,7 +171,7 @@ class TestReading:
         [
             (IsolationError("open"), "IsolationError", False),
             (IsolationError("flaky, the tries differ"), "IsolationError", True),
-            (ProbeError("can't be told"), "unanswered", False),
+            (ProbeError("no answer"), "unanswered", False),
             (EngineError("no engine"), "unanswered", False),
         ],
     )
@@ -184,50 +184,50 @@ class TestReading:
 class TestAsking:
     """A question is written down with what came of it; a look at the engine's events is only for a bad one."""
 
-    def ask(self, answer: str) -> tuple[Told, int]:
+    def ask(self, answer: str) -> tuple[Result, int]:
         engine = mock.Mock()
         engine.networks_changed.return_value = True
         question = Question("a kind", "a text", negative=False, expected="passes", ask=lambda _: [answer])
         return truth.ask(question, WORLD, engine), engine.networks_changed.call_count
 
     def test_a_right_answer(self) -> None:
-        told, looked = self.ask("passes")
-        assert (told.outcome, told.disturbed, looked) == ("right", False, 0)
+        result, looked = self.ask("passes")
+        assert (result.outcome, result.disturbed, looked) == ("right", False, 0)
 
     def test_a_wrong_answer_tells_of_networks_that_came_and_went(self) -> None:
-        told, looked = self.ask("another")
-        assert (told.outcome, told.disturbed, looked) == ("wrong", True, 1)
+        result, looked = self.ask("another")
+        assert (result.outcome, result.disturbed, looked) == ("wrong", True, 1)
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("result", "words"),
     [
         (
-            replace(TOLD, answer="IsolationError", words="it is\nopen"),
+            replace(RESULT, answer="IsolationError", words="it is\nopen"),
             "wrong: assert_isolated: abroad, the service echo: 'IsolationError' instead of 'passes': it is open",
         ),
-        (replace(TOLD, flaky=True), "flaky: assert_isolated"),
-        (replace(TOLD, answer="unanswered", words="ProbeError: why"), "unanswered: assert_isolated"),
-        (replace(TOLD, expected="connected", answer="inconclusive"), "unanswered: assert_isolated"),
-        (replace(TOLD, expected=".X", answer=".!"), "unanswered: assert_isolated"),
+        (replace(RESULT, flaky=True), "flaky: assert_isolated"),
+        (replace(RESULT, answer="unanswered", words="ProbeError: why"), "unanswered: assert_isolated"),
+        (replace(RESULT, expected="connected", answer="inconclusive"), "unanswered: assert_isolated"),
+        (replace(RESULT, expected=".X", answer=".!"), "unanswered: assert_isolated"),
         (
-            replace(TOLD, text="t", answer="x", disturbed=True),
+            replace(RESULT, text="t", answer="x", disturbed=True),
             "wrong: assert_isolated: t: 'x' instead of 'passes', while networks were created or removed on the engine",
         ),
     ],
 )
-def test_each_broken_promise_is_told(told: Told, words: str) -> None:
-    (line,) = reported([TOLD, told], busy_processes=2, threads=12).broken
+def test_each_broken_promise_is_reported(result: Result, words: str) -> None:
+    (line,) = reported([RESULT, result], busy_processes=2, threads=12).broken
     assert line.startswith(words)
 
 
 def test_what_is_inconclusive_by_intention_is_right() -> None:
-    assert replace(TOLD, expected="inconclusive", answer="inconclusive").outcome == "right"
+    assert replace(RESULT, expected="inconclusive", answer="inconclusive").outcome == "right"
 
 
 def test_each_kind_has_a_row_for_the_yes_and_one_for_the_no() -> None:
-    told = [TOLD, replace(TOLD, seconds=6.0, answer="IsolationError"), replace(TOLD, negative=False)]
-    section = reported(told, ["the session failed"], busy_processes=2, threads=12)
+    results = [RESULT, replace(RESULT, seconds=6.0, answer="IsolationError"), replace(RESULT, negative=False)]
+    section = reported(results, ["the session failed"], busy_processes=2, threads=12)
     assert section.body.splitlines()[2:4] == [
         "| `assert_isolated` | yes | 1 | 1 | 0 | 0 | 0 | 4.00, 4.00 s |",
         "| `assert_isolated` | no | 2 | 1 | 1 | 0 | 0 | 5.00, 6.00 s |",
@@ -242,7 +242,7 @@ def test_networks_that_others_made_are_counted() -> None:
     own = [network("create", "n1"), container("create", "c1"), network("connect", "n1", attached="c1")]
     heard = [*own, network("create", "n2"), network("destroy", "n2"), network("create", "n3")]
     assert truth.networks_of_others(heard, OURS) == 2
-    assert "others made 2 networks" in reported([TOLD], busy_processes=2, threads=12, others=2).body
+    assert "others made 2 networks" in reported([RESULT], busy_processes=2, threads=12, others=2).body
 
 
 def test_busy_processes_count_for_the_length_of_a_block() -> None:

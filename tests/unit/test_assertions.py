@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from fakes import ABROAD, ABSENT, DROPPED, HOME, LOST, OPEN, REFUSED, SILENT, Clock, Scene, resolves_to
+from fakes.isolation import ABROAD, HOME, Scene
+from fakes.machine import Clock
+from fakes.shell import ABSENT, DROPPED, LOST, OPEN, REFUSED, SILENT, resolves_to
 from pytest_foodtrucks import (
     DefinitionError,
     EngineError,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fakes import Clock
+from fakes.machine import Clock
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.stacks.cleaning import clean_up
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine, dead, elsewhere, keep
+from fakes.engine import FakeEngine
+from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import Kept
@@ -144,7 +145,7 @@ def test_prune_leaves_what_is_kept_on_another_engine_and_says_where_that_is(
 ) -> None:
     stack = kept(engine, tmp_path, "/app")
     stack.release()
-    engine.name = "another engine"
+    engine.identity = "another engine"
     assert prune(tmp_path) == 0
     assert stack.folder.exists()
     assert capsys.readouterr().out.startswith(

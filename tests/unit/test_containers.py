@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, state
-from pytest_foodtrucks.containers.compose import ContainerSpec, bind, engine_config
+from fakes.container import state
+from fakes.engine import FakeEngine
+from keyword_examples import EXAMPLES
+from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, bind, engine_config, merge
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.engine.execs import ExecResult
@@ -22,28 +24,30 @@ TAKEN = (
 TAKEN_BY_A_STRANGER = "listen tcp4 127.0.0.1:20001: bind: address already in use"
 
 
+ON: dict[str, Any] = {"image": "busybox", "network": "net", "labels": {}}
+"""What isn't the definition's."""
+
+
 def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[str, Any]:
     """Return the engine's body for a container of busybox on the network `net`."""
-    spec = ContainerSpec(image="busybox", network="net", **about)
-    return engine_config(spec, host_ports if host_ports is not None else {}, "127.0.0.1")
+    ports, on = host_ports if host_ports is not None else {}, {**ON, "labels": about.pop("labels", {})}
+    return engine_config(ContainerSpec(**about), **on, host_ports=ports, publish_on="127.0.0.1")
 
 
-def creation(engine: FakeEngine, **about: Any) -> Creation:
+def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creation:
     """Create a container, of busybox if nothing else is said, on the network `net`."""
-    return Creation(engine, ContainerSpec(**{"image": "busybox", "network": "net", **about}), label="victim")
+    on = {"image": image, "network": "net", "labels": about.pop("labels", {}), "built_as": about.pop("built_as", None)}
+    return Creation(engine, ContainerSpec(**about), **on, title="victim")
 
 
 # the engine's body
 
 
-def test_the_least_that_the_engine_is_told() -> None:
+def test_the_least_that_the_engine_gets() -> None:
     assert config() == {
         "Image": "busybox",
-        "Env": [],
         "Labels": {},
-        "Volumes": {},
-        "ExposedPorts": {},
-        "HostConfig": {"NetworkMode": "net", "Binds": [], "Tmpfs": {}, "CapAdd": [], "PortBindings": {}},
+        "HostConfig": {"NetworkMode": "net", "PortBindings": {}},
     }
 
 
@@ -66,8 +70,8 @@ def test_an_empty_entrypoint_takes_the_images_away() -> None:
 
 
 def test_ports_are_exposed_and_published_where_the_engine_says() -> None:
-    spec = ContainerSpec(image="busybox", network="net", ports=[9200])
-    about = engine_config(spec, {9200: 20001}, "0.0.0.0")  # noqa: S104 - goes nowhere
+    spec = ContainerSpec(ports=[9200])
+    about = engine_config(spec, **ON, host_ports={9200: 20001}, publish_on="0.0.0.0")  # noqa: S104 - goes nowhere
     assert about["ExposedPorts"] == {"9200/tcp": {}}
     assert about["HostConfig"]["PortBindings"] == {"9200/tcp": [{"HostIp": "0.0.0.0", "HostPort": "20001"}]}  # noqa: S104 - likewise
 
@@ -129,15 +133,6 @@ def test_a_path_that_cant_be_looked_at_is_an_error(tmp_path: Path, source: str) 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(DefinitionError, match="Remedy: "):
         bind(f"{source}:/in", tmp_path, local=True)
-
-
-@pytest.mark.parametrize("argv", ["ls", [], [""], [5], 5, None, b"ls", {"ls": 1}, ["l\0s"]])
-def test_a_command_that_is_no_list_of_texts_is_refused_before_the_engine_is_asked(argv: Any) -> None:
-    engine = FakeEngine()
-    engine.answer = lambda _: pytest.fail("asked")
-    container = creation(engine).start()
-    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
-        container.exec(argv)
 
 
 def test_a_named_volume_is_an_error_because_it_would_stay_behind(tmp_path: Path) -> None:
@@ -231,6 +226,19 @@ def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch:
         creation(engine)
 
 
+ID = "sha256:" + "0123456789abcdef" * 4
+"""An id as the engine gives it."""
+
+
+@pytest.mark.parametrize("status", [404, None])
+def test_errors_name_what_was_built_by_its_name_and_short_id(status: int | None) -> None:
+    engine = FakeEngine()
+    engine.start_errors = [EngineError(f"no such image {ID}", status=status)]
+    with pytest.raises(StartError, match="no such image foodtrucks-build/web:1, 0123456789ab") as raised:
+        creation(engine, image=ID, built_as="foodtrucks-build/web:1").start()
+    assert "sha256" not in str(raised.value)
+
+
 def test_an_engine_that_gives_no_answer_isnt_taken_for_one_that_refuses() -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError("The engine gave no answer. Remedy: start it again.")]
@@ -297,7 +305,7 @@ def test_without_a_health_check_the_state_knows_no_health() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("finished_at", "seconds"),
     [
         ("0001-01-01T00:00:00Z", None),
         ("", None),
@@ -305,10 +313,10 @@ def test_without_a_health_check_the_state_knows_no_health() -> None:
         ("2026-01-31T12:00:00.123456789Z", 1769860800.123456789),
     ],
 )
-def test_the_state_tells_when_the_life_before_ended(told: str, seconds: float | None) -> None:
+def test_the_state_tells_when_the_life_before_ended(finished_at: str, seconds: float | None) -> None:
     engine = FakeEngine()
     container = creation(engine).start()
-    engine.containers[container.id]["State"]["FinishedAt"] = told
+    engine.containers[container.id]["State"]["FinishedAt"] = finished_at
     assert container.state().ended_before == seconds
 
 
@@ -320,3 +328,53 @@ def test_a_command_in_it_gives_exit_code_and_both_outputs() -> None:
 
 def test_the_log_is_the_engines() -> None:
     assert creation(FakeEngine()).start().logs() == "a line of the log\n"
+
+
+# the table of keywords
+
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    keyword: example.body for keyword, example in EXAMPLES.items() if example.body is not None
+}
+"""What the engine is told of each keyword."""
+
+
+def checked(keyword: str) -> Any:
+    """Return a right value of a keyword as its check makes it."""
+    return CONTAINER_KEYWORDS[keyword](EXAMPLES[keyword].right[0])
+
+
+def leaves(body: Mapping[str, Any], *path: str) -> dict[tuple[str, ...], Any]:
+    """Return what stands at the end of each way through a body; an empty mapping stands there too."""
+    found: dict[tuple[str, ...], Any] = {}
+    for name, value in body.items():
+        found |= leaves(value, *path, name) if isinstance(value, Mapping) and value else {(*path, name): value}
+    return found
+
+
+def test_the_engine_is_told_of_all_keywords_of_a_container() -> None:
+    assert BODIES.keys() == CONTAINER_KEYWORDS.keys()
+
+
+@pytest.mark.parametrize("keyword", BODIES)
+def test_a_keyword_is_checked_and_said_to_the_engine(keyword: str) -> None:
+    told, before = leaves(config(**{keyword: checked(keyword)})), leaves(config())
+    assert {path: value for path, value in told.items() if before.get(path) != value} == leaves(BODIES[keyword])
+
+
+def test_all_keywords_together_are_said_as_each_alone() -> None:
+    told = leaves(config({80: 20001}, **{keyword: checked(keyword) for keyword in BODIES}))
+    for body in BODIES.values():
+        assert leaves(body).items() <= told.items()
+    assert told["HostConfig", "NetworkMode"] == "net"
+    assert told["HostConfig", "PortBindings", "80/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": "20001"}]
+
+
+def test_pieces_of_the_body_are_merged_at_any_depth() -> None:
+    body: dict[str, Any] = {"HostConfig": {"LogConfig": {"Type": "local"}, "Memory": 1}}
+    merge(body, {"HostConfig": {"LogConfig": {"Config": {"max-size": "1m"}}}, "User": "7"})
+    log = {"Type": "local", "Config": {"max-size": "1m"}}
+    assert body == {"HostConfig": {"LogConfig": log, "Memory": 1}, "User": "7"}
+
+
+def test_the_environment_isnt_shown() -> None:
+    assert "hunter2" not in repr(ContainerSpec(environment={"PASSWORD": "hunter2"}))

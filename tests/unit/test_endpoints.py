@@ -60,7 +60,7 @@ def test_docker_context_default_overrules_the_current_context() -> None:
         ({}, "gone", "the Docker client's current context"),
     ],
 )
-def test_an_unknown_context_is_an_error_that_names_it_its_place_and_a_remedy(
+def test_an_unknown_context_is_an_error_that_says_who_named_it_with_a_remedy(
     environ: Mapping[str, str], current: str | None, setter: str
 ) -> None:
     with pytest.raises(EngineNotFound) as raised:

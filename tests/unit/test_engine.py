@@ -23,7 +23,8 @@ import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
-from fakes import Clock, Names
+from fakes.machine import Clock, Names
+from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.discovery import _not_found, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
@@ -173,7 +174,7 @@ def engine(daemon: Daemon, find: Callable[..., Engine]) -> Engine:
 
 def test_an_engine_tells_its_identity_and_is_asked_once(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["GET /info"] = (200, {"ID": "b7c0"})
-    assert (engine.identity(), engine.identity()) == ("b7c0", "b7c0")
+    assert (engine.identity, engine.identity) == ("b7c0", "b7c0")
     assert daemon.times("GET /info") == 1
 
 
@@ -235,7 +236,7 @@ def test_where_a_run_has_its_stack_no_other_engine_is_looked_for(
     assert remote.asked == []
 
 
-def test_a_runs_engine_that_is_away_is_told_as_such(find: Callable[..., Engine], daemon: Daemon) -> None:
+def test_a_message_says_that_the_sessions_engine_is_away(find: Callable[..., Engine], daemon: Daemon) -> None:
     with pytest.raises(EngineNotFound, match=r"No engine answers at unix:///nobody.sock, where this session has its"):
         find(daemon.url, only=Endpoint("unix:///nobody.sock"))
 
@@ -321,11 +322,11 @@ def test_logins_that_cant_be_read_are_an_error_that_hides_their_secrets(
 
 @pytest.mark.parametrize("ahead", [0.0, 90.0, -7200.0])
 def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, engine: Engine, ahead: float) -> None:
-    told = datetime.fromtimestamp(time.time() + ahead, tz=timezone(timedelta(hours=2)))
-    daemon.answers["GET /info"] = (200, {"SystemTime": told.isoformat().replace("+", "123+")})  # in nanoseconds
-    assert engine.clock_difference() == pytest.approx(ahead, abs=30)
+    engine_time = datetime.fromtimestamp(time.time() + ahead, tz=timezone(timedelta(hours=2)))
+    daemon.answers["GET /info"] = (200, {"SystemTime": engine_time.isoformat().replace("+", "123+")})  # in nanoseconds
+    assert engine.clock_difference == pytest.approx(ahead, abs=30)
     del daemon.answers["GET /info"]
-    assert engine.clock_difference() == pytest.approx(ahead, abs=30)
+    assert engine.clock_difference == pytest.approx(ahead, abs=30)
 
 
 # where published ports are
@@ -333,7 +334,7 @@ def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, e
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """Return what this machine's look-up has, in the place of a name server."""
+    """Return what this machine's look-up has, instead of a name server."""
     names = Names()
     monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
     return names
@@ -392,7 +393,7 @@ def container_of_ours(mode: str, gateway: str) -> tuple[int, Any]:
     return 200, {"HostConfig": {"NetworkMode": mode}, "NetworkSettings": {"Networks": networks}}
 
 
-def test_pytest_in_a_container_beside_is_told_which_host_would_do(daemon: Daemon, engine: Engine) -> None:
+def test_a_message_to_pytest_in_a_container_beside_says_which_host_would_do(daemon: Daemon, engine: Engine) -> None:
     daemon.answers[f"GET /containers/{socket.gethostname()}/json"] = container_of_ours("bridge", "172.17.0.1")
     with pytest.raises(EngineError, match=r"set --foodtrucks-host to an address of the engine's .* here 172\.17\.0\.1"):
         engine._refuse_from_sibling()  # noqa: SLF001 - only within a container is it asked by itself
@@ -617,7 +618,7 @@ def test_a_network_in_use_isnt_taken_for_removed(daemon: Daemon, engine: Engine)
         (functools.partial(Engine.stop_container, timeout=3), "POST /containers/c1/stop?t=3"),
     ],
 )
-def test_what_becomes_of_a_container_is_asked_for_and_a_refusal_is_told(
+def test_a_containers_life_is_changed_by_requests_and_a_refusal_is_an_error(
     daemon: Daemon, engine: Engine, begin: Callable[[Engine, str], None], asked: str
 ) -> None:
     daemon.answers[asked.partition("?")[0]] = (204, {})
@@ -676,11 +677,9 @@ def test_things_tell_when_they_were_created(daemon: Daemon, engine: Engine) -> N
     assert engine.created("networks", "l") == {"n1": pytest.approx(1_700_000_000.123456)}
 
 
-@pytest.mark.parametrize(("running", "since"), [(True, "then"), (False, None)])
-def test_a_container_tells_since_when_it_runs(
-    daemon: Daemon, engine: Engine, *, running: bool, since: str | None
-) -> None:
-    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"Running": running, "StartedAt": "then"}})
+@pytest.mark.parametrize(("status", "since"), [("running", "then"), ("paused", "then"), ("exited", None)])
+def test_a_container_tells_since_when_it_runs(daemon: Daemon, engine: Engine, status: str, since: str | None) -> None:
+    daemon.answers["GET /containers/c1/json"] = (200, {"State": {"Status": status, "StartedAt": "then"}})
     assert engine.running_since("c1") == since
     assert engine.running_since("gone") is None
 
@@ -799,7 +798,7 @@ def test_a_name_that_a_stranger_has_is_a_conflict(daemon: Daemon, engine: Engine
         engine.create_container("victim", VICTIM)
 
 
-def test_a_failure_that_isnt_the_loads_is_told_at_once(daemon: Daemon, engine: Engine) -> None:
+def test_a_failure_that_isnt_the_loads_is_an_error_at_once(daemon: Daemon, engine: Engine) -> None:
     daemon.answers |= {"POST /containers/create": BROKEN, "POST /containers/c1/start": BROKEN}
     daemon.answers["GET /containers/c1/json"] = (200, {"State": {"StartedAt": ""}})
     with pytest.raises(EngineError, match="disk on fire"):
@@ -887,7 +886,7 @@ def test_a_command_that_goes_on_is_written_to_and_read_from(
     stream.close()
 
 
-def test_a_commands_outputs_are_told_apart(daemon: Daemon, engine: Engine) -> None:
+def test_a_commands_outputs_are_kept_apart(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
     daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": 3})
 
@@ -896,6 +895,19 @@ def test_a_commands_outputs_are_told_apart(daemon: Daemon, engine: Engine) -> No
 
     daemon.answers["POST /exec/e1/start"] = (200, talk)
     assert engine.exec("c1", ["sh"]) == ExecResult(3, "output", "err")
+
+
+def test_after_so_many_bytes_a_command_isnt_listened_to(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": None})
+
+    def talk(heard: BinaryIO, said: BinaryIO) -> None:
+        said.write(frame(1, b"1234") + frame(2, b"5678"))
+        said.flush()
+        heard.read()
+
+    daemon.answers["POST /exec/e1/start"] = (200, talk)
+    assert engine.exec_bytes("c1", ["sh"], timeout=5, most=8) == (None, b"1234", b"5678")
 
 
 def test_an_engine_that_goes_away_while_a_command_runs_gave_no_answer(
@@ -930,7 +942,7 @@ def test_a_command_in_a_container_that_isnt_there_is_refused(engine: Engine) -> 
         engine.open_exec("c1", ["sh"])
 
 
-def test_who_is_on_a_network_is_told_by_the_addresses_of_both_families(daemon: Daemon, engine: Engine) -> None:
+def test_the_names_on_a_network_are_listed_by_addresses_of_both_families(daemon: Daemon, engine: Engine) -> None:
     about = {"Name": "es-1", "IPv4Address": "172.18.0.2/16", "IPv6Address": "fd00::2/64"}
     other = {"Name": "web-1", "IPv4Address": "172.18.0.3/16", "IPv6Address": ""}
     daemon.answers["GET /networks/n1"] = (200, {"Containers": {"c1": about, "c2": other}})
@@ -938,7 +950,7 @@ def test_who_is_on_a_network_is_told_by_the_addresses_of_both_families(daemon: D
 
 
 @pytest.mark.parametrize("events", [[], [{"Type": "network", "Action": "create"}]])
-def test_whether_networks_changed_is_told_by_the_engines_clock(
+def test_whether_networks_changed_goes_by_the_engines_clock(
     daemon: Daemon, engine: Engine, events: list[object]
 ) -> None:
     daemon.answers["GET /info"] = (200, {"SystemTime": "2026-11-24T13:00:05.123456789Z"})
@@ -949,11 +961,11 @@ def test_whether_networks_changed_is_told_by_the_engines_clock(
     assert until == pytest.approx(1795525206.123456, abs=0.001)
 
 
-@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], None, 5, ["ls", 5], [None]])
+@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], [""], None, 5, [5], ["ls", 5], [None], {"ls": 1}, ["l\0s"]])
 def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
     daemon: Daemon, engine: Engine, argv: Any
 ) -> None:
     asked = len(daemon.asked)
-    with pytest.raises(DefinitionError, match=r"is no list of words\. Remedy: write it as one, such as"):
-        engine.exec("c1", argv)
+    with pytest.raises(DefinitionError, match=r"argv=.*Remedy: "):
+        Container(engine, "c1", "web", "net").exec(argv)
     assert len(daemon.asked) == asked

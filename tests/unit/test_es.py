@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fakes import Target, settings
+from fakes.container import Target
+from fakes.session import settings
 from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, NotReady
 from pytest_foodtrucks.services import es
 from pytest_foodtrucks.services.definitions import ServiceDefinition
@@ -129,7 +130,7 @@ def test_without_fast_start_the_launcher_is_left_alone() -> None:
 def test_the_options_give_image_version_and_heap() -> None:
     defined = define(options={"es_image": "team/es", "es_version": "8.8.2", "es_heap": "256m"})
     assert defined.image == "team/es:8.8.2"
-    assert "-Xmx256m" in defined.environment["ES_JAVA_OPTS"]
+    assert "-Xmx256m" in defined.spec.environment["ES_JAVA_OPTS"]
 
 
 def test_without_a_version_it_is_what_fits_the_installed_client() -> None:
@@ -139,7 +140,7 @@ def test_without_a_version_it_is_what_fits_the_installed_client() -> None:
 
 def test_it_has_the_http_and_the_transport_port_and_is_ready_when_healthy() -> None:
     defined = define()
-    assert defined.ports == (9200, 9300)
+    assert defined.spec.ports == (9200, 9300)
     assert defined.ready is es.healthy
 
 
@@ -150,7 +151,7 @@ def test_none_counts_as_not_given() -> None:
 
 def test_ports_and_readiness_can_be_given() -> None:
     defined = define(ports=[9200], ready=es.healthy)
-    assert defined.ports == (9200,)
+    assert defined.spec.ports == (9200,)
 
 
 def test_the_argument_version_beats_the_option() -> None:
@@ -181,7 +182,7 @@ def test_an_argument_image_with_a_tag_beside_a_version_is_an_error_that_names_bo
 
 
 def test_the_argument_heap_beats_the_option() -> None:
-    assert "-Xms1g -Xmx1g" in define(heap="1G").environment["ES_JAVA_OPTS"]
+    assert "-Xms1g -Xmx1g" in define(heap="1G").spec.environment["ES_JAVA_OPTS"]
 
 
 @pytest.mark.parametrize(("heap", "remedy"), [("1m", "at least 128m, better 512m"), ("lots", "a size with unit")])
@@ -193,33 +194,33 @@ def test_a_heap_that_cannot_work_is_an_error_with_a_remedy(heap: str, remedy: st
 
 
 def test_the_environment_is_that_of_the_images_version() -> None:
-    assert "xpack.security.enabled" not in define(version="7.17.9").environment
-    assert "xpack.security.enabled" in define(version="8.8.2").environment
+    assert "xpack.security.enabled" not in define(version="7.17.9").spec.environment
+    assert "xpack.security.enabled" in define(version="8.8.2").spec.environment
 
 
 @pytest.mark.parametrize("image", ["mine/es:nightly", "mine/es@sha256:" + "a" * 64])
 def test_an_image_that_doesnt_tell_its_version_counts_as_the_newest(image: str) -> None:
-    assert define(image=image).environment["xpack.security.enabled"] == "false"
+    assert define(image=image).spec.environment["xpack.security.enabled"] == "false"
 
 
 def test_a_version_before_a_digest_is_told() -> None:
     image = "mine/es:7.17.9@sha256:" + "a" * 64
-    assert "xpack.security.enabled" not in define(image=image).environment
+    assert "xpack.security.enabled" not in define(image=image).spec.environment
 
 
 def test_java_options_of_the_user_come_behind_ours() -> None:
-    options = define(environment={"ES_JAVA_OPTS": "-Xmx2g -Dmine=1"}).environment["ES_JAVA_OPTS"]
+    options = define(environment={"ES_JAVA_OPTS": "-Xmx2g -Dmine=1"}).spec.environment["ES_JAVA_OPTS"]
     assert options == "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -Xmx2g -Dmine=1"
 
 
 def test_other_variables_of_the_user_beat_ours() -> None:
-    environment = define(environment=["xpack.security.enabled=true", "node.name=me"]).environment
+    environment = define(environment=["xpack.security.enabled=true", "node.name=me"]).spec.environment
     assert environment["xpack.security.enabled"] == "true"
     assert environment["node.name"] == "me"
 
 
 def test_the_jvm_mode_server_compiles_for_long_lives() -> None:
-    assert "Tiered" not in str(define(options={"es_jvm": "server"}).environment)
+    assert "Tiered" not in str(define(options={"es_jvm": "server"}).spec.environment)
 
 
 def test_an_image_may_be_built(tmp_path: Path) -> None:
@@ -232,8 +233,8 @@ def test_an_image_may_be_built(tmp_path: Path) -> None:
 
 def test_beside_build_the_version_tells_which_environment_the_server_takes(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    assert "xpack.security.enabled" in define(build=tmp_path).environment
-    assert "xpack.security.enabled" not in define(build=tmp_path, version="7.17.9").environment
+    assert "xpack.security.enabled" in define(build=tmp_path).spec.environment
+    assert "xpack.security.enabled" not in define(build=tmp_path, version="7.17.9").spec.environment
 
 
 def test_image_and_build_together_are_an_error(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import httpx2
 import pytest
 from elasticsearch import Elasticsearch
 
-from fakes import FakeEngine, new_stack
+from fakes.engine import FakeEngine
+from fakes.session import new_stack
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
 from pytest_foodtrucks.services import es
 from pytest_foodtrucks.services.contents import contents, restore

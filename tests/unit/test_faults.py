@@ -10,7 +10,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import WRITTEN, Clock, FakeEngine, new_stack
+from fakes.engine import FakeEngine
+from fakes.logs import WRITTEN
+from fakes.machine import Clock
+from fakes.session import new_stack
 from pytest_foodtrucks.engine.logs import Search
 from pytest_foodtrucks.errors import (
     DefinitionError,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine
+from fakes.engine import FakeEngine
 from pytest_foodtrucks.containers import building, pulling
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.progress import Progress

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import Clock, FakeEngine, dead, elsewhere, keep
+from fakes.engine import FakeEngine
+from fakes.machine import Clock
+from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import StateError
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import Kept, all_kept, chosen, place, settle
@@ -33,7 +35,7 @@ def test_another_project_and_another_state_folder_have_another_stack(tmp_path: P
 
 def test_each_engine_has_a_stack_of_the_project_and_none_is_taken_for_anothers(tmp_path: Path) -> None:
     one, other = FakeEngine(), FakeEngine()
-    other.name = "another engine"
+    other.identity = "another engine"
     first = keep(Run.begin(tmp_path), one)
     first.write("es", {"value": {"id": "1"}})
     first.release()

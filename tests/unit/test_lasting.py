@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, keep, new_run, new_stack, settings
+from fakes.engine import FakeEngine
+from fakes.session import keep, new_run, new_stack, settings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.probes.beacons import running_probe

@@ -29,7 +29,7 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
         raised_from(docker.errors.DockerException("Error while fetching server API version"), FILES),
     ],
 )
-def test_a_process_without_files_is_told_with_its_limit(error: Exception) -> None:
+def test_a_process_without_files_gets_a_message_with_its_limit(error: Exception) -> None:
     assert limits.reached(error) == (
         f"This process may open no more than {os.sysconf('SC_OPEN_MAX')} files. Remedy: allow it more (ulimit -n 1024)."
     )
@@ -46,10 +46,10 @@ def test_a_process_without_files_is_told_with_its_limit(error: Exception) -> Non
     ],
 )
 def test_each_limit_has_its_remedy(error: Exception, words: str) -> None:
-    told = limits.reached(error)
-    assert told is not None
-    assert told.startswith(words)
-    assert "Remedy: " in told
+    message = limits.reached(error)
+    assert message is not None
+    assert message.startswith(words)
+    assert "Remedy: " in message
 
 
 def test_other_errors_are_of_no_limit() -> None:

@@ -41,7 +41,7 @@ def test_a_line_is_found_with_its_moment_and_nothing_is_read_behind_it() -> None
     assert search(frames(), re.compile("^ready$", re.MULTILINE)) == Search(found=True, moment=MOMENT)
 
 
-def test_where_none_is_found_the_last_lines_moment_is_told() -> None:
+def test_where_none_is_found_the_search_has_the_last_lines_moment() -> None:
     frames = [b"2026-01-31T11:00:00.000000000Z one\n", f"{STAMP}two\n".encode()]
     assert search(frames, re.compile("ready")) == Search(found=False, moment=MOMENT)
     assert search([], re.compile("")) == Search(found=False, moment=None)

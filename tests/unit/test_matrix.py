@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fakes import ABROAD, DROPPED, HOME, LOST, OPEN, REFUSED, Scene, World, resolves_to
+from fakes.isolation import ABROAD, HOME, Scene, World
+from fakes.shell import DROPPED, LOST, OPEN, REFUSED, resolves_to
 from pytest_foodtrucks import (
     DefinitionError,
     IsolationError,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, new_stack
+from fakes.engine import FakeEngine
+from fakes.session import new_stack
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError

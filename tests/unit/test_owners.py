@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import dead, elsewhere
+from fakes.session import dead, elsewhere
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import Owner, lease_file, life, machine_in, passing, process_life, read_owner
 from pytest_foodtrucks.sessions.processes import Life

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, keep, settings
+from fakes.engine import FakeEngine
+from fakes.session import keep, settings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
 from pytest_foodtrucks.sessions.session import Run

@@ -1,11 +1,19 @@
-"""Which answers of an engine are worth another try, and for how long."""
+"""After which errors a request is made again, and for how long."""
 
 from collections.abc import Callable
 
 import pytest
 
-from fakes import Clock
-from pytest_foodtrucks.engine.patience import ANSWER_SECONDS, Patience, Worth, appearance, change, question, removal
+from fakes.machine import Clock
+from pytest_foodtrucks.engine.patience import (
+    ANSWER_SECONDS,
+    Patience,
+    RetryPolicy,
+    appearance,
+    change,
+    question,
+    removal,
+)
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 
 AWAY = NoAnswer("connection refused")
@@ -20,7 +28,7 @@ CONFIGURATION = EngineError("Docker's configuration")
 
 
 @pytest.mark.parametrize(
-    ("worth", "again"),
+    ("policy", "again"),
     [
         (question, [AWAY, LATE, BROKEN, LOADED]),
         (removal, [AWAY, LATE, BROKEN, LOADED, CONFLICT, IN_USE]),
@@ -28,9 +36,9 @@ CONFIGURATION = EngineError("Docker's configuration")
         (appearance, [AWAY, LATE, BROKEN, LOADED, MISSING]),
     ],
 )
-def test_what_is_asked_again_after_which_answer(worth: Worth, again: list[EngineError]) -> None:
+def test_what_is_asked_again_after_which_answer(policy: RetryPolicy, again: list[EngineError]) -> None:
     errors = (AWAY, LATE, BROKEN, LOADED, MISSING, CONFLICT, BEING_REMOVED, IN_USE, CONFIGURATION)
-    assert [error for error in errors if worth(error) > 0] == again
+    assert [error for error in errors if policy(error) > 0] == again
 
 
 def failing(clock: Clock, error: EngineError, *, takes: float = 0.0) -> tuple[list[float], Callable[[], None]]:

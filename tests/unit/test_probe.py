@@ -8,7 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import DROPPED, OPEN, REFUSED, Clock, FakeEngine, new_stack
+from fakes.engine import FakeEngine
+from fakes.machine import Clock
+from fakes.session import new_stack
+from fakes.shell import DROPPED, OPEN, REFUSED
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
@@ -57,7 +60,7 @@ def probe(answers: Answers) -> Probe:
     engine = FakeEngine()
     engine.networks["net"] = {"Containers": {}}
     engine.answer = answers
-    made = Creation(engine, ContainerSpec(image="busybox", network="net"), label="probe")
+    made = Creation(engine, ContainerSpec(), image="busybox", network="net", title="probe")
     return Probe(made.container, "the network net")
 
 
@@ -65,7 +68,7 @@ def service(ip: str = "172.30.0.2", ports: Sequence[int] = (9200,)) -> Service:
     """Return a service `es` whose container has this address on its network."""
     engine = FakeEngine()
     network = Network(new_stack(engine), "net", "bridge", internal=False)
-    made = Creation(engine, ContainerSpec(image="es", network="net", aliases=["es"], ports=ports), label="es")
+    made = Creation(engine, ContainerSpec(aliases=["es"], ports=ports), image="es", network="net", title="es")
     engine.containers[made.container.id]["NetworkSettings"]["Networks"]["net"]["IPAddress"] = ip
     definition = define({"image": "es", "ports": ports}, alias="es", folder=Path("/project"))
     return Service(network.stack, network.ref, Container(engine, made.container.id, "es", "net"), definition)

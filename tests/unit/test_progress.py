@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Clock
+from fakes.machine import Clock
 from pytest_foodtrucks.containers.progress import Layers, Progress
 
 

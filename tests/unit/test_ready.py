@@ -8,7 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from fakes import WRITTEN, Clock, Target, state
+from fakes.container import Target, state
+from fakes.logs import WRITTEN
+from fakes.machine import Clock
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
@@ -146,6 +148,13 @@ def test_a_container_that_ends_while_a_check_asks_is_told_as_ended(refusal: Exce
 @pytest.mark.parametrize("status", ["created", "running", "paused", "restarting"])
 def test_what_may_still_get_ready_hasnt_ended(status: str) -> None:
     assert not state(status).ended
+
+
+def test_what_ended_while_the_checks_passed_isnt_ready() -> None:
+    target = Target()
+    target.states = [state(), state(), state("exited", exit_code=3)]
+    with pytest.raises(StartError, match=r"es ended before it was ready, .* exited with exit code 3"):
+        ready.wait_until_ready(target, [ready.running()], timeout=9)
 
 
 def test_the_message_tells_of_exit_code_memory_and_the_engines_words() -> None:

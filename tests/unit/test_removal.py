@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeEngine, dead, elsewhere, keep
+from fakes.engine import FakeEngine
+from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.sessions.session import Run
 from pytest_foodtrucks.stacks.kept import UNUSED_HOURS, Kept, chosen
@@ -132,7 +133,7 @@ def test_a_sweep_takes_a_kept_stack_that_nobody_used_for_long(tmp_path: Path) ->
 
 def test_a_sweep_leaves_a_kept_stack_of_another_engine_though_nobody_used_it_for_long(tmp_path: Path) -> None:
     engine, other = FakeEngine(), FakeEngine()
-    other.name = "another engine"
+    other.identity = "another engine"
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
     assert sweep(other, Run.begin(tmp_path)) == 0
@@ -156,7 +157,7 @@ def test_a_sweep_leaves_a_kept_stack_that_a_session_holds(tmp_path: Path) -> Non
 @pytest.mark.parametrize("ahead", [-7 * 86400.0, 7 * 86400.0])
 def test_with_a_wrong_clock_no_kept_stacks_time_is_over(tmp_path: Path, ahead: float) -> None:
     engine = FakeEngine()
-    engine.ahead = ahead
+    engine.clock_difference = ahead
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS + 1)
     assert sweep(engine, Run.begin(tmp_path)) == 0
 

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 import pytest
 
-from fakes import WRITTEN, FakeEngine, new_stack, settings
+from fakes.engine import FakeEngine
+from fakes.logs import WRITTEN
+from fakes.session import new_stack, settings
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.fixtures.report import log_sections, message_alone
 from pytest_foodtrucks.services.definitions import define
@@ -101,9 +103,9 @@ def test_an_engine_that_is_away_is_told_once_and_only_if_nothing_else_told(
 
 def test_lines_are_chosen_by_the_engines_clock() -> None:
     engine = TalkativeEngine()
-    engine.ahead = 100.0
+    engine.clock_difference = 100.0
     assert sections(engine, WRITTEN - 99.5)[0] == ("foodtrucks log of es", "late\n")
-    engine.ahead = -100.0
+    engine.clock_difference = -100.0
     assert sections(engine, WRITTEN + 100.0)[0] == ("foodtrucks log of es", "early\nlate\n")
 
 

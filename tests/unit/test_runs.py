@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import dead, elsewhere
+from fakes.session import dead, elsewhere
 from pytest_foodtrucks import StateError
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.sessions.owners import read_owner

@@ -2,19 +2,24 @@
 
 import http.server
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from fakes import OPEN, REFUSED, FakeEngine, new_stack, settings, state
+from fakes.container import state
+from fakes.engine import FakeEngine
+from fakes.session import new_stack, settings
+from fakes.shell import OPEN, REFUSED
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.http_pool import LONGEST_BODY
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.running import Address
 from pytest_foodtrucks.services.service import Service
@@ -40,14 +45,27 @@ class Dying(FakeEngine):
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    """A web app that answers 200 at /healthz, and elsewhere 503 without redirects."""
+    """A web app that answers 200 at /healthz, and elsewhere 503 without redirects; /slow and /long take their time."""
 
     def do_GET(self) -> None:
+        endless = {"/slow": (b"x", 0.01), "/long": (b"x" * 65536, 0.0)}.get(self.path)
+        if endless is not None:
+            self.go_on(*endless)
+            return
         body = b"fine" if self.path == "/healthz" else b"starting"
         self.send_response(200 if self.path == "/healthz" else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def go_on(self, piece: bytes, pause: float) -> None:
+        """Answer with a body without a length: more than anybody wants to wait for, and yet the tests' own end."""
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):  # who asked has hung up
+            for _ in range(300):
+                self.wfile.write(piece)
+                time.sleep(pause)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -191,6 +209,40 @@ def test_fetch_without_an_answer_isnt_ready_and_tells_why(network: Network, up: 
         service.__foodtrucks__.fetch("/healthz")
 
 
+def test_fetch_of_a_body_that_goes_on_isnt_ready_when_its_time_is_over(
+    engine: FakeEngine, network: Network, up: ExitStack, app: int
+) -> None:
+    service = run(network, up, ports=[5000])
+    publish(engine, service, 5000, app)
+    with pytest.raises(NotReady, match=r"GET /slow on port 5000: the answer didn't end within 0\.1 s$"):
+        service.__foodtrucks__.fetch("/slow", timeout=0.1)
+
+
+def test_fetch_reads_the_beginning_of_a_long_body(
+    engine: FakeEngine, network: Network, up: ExitStack, app: int
+) -> None:
+    service = run(network, up, ports=[5000])
+    publish(engine, service, 5000, app)
+    assert service.__foodtrucks__.fetch("/long", timeout=10) == (200, "x" * LONGEST_BODY)
+
+
+def test_fetch_from_beside_reads_the_beginning_of_a_long_body_too(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    head = "HTTP/1.0 200 OK\r\n\r\n"
+    engine.answer = lambda _: ExecResult(None, head + "x" * 2 * LONGEST_BODY, "")
+    assert service.__foodtrucks__.fetch("/", port=80) == (200, "x" * LONGEST_BODY)
+
+
+def test_fetch_from_beside_tells_of_an_answer_whose_time_is_over(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    engine.answer = lambda _: ExecResult(143, "HTTP/1.0 200 OK\r\n\r\nhalf", "Terminated")
+    with pytest.raises(NotReady, match=r"GET / on port 80: .*the answer didn't end within 2 s"):
+        run(network, up).__foodtrucks__.fetch("/", port=80)
+
+
 def test_fetch_of_a_port_that_isnt_published_asks_from_beside_the_service(
     engine: FakeEngine, network: Network, up: ExitStack
 ) -> None:
@@ -273,6 +325,20 @@ def test_a_running_service_is_known_to_the_stack_and_forgotten_when_it_goes(netw
     with running_service(network.stack, network.ref, defined()) as service:
         assert stack.services == [service]
     assert stack.services == []
+
+
+def test_what_was_built_and_cant_start_is_told_by_its_name(
+    engine: FakeEngine, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").touch()
+    monkeypatch.setattr(network.stack, "built", lambda _: "sha256:" + "ab" * 32)
+    engine.start_errors = [EngineError("no such binary", status=400)]
+    definition = define({"build": tmp_path}, alias="web", folder=tmp_path)
+    with (
+        pytest.raises(StartError, match=r"of web \(foodtrucks-build/\S+:[0-9a-f]{12}, abababababab\) can't be started"),
+        running_service(network.stack, network.ref, definition),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("words", ["no such binary", "mounts denied"])

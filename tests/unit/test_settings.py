@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from fakes import Names
+from fakes.machine import Names
 from pytest_foodtrucks.errors import SettingsError
 from pytest_foodtrucks.settings import (
     ELASTICSEARCH_IMAGE,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes import OPEN, Clock, FakeStream
+from fakes.machine import Clock
+from fakes.shell import OPEN, FakeStream
 from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.probes.shell import ARGV, Shell

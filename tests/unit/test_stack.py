@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeEngine, dead, new_run, new_stack, settings
+from fakes.engine import FakeEngine
+from fakes.session import dead, new_run, new_stack, settings
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.creation import Creation
@@ -50,8 +51,10 @@ class Builder(FakeEngine):
 
 def container(stack: Stack) -> str:
     """Create a container of the stack, and return its id."""
-    spec = ContainerSpec(image="busybox", network="net", labels=stack.labels("victim"))
-    return Creation(stack.engine, spec, label="victim").container.id
+    made = Creation(
+        stack.engine, ContainerSpec(), image="busybox", network="net", labels=stack.labels("victim"), title="victim"
+    )
+    return made.container.id
 
 
 def test_labels_tell_session_owner_and_service() -> None:
@@ -75,7 +78,7 @@ def test_what_outlives_its_fixture_has_a_label_of_its_own_and_a_part_is_removed_
         stack.labels("es", part="one")["pytest-foodtrucks.part"] != stack.labels("es")["pytest-foodtrucks.part"] == ""
     )
     gone, *left = (
-        Creation(engine, ContainerSpec(image="busybox", network="net", labels=labels), label="es").container.id
+        Creation(engine, ContainerSpec(), image="busybox", network="net", labels=labels, title="es").container.id
         for labels in (
             stack.labels("es", part="one"),
             stack.labels("es", part="two"),

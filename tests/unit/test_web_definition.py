@@ -1,6 +1,6 @@
 """What the web app's image is."""
 
-from fakes import settings
+from fakes.session import settings
 from pytest_foodtrucks.services import web
 
 

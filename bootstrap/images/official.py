@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import docker.errors
 from requests.exceptions import RequestException
 
+from bootstrap.environment import Images
+from bootstrap.steps import step
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.containers.pulling import pulled
 from pytest_foodtrucks.engine.engine import Engine
@@ -14,10 +16,8 @@ from pytest_foodtrucks.services import web
 from pytest_foodtrucks.services.es import fitting_version
 from pytest_foodtrucks.settings import ELASTICSEARCH_IMAGE
 
-from .building import WEB, build, is_made
-from .environment import Images
+from .builds import WEB, build, is_made
 from .recipes import Recipe
-from .steps import step
 
 _TRIAL = 8  # seconds
 

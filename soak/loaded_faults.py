@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from .command import Command, Soak
 from .document import Section, table
-from .sessions import Suite
+from .pytest_sessions import Suite
 
 WITHIN: Final = 1.0
 """Seconds, as promised, until traffic stops, and until it is back."""

@@ -1,4 +1,4 @@
-"""Draw the map of Port Amberlin as SVG: `python -m pytest_foodtrucks.web_image.make_map`.
+"""Draw the map of Port Amberlin as SVG: `python -m tools.make_map`.
 
 The drawing has classes and no colours: the page's style sheet paints it, light or dark.
 """
@@ -26,7 +26,7 @@ from .make_city import (
     to_segment,
 )
 
-FILE = Path(__file__).parent / "foodtrucks_web" / "templates" / "city.svg"
+FILE = Path(__file__).parents[1] / "pytest_foodtrucks" / "web_image" / "foodtrucks_web" / "templates" / "city.svg"
 
 _UNSEEN = 0.2  # units; no line on the screen shows less
 _NEAR_EDGE = 140  # units

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from bootstrap.environment import Images
+from bootstrap.steps import step
 from pytest_foodtrucks.engine.engine import Engine
 
-from . import local_images, official_images
-from .environment import Images
-from .steps import step
+from . import local, official
 
 
 def ready_images(engine: Engine, cache: Path, *, before: str | None, ask_again: bool) -> Images:
@@ -25,16 +25,16 @@ def ready_images(engine: Engine, cache: Path, *, before: str | None, ask_again: 
 
 def _as_before(engine: Engine, cache: Path, before: str | None) -> Images | None:
     """Return what was chosen before if all of it is still there."""
-    if before == local_images.IMAGES.elasticsearch and not local_images.missing(engine, cache):
-        return local_images.IMAGES
-    if before == official_images.images().elasticsearch and official_images.are_there(engine):
-        return official_images.images()
+    if before == local.IMAGES.elasticsearch and not local.missing(engine, cache):
+        return local.IMAGES
+    if before == official.images().elasticsearch and official.are_there(engine):
+        return official.images()
     return None
 
 
 def _newly_chosen(engine: Engine, cache: Path) -> Images:
-    if official_images.registry_answers(engine):
-        official_images.make(engine)
-        return official_images.images()
-    local_images.make(engine, cache)
-    return local_images.IMAGES
+    if official.registry_answers(engine):
+        official.make(engine)
+        return official.images()
+    local.make(engine, cache)
+    return local.IMAGES

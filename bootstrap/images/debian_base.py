@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bootstrap import debian
+from bootstrap.downloads import WORK, made_once
+from bootstrap.steps import step
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 
-from . import debian
-from .downloads import WORK, made_once
 from .recipes import hash_of
-from .steps import step
 
 IMAGE = "foodtrucks-local/debian:trixie"
 PYTHON = "3.13"

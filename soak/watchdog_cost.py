@@ -10,11 +10,11 @@ from typing import Final
 
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import processes, suites
+from . import proc, suites
 from .command import Command, Soak
 from .document import Section, table
-from .processes import Use
-from .sessions import Suite
+from .proc import Use
+from .pytest_sessions import Suite
 
 _LIMIT: Final = 20 * 1024
 """KiB."""
@@ -25,7 +25,7 @@ _SETTLED: Final = 2.0
 def _waiting(state: Path, still: float) -> int:
     deadline = time.monotonic() + still
     while time.monotonic() < deadline:
-        found = processes.watchdogs(state)
+        found = proc.watchdogs(state)
         if len(found) == 1:
             return found[0]
         time.sleep(0.1)
@@ -34,9 +34,9 @@ def _waiting(state: Path, still: float) -> int:
 
 def _measured(pid: int, seconds: float) -> tuple[Use, Use]:
     time.sleep(_SETTLED)
-    first = processes.use(pid)
+    first = proc.use(pid)
     time.sleep(seconds)
-    return first, processes.use(pid)
+    return first, proc.use(pid)
 
 
 def _run(soak: Soak) -> Section:
@@ -46,7 +46,7 @@ def _run(soak: Soak) -> Section:
     with suite.started() as session, subprocess.Popen(bare, cwd="/") as python:
         try:
             watchdog = _measured(_waiting(suite.state, 60), seconds)
-            control = processes.use(python.pid)
+            control = proc.use(python.pid)
         finally:
             python.kill()
             session.process.terminate()
@@ -58,7 +58,7 @@ def _run(soak: Soak) -> Section:
 
 def _ended(suite: Suite) -> None:
     """Wait until the watchdog has removed the session, which was ended by force."""
-    while processes.watchdogs(suite.state):
+    while proc.watchdogs(suite.state):
         time.sleep(0.1)
 
 

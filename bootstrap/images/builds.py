@@ -4,13 +4,13 @@ import importlib.metadata
 from collections import deque
 from pathlib import Path
 
+from bootstrap.setup_error import SetupError
+from bootstrap.steps import step
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from pytest_foodtrucks.errors import EngineError
 
-from .errors import SetupError
 from .recipes import Recipe
-from .steps import step
 
 WEB = f"foodtrucks-local/foodtrucks-web:{importlib.metadata.version('pytest-foodtrucks')}"
 """The web app's image, the same name whichever base it stands on."""

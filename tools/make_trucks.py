@@ -1,6 +1,6 @@
 """Make the trucks of Port Amberlin, the same 733 each time.
 
-Run it with `python -m pytest_foodtrucks.web_image.make_trucks`; it writes the file that the app loads.
+Run it with `python -m tools.make_trucks`; it writes the file that the app loads.
 
 Nothing here exists: the city, its streets, the trucks. The data come from a seed, so that a change of this
 file shows as a change of the data.
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 SEED = 20180702
 COUNT = 733
-FILE = Path(__file__).parent / "foodtrucks_web" / "trucks.jsonl"
+FILE = Path(__file__).parents[1] / "pytest_foodtrucks" / "web_image" / "foodtrucks_web" / "trucks.jsonl"
 
 
 HOUR = 60

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import base, debian
+from bootstrap import debian
+
+from . import debian_base
 
 _MANYLINUX = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 
@@ -16,7 +18,7 @@ def downloaded(requirements: Sequence[Path], context: Path) -> None:
     debian.checked(
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--only-binary=:all:", "--implementation=cp", f"--python-version={base.PYTHON}", *platforms),
+            *("--only-binary=:all:", "--implementation=cp", f"--python-version={debian_base.PYTHON}", *platforms),
             *("--dest", str(context / "wheels")),
             *(word for file in requirements for word in ("--requirement", str(file))),
         ],

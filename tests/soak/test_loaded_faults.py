@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from soak.faults import Answer, Trial, reported, spread
+from soak.loaded_faults import Answer, Trial, reported, spread
 
 GOOD = Trial(
     on="web_on_net",
@@ -55,10 +55,10 @@ def test_a_restart_has_no_block_in_which_traffic_could_stop() -> None:
         (replace(GOOD, beside=[]), "the neighbour was asked nothing"),
     ],
 )
-def test_each_broken_promise_is_told(trial: Trial, words: str) -> None:
-    [told] = trial.broken()
-    assert told.startswith(f"killed on web_on_net: {words}")
-    assert reported([GOOD, trial]).broken == [told]
+def test_each_broken_promise_is_reported(trial: Trial, words: str) -> None:
+    [message] = trial.broken()
+    assert message.startswith(f"killed on web_on_net: {words}")
+    assert reported([GOOD, trial]).broken == [message]
 
 
 def test_each_kind_of_fault_has_its_row() -> None:

@@ -11,7 +11,7 @@ from pytest_foodtrucks.settings import read_settings
 
 from . import debian
 from .daemon import Daemon, start
-from .errors import SetupError
+from .setup_error import SetupError
 from .steps import step, tell
 
 _SET_BY_HAND = ("the option engine", "DOCKER_HOST")
@@ -31,7 +31,7 @@ def ready_engine() -> Engine:
 
 
 def docker_host(engine: Engine) -> str | None:
-    """Return the address that has to be told to the plugin, None where it finds the engine by itself."""
+    """Return the address that the plugin needs, None where it finds the engine by itself."""
     usual = f"unix://{usual_sockets(os.environ)[0]}"
     by_hand = engine.endpoint.set_by in _SET_BY_HAND
     return engine.url if by_hand and engine.url != usual else None
@@ -48,7 +48,7 @@ def _find() -> Engine | None:
 
 
 def _option() -> str:
-    """Return the option engine as the plugin reads it; here the environment is the one place it may be set."""
+    """Return the option engine as the plugin reads it; here only the environment may set it."""
     return read_settings(lambda _: None, os.environ, lambda _: None).engine
 
 

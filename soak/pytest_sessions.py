@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_foodtrucks.sessions.state_folder import identity
 
-from . import processes
+from . import proc
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Suite:
             try:
                 yield Session(process, log)
             finally:
-                for pid in processes.of_group(process.pid):
+                for pid in proc.of_group(process.pid):
                     with suppress(ProcessLookupError):  # ended meanwhile
-                        processes.kill(pid)
+                        proc.kill(pid)
 
     def run(self, *options: str, timeout: float = 300) -> "Ended":
         """Run a session to its end; `timeout` is in seconds."""

@@ -4,8 +4,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from . import debian
-from .downloads import pinned
+from bootstrap import debian
+from bootstrap.downloads import pinned
 
 DEFAULT = "9.5.0"
 

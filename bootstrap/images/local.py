@@ -7,18 +7,19 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bootstrap import debian
+from bootstrap.downloads import WORK
+from bootstrap.environment import Images
+from bootstrap.steps import step
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from pytest_foodtrucks.services import web
 
-from . import base, debian, servers, wheels
-from .building import WEB, build, is_made, made_by
-from .downloads import WORK
-from .environment import Images
+from . import debian_base, servers, wheels
+from .builds import WEB, build, is_made, made_by
 from .recipes import FOLDER, Recipe
-from .steps import step
 
-_PYTHON = f"foodtrucks-local/python:{base.PYTHON}"
+_PYTHON = f"foodtrucks-local/python:{debian_base.PYTHON}"
 _REDIS = "foodtrucks-local/redis:8"
 
 IMAGES = Images(
@@ -31,13 +32,13 @@ IMAGES = Images(
 
 _REQUIREMENTS = (
     web.FOLDER / "requirements.txt",
-    Path(__file__).parent.parent / "examples/own_service/menu/requirements.txt",
+    Path(__file__).parents[2] / "examples/own_service/menu/requirements.txt",
 )
 
 
 def recipes(cache: Path) -> list[list[Recipe]]:
     """Return all recipes; within an inner list each needs the one before."""
-    on_base, from_base = (("BASE", base.IMAGE),), (base.HASH,)
+    on_base, from_base = (("BASE", debian_base.IMAGE),), (debian_base.HASH,)
     python = Recipe(
         _PYTHON,
         FOLDER / "python",
@@ -57,8 +58,8 @@ def _server(version: str, cache: Path) -> Recipe:
     return Recipe(
         f"{IMAGES.elasticsearch}:{version}",
         FOLDER / "elasticsearch",
-        (("BASE", base.IMAGE), ("VERSION", version)),
-        (base.HASH, servers.SHA256[version]),
+        (("BASE", debian_base.IMAGE), ("VERSION", version)),
+        (debian_base.HASH, servers.SHA256[version]),
         lambda context: servers.unpacked(version, context, cache),
     )
 
@@ -77,7 +78,7 @@ def make(engine: Engine, cache: Path) -> None:
     for leftover in cache.glob(f"{WORK}*"):
         debian.remove(leftover)
     with TemporaryDirectory(prefix=WORK, dir=cache) as work, ThreadPoolExecutor(max_workers=2) as pool:
-        base.install_tools()
+        debian_base.install_tools()
         on_base = pool.submit(_see_to_base, engine, cache)
         contexts = pool.submit(_contexts, chains, Path(work))
         on_base.result()
@@ -92,8 +93,8 @@ def _remove_replaced(engine: Engine) -> None:
 
 
 def _see_to_base(engine: Engine, cache: Path) -> None:
-    if made_by(engine, base.IMAGE) != base.HASH:
-        base.imported(engine, cache)
+    if made_by(engine, debian_base.IMAGE) != debian_base.HASH:
+        debian_base.imported(engine, cache)
 
 
 def _contexts(chains: Sequence[Sequence[Recipe]], work: Path) -> dict[str, Path]:

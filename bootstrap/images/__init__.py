@@ -1,0 +1,1 @@
+"""The images that the tests use: pulled where a registry answers, else made here."""

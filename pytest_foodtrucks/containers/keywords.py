@@ -1,0 +1,255 @@
+"""The keywords that say what a container is: what is checked of each, and its plain form."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.hostnames import refuse_no_host_name, same_name
+from pytest_foodtrucks.units import nanoseconds, size_in_bytes
+from pytest_foodtrucks.values import Unfit, entries, is_list, matching, path, shown, text, texts, whole
+
+
+def environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:
+    """Check variables and their values: a mapping, or a list of NAME=VALUE."""
+    if isinstance(value, Mapping):
+        pairs = entries(value.items())
+    elif is_list(value):
+        pairs = [_pair(entry, f"{keyword} has at index {index}") for index, entry in enumerate(entries(value))]
+    else:
+        raise Unfit("write it as a mapping, or as a list of NAME=VALUE", why=" is neither a mapping nor a list")
+    plain = {_variable(name, keyword): _content(content, f"{keyword} has for {shown(name)}") for name, content in pairs}
+    return dict(sorted(plain.items()))  # one order, so that workers and sessions see that it is equal
+
+
+def _pair(entry: object, where: str) -> tuple[str, str | None]:
+    if not isinstance(entry, str):
+        raise DefinitionError(f"{where} no text, but a {type(entry).__name__}. Remedy: write NAME=VALUE.")
+    name, equals, content = entry.partition("=")
+    return name, content if equals else None
+
+
+def _variable(name: object, keyword: str) -> str:
+    if not isinstance(name, str):
+        raise DefinitionError(
+            f"{keyword} has a name that is no text, but a {type(name).__name__}. Remedy: give a text."
+        )
+    if not re.fullmatch(r"[^\s=]+", name) or not name.isprintable():
+        raise DefinitionError(
+            f"{keyword} has the name {shown(name)}. Remedy: give a name without blanks, = and control characters."
+        )
+    return name
+
+
+def _content(value: Any, where: str) -> str:
+    if value is None:
+        raise DefinitionError(
+            f"{where.replace(' has for ', ' has no value for ')}. Remedy: give one, or leave the name out."
+        )
+    if not _says_itself(value):
+        raise DefinitionError(
+            f"{where} a value of the type {type(value).__name__}. Remedy: write it as the text that the program reads."
+        )
+    try:
+        return text(str(value))
+    except Unfit as error:
+        raise DefinitionError(f"{where} a value that{error.why}. Remedy: {error}.") from None
+
+
+def _says_itself(value: object) -> bool:
+    """Tell whether a value's text is meant to be read; Compose writes true where Python writes True."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number or (type(value).__str__ is not object.__str__ and not isinstance(value, bytes | BaseException))
+
+
+def ports(value: Any) -> tuple[int, ...]:
+    """Check ports of the container; each stands once."""
+    given = entries(value) if is_list(value) else [value]
+    for port in given:
+        try:
+            whole(port, least=1, most=65535)
+        except Unfit:
+            raise DefinitionError(
+                f"ports has {shown(port)}. Remedy: give the container's ports as numbers, such as [5000]; each gets a "
+                "free port of the host."
+            ) from None
+    return tuple(dict.fromkeys(given))
+
+
+_OWN_NAMES: Final = re.compile(r"(?:.*\.)?localhost|ip6-.*")
+"""What a container's /etc/hosts, or its resolver, keeps for itself."""
+
+
+def host_names(value: Any) -> tuple[str, ...]:
+    """Check names on a network; those that a name server takes for one stand once."""
+    if isinstance(value, str):
+        raise DefinitionError(f"aliases={shown(value)} is a text. Remedy: give a list, such as [{shown(value)}].")
+    found: dict[str, str] = {}
+    for alias in texts(value):
+        if len(alias) > _LONGEST_NAME:
+            raise Unfit("use shorter names", why=f" has one of {len(alias)} characters")
+        if "://" in alias:
+            raise Unfit("use the host's name alone", why=" has a URL")
+        refuse_no_host_name(alias, what="alias", final_dot=False)
+        if _OWN_NAMES.fullmatch(same_name(alias)):
+            raise DefinitionError(
+                f"The alias {alias!r} means to each container itself. Remedy: use a name that nobody else has."
+            )
+        found.setdefault(same_name(alias), alias)
+    return tuple(found.values())
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Check a command: a list of texts, or a text that is split as a shell does."""
+    if not isinstance(value, str):
+        return texts(value)
+    try:
+        return tuple(shlex.split(text(value)))
+    except Unfit:
+        raise
+    except ValueError as error:
+        raise Unfit("mend its quotes, or give a list", why=f" can't be split into words: {error}") from None
+
+
+def one_or_texts(value: Any) -> tuple[str, ...]:
+    """Check a list of texts; a text stands for a list of one."""
+    return texts([value] if isinstance(value, str) else value)
+
+
+def volumes(value: Any) -> tuple[str, ...]:
+    """Check volumes, each in the form of Compose."""
+    given = one_or_texts(value)
+    for volume in given:
+        volume_source(volume)
+    return given
+
+
+_MODES: Final = frozenset(
+    {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "cached", "delegated"}
+    | {"consistent"}
+)
+"""What may stand behind a bind's target, by the engine's own list."""
+
+
+def volume_source(volume: str) -> Path | None:
+    """Return the path that a Compose volume has on the engine's machine; None for an anonymous one.
+
+    Raises DefinitionError for what is no volume, and for a named one: nobody would remove it.
+    """
+    source, colon, rest = volume.partition(":")
+    if colon and not source.startswith((".", "/", "~")):
+        raise DefinitionError(
+            f"The volume {shown(volume)} has a name, and would stay behind. Remedy: begin it with a path "
+            "(./data:/data), or leave the name out for a volume that goes with its container."
+        )
+    target, _, modes = rest.partition(":") if colon else (volume, "", "")
+    if not re.fullmatch(r"/.*[^/].*", target, re.DOTALL):
+        raise DefinitionError(
+            f"The volume {shown(volume)} doesn't say where in the container it goes. Remedy: give a path there, "
+            "such as ./data:/data."
+        )
+    if not {*modes.split(",")} - {""} <= _MODES:
+        raise DefinitionError(f"The volume {shown(volume)} has no mode that the engine knows. Remedy: use ro or rw.")
+    try:
+        return path(source) if colon else None
+    except Unfit as error:
+        raise DefinitionError(f"The volume {shown(volume)}{error.why}. Remedy: {error}.") from None
+
+
+def tmpfs(value: Any) -> tuple[str, ...]:
+    """Check paths of file systems in memory, with their options."""
+    places = one_or_texts(value)
+    if not all(re.fullmatch(r"/[^:]*[^:/][^:]*(:[^:]*)?", place) for place in places):
+        raise Unfit("give paths in the container, such as /run or /data:size=64m")
+    return places
+
+
+_LONGEST_NAME: Final = 253
+"""Characters; what is longer isn't shown whole."""
+
+_LEAST_MEMORY: Final = 6 * 1024**2
+"""Bytes; the engine takes no less, and 0 for no limit."""
+
+
+def memory(value: Any) -> int:
+    """Check an amount of memory, and return it in bytes."""
+    try:
+        size = size_in_bytes(value if isinstance(value, int) and not isinstance(value, bool) else text(value))
+    except ValueError:
+        raise Unfit("use a number with unit, such as 512m") from None
+    if size < _LEAST_MEMORY:
+        raise Unfit("use at least 6m, the engine's least; leave it out for no limit")
+    return size
+
+
+def user(value: Any) -> str:
+    """Check a user, by name or number, also with a group."""
+    if isinstance(value, int):
+        return str(whole(value, least=0, most=2**31 - 1))
+    return matching(r"[^\s:]+(:[^\s:]+)?", "give a name or a number, such as '1000' or '1000:1000'")(value)
+
+
+def capabilities(value: Any) -> tuple[str, ...]:
+    """Check the names of the kernel's capabilities."""
+    names = one_or_texts(value)
+    if not all(re.fullmatch(r"[A-Za-z_]+", name) for name in names):
+        raise Unfit("give the kernel's names, such as ['NET_ADMIN']")
+    return names
+
+
+_TESTS: Final = ("CMD", "CMD-SHELL", "NONE")
+"""How the list form of a health check's test begins."""
+_TIMES: Final = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod"}
+_LEAST_TIME: Final = 10**6
+"""Nanoseconds; the engine takes no less, but for 0, which stands for its own default."""
+
+
+def healthcheck(value: Any) -> dict[str, Any]:
+    """Return a health check in the engine's words."""
+    if not isinstance(value, Mapping):
+        raise Unfit("write it as Compose does: {'test': 'COMMAND'}")
+    if value.get("disable", False) is True:
+        return {"Test": ["NONE"]}
+    if value.keys() - {"test", "retries", "disable", *_TIMES} or "test" not in value or value.get("disable", False):
+        raise Unfit(
+            "give `test`, and if need be `interval`, `timeout`, `retries` and `start_period`, as in Compose; or "
+            "`disable`: True"
+        )
+    config: dict[str, Any] = {"Test": _test(value["test"])}
+    config |= {theirs: _time(ours, value[ours]) for ours, theirs in _TIMES.items() if ours in value}
+    if "retries" in value:
+        config["Retries"] = _retries(value["retries"])
+    return config
+
+
+def _test(value: Any) -> list[str]:
+    if isinstance(value, str) and value.strip():
+        return ["CMD-SHELL", text(value)]
+    words = list(texts(value)) if is_list(value) else []
+    if not words or words[0] not in _TESTS or (len(words) == 1 and words != ["NONE"]):
+        raise Unfit(
+            f"begin the list with one of {', '.join(_TESTS)}, and say what to run, as in Compose; the engine would "
+            "pass over another one without a word",
+            why=f" has the test {shown(value)}",
+        )
+    return words
+
+
+def _time(keyword: str, value: Any) -> int:
+    try:
+        duration = nanoseconds(value)
+    except ValueError:
+        duration = 1
+    if 0 < duration < _LEAST_TIME:
+        raise Unfit("use Compose's form, such as 500ms or 1m30s", why=f" has the {keyword} {shown(value)}")
+    return duration
+
+
+def _retries(value: Any) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+    try:
+        return whole(number, least=0, most=10**9)
+    except Unfit as error:
+        raise Unfit(str(error), why=f" has the retries {shown(value)}") from None

@@ -1,0 +1,78 @@
+"""Images on the engine: looked for, pulled, built, named."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from docker.auth import resolve_repository_name
+from docker.utils import parse_repository_tag
+
+from pytest_foodtrucks.errors import EngineError
+
+from .asking import EngineClient, if_found, refused
+
+
+class ImageRequests(EngineClient):
+    """What an engine is asked about images."""
+
+    def image_id(self, image: str) -> str | None:
+        """Return the digest of the image's content; None where the engine hasn't got it."""
+        found = if_found(lambda: self._ask(f"look for the image {image}", lambda: self.api.inspect_image(image)))  # type: ignore[no-untyped-call] # a gap of types-docker
+        return None if found is None else str(found["Id"])
+
+    def image_exists(self, image: str) -> bool:
+        """Tell whether the engine has the image."""
+        return self.image_id(image) is not None
+
+    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+        """Pull an image, and yield the engine's progress events.
+
+        Raises EngineError, also where the engine reports the error as the stream's last event only.
+        """
+        repository, tag = parse_repository_tag(image)
+        with self._asking(f"pull {image}"):
+            login = self._logins.resolve_authconfig(resolve_repository_name(repository)[0])
+            events = self.api.pull(
+                repository, tag if tag is not None else "latest", stream=True, decode=True, auth_config=login
+            )
+            yield from _checked(events, f"pull {image}")
+
+    def build(self, folder: Path, *, dockerfile: str, args: Mapping[str, str], **more: Any) -> Iterator[str]:
+        """Build an image through the engine's API, and yield its lines of output.
+
+        `more` takes `tag`, `labels` and `target`.
+        """
+        with self._asking(f"build {folder}"):
+            events = self.api.build(
+                path=str(folder), dockerfile=dockerfile, buildargs=dict(args), rm=True, decode=True, **more
+            )
+            yield from (event["stream"] for event in _checked(events, f"build {folder}") if "stream" in event)
+
+    def tag_image(self, image: str, name: str) -> None:
+        """Give an image a name with tag; whichever had it loses it."""
+        repository, tag = parse_repository_tag(name)
+        self._ask(f"name the image {name}", lambda: self.api.tag(image, repository, tag))
+
+    def untag_image(self, name: str) -> None:
+        """Take a name off an image; the last name of one that a container needs stays with it."""
+        try:
+            self._ask(f"take the name {name} off", lambda: self.api.remove_image(name, noprune=True))
+        except EngineError as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+
+
+def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
+    """Pass events through; an error among them counts as the answer that the engine would have given earlier.
+
+    It is raised at the stream's end, so that the connection is free again.
+    """
+    errors = []
+    for event in events:
+        if "error" in event:
+            errors.append(event["error"].strip().rstrip("."))
+        else:
+            yield event
+    if errors:
+        raise refused(what, errors[0], HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,0 +1,160 @@
+"""What the engine shows of a container at one moment, with types.
+
+No other module takes that JSON apart, so this is where the differences between engines belong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .logs import moment
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What a container has on one network; `addresses` and `gateways` are of both families."""
+
+    network: str
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...]
+    aliases: tuple[str, ...]
+
+    @property
+    def ipv4(self) -> str:
+        """Its IPv4 address; empty while the container doesn't run."""
+        return next((address for address in self.addresses if ":" not in address), "")
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """The state of a container, with exit code and health."""
+
+    status: str
+    exit_code: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    health: str | None = None
+    health_output: str = ""
+    ended_before: float | None = None
+    """When its life before this one ended, in seconds of the epoch by the engine's clock; None in its first life."""
+
+    @property
+    def runs(self) -> bool:
+        """Tell whether it has processes, frozen ones too."""
+        return self.status in {"running", "paused", "restarting"}
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether it ran and runs no more."""
+        return self.status in {"exited", "dead"}
+
+    def __str__(self) -> str:
+        memory = ", killed because its memory was used up" if self.oom_killed else ""
+        error = f": {self.error}" if self.error else ""
+        return f"{self.status} with exit code {self.exit_code}{memory}{error}"
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A container at one moment."""
+
+    state: ContainerState
+    started_at: str = ""
+    """When it was started last, in the engine's words; another time is another network namespace."""
+    attachments: tuple[Attachment, ...] = ()
+    network_mode: str = ""
+    """The network that it was created for; `host`, or `container:ID` for what has none of its own."""
+    host_ports: Mapping[int, int] = field(default_factory=dict)
+    """The host port that was asked for each container port, also while it doesn't run."""
+    published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    """Where each TCP port is published now: host addresses and host ports."""
+    image: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    healthcheck: tuple[str, ...] = ()
+    """The command of its health check; empty where it has none."""
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> "Inspected":
+        """Read the engine's answer; what it leaves out is as for a container that has none of it."""
+        state, config, host, networks = (
+            about.get(key) or {} for key in ("State", "Config", "HostConfig", "NetworkSettings")
+        )
+        return cls(
+            state=_state(state),
+            started_at=state.get("StartedAt", ""),
+            attachments=tuple(_attachment(*each) for each in (networks.get("Networks") or {}).items()),
+            network_mode=host.get("NetworkMode", ""),
+            host_ports=_host_ports(host.get("PortBindings") or {}),
+            published=_published(networks.get("Ports") or {}),
+            image=config.get("Image", ""),
+            labels=config.get("Labels") or {},
+            healthcheck=_healthcheck(config.get("Healthcheck") or {}),
+        )
+
+    @property
+    def status(self) -> str:
+        """The engine's word for its state, such as created, running, paused or exited."""
+        return self.state.status
+
+    @property
+    def shares_network(self) -> bool:
+        """Tell whether it is on the network of the engine's machine or of another container: no address is its own."""
+        return self.network_mode == "host" or self.network_mode.startswith("container:")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of the networks that it is attached to."""
+        return tuple(attachment.network for attachment in self.attachments)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its addresses of both families on all networks."""
+        return tuple(address for attachment in self.attachments for address in attachment.addresses)
+
+
+def _state(state: Mapping[str, Any]) -> ContainerState:
+    health = state.get("Health") or {}
+    outputs = [entry.get("Output", "") for entry in health.get("Log") or ()]
+    return ContainerState(
+        status=state.get("Status", ""),
+        exit_code=state.get("ExitCode", 0),
+        oom_killed=state.get("OOMKilled", False),
+        error=state.get("Error", ""),
+        health=health.get("Status"),
+        health_output=outputs[-1].strip() if outputs else "",
+        ended_before=moment(state.get("FinishedAt", "")),
+    )
+
+
+def _attachment(name: str, network: Mapping[str, Any]) -> Attachment:
+    def given(*keys: str) -> tuple[str, ...]:
+        return tuple(str(network[key]) for key in keys if network.get(key))
+
+    return Attachment(
+        name,
+        addresses=given("IPAddress", "GlobalIPv6Address"),
+        gateways=given("Gateway", "IPv6Gateway"),
+        aliases=tuple(network.get("Aliases") or ()),
+    )
+
+
+def _host_ports(bindings: Mapping[str, Any]) -> dict[int, int]:
+    return {_port(port): int(hosts[0]["HostPort"]) for port, hosts in bindings.items()}
+
+
+def _published(bindings: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...]]:
+    return {
+        _port(port): tuple((host.get("HostIp", ""), int(host["HostPort"])) for host in hosts)
+        for port, hosts in bindings.items()
+        if hosts and port.endswith("/tcp")
+    }
+
+
+def _port(text: str) -> int:
+    """Read a container port, such as 9200/tcp."""
+    return int(text.partition("/")[0])
+
+
+def _healthcheck(config: Mapping[str, Any]) -> tuple[str, ...]:
+    test = tuple(config.get("Test") or ())
+    return () if test == ("NONE",) else test

@@ -1,0 +1,105 @@
+"""Networks on the engine: created, looked at, connected with containers, removed."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from docker.types import IPAMConfig, IPAMPool
+
+from . import patience
+from .asking import EngineClient, gone_is_fine
+from .labels import NAME_LABEL
+from .subnets import gateway_of
+
+_CREATION_SECONDS: Final = 1.0
+"""How long the engine may work on a network before the event that reports it."""
+
+
+class NetworkRequests(EngineClient):
+    """What an engine is asked about networks."""
+
+    def create_network(
+        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+    ) -> str:
+        """Create a network and return its id; without a subnet the engine takes one from its address pools.
+
+        With one the gateway is asked for too: otherwise the engine shows none until its next start.
+        """
+        ipam = None
+        if subnet is not None:
+            ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway_of({"Subnet": subnet}))])
+        all_labels = {**labels, NAME_LABEL: name}
+
+        def create() -> dict[str, Any]:
+            return self.api.create_network(
+                name, driver=driver, internal=internal, labels=all_labels, check_duplicate=True, ipam=ipam
+            )
+
+        def find() -> dict[str, Any] | None:
+            found = self.api.inspect_network(name)
+            return found if found["Labels"] == all_labels else None
+
+        return self._create_once(f"create the network {name}", create, find)
+
+    def inspect_network(self, network: str) -> dict[str, Any]:
+        """Return all that the engine shows of a network, as its API has it."""
+        return dict(self._ask(f"inspect the network {network}", lambda: self.api.inspect_network(network)))
+
+    def subnets(self) -> list[str]:
+        """Return the subnets of all its networks."""
+        found = self._ask("list its networks", self.api.networks)
+        return [
+            config["Subnet"] for network in found for config in network["IPAM"]["Config"] or () if "Subnet" in config
+        ]
+
+    def attached(self, network: str) -> dict[str, str]:
+        """Return the containers' names on a network by their addresses, of both families."""
+        found = (self.inspect_network(network).get("Containers") or {}).values()
+        return {
+            about[family].partition("/")[0]: about["Name"]
+            for about in found
+            for family in ("IPv4Address", "IPv6Address")
+            if about.get(family)
+        }
+
+    def networks_changed(self, seconds: float) -> bool:
+        """Tell whether a network was created or removed in the last seconds, by the engine's own clock.
+
+        Waits for what is going on now: the event of a creation comes after all that it does.
+        """
+        with self._asking("tell what happened to its networks"):
+            began = time.monotonic()
+            now = datetime.fromisoformat(self.api.info()["SystemTime"]).timestamp()
+            since = now - seconds - (time.monotonic() - began)
+            # fractions too, which docker-py's type hints don't know
+            span: dict[str, Any] = {"since": since, "until": now + _CREATION_SECONDS}
+            filters = {"type": "network", "event": ["create", "destroy"]}
+            return any(True for _ in self.api.events(**span, filters=filters, decode=True))
+
+    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+        """Attach a container to a network."""
+        with self._asking(f"connect {container} to {network}"):
+            self.api.connect_container_to_network(container, network, aliases=list(aliases))
+
+    def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
+        """Detach a container from a network."""
+        with self._asking(f"disconnect {container} from {network}"):
+            self.api.disconnect_container_from_network(container, network, force=force)
+
+    def clear_network(self, network: str) -> None:
+        """Detach by force whatever is still attached to a network.
+
+        What is left of a container that is gone is listed as `ep-…`, and goes by the container's name (moby#43286).
+        """
+        with gone_is_fine():
+            for key, about in (self.inspect_network(network).get("Containers") or {}).items():
+                with gone_is_fine():
+                    self.disconnect(network, about["Name"] if key.startswith("ep-") else key, force=True)
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network that has no containers; one that is gone already counts as removed."""
+        with gone_is_fine():
+            self._ask(
+                f"remove the network {network}", lambda: self.api.remove_network(network), policy=patience.removal
+            )

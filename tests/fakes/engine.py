@@ -1,0 +1,143 @@
+"""An engine in memory, with containers that run."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
+from pytest_foodtrucks.engine.labels import NAME_LABEL
+from pytest_foodtrucks.engine.listing import Kind
+from pytest_foodtrucks.errors import EngineError
+
+from .engine_networks import FakeNetworks
+from .logs import stamped
+from .shell import OPEN, RESOLVER_FILES, FakeStream
+
+T = TypeVar("T")
+
+
+def _bytes(text: str) -> bytes:
+    r"""Return what stands for a text; a byte that is no UTF-8 is written as Python shows it in a path, \udcff."""
+    return text.encode(errors="surrogateescape")
+
+
+class FakeEngine(FakeNetworks):
+    """An engine in memory: a container is what it was created from, and runs once it was started.
+
+    `answer` is what a command in a container says, and a kept shell too; `log` is each container's log, and `log_error`
+    is raised where it is read. `created_at` is when everything was created.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
+        super().__init__(host=host, local=local)
+        self.answer: Callable[[Sequence[str]], ExecResult] = lambda _: OPEN
+        self.log = "a line of the log\n"
+        self.log_error: EngineError | None = None
+        self.closed = False
+        self.clock_difference = 0.0
+        self.created_at = 0.0
+        self.identity = "one engine"
+        self.is_silent = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def silent(self) -> bool:
+        return self.is_silent
+
+    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
+        container_id = f"container{next(self._numbers)}"
+        config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
+        self.events.append(f"create {name.rpartition('-')[0]}")
+        network = config["HostConfig"]["NetworkMode"]
+        endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+        self.containers[container_id] = {
+            "Name": name,
+            "Config": dict(config),
+            "HostConfig": config["HostConfig"],
+            "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
+            "NetworkSettings": {"Networks": {network: {"IPAddress": "172.30.0.2", **endpoints.get(network, {})}}},
+        }
+        return container_id
+
+    def start_container(self, container: str) -> None:
+        if self.start_errors:
+            raise self.start_errors.pop(0)
+        self.events.append(f"start {self.containers[container]['Name'].rpartition('-')[0]}")
+        self.containers[container]["State"].update(Status="running", StartedAt=f"start {next(self._numbers)}")
+
+    def stop_container(self, container: str, *, timeout: int) -> None:
+        self._ended(container, f"stop within {timeout}")
+
+    def kill_container(self, container: str) -> None:
+        self._ended(container, "kill")
+
+    def _ended(self, container: str, event: str) -> None:
+        self.events.append(f"{event} {self.inspect_container(container)['Name'].rpartition('-')[0]}")
+        self.containers[container]["State"].update(Status="exited", FinishedAt="2100-01-31T12:00:00.5Z")
+
+    def pause_container(self, container: str) -> None:
+        self.inspect_container(container)["State"]["Status"] = "paused"
+
+    def unpause_container(self, container: str) -> None:
+        self.inspect_container(container)["State"]["Status"] = "running"
+
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        if container not in self.containers:
+            raise EngineError(f"no such container: {container}", status=404)
+        return self.containers[container]
+
+    def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
+        def take(pieces: Iterable[bytes]) -> str:
+            return b"".join(pieces).decode()
+
+        return self.read_log(container, take, since=since, tail=tail)
+
+    def read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        *,
+        since: float | None = None,
+        tail: int | Literal["all"] = "all",
+        stamps: bool = False,
+    ) -> T:
+        del container
+        if self.log_error is not None:
+            raise self.log_error
+        lines = stamped(self.log, since=since)
+        last = lines if tail == "all" else lines[-tail:]
+        return take(last if stamps else [line[31:] for line in last])
+
+    def exec_bytes(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+    ) -> tuple[int | None, bytes, bytes]:
+        del container, timeout, most
+        result = self.answer(argv)
+        return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
+
+    def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
+        del argv
+        self.inspect_container(container)
+        return FakeStream(lambda argv: RESOLVER_FILES if argv == ["settings"] else self.answer(argv))
+
+    def remove_container(self, container: str) -> None:
+        if self.containers.pop(container, None) is not None:
+            self.events.append("remove")
+
+    def running_since(self, container: str) -> str | None:
+        about = self.containers.get(container)
+        return None if about is None else str(about["State"].get("StartedAt", ""))
+
+    def command_lines(self, container: str) -> list[str]:
+        del container
+        return []
+
+    def created(self, kind: Kind, label: str) -> dict[str, float]:
+        return dict.fromkeys(self.labels(kind, label), self.created_at)
+
+    def labels(self, kind: Kind, label: str) -> dict[str, str]:
+        networks = {key: about["Labels"] for key, about in self.networks.items()}
+        containers = {key: about["Config"]["Labels"] for key, about in self.containers.items()}
+        things = networks if kind == "networks" else containers
+        return {key: labels[label] for key, labels in things.items() if label in labels}

@@ -1,0 +1,114 @@
+"""The images and networks of an engine in memory."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_foodtrucks.engine.endpoints import Endpoint
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.labels import NAME_LABEL
+from pytest_foodtrucks.errors import EngineError
+
+
+class Version:
+    """What an engine is asked for when it is found: its version."""
+
+    def version(self) -> dict[str, Any]:
+        return {"Version": "27.0"}
+
+
+class FakeNetworks(Engine):
+    """The images and networks of an engine in memory, and the containers that are on the networks.
+
+    `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks;
+    `images` are there, `named` has the ids of those that were built, `registry` can be pulled. `changes` tells, one
+    question after the other, whether networks were created meanwhile.
+    """
+
+    def __init__(self, *, host: str, local: bool) -> None:
+        api: Any = Version()
+        super().__init__(api, Endpoint("unix:///run/fake.sock"), host)
+        self.local = local
+        self.images: set[str] = set()
+        self.named: dict[str, str] = {}
+        self.registry: dict[str, list[dict[str, Any]]] = {"busybox": []}
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.networks: dict[str, dict[str, Any]] = {}
+        self.start_errors: list[EngineError] = []
+        self.network_errors: list[EngineError] = []
+        self.events: list[str] = []
+        self.changes: list[bool] = []
+        self._numbers = itertools.count()
+
+    def image_id(self, image: str) -> str | None:
+        return self.named.get(image, f"sha256:{image}" if image in self.images else None)
+
+    def tag_image(self, image: str, name: str) -> None:
+        self.named[name] = image
+
+    def untag_image(self, name: str) -> None:
+        del self.named[name]
+
+    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+        if image not in self.registry:
+            raise EngineError(f"The engine could not pull {image}: manifest unknown", status=404)
+        self.events.append(f"pull {image}")
+        yield from self.registry[image]
+        self.images.add(image)
+
+    def create_network(
+        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+    ) -> str:
+        if self.network_errors:
+            raise self.network_errors.pop(0)
+        network_id = f"network{next(self._numbers)}"
+        config = [{"Subnet": subnet if subnet is not None else "172.30.0.0/16", "Gateway": "172.30.0.1"}]
+        self.networks[network_id] = {
+            "Name": name,
+            "Driver": driver,
+            "Internal": internal,
+            "Labels": {**labels, NAME_LABEL: name},
+            "IPAM": {"Config": config},
+            "Containers": {},
+        }
+        return network_id
+
+    def subnets(self) -> list[str]:
+        return [config["Subnet"] for about in self.networks.values() for config in about["IPAM"]["Config"]]
+
+    def inspect_network(self, network: str) -> dict[str, Any]:
+        if network not in self.networks:
+            raise EngineError(f"no such network: {network}", status=404)
+        return self.networks[network]
+
+    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+        if self.start_errors:
+            raise self.start_errors.pop(0)
+        about = {"Name": container, "Aliases": list(aliases)}
+        self.networks[network]["Containers"][container] = about
+        if container in self.containers:
+            endpoint = {"IPAddress": "172.30.0.2", "Aliases": list(aliases)}
+            self._endpoints(container)[self.networks[network]["Name"]] = endpoint
+
+    def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
+        self.events.append(f"disconnect {container}{' by force' if force else ''}")
+        self.networks[network]["Containers"].pop(container, None)
+        if container in self.containers:
+            del self._endpoints(container)[self.networks[network]["Name"]]
+
+    def _endpoints(self, container: str) -> dict[str, Any]:
+        endpoints: dict[str, Any] = self.containers[container]["NetworkSettings"]["Networks"]
+        return endpoints
+
+    def clear_network(self, network: str) -> None:
+        for container in list(self.networks[network]["Containers"]):
+            self.disconnect(network, container, force=True)
+
+    def remove_network(self, network: str) -> None:
+        if self.networks[network]["Containers"]:
+            raise EngineError(f"network {network} has active endpoints", status=403)
+        del self.networks[network]
+
+    def networks_changed(self, seconds: float) -> bool:
+        del seconds
+        return self.changes.pop(0) if self.changes else False

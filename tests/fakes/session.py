@@ -1,0 +1,67 @@
+"""A session's settings, stack and owner, on an engine in memory."""
+
+import shutil
+import tempfile
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_foodtrucks.containers.progress import Progress
+from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.fixtures.stash import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.sessions.owners import Owner
+from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
+from pytest_foodtrucks.stacks.kept import Kept, settle
+from pytest_foodtrucks.stacks.stack import Stack
+
+from .engine import FakeEngine
+
+
+def settings(**options: str) -> Settings:
+    """Return settings with some options set as on the command line, by their fields' names."""
+    assert options.keys() <= {option.field for option in OPTIONS}
+    return read_settings(options.get, {}, lambda _: None)
+
+
+def new_stack(engine: Engine | None = None, **options: str) -> Stack:
+    """Return a stack on an engine in memory."""
+    return Stack(
+        engine if engine is not None else FakeEngine(), settings(**options), progress=Progress(None), run=new_run()
+    )
+
+
+def new_run() -> Run:
+    """Return a run of this process's own; its folder goes with it."""
+    state = Path(tempfile.mkdtemp())
+    run = Run.begin(state)
+    weakref.finalize(run, shutil.rmtree, state, ignore_errors=True)
+    return run
+
+
+def keep(run: Run, engine: Engine, project: str = "/app") -> Kept:
+    """Hold a project's kept stack on an engine for a run."""
+    settled = settle(run, engine, project)
+    assert settled is not None
+    return settled
+
+
+def dead(owner: Owner) -> Owner:
+    """Return an owner whose process has ended: somebody else has its number."""
+    return replace(owner, process=replace(owner.process, start="0"))
+
+
+def elsewhere(owner: Owner) -> Owner:
+    """Return an owner of another host, of which nothing can be told here."""
+    return replace(owner, process=replace(owner.process, boot="another"), machine="")
+
+
+def put_stack(config: pytest.Config) -> FakeEngine:
+    """Give a session an engine in memory, as the fixture `foodtrucks_engine` gives it a real one."""
+    engine = FakeEngine()
+    config.stash[STACK] = Stack(
+        engine, config.stash[SETTINGS], progress=Progress(None), run=new_run(), worker=worker_id(config)
+    )
+    return engine
