@@ -63,17 +63,15 @@ def test_other_functions_have_no_recipe() -> None:
 )
 def test_a_fixture_asks_for_what_its_values_ask_for(keyword: str, value: object, asked: tuple[str, str]) -> None:
     recipe = Recipe(place=HERE, keywords={keyword: value}, requires=("cache",), seed="rows")
-    assert recipe.asked("victim") == [
+    assert recipe.asked("app") == [
         ("foodtrucks_net", "network='foodtrucks_net'"),
         ("cache", "requires=['cache']"),
         ("rows", "seed='rows'"),
         asked,
     ]
-    assert recipe.parameters("victim") == ["request", "foodtrucks_net", "cache", "rows", asked[0]]
+    assert list(recipe.signature("app").parameters) == ["request", "foodtrucks_net", "cache", "rows", asked[0]]
 
 
 def test_a_readiness_check_is_no_function_of_fixtures() -> None:
-    assert Recipe(place=HERE, keywords={"ready": lambda service: service}).parameters("victim") == [
-        "request",
-        "foodtrucks_net",
-    ]
+    recipe = Recipe(place=HERE, keywords={"ready": lambda service: service})
+    assert list(recipe.signature("app").parameters) == ["request", "foodtrucks_net"]
