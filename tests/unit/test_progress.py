@@ -70,8 +70,8 @@ def test_the_bytes_of_all_layers_are_added_up(events: Sequence[Mapping[str, Any]
         ([downloading("a", 2_000_000, 10_000_000), done("a")], "unpacking 10 MB"),
     ],
 )
-def test_words_tell_how_far_it_is(events: Sequence[Mapping[str, Any]], words: str) -> None:
-    assert added(events).words == words
+def test_the_amount_tells_how_far_it_is(events: Sequence[Mapping[str, Any]], words: str) -> None:
+    assert added(events).amount == words
 
 
 # lines
