@@ -1,6 +1,7 @@
 """The arrows of the imports: from room to room down, without circles, and heavy things in few places only."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -152,3 +153,15 @@ def test_the_rooms_themselves_import_nothing() -> None:
 def test_the_packages_own_module_imports_nothing_before_it_is_asked() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     assert set(_imports(tree, "__init__", lazy=False)) == {"importlib", "typing"}
+
+
+def test_each_module_has_a_line_on_the_map() -> None:
+    """Under its room's heading in CONTRIBUTING.md."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tables = dict(re.findall(r"\n\| (?:at the )?`?(root|[a-z]+/)`? \|[^\n]*\n(.*?)(?=\n\n)", text, re.DOTALL))
+    missing = [
+        module
+        for module in MODULES
+        if f"`{module.rpartition('.')[2]}.py`" not in tables["root" if "." not in module else f"{room(module)}/"]
+    ]
+    assert missing == []
