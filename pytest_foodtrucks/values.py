@@ -1,7 +1,7 @@
 """What a value given by somebody is: how a message shows it, and the checks that keywords and options have in common.
 
-A check returns the value in its plain form, or raises `Unfit` with what would do. It is told the value alone: whoever
-calls it knows the keyword or the option.
+A check returns the value in its plain form, or raises `Unfit` with what would do. It gets the value
+alone: its caller knows the keyword or the option.
 """
 
 import functools
