@@ -1,4 +1,4 @@
-"""What a container is to be: Compose's keywords, and the engine's words for them."""
+"""A container's keywords, which are Compose's, and the body of the engine's API that they become."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,7 +12,7 @@ from . import keywords
 from .keywords import volume_source
 
 Body = Mapping[str, Any]
-"""A piece of the engine API's ContainerCreate."""
+"""The body of the engine API's ContainerCreate, or a piece of it."""
 
 
 def keyword_field(check: Callable[[Any], Any], body: Callable[[Any], Body] | None = None, **more: Any) -> Any:
@@ -119,9 +119,10 @@ def merge(config: dict[str, Any], piece: Body) -> None:
 
 
 def bind(volume: str, folder: Path, *, local: bool) -> str:
-    """Return a Compose volume as the engine takes it, its path made absolute from `folder`.
+    """Return a volume as the engine takes it: its path, if relative, begins at `folder`.
 
-    Raises DefinitionError for a path that isn't there, and for a named volume: nobody would remove it.
+    `local` says whether the engine runs on this machine. Raises DefinitionError for a path that doesn't exist here,
+    and for a named volume, because nobody would remove that.
     """
     source = volume_source(volume)
     if source is None:

@@ -1,4 +1,4 @@
-"""What a service is to be: the keywords of the factories, in Compose's words, and their meaning."""
+"""A service's definition: the keywords of the factories, checked and in their plain form."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -80,9 +80,9 @@ def _ready(value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceDefinition:
-    """A service's definition with all values resolved and in their plain form.
+    """A service's definition: the keywords of its container in `spec`, and those that only a service has.
 
-    `folder` is where relative paths begin, `name` the default of `aliases`: that of the service's fixture.
+    Relative paths begin at `folder`. `name` is the name of the service's fixture.
     """
 
     folder: Path
@@ -95,7 +95,7 @@ class ServiceDefinition:
 
     @property
     def alias(self) -> str:
-        """The first of its names on the network."""
+        """The first of its aliases."""
         return self.spec.aliases[0]
 
 
@@ -104,7 +104,7 @@ KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {**CONTAINER_KEYWORDS, **c
 
 
 def check_keywords(keywords: Iterable[str], known: Collection[str] = KEYWORDS, *, of: str = "service") -> None:
-    """Raise DefinitionError for keywords that aren't known, naming the nearest that would do."""
+    """Raise DefinitionError for unknown keywords; it names for each the most similar known one."""
     unknown = [keyword for keyword in keywords if keyword not in known]
     if unknown:
         raise DefinitionError(
@@ -113,18 +113,18 @@ def check_keywords(keywords: Iterable[str], known: Collection[str] = KEYWORDS, *
 
 
 def _nearest(keyword: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(keyword[:100], known, n=1)  # a long one takes its time
+    near = difflib.get_close_matches(keyword[:100], known, n=1)  # its time grows with the length
     return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
 
 
-def kept(keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keywords whose values may be read more than once."""
+def without_iterators(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords with a tuple in place of each iterator, which could be read only once."""
     return {name: checked(name, value, unrolled) for name, value in keywords.items()}
 
 
 @contextmanager
-def told_at(place: "Place") -> Iterator[None]:
-    """Put the place of a definition before the DefinitionErrors of a block."""
+def errors_at(place: "Place") -> Iterator[None]:
+    """Begin the message of each DefinitionError of a block with the file and line of a definition."""
     try:
         yield
     except DefinitionError as error:
@@ -134,12 +134,13 @@ def told_at(place: "Place") -> Iterator[None]:
 
 
 def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
-    """Return the definition that resolved keywords mean; `alias` is the default name.
+    """Return the definition that keywords make; functions of fixtures were called before.
 
-    Raises DefinitionError, which names the value and what would do.
+    `alias` is the service's name on the network where `aliases` gives none. Raises DefinitionError, which names the
+    keyword, its value and a remedy.
     """
     check_keywords(keywords)
-    given = {name: value for name, value in kept(keywords).items() if value is not None}
+    given = {name: value for name, value in without_iterators(keywords).items() if value is not None}
     values = {name: checked(name, value, KEYWORDS[name]) for name, value in given.items()}
     if "build" in values:
         values["build"] = _in_folder(values["build"], folder)
@@ -155,7 +156,7 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
 
 
 def _in_folder(build: Build, folder: Path) -> Build:
-    """Return a build with its context made absolute; DefinitionError where its Dockerfile isn't there."""
+    """Return a build with its context made absolute; DefinitionError if its Dockerfile doesn't exist."""
     file = folder / build.context / build.dockerfile
     try:
         context = (folder / build.context).resolve()

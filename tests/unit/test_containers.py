@@ -1,4 +1,4 @@
-"""One container: its body for the engine, its ports, what it tells of itself."""
+"""One container: its body for the engine, its ports, its creation, its state."""
 
 import random
 import socket
@@ -25,7 +25,7 @@ TAKEN_BY_A_STRANGER = "listen tcp4 127.0.0.1:20001: bind: address already in use
 
 
 ON: dict[str, Any] = {"image": "busybox", "network": "net", "labels": {}}
-"""What isn't the definition's."""
+"""What is known only when the container is created."""
 
 
 def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[st
 
 
 def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creation:
-    """Create a container, of busybox if nothing else is said, on the network `net`."""
+    """Create a container on the network `net`; its image is busybox if no other is given."""
     on = {"image": image, "network": "net", "labels": about.pop("labels", {}), "built_as": about.pop("built_as", None)}
     return Creation(engine, ContainerSpec(**about), **on, title="victim")
 
@@ -43,7 +43,7 @@ def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creati
 # the engine's body
 
 
-def test_the_least_that_the_engine_gets() -> None:
+def test_the_engine_gets_no_more_than_was_given() -> None:
     assert config() == {
         "Image": "busybox",
         "Labels": {},
@@ -60,12 +60,12 @@ def test_aliases_belong_to_the_network() -> None:
     assert about["NetworkingConfig"] == {"EndpointsConfig": {"net": {"Aliases": ["es", "search"]}}}
 
 
-def test_a_command_is_handed_on_word_by_word() -> None:
+def test_a_command_is_passed_on_word_by_word() -> None:
     about = config(command=("sh", "-c", "sleep 9"), entrypoint=("env",))
     assert (about["Cmd"], about["Entrypoint"]) == (["sh", "-c", "sleep 9"], ["env"])
 
 
-def test_an_empty_entrypoint_takes_the_images_away() -> None:
+def test_an_empty_entrypoint_removes_the_images_own() -> None:
     assert config(entrypoint=[])["Entrypoint"] == []
 
 
@@ -89,14 +89,14 @@ def test_tmpfs_has_options_behind_a_colon() -> None:
     }
 
 
-def test_memory_user_capabilities_environment_and_labels_are_handed_on() -> None:
+def test_memory_user_capabilities_environment_and_labels_are_passed_on() -> None:
     about = config(mem_limit=1024**3, user="7", cap_add=["NET_ADMIN"], environment={"A": "b=c"}, labels={"l": "v"})
     assert about["HostConfig"]["Memory"] == 1024**3
     assert about["HostConfig"]["CapAdd"] == ["NET_ADMIN"]
     assert (about["User"], about["Env"], about["Labels"]) == ("7", ["A=b=c"], {"l": "v"})
 
 
-def test_a_healthcheck_is_handed_on() -> None:
+def test_a_healthcheck_is_passed_on() -> None:
     assert config(healthcheck={"Test": ["NONE"]})["Healthcheck"] == {"Test": ["NONE"]}
 
 
@@ -198,7 +198,7 @@ def test_a_container_runs_only_after_its_start() -> None:
 
 
 @pytest.mark.parametrize("words", [TAKEN, TAKEN_BY_A_STRANGER])
-def test_where_somebody_took_a_port_the_container_is_created_anew_with_others(words: str) -> None:
+def test_a_container_whose_port_was_taken_meanwhile_is_created_anew_with_others(words: str) -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError(words, status=500)] * 2
     made = creation(engine, ports=[9200])
@@ -351,17 +351,17 @@ def leaves(body: Mapping[str, Any], *path: str) -> dict[tuple[str, ...], Any]:
     return found
 
 
-def test_the_engine_is_told_of_all_keywords_of_a_container() -> None:
+def test_the_examples_have_a_body_for_each_keyword_of_a_container() -> None:
     assert BODIES.keys() == CONTAINER_KEYWORDS.keys()
 
 
 @pytest.mark.parametrize("keyword", BODIES)
-def test_a_keyword_is_checked_and_said_to_the_engine(keyword: str) -> None:
+def test_a_keyword_is_checked_and_passed_on_to_the_engine(keyword: str) -> None:
     told, before = leaves(config(**{keyword: checked(keyword)})), leaves(config())
     assert {path: value for path, value in told.items() if before.get(path) != value} == leaves(BODIES[keyword])
 
 
-def test_all_keywords_together_are_said_as_each_alone() -> None:
+def test_all_keywords_together_are_passed_on_as_each_alone() -> None:
     told = leaves(config({80: 20001}, **{keyword: checked(keyword) for keyword in BODIES}))
     for body in BODIES.values():
         assert leaves(body).items() <= told.items()
