@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 
 from .errors import EngineError, FoodtrucksError
-from .sessions.owners import Owner, passing
+from .sessions.owners import Owner, this_process_as_owner
 from .sessions.processes import Life
 from .sessions.state_folder import prepare, state_folder
 from .settings import Settings, read_settings
@@ -68,7 +68,7 @@ def _prune(settings: Settings, older_than: float | None) -> int:
 
     state = state_folder(settings.state_dir, os.environ)
     prepare(state)
-    owner = passing(state)
+    owner = this_process_as_owner(state)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
         before = None if older_than is None else time.time() + engine.clock_difference - older_than
         kept = [partial(_prune_kept, engine, stack, owner, untold=before is not None) for stack in all_kept(state)]

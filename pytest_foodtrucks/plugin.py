@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from .services.es import ElasticsearchService
     from .services.network import Network
     from .services.service import Service
-    from .sessions.session import Run
+    from .sessions.session import Session
 
 _PROGRESS: "Final[pytest.StashKey[Progress]]" = pytest.StashKey()
-_RUN: "Final[pytest.StashKey[Run]]" = pytest.StashKey()
+_SESSION: "Final[pytest.StashKey[Session]]" = pytest.StashKey()
 _MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
 
@@ -50,7 +50,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
 
     stack = pytestconfig.stash[STACK] = opened_stack(
         pytestconfig.stash[SETTINGS],
-        _run(pytestconfig),
+        _our_session(pytestconfig),
         project=str(pytestconfig.rootpath),
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
@@ -254,25 +254,25 @@ def pytest_configure_node(node: Any) -> None:
     """Give an xdist worker the session that it shares; called in the controller, which owns it."""
     from .stacks.opening import input_for_worker
 
-    node.workerinput.update(input_for_worker(lambda: _run(node.config)))
+    node.workerinput.update(input_for_worker(lambda: _our_session(node.config)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what the fixtures could not, and what the workers shared."""
-    stack, run = config.stash.get(STACK, None), config.stash.get(_RUN, None)
-    if stack is not None or run is not None:
+    stack, ours = config.stash.get(STACK, None), config.stash.get(_SESSION, None)
+    if stack is not None or ours is not None:
         from .stacks.opening import end_session
 
-        end_session(stack, run, config.stash[SETTINGS], lambda: _progress(config))
+        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config))
 
 
-def _run(config: pytest.Config) -> "Run":
+def _our_session(config: pytest.Config) -> "Session":
     """Return the session that this process owns, or as an xdist worker shares."""
     from .stacks.opening import session_of
 
-    if _RUN not in config.stash:
-        config.stash[_RUN] = session_of(getattr(config, "workerinput", {}), config.stash[SETTINGS])
-    return config.stash[_RUN]
+    if _SESSION not in config.stash:
+        config.stash[_SESSION] = session_of(getattr(config, "workerinput", {}), config.stash[SETTINGS])
+    return config.stash[_SESSION]
 
 
 def _progress(config: pytest.Config) -> "Progress":

@@ -96,7 +96,7 @@ def command_line(name: str, parser: argparse.ArgumentParser, options: argparse.N
 def _temporary_folder() -> Iterator[Path]:
     """Make a folder, and remove it when nothing of the sessions in it runs any more.
 
-    A watchdog works without its run's folder, but a session that is still ending needs it, as after Ctrl-C.
+    A watchdog works without its session's folder, but a session that is still ending needs it, as after Ctrl-C.
     """
     folder = Path(tempfile.mkdtemp(prefix="foodtrucks-soak-"))
     try:

@@ -22,7 +22,7 @@ from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError
 from pytest_foodtrucks.sessions.owners import Owner, lease_file, machine_in, read_owner
 from pytest_foodtrucks.sessions.processes import Process
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks import kept
 from pytest_foodtrucks.stacks.kept import Kept
 
@@ -149,13 +149,13 @@ def is_gone(engine: Engine, pair: Pair) -> bool:
 
 @contextmanager
 def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
-    """Make the owners; the living ones are this process's own runs."""
-    living, others_living, gone, replaced, removed_run = (Run.begin(each) for each in (state, other, *[state] * 3))
-    mine = (living, others_living, gone, replaced, removed_run)
+    """Make the owners; the living ones are this process's own sessions."""
+    living, others_living, gone, replaced, removed = (Session.begin(each) for each in (state, other, *[state] * 3))
+    mine = (living, others_living, gone, replaced, removed)
     dead_without_lease = ended_owner(state)
     lease_file(state, gone.id).unlink()
     _replace(lease_file(state, replaced.id))
-    shutil.rmtree(removed_run.folder)
+    shutil.rmtree(removed.folder)
     lease_file(state, dead_without_lease.session).unlink()
     dead_with_copy = ended_owner(state)
     _replace(lease_file(state, dead_with_copy.session))
@@ -176,14 +176,14 @@ def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
             unknown={
                 "a living session's, its lease gone": gone.owner,
                 "a living session's, its lease replaced": replaced.owner,
-                "a living session's, its run's folder removed": removed_run.owner,
+                "a living session's, its run's folder removed": removed.owner,
                 "of a dead owner whose lease is gone": dead_without_lease,
                 "of a dead owner, a copy in its lease's place": dead_with_copy,
             },
         )
     finally:
-        for run in mine:
-            run.end()
+        for session in mine:
+            session.end()
         for stack in (held, fresh, others):
             stack.end()
 
@@ -191,8 +191,8 @@ def _owners(engine: Engine, state: Path, other: Path) -> Iterator[Owners]:
 _BEGIN: Final = """
 import sys
 from pathlib import Path
-from pytest_foodtrucks.sessions.session import Run
-print(Run.begin(Path(sys.argv[1])).owner.text())
+from pytest_foodtrucks.sessions.session import Session
+print(Session.begin(Path(sys.argv[1])).owner.text())
 """
 
 
@@ -213,9 +213,9 @@ def _replace(file: Path) -> None:
     copy.replace(file)
 
 
-def _kept(engine: Engine, run: Run) -> Kept:
-    """Begin and hold a kept stack of a new project for a run."""
-    stack = kept.settle(run, engine, f"a project of the decoys {secrets.token_hex(6)}")
+def _kept(engine: Engine, session: Session) -> Kept:
+    """Begin and hold a kept stack of a new project for a session."""
+    stack = kept.settle(session, engine, f"a project of the decoys {secrets.token_hex(6)}")
     assert stack is not None  # noqa: S101 - a new one is nobody's
     return stack
 
@@ -228,8 +228,8 @@ def _let_expire(stack: Kept) -> None:
 @contextmanager
 def _to_be_removed(engine: Engine, state: Path, dead: Owner) -> Iterator[list[Pair]]:
     """Have true orphans, and a kept stack whose time is over: the controls."""
-    run = Run.begin(state)
-    expired = _kept(engine, run)
+    session = Session.begin(state)
+    expired = _kept(engine, session)
     expired.release()
     _let_expire(expired)
     kinds = {
@@ -246,7 +246,7 @@ def _to_be_removed(engine: Engine, state: Path, dead: Owner) -> Iterator[list[Pa
         with _standing(engine, kinds) as pairs:
             yield pairs
     finally:
-        run.end()
+        session.end()
 
 
 def _ends_well(suite: Suite, *options: str) -> None:

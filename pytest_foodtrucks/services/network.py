@@ -213,14 +213,14 @@ class Network:
         own, settings = definition.timeout, self.stack.settings
         seconds = own if own is not None else settings.timeout
         claim = self._claim(definition, lasts=lasts)
-        with claimed(self.stack.run.folder, claim, seconds=seconds, clear=self._remove_left):
+        with claimed(self.stack.session.folder, claim, seconds=seconds, clear=self._remove_left):
             yield
 
     def _remove_left(self, alias: str) -> None:
         """Remove the containers that a dead worker left here under a service's first alias."""
         engine = self.stack.engine
         services = engine.labels("containers", SERVICE_LABEL)
-        for container in engine.labelled("containers", SESSION_LABEL, self.stack.run.id):
+        for container in engine.labelled("containers", SESSION_LABEL, self.stack.session.id):
             if services.get(container) == alias and engine.is_on(container, self.name):
                 names = {each.network: each.aliases for each in engine.inspected(container).attachments}
                 if alias in names.get(self.name, ()):  # a probe has none, whatever its label

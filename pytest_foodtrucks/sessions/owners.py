@@ -10,7 +10,7 @@ from typing import Any, Final
 from . import lease, processes
 from .lease import LeaseFile, LeaseState
 from .processes import Life, Process
-from .state_folder import identity, keyed
+from .state_folder import identity, keyed, session_folder
 
 _MACHINE_FILE: Final = Path("/etc/machine-id")
 
@@ -68,9 +68,9 @@ def machine_in(state: Path) -> str:
     return keyed(state)(text) if text and text != "uninitialized" else ""
 
 
-def lease_file(state: Path, session: str) -> Path:
+def lease_file(state: Path, session_id: str) -> Path:
     """Return the file of a session's lease."""
-    return state / "runs" / session / "lease"
+    return session_folder(state, session_id) / "lease"
 
 
 def life(owner: Owner, state: Path, *, container_start: ContainerStart) -> Life:
@@ -113,7 +113,7 @@ def _is_container_ended(owner: Owner, container_start: ContainerStart) -> bool:
     return owner.container != "" and container_start(owner.container) != owner.container_start
 
 
-def passing(state: Path) -> Owner:
+def this_process_as_owner(state: Path) -> Owner:
     """Return this process as an owner for a moment, such as a command that removes a kept stack."""
     return Owner(
         state=identity(state), session=secrets.token_hex(6), process=processes.this_process(), lease=LeaseFile(0, 0)

@@ -1,4 +1,4 @@
-"""One session's place in the state folder, and the proof of who owns it."""
+"""One test session: its folder in the state folder, and the owner label of its things."""
 
 import os
 import secrets
@@ -16,24 +16,35 @@ from pytest_foodtrucks.errors import StateError
 from . import lease, owners, processes
 from .owners import Owner, read_owner
 from .processes import Life
-from .state_folder import identity, is_there, make_folder, prepare, read_json, usable, write_file, write_json
+from .state_folder import (
+    identity,
+    is_there,
+    make_folder,
+    prepare,
+    read_json,
+    session_folder,
+    session_folders,
+    usable,
+    write_file,
+    write_json,
+)
 
 _OWNER: Final = "owner.json"
 _ENGINE: Final = "engine.json"
-_OPEN: Final = "open"
+_ON_ENGINE: Final = "open"
 ENDED_NOTE: Final = "ended"
-"""The file in a run's folder by which a watchdog learns that its owner removed its things itself."""
-_KEPT_FOR: Final = 3600.0
-"""Seconds after which the folder of a dead run goes: much longer than its watchdog works."""
-_UNTOLD_KEPT_FOR: Final = 30 * 24 * 3600.0
-"""Seconds after which the folder goes of a run of which nobody can tell whether its owner lives."""
+"""The file in a session's folder that tells the watchdog: the session removed its things itself."""
+_DEAD_STAYS: Final = 3600.0
+"""Seconds after which a dead session's folder is removed. Its watchdog has ended long before."""
+_UNKNOWN_STAYS: Final = 30 * 24 * 3600.0
+"""Seconds after which a session's folder is removed if nobody can tell whether the session lives."""
 
 
-class Run:
-    """One session's place in the state folder, shared by its xdist workers.
+class Session:
+    """One test session, shared by its xdist workers.
 
-    The process that began it owns it: the xdist controller, or the one process there is. A child that is forked from it
-    doesn't.
+    It is begun by the xdist controller, or by the one process that there is. That process ends it, too; an xdist worker
+    and a forked child don't.
     """
 
     def __init__(self, folder: Path, owner: Owner, *, begun: bool = False) -> None:
@@ -42,10 +53,10 @@ class Run:
         self._begun_in = os.getpid() if begun else None
 
     @classmethod
-    def begin(cls, state: Path) -> "Run":
-        """Make a run of this process's own; StateError where the folder can't be used."""
+    def begin(cls, state: Path) -> "Session":
+        """Begin a session in this process; StateError where the state folder can't be used."""
         prepare(state)
-        folder = state / "runs" / secrets.token_hex(6)
+        folder = session_folder(state, secrets.token_hex(6))
         with usable(state), ExitStack() as undo:
             make_folder(folder.parent)
             make_folder(folder)
@@ -61,18 +72,18 @@ class Run:
         return cls(folder, owner, begun=True)
 
     @classmethod
-    def shared(cls, folder: Path, owner: str) -> "Run":
-        """Return another process's run, as it told of it: its folder, and its owner's text."""
+    def of_controller(cls, folder: Path, owner: str) -> "Session":
+        """Return the controller's session in an xdist worker, from what the controller told: folder and owner label."""
         known = read_owner(owner)
         if known is None:
             raise StateError(
-                f"The xdist controller told of its run by {owner!r}, which says nothing. Remedy: run again."
+                f"The xdist controller told of its session by {owner!r}, which says nothing. Remedy: run again."
             )
         return cls(folder, known)
 
     @property
     def id(self) -> str:
-        """The session's id."""
+        """The session's id, which its things have as a label."""
         return self.owner.session
 
     @property
@@ -81,101 +92,108 @@ class Run:
         return self.folder.parents[1]
 
     @property
-    def is_owner(self) -> bool:
-        """Tell whether this process owns the run's stack."""
+    def ends_here(self) -> bool:
+        """Tell whether this process must end the session: it began the session, and hasn't ended it yet."""
         return self._begun_in == os.getpid()
 
     @property
     def owner_label(self) -> str:
-        """What tells whoever looks at a thing of this run who owns it."""
-        return self.placed_owner().text()
+        """The text of the owner label, which all things of the session have."""
+        return self.full_owner().text()
 
-    def placed_owner(self) -> Owner:
-        """Return the owner with what is known of it since there is an engine."""
-        about = self._about_engine()
-        return self.owner if about is None else replace(self.owner, **about["place"])
+    def full_owner(self) -> Owner:
+        """Return the owner with its machine and its container, which are known once the engine has been asked."""
+        recorded = self._recorded_engine()
+        return self.owner if recorded is None else replace(self.owner, **recorded["place"])
 
-    def owner_lives(self) -> bool:
-        """Tell whether the owner lives, as far as can be told; asked in a worker, which may outlive its controller."""
+    def is_alive(self) -> bool:
+        """Tell whether the process that began the session lives; a worker asks, because it may live longer.
+
+        Also True where that can't be told.
+        """
         return processes.life(self.owner.process) is not Life.DEAD
 
-    def open(self, first: Callable[[], object]) -> None:
-        """Call `first` unless a process of this run did; before anything is created on the engine."""
+    def go_to_engine(self, first: Callable[[], object]) -> None:
+        """Call `first`, unless a process of this session did; nothing is created on the engine before."""
         from filelock import FileLock  # noqa: PLC0415 - only sessions that start something pay for it
 
         with ExitStack() as locked:
             with usable(self.state):
                 locked.enter_context(FileLock(self.folder / "open.lock", mode=0o600))
-            if not self.is_open():
+            if not self.is_on_engine():
                 first()
                 with usable(self.state):
-                    write_file(self.folder / _OPEN, b"")
+                    write_file(self.folder / _ON_ENGINE, b"")
 
-    def is_open(self) -> bool:
-        """Tell whether a process of this run went to the engine."""
-        return is_there(self.folder / _OPEN)
+    def is_on_engine(self) -> bool:
+        """Tell whether a process of this session went to the engine."""
+        return is_there(self.folder / _ON_ENGINE)
 
-    def note_engine(
+    def record_engine(
         self, endpoint: Endpoint, *, is_local: bool = False, container: tuple[str, str] | None = None
     ) -> None:
-        """Note where the engine is that the run uses: whoever comes later, and whoever cleans, asks that one.
+        """Record which engine the session uses: its workers and its watchdog use the same one.
 
-        `is_local` tells that it is on this machine; `container` is the one of its containers that the session is in,
-        and when that was started.
+        `is_local` tells that the engine is on this machine. `container` is the engine's container in which the session
+        runs, with the time of that container's start.
         """
+        container_id, container_start = ("", "") if container is None else container
         place = {
             "machine": owners.machine_in(self.state) if is_local else "",
-            "container": "" if container is None else container[0],
-            "container_start": "" if container is None else container[1],
+            "container": container_id,
+            "container_start": container_start,
         }
         write_json(self.folder / _ENGINE, {"endpoint": asdict(endpoint), "place": place})
 
     def endpoint(self) -> Endpoint | None:
-        """Return where the engine is that the run uses; None where no process of it went to one."""
-        about = self._about_engine()
-        return None if about is None else Endpoint(**about["endpoint"])
+        """Return where the session's engine is; None before a process of the session went to one."""
+        recorded = self._recorded_engine()
+        return None if recorded is None else Endpoint(**recorded["endpoint"])
 
-    def _about_engine(self) -> Mapping[str, Any] | None:
+    def _recorded_engine(self) -> Mapping[str, Any] | None:
         try:
             return read_json(self.folder / _ENGINE)
         except FileNotFoundError:
             return None
 
     def end(self, *, watchdog_knows: bool = True) -> None:
-        """Forget the run, if it is this process's own: its stack is gone.
+        """End the session if this process has to; its things have been removed from the engine.
 
-        A watchdog that hasn't been told so reads it here when it wakes, and removes the folder.
+        A watchdog that doesn't know of the end finds a note of it when it wakes, and removes the folder.
         """
-        if not self.is_owner:
+        if not self.ends_here:
             return
         self._begun_in = None
         if watchdog_knows:
-            self.forget()
+            self.remove_folder()
         elif is_there(self.folder):
             with usable(self.state):
                 write_file(self.folder / ENDED_NOTE, b"")
 
-    def forget(self) -> None:
-        """Remove the run's folder."""
+    def remove_folder(self) -> None:
+        """Remove the session's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)  # a worker that is still dying may write once more
 
 
-def forget_dead(state: Path, clock: Callable[[], float] = time.time) -> None:
-    """Remove the folders of runs that died long ago: their things are gone, or their labels tell of them."""
+def remove_folders_of_dead_sessions(state: Path, clock: Callable[[], float] = time.time) -> None:
+    """Remove the folders of sessions that died long ago; whatever is left of them on the engine has labels that tell.
+
+    A folder also goes, much later, where nobody can tell whether its session lives.
+    """
     with usable(state):
-        folders = list(state.glob("runs/*/"))
+        folders = session_folders(state)
     for folder in folders:
         try:
             age = clock() - folder.stat().st_mtime
             life = _life(folder, state)
-            if life is not Life.ALIVE and age > (_KEPT_FOR if life is Life.DEAD else _UNTOLD_KEPT_FOR):
-                shutil.rmtree(folder, ignore_errors=True)  # somebody else does the same
+            if life is not Life.ALIVE and age > (_DEAD_STAYS if life is Life.DEAD else _UNKNOWN_STAYS):
+                shutil.rmtree(folder, ignore_errors=True)  # another session does the same
         except OSError:  # gone, or another user's
             continue
 
 
 def _life(folder: Path, state: Path) -> Life:
-    """Tell whether the owner of a run's folder lives, without an engine."""
+    """Tell whether the session lives that a folder is of, without asking an engine."""
     if (folder / ENDED_NOTE).exists():
         return Life.DEAD
     try:

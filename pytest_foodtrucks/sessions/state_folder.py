@@ -15,6 +15,7 @@ from typing import Any, Final
 from pytest_foodtrucks.engine import limits
 from pytest_foodtrucks.errors import StateError
 
+_SESSIONS: Final = "runs"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEY: Final = "key"
 _KEY_LENGTH: Final = 32
@@ -39,6 +40,16 @@ def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
             f"No state folder can be found: {str(error).rstrip('.')}. Remedy: name one with --foodtrucks-state-dir."
         ) from error
     return home / "pytest-foodtrucks"
+
+
+def session_folder(state: Path, session_id: str) -> Path:
+    """Return a session's folder; the name `runs` stays, because several versions may share a state folder."""
+    return state / _SESSIONS / session_id
+
+
+def session_folders(state: Path) -> list[Path]:
+    """Return the folders of all sessions."""
+    return list(state.glob(f"{_SESSIONS}/*/"))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pytest_foodtrucks.errors import StateError
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import ContainerStart, Owner, read_owner
 from pytest_foodtrucks.sessions.processes import Life
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.sessions.state_folder import (
     identity,
     is_there,
@@ -224,27 +224,27 @@ class Kept:
         return self.folder / f"{sha256(part.encode()).hexdigest()[:16]}.json"
 
 
-def settle(run: Run, engine: "Engine", project: str, **timing: Any) -> Kept | None:
+def settle(session: Session, engine: "Engine", project: str, **timing: Any) -> Kept | None:
     """Begin a project's kept stack on an engine, held by a run's owner; None where another session holds it.
 
     It is noted in the run's folder. `timing` takes `clock` and `sleep`, as `Kept.hold` does.
     """
-    stack = Kept.on(engine, run.state, project)
-    held = stack.hold(run.placed_owner(), engine.running_since, **timing)
+    stack = Kept.on(engine, session.state, project)
+    held = stack.hold(session.full_owner(), engine.running_since, **timing)
     if held:
-        with usable(run.state):
+        with usable(session.state):
             stack.begin(project, engine.url)
-    write_json(run.folder / _CHOICE, {"stack": stack.id if held else None})
+    write_json(session.folder / _CHOICE, {"stack": stack.id if held else None})
     return stack if held else None
 
 
-def chosen(run: Run) -> Kept | None:
+def chosen(session: Session) -> Kept | None:
     """Return the kept stack that a run holds, for its workers and its watchdog; None where it has none (yet)."""
     try:
-        name = read_json(run.folder / _CHOICE)["stack"]
+        name = read_json(session.folder / _CHOICE)["stack"]
     except FileNotFoundError:
         return None
-    return None if name is None else Kept(run.state / "kept" / name, run.owner)
+    return None if name is None else Kept(session.state / "kept" / name, session.owner)
 
 
 def _short(text: str) -> str:

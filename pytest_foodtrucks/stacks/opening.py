@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.engine.urls import without_user
 from pytest_foodtrucks.errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer, StateError
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.sessions.state_folder import state_folder
 
 from . import kept
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.settings import Settings
 
-_FOLDER: Final = "foodtrucks_run"
-_OWNER: Final = "foodtrucks_run_owner"
-_ERROR: Final = "foodtrucks_run_error"
+_FOLDER: Final = "foodtrucks_session"
+_OWNER: Final = "foodtrucks_session_owner"
+_ERROR: Final = "foodtrucks_session_error"
 """What xdist's controller gives each worker: the session's folder and owner, or why there is no folder."""
 
 _NOTICEABLE: Final = 60.0
@@ -39,7 +39,7 @@ _MOUNTED: Final = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
 """Files that an engine mounts into a container from a folder with its id."""
 
 
-def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Run:
+def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Session:
     """Return the session that an xdist worker's controller began; begin one in a process that is no worker.
 
     `worker_input` is what the controller gave the worker; empty where this is none. Raises StateError where the state
@@ -48,58 +48,60 @@ def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Run:
     if _ERROR in worker_input:
         raise StateError(worker_input[_ERROR])
     if _FOLDER not in worker_input:
-        return Run.begin(state_folder(settings.state_dir, os.environ))
-    return Run.shared(Path(worker_input[_FOLDER]), worker_input[_OWNER])
+        return Session.begin(state_folder(settings.state_dir, os.environ))
+    return Session.of_controller(Path(worker_input[_FOLDER]), worker_input[_OWNER])
 
 
-def input_for_worker(session: Callable[[], Run]) -> Mapping[str, str]:
+def input_for_worker(begin: Callable[[], Session]) -> Mapping[str, str]:
     """Return what xdist's controller gives a worker, so that it shares the controller's session."""
     try:
-        run = session()
+        session = begin()
     except StateError as error:
         return {_ERROR: error.message}
-    return {_FOLDER: str(run.folder), _OWNER: run.owner.text()}
+    return {_FOLDER: str(session.folder), _OWNER: session.owner.text()}
 
 
-def opened_stack(settings: "Settings", run: Run, *, project: str, worker: str | None, progress: "Progress") -> Stack:
+def opened_stack(
+    settings: "Settings", session: Session, *, project: str, worker: str | None, progress: "Progress"
+) -> Stack:
     """Find the engine, open the session on it unless another process did, and return this process's stack.
 
     `project` is whose stack is kept, where the settings keep one. `worker` is the xdist worker's id, or None.
     """
     from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
-    watching = Watching(run, progress.say)
+    watching = Watching(session, progress.say)
     owner = f"{project} {kept.place(settings.engine, os.environ)}".strip() if settings.reuse else None
-    engine = find_engine(settings.engine, host=settings.host, only=run.endpoint())
-    run.open(lambda: begin_on_engine(engine, run, watching, project=owner, say=progress.say))
-    used = run.endpoint()
+    engine = find_engine(settings.engine, host=settings.host, only=session.endpoint())
+    session.go_to_engine(lambda: begin_on_engine(engine, session, watching, project=owner, say=progress.say))
+    used = session.endpoint()
     if used not in {None, engine.endpoint}:  # another worker opened the session meanwhile, and had found another one
         engine.close()
         engine = find_engine(host=settings.host, only=used)
-    return Stack(engine, settings, progress=progress, run=run, worker=worker, watching=watching)
+    return Stack(engine, settings, progress=progress, session=session, worker=worker, watching=watching)
 
 
 def begin_on_engine(
-    engine: "Engine", run: Run, watching: Watching, *, project: str | None, say: Callable[[str], object]
+    engine: "Engine", session: Session, watching: Watching, *, project: str | None, say: Callable[[str], object]
 ) -> None:
-    """Do what comes before a run's first object on the engine.
+    """Do what comes before a session's first object on the engine.
 
-    `project` is what the run's kept stack belongs to; None where it wants none. `say` tells people.
+    `project` is what the session's kept stack belongs to; None where it wants none. `say` tells people.
     """
-    run.note_engine(engine.endpoint)
-    watching.see(engine.endpoint, None if project is None else Kept.on(engine, run.state, project))
-    run.note_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, run))
+    session.record_engine(engine.endpoint)
+    watching.see(engine.endpoint, None if project is None else Kept.on(engine, session.state, project))
+    session.record_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, session))
     warning = clock_warning(engine.clock_difference)
     if warning is not None:
         say(warning)
     try:
-        sweep(engine, run)
+        sweep(engine, session)
     except NoAnswer:
         raise
     except EngineError as error:  # of what others left; this session can do without
         say(f"what a dead session left can't be removed: {error}")
     if project is not None:
-        _begin_kept(engine, run, project, say)
+        _begin_kept(engine, session, project, say)
 
 
 def clock_warning(difference: float) -> str | None:
@@ -113,22 +115,22 @@ def clock_warning(difference: float) -> str | None:
     )
 
 
-def _begin_kept(engine: "Engine", run: Run, project: str, say: Callable[[str], object]) -> None:
-    stack = kept.settle(run, engine, project)
+def _begin_kept(engine: "Engine", session: Session, project: str, say: Callable[[str], object]) -> None:
+    stack = kept.settle(session, engine, project)
     if stack is not None:
         remove_unrecorded(engine, stack)
     else:
         say("another session holds this project's kept stack; this one gets a stack of its own")
 
 
-def _own_container(engine: "Engine", run: Run) -> tuple[str, str] | None:
+def _own_container(engine: "Engine", session: Session) -> tuple[str, str] | None:
     """Return the engine's container that this process is in, and when that was started; None where it is in none.
 
     What the container's files say may be another one's, whose network it has. So the engine is asked: the watchdog,
-    which this process started, is among the container's processes, with the run's id in its command line.
+    which this process started, is among the container's processes, with the session's id in its command line.
     """
     for container in dict.fromkeys(_candidates()):
-        if any(run.id in line for line in engine.command_lines(container)):
+        if any(session.id in line for line in engine.command_lines(container)):
             since = engine.running_since(container)
             return None if since is None else (container, since)
     return None
@@ -147,13 +149,15 @@ def _candidates() -> Iterator[str]:
         yield socket.gethostname()
 
 
-def end_session(stack: Stack | None, run: Run | None, settings: "Settings", progress: Callable[[], "Progress"]) -> None:
+def end_session(
+    stack: Stack | None, session: Session | None, settings: "Settings", progress: Callable[[], "Progress"]
+) -> None:
     """Remove what the fixtures could not, and what the workers shared; tell of what stays.
 
-    `stack` is None in a process that had none, such as xdist's controller; `run` where no session was begun. What can't
-    be removed now is left to the watchdog, which wakes when this process ends.
+    `stack` is None in a process that had none, such as xdist's controller; `session` is None if none was begun. What
+    can't be removed now is left to the watchdog, which wakes when this process ends.
     """
-    owned = run if run is not None and run.is_owner else None
+    owned = session if session is not None and session.ends_here else None
     used = None
     with suppress(StateError):  # its own process's end leaves the kept stack too
         used = kept.chosen(owned) if owned is not None else None
@@ -195,15 +199,15 @@ def stays(settings: "Settings") -> str:
     )
 
 
-def end_of_controller(run: Run) -> None:
+def end_of_controller(session: Session) -> None:
     """Remove what xdist's workers shared, at the end of the controller, which owns it."""
-    used = run.is_open()
+    used = session.is_on_engine()
     if used:
         from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
-        with closing(find_engine(host="127.0.0.1", only=run.endpoint())) as engine:  # no port is asked here
-            remove_at_end(engine, run.id, kept.chosen(run))
-    run.end(watchdog_knows=not used)
+        with closing(find_engine(host="127.0.0.1", only=session.endpoint())) as engine:  # no port is asked here
+            remove_at_end(engine, session.id, kept.chosen(session))
+    session.end(watchdog_knows=not used)
 
 
 def leave_kept(stack: Kept) -> bool:

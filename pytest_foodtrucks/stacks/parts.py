@@ -63,7 +63,7 @@ class Part(Protocol[T]):
 
 def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     """Yield a part: started here, or taken over from another worker or an earlier session."""
-    digest = keyed(stack.run.state)
+    digest = keyed(stack.session.state)
 
     def begin() -> T:
         if stack.kept is not None:
@@ -80,7 +80,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
             "or see that it is defined with the same values in all workers."
         )
 
-    return sharing.shared(stack.run.folder, part, digest=digest, on_other=refuse_other, start=begin)
+    return sharing.shared(stack.session.folder, part, digest=digest, on_other=refuse_other, start=begin)
 
 
 def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:

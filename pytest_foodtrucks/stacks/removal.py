@@ -13,7 +13,7 @@ from pytest_foodtrucks.errors import EngineError, NoAnswer, StateError
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import Owner, read_owner
 from pytest_foodtrucks.sessions.processes import Life
-from pytest_foodtrucks.sessions.session import Run, forget_dead
+from pytest_foodtrucks.sessions.session import Session, remove_folders_of_dead_sessions
 
 from . import kept
 from .kept import Kept
@@ -28,21 +28,21 @@ _CLOCK_TOLERANCE: Final = 300.0
 """Seconds."""
 
 
-def remove_session(engine: "Engine", session: str) -> int:
+def remove_session(engine: "Engine", session_id: str) -> int:
     """Remove what carries a session's label, containers before networks; return how many things there were."""
     return _remove(
         engine,
-        engine.labelled("containers", SESSION_LABEL, session),
-        engine.labelled("networks", SESSION_LABEL, session),
+        engine.labelled("containers", SESSION_LABEL, session_id),
+        engine.labelled("networks", SESSION_LABEL, session_id),
     )
 
 
-def remove_at_end(engine: "Engine", session: str, stack: Kept | None) -> int:
+def remove_at_end(engine: "Engine", session_id: str, stack: Kept | None) -> int:
     """Remove what an owner has at its end: its own things, and what it began for its kept stack and didn't finish.
 
     Where a test removed the records of the kept stack, that is all of it: no session could take it over.
     """
-    return remove_session(engine, session) + (0 if stack is None else remove_unrecorded(engine, stack))
+    return remove_session(engine, session_id) + (0 if stack is None else remove_unrecorded(engine, stack))
 
 
 def remove_after(engine: "Engine", owner: Owner, stack: Kept | None) -> int:
@@ -65,15 +65,15 @@ def _remove_begun(engine: "Engine", owner: Owner, stack: Kept) -> int:
         stack.release()
 
 
-def sweep(engine: "Engine", run: Run) -> int:
+def sweep(engine: "Engine", session: Session) -> int:
     """Remove what certainly dead owners left, and kept stacks of the run's state folder that nobody used for long.
 
     Returns how many things there were. Raises as `all_of` does.
     """
     try:
-        return all_of([partial(remove_orphans, engine, run.state), partial(_remove_unused, engine, run)])
+        return all_of([partial(remove_orphans, engine, session.state), partial(_remove_unused, engine, session)])
     finally:
-        forget_dead(run.state)
+        remove_folders_of_dead_sessions(session.state)
 
 
 def all_of(removals: Iterable[Callable[[], int]]) -> int:
@@ -93,9 +93,9 @@ def all_of(removals: Iterable[Callable[[], int]]) -> int:
     return found
 
 
-def _remove_unused(engine: "Engine", run: Run) -> int:
-    owner = run.placed_owner()
-    return all_of(partial(remove_kept, engine, unused, owner) for unused in _unused(engine, run.state))
+def _remove_unused(engine: "Engine", session: Session) -> int:
+    owner = session.full_owner()
+    return all_of(partial(remove_kept, engine, unused, owner) for unused in _unused(engine, session.state))
 
 
 def _unused(engine: "Engine", state: Path) -> list[Kept]:

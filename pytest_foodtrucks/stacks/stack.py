@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.containers.progress import Progress
     from pytest_foodtrucks.engine.engine import Engine
-    from pytest_foodtrucks.sessions.session import Run
+    from pytest_foodtrucks.sessions.session import Session
     from pytest_foodtrucks.settings import Settings
 
     from .kept import Kept
@@ -57,18 +57,18 @@ class Stack:
         settings: "Settings",
         *,
         progress: "Progress",
-        run: "Run",
+        session: "Session",
         worker: str | None = None,
         watching: "Watching | None" = None,
     ) -> None:
         self.engine = engine
         self.settings = settings
         self.worker = worker
-        self.run = run
-        self._owner_label = run.owner_label
+        self.session = session
+        self._owner_label = session.owner_label
         self._watching = watching
         self._process = os.getpid()
-        self.kept: Kept | None = kept.chosen(run)
+        self.kept: Kept | None = kept.chosen(session)
         self.services: list[Shown] = []
         self.on_demand: dict[str, OnDemand[Any]] = {}
         """What is kept for questions, by a name that whoever keeps it gives."""
@@ -88,10 +88,10 @@ class Stack:
 
         `part` is the name of what outlives its fixture; that goes into the kept stack, if there is one.
         """
-        session, owner = self.run.id, self._owner_label
+        session_id, owner = self.session.id, self._owner_label
         if part is not None and self.kept is not None:
-            session, owner = self.kept.id, kept.OWNER
-        labels = {SESSION_LABEL: session, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
+            session_id, owner = self.kept.id, kept.OWNER
+        labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
@@ -112,10 +112,10 @@ class Stack:
 
     def lasting_name(self, build: "Build") -> str:
         """Return the name of an image that is built, by which people know it."""
-        return building.lasting_name(build, keyed(self.run.state))
+        return building.lasting_name(build, keyed(self.session.state))
 
     def _build(self, build: "Build") -> str:
-        digest, ends = keyed(self.run.state), self._closing.is_set
+        digest, ends = keyed(self.session.state), self._closing.is_set
         return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
@@ -159,8 +159,8 @@ class Stack:
                 self.engine.remove_container(container)
 
     def _lasting(self) -> list[str]:
-        session = self.run.id if self.kept is None else self.kept.id
-        return self.engine.labelled("containers", SESSION_LABEL, session)
+        session_id = self.session.id if self.kept is None else self.kept.id
+        return self.engine.labelled("containers", SESSION_LABEL, session_id)
 
     def undo(self, remove: Callable[[], object]) -> None:
         """Remove something at its end; nothing in a forked child, whose parent goes on with it.
@@ -189,7 +189,7 @@ class Stack:
         if self._watching is not None:
             self._watching.see(self.engine.endpoint, self.kept)
         created = create()
-        if not self.run.owner_lives():
+        if not self.session.is_alive():
             remove(created)
             raise FoodtrucksError("The xdist controller has ended, and its stack with it. Remedy: run again.")
         return created
@@ -204,9 +204,9 @@ class Stack:
         self._closing.set()
         self.pool.shutdown(cancel_futures=True)
         with closing(self.engine):
-            if self.run.is_owner:
-                remove_at_end(self.engine, self.run.id, self.kept)
-                self.run.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
+            if self.session.ends_here:
+                remove_at_end(self.engine, self.session.id, self.kept)
+                self.session.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
 
 
 def _part_label(name: str) -> str:

@@ -19,7 +19,7 @@ from pytest_foodtrucks.sessions.state_folder import read_json, write_json
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.endpoints import Endpoint
-    from pytest_foodtrucks.sessions.session import Run
+    from pytest_foodtrucks.sessions.session import Session
 
     from .kept import Kept
 
@@ -39,8 +39,8 @@ as RUNNER_TRACKING_ID (actions/runner#598) and Jenkins' BUILD_ID and JENKINS_NOD
 class Watching:
     """A run's watchdog, as one process of the session sees it; `say` tells people that there is none."""
 
-    def __init__(self, run: "Run", say: Callable[[str], object]) -> None:
-        self._run = run
+    def __init__(self, session: "Session", say: Callable[[str], object]) -> None:
+        self._session = session
         self._say = say
         self._seen: Process | None = None
         self._channel: Descriptor | None = None
@@ -65,13 +65,13 @@ class Watching:
                 "session of the same state folder, or `foodtrucks prune`"
             )
         with suppress(StateError):  # another process would start one too, which does no harm
-            write_json(self._run.folder / _NOTE, {} if self._seen is None else asdict(self._seen))
+            write_json(self._session.folder / _NOTE, {} if self._seen is None else asdict(self._seen))
 
     def _watches(self) -> bool:
         """Tell whether a process of this run has started it, and it lives; or found that it can't be started."""
         if self._seen is None:
             try:
-                note = read_json(self._run.folder / _NOTE)
+                note = read_json(self._session.folder / _NOTE)
             except (OSError, StateError):
                 return False
             self._given_up = not note
@@ -108,9 +108,9 @@ class Watching:
         """Return all that the watchdog is to know: it doesn't ask the state folder, which somebody may remove."""
         return {
             "path": _module_path(),
-            "owner": self._run.placed_owner().text(),
-            "process": asdict(self._run.owner.process),
-            "lease": self._run.owner.lease,
+            "owner": self._session.full_owner().text(),
+            "process": asdict(self._session.owner.process),
+            "lease": self._session.owner.lease,
             "endpoint": asdict(endpoint),
             "ended_note": ENDED_NOTE,
             "kept": None if kept is None else str(kept.folder),
@@ -122,10 +122,10 @@ class Watching:
 
         ours, theirs = _socket.socketpair()
         try:
-            owner = _pidfd(self._run.owner.process)
+            owner = _pidfd(self._session.owner.process)
             descriptors = [each for each in (theirs.fileno(), owner) if each >= 0]
             script = Path(__file__).with_name("watchdog.py")
-            command = [python, "-I", "-S", str(script), str(self._run.folder), str(theirs.fileno()), str(owner)]
+            command = [python, "-I", "-S", str(script), str(self._session.folder), str(theirs.fileno()), str(owner)]
             try:
                 process = subprocess.Popen(
                     command,

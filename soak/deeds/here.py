@@ -35,12 +35,12 @@ class Here:
     @property
     def state(self) -> Path:
         """The session's state folder."""
-        return Path(self.stack.run.state)
+        return Path(self.stack.session.state)
 
     @property
-    def run(self) -> Path:
+    def folder(self) -> Path:
         """The session's own folder in it."""
-        return Path(self.stack.run.folder)
+        return Path(self.stack.session.folder)
 
     def new(self, what: str) -> Path:
         """Return a path in the suite's folder that nothing has yet."""

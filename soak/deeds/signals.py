@@ -46,7 +46,7 @@ def watchdogs(here: Here) -> Iterator[int]:
     """Yield the session's watchdogs."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if f"watchdog.py\0{here.run}\0".encode() in (entry / "cmdline").read_bytes():
+            if f"watchdog.py\0{here.folder}\0".encode() in (entry / "cmdline").read_bytes():
                 yield int(entry.name)
 
 

@@ -78,7 +78,7 @@ def remove_state(here: Here) -> None:
 
 def replace_lease(here: Here) -> None:
     for lease in here.state.glob("runs/*/lease"):
-        with suppress(OSError):  # its run ended
+        with suppress(OSError):  # its session ended
             shutil.copy2(lease, lease.with_name("copy"))
             lease.with_name("copy").replace(lease)
 

@@ -12,7 +12,7 @@ from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.fixtures.stash import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.sessions.owners import Owner
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
 from pytest_foodtrucks.stacks.kept import Kept, settle
 from pytest_foodtrucks.stacks.stack import Stack
@@ -29,21 +29,24 @@ def settings(**options: str) -> Settings:
 def new_stack(engine: Engine | None = None, **options: str) -> Stack:
     """Return a stack on an engine in memory."""
     return Stack(
-        engine if engine is not None else FakeEngine(), settings(**options), progress=Progress(None), run=new_run()
+        engine if engine is not None else FakeEngine(),
+        settings(**options),
+        progress=Progress(None),
+        session=new_session(),
     )
 
 
-def new_run() -> Run:
-    """Return a run of this process's own; its folder goes with it."""
+def new_session() -> Session:
+    """Return a session of this process; its folder goes with it."""
     state = Path(tempfile.mkdtemp())
-    run = Run.begin(state)
-    weakref.finalize(run, shutil.rmtree, state, ignore_errors=True)
-    return run
+    session = Session.begin(state)
+    weakref.finalize(session, shutil.rmtree, state, ignore_errors=True)
+    return session
 
 
-def keep(run: Run, engine: Engine, project: str = "/app") -> Kept:
-    """Hold a project's kept stack on an engine for a run."""
-    settled = settle(run, engine, project)
+def keep(session: Session, engine: Engine, project: str = "/app") -> Kept:
+    """Hold a project's kept stack on an engine for a session."""
+    settled = settle(session, engine, project)
     assert settled is not None
     return settled
 
@@ -62,6 +65,6 @@ def put_stack(config: pytest.Config) -> FakeEngine:
     """Give a session an engine in memory, as the fixture `foodtrucks_engine` gives it a real one."""
     engine = FakeEngine()
     config.stash[STACK] = Stack(
-        engine, config.stash[SETTINGS], progress=Progress(None), run=new_run(), worker=worker_id(config)
+        engine, config.stash[SETTINGS], progress=Progress(None), session=new_session(), worker=worker_id(config)
     )
     return engine

@@ -18,11 +18,11 @@ from contextlib import closing
 from pathlib import Path
 from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.stacks.removal import sweep
-from pytest_foodtrucks.sessions.session import Run
-run = Run.begin(Path(sys.argv[1]))
+from pytest_foodtrucks.sessions.session import Session
+session = Session.begin(Path(sys.argv[1]))
 with closing(find_engine()) as engine:
-    sweep(engine, run)
-run.end()
+    sweep(engine, session)
+session.end()
 """
 """What another session does first."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from fakes.session import dead
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 
 from .conftest import Downstream
 from .test_removal import CONFTEST
@@ -48,7 +48,7 @@ def test_a_full_disk_is_one_clear_message(downstream: Downstream, tiny: Path) ->
 
 
 def test_a_disk_that_gets_full_is_one_clear_message_to_each_worker(downstream: Downstream, tiny: Path) -> None:
-    Run.begin(tiny / "state").end()
+    Session.begin(tiny / "state").end()
     fill(tiny)
     downstream.write(conftest=CONFTEST, test_it=TEST)
     result = downstream.run("-n2", f"--foodtrucks-state-dir={tiny}/state")
@@ -61,7 +61,7 @@ def test_a_disk_that_gets_full_is_one_clear_message_to_each_worker(downstream: D
 def test_a_corrupt_state_folder_is_one_clear_message_and_nothing_of_others_goes(
     downstream: Downstream, tmp_path: Path, foodtrucks_engine: Engine, content: bytes
 ) -> None:
-    owner = dead(Run.begin(tmp_path / "state").owner)
+    owner = dead(Session.begin(tmp_path / "state").owner)
     labels = {"pytest-foodtrucks": owner.session, "pytest-foodtrucks.owner": owner.text()}
     decoy = foodtrucks_engine.create_network("foodtrucks-decoy", driver="bridge", internal=False, labels=labels)
     try:
@@ -83,7 +83,7 @@ def test_a_wrong_clock_is_told_and_allowed_for(
     libraries = list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     if shutil.which("faketime") is None or not libraries:
         pytest.fail("This test fakes the clock of a session. Remedy: ./run setup, or apt-get install faketime.")
-    living = Run.begin(tmp_path / "state")
+    living = Session.begin(tmp_path / "state")
     labels = {"pytest-foodtrucks": living.id, "pytest-foodtrucks.owner": living.owner_label}
     decoy = foodtrucks_engine.create_network("foodtrucks-decoy", driver="bridge", internal=False, labels=labels)
     downstream.write(

@@ -15,7 +15,7 @@ import pytest
 from fakes.session import dead
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.engine.labels import SESSION_LABEL
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 
 from .conftest import Downstream, watchdog_of
 from .test_removal import CONFTEST
@@ -144,10 +144,10 @@ def test_a_session_whose_watchdog_was_killed_too_is_made_good_by_the_next(
 def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
     downstream: Downstream, state: Path, tmp_path: Path, foodtrucks_engine: Engine
 ) -> None:
-    living = Run.begin(state)
-    others = Run.begin(tmp_path / "another state folder")
+    living = Session.begin(state)
+    others = Session.begin(tmp_path / "another state folder")
     owners = {
-        "orphaned": dead(Run.begin(state).owner).text(),
+        "orphaned": dead(Session.begin(state).owner).text(),
         "a living session's": living.owner_label,
         "another state folder's": others.owner_label,
         "kept": "kept",

@@ -7,7 +7,7 @@ import pytest
 from fakes.engine import FakeEngine
 from pytest_foodtrucks.engine import discovery
 from pytest_foodtrucks.engine.endpoints import Endpoint
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 
 ENGINE = """
 import pytest
@@ -30,11 +30,11 @@ def pytest_unconfigure(config):
 
 """
 
-Session = Callable[..., pytest.RunResult]
+RunPytest = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
-def session(pytester: pytest.Pytester) -> Session:
+def session(pytester: pytest.Pytester) -> RunPytest:
     """Return a function that runs a test on an engine in memory, beside definitions in the conftest."""
 
     def run(definitions: str, test: str, *arguments: str) -> pytest.RunResult:
@@ -63,7 +63,7 @@ def test_show(first, foodtrucks_engine, pytestconfig):
 """
 
 
-def test_images_of_the_session_are_fetched_before_anyone_asks_for_their_services(session: Session) -> None:
+def test_images_of_the_session_are_fetched_before_anyone_asks_for_their_services(session: RunPytest) -> None:
     definitions = "first = service(image='one')\nsecond = service(image='two', requires=['first'])"
     result = session(definitions, SHOW + "def test_second(second): pass", "-s")
     result.assert_outcomes(passed=2)
@@ -79,32 +79,32 @@ def test_images_of_the_session_are_fetched_before_anyone_asks_for_their_services
     ],
     ids=["narrow", "by a fixture", "elsewhere"],
 )
-def test_of_what_cant_be_known_beforehand_no_image_is_fetched_ahead(session: Session, late: str) -> None:
+def test_of_what_cant_be_known_beforehand_no_image_is_fetched_ahead(session: RunPytest, late: str) -> None:
     definitions = f"other = network()\nfirst = service(image='one')\nlate = {late}"
     result = session(definitions, SHOW + "def test_late(late): pass", "-s")
     assert fetched_ahead(result) == ["pull one"]
 
 
-def test_of_what_no_test_asks_for_no_image_is_fetched(session: Session) -> None:
+def test_of_what_no_test_asks_for_no_image_is_fetched(session: RunPytest) -> None:
     result = session("first = service(image='one')\nidle = service(image='two')", SHOW, "-s")
     assert fetched_ahead(result) == ["pull one"]
 
 
-def test_a_definition_that_is_wrong_fails_its_own_tests_only(session: Session) -> None:
+def test_a_definition_that_is_wrong_fails_its_own_tests_only(session: RunPytest) -> None:
     definitions = "first = service(image='busybox')\nwrong = service(image='busybox', ports=lambda: ['80:80'])"
     result = session(definitions, "def test_first(first): pass\ndef test_wrong(wrong): pass")
     result.assert_outcomes(passed=1, errors=1)
     assert "ports has '80:80'" in result.stdout.str()
 
 
-def test_an_image_that_isnt_there_fails_its_own_tests_only(session: Session) -> None:
+def test_an_image_that_isnt_there_fails_its_own_tests_only(session: RunPytest) -> None:
     definitions = "first = service(image='busybox')\nwrong = service(image='nope')"
     result = session(definitions, "def test_first(first): pass\ndef test_wrong(wrong): pass")
     result.assert_outcomes(passed=1, errors=1)
     assert "The image nope can't be pulled: " in result.stdout.str()
 
 
-def test_the_web_image_option_gives_the_app(session: Session) -> None:
+def test_the_web_image_option_gives_the_app(session: RunPytest) -> None:
     definitions = """
 @pytest.fixture(scope="session")
 def es_on_net(): pass
@@ -132,12 +132,12 @@ def left(result: pytest.RunResult) -> list[str]:
     ],
     ids=["passed", "failed", "interrupted", "exit", "probes"],
 )
-def test_nothing_is_left_however_a_session_ends(session: Session, test: str) -> None:
+def test_nothing_is_left_however_a_session_ends(session: RunPytest, test: str) -> None:
     result = session("victim = service(image='busybox')", test, "-s")
     assert left(result) == ["LEFT 0"]
 
 
-def test_what_a_test_left_on_the_engine_goes_with_the_session(session: Session) -> None:
+def test_what_a_test_left_on_the_engine_goes_with_the_session(session: RunPytest) -> None:
     test = """
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.creation import Creation
@@ -152,7 +152,7 @@ def test(foodtrucks_net, pytestconfig):
     assert left(result) == ["LEFT 0"]
 
 
-def test_a_service_that_never_gets_ready_is_removed_and_named_once_for_each_test(session: Session) -> None:
+def test_a_service_that_never_gets_ready_is_removed_and_named_once_for_each_test(session: RunPytest) -> None:
     definitions = """
 def never(target):
     raise NotReady("still red")
@@ -171,7 +171,7 @@ victim = service(image="busybox", ready=never, timeout=0.000001)
 # what a failure shows
 
 
-def test_a_failed_test_shows_a_section_per_service(session: Session) -> None:
+def test_a_failed_test_shows_a_section_per_service(session: RunPytest) -> None:
     definitions = "one = service(image='busybox')\ntwo = service(image='busybox')"
     text = session(definitions, "def test(one, two): assert False").stdout.str()
     for alias in ("one", "two"):
@@ -179,16 +179,16 @@ def test_a_failed_test_shows_a_section_per_service(session: Session) -> None:
     assert text.count("a line of the log") == 2
 
 
-def test_a_passed_test_shows_none(session: Session) -> None:
+def test_a_passed_test_shows_none(session: RunPytest) -> None:
     text = session("one = service(image='busybox')", "def test(one): pass", "-rA").stdout.str()
     assert "foodtrucks log" not in text
 
 
-def test_a_test_that_failed_without_services_shows_none(session: Session) -> None:
+def test_a_test_that_failed_without_services_shows_none(session: RunPytest) -> None:
     assert "foodtrucks log" not in session("", "def test(): assert False").stdout.str()
 
 
-def test_a_log_that_cant_be_read_leaves_the_failure_as_it_is(session: Session) -> None:
+def test_a_log_that_cant_be_read_leaves_the_failure_as_it_is(session: RunPytest) -> None:
     test = """
 from pytest_foodtrucks import EngineError
 
@@ -212,7 +212,7 @@ def test(foodtrucks_net):
 
 
 @pytest.mark.parametrize("style", ["auto", "long", "short"])
-def test_an_error_of_ours_in_a_tests_own_body_shows_the_users_lines_alone(session: Session, style: str) -> None:
+def test_an_error_of_ours_in_a_tests_own_body_shows_the_users_lines_alone(session: RunPytest, style: str) -> None:
     text = session("", IN_A_TEST, f"--tb={style}").stdout.str()
     assert "start(foodtrucks_net)" in text
     assert 'with net.service(image="nope", aliases=["victim"]):' in text
@@ -222,20 +222,20 @@ def test_an_error_of_ours_in_a_tests_own_body_shows_the_users_lines_alone(sessio
 
 
 @pytest.mark.parametrize("style", ["--full-trace", "--tb=native"])
-def test_the_whole_traceback_of_an_error_of_ours_may_be_asked_for(session: Session, style: str) -> None:
+def test_the_whole_traceback_of_an_error_of_ours_may_be_asked_for(session: RunPytest, style: str) -> None:
     text = session("", IN_A_TEST, style).stdout.str()
     assert "direct cause" in text
     assert "network.py" in text
 
 
 @pytest.mark.parametrize("style", ["line", "no"])
-def test_an_error_of_ours_is_short_where_that_is_asked_for(session: Session, style: str) -> None:
+def test_an_error_of_ours_is_short_where_that_is_asked_for(session: RunPytest, style: str) -> None:
     result = session("", IN_A_TEST, f"--tb={style}")
     result.assert_outcomes(failed=1)
     assert "network.py" not in result.stdout.str()
 
 
-def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
+def test_a_second_owner_of_an_alias_is_told_with_both(session: RunPytest) -> None:
     definitions = "one = service(image='busybox', aliases=['db'])\n"
     definitions += "two = service(image='busybox', aliases=lambda: ['db'])"  # a function: not known before it is asked
     result = session(definitions, "def test(one, two): pass")
@@ -246,7 +246,7 @@ def test_a_second_owner_of_an_alias_is_told_with_both(session: Session) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["-W", "error"]])
 def test_what_cannot_be_removed_is_said_after_all(
-    session: Session, capfd: pytest.CaptureFixture[str], arguments: list[str]
+    session: RunPytest, capfd: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     test = """
 from pytest_foodtrucks.errors import EngineError
@@ -262,16 +262,16 @@ def test(foodtrucks_net, foodtrucks_engine):
 
 
 def test_a_state_folder_that_cannot_be_read_any_more_keeps_nothing_from_being_removed(
-    session: Session, capfd: pytest.CaptureFixture[str]
+    session: RunPytest, capfd: pytest.CaptureFixture[str]
 ) -> None:
     test = """
 from pytest_foodtrucks.fixtures.stash import STACK
-from pytest_foodtrucks.plugin import _RUN
+from pytest_foodtrucks.plugin import _SESSION
 
 def test(one, pytestconfig):
     stack = pytestconfig.stash[STACK]
-    run = pytestconfig.stash[_RUN] = stack.run
-    (run.folder / "kept.json").mkdir()  # which can't be read, as after another user has become the process's
+    session = pytestconfig.stash[_SESSION] = stack.session
+    (session.folder / "kept.json").mkdir()  # which can't be read, as after another user has become the process's
     stack.engine.create_network("left to the end", driver="bridge", internal=False, labels=stack.labels())
 """
     result = session("one = service(image='busybox')", test)
@@ -281,19 +281,19 @@ def test(one, pytestconfig):
     assert "LEFT 0" in result.stdout.str()
 
 
-def test_progress_lines_go_past_pytests_capture(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_lines_go_past_pytests_capture(session: RunPytest, capfd: pytest.CaptureFixture[str]) -> None:
     definitions = """
 from pytest_foodtrucks.plugin import _progress
 
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
     from fakes.engine import FakeEngine
-    from fakes.session import new_run
+    from fakes.session import new_session
     from pytest_foodtrucks.fixtures.stash import SETTINGS
     from pytest_foodtrucks.stacks.stack import Stack
 
     engine = FakeEngine()
-    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=_progress(pytestconfig), run=new_run())
+    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=_progress(pytestconfig), session=new_session())
     pytestconfig.stash[STACK] = stack
     return engine
 """
@@ -312,12 +312,12 @@ def test_a_worker_goes_to_the_engine_of_the_one_that_was_quicker(
         engines[-1].endpoint = only if only is not None else Endpoint("unix:///mine.sock")
         return engines[-1]
 
-    def opened_by_another(run: Run, first: object) -> None:
+    def opened_by_another(session: Session, first: object) -> None:
         del first
-        run.note_engine(Endpoint("unix:///yours.sock"))
+        session.record_engine(Endpoint("unix:///yours.sock"))
 
     monkeypatch.setattr(discovery, "find_engine", find)
-    monkeypatch.setattr(Run, "open", opened_by_another)
+    monkeypatch.setattr(Session, "go_to_engine", opened_by_another)
     pytester.makepyfile("def test_it(foodtrucks_engine): assert foodtrucks_engine.endpoint.url == 'unix:///yours.sock'")
     state = f"--foodtrucks-state-dir={pytester.path / 'state'}"
     pytester.runpytest_inprocess("-p", "no:cacheprovider", state).assert_outcomes(passed=1)

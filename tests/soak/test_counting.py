@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes.session import dead
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.sessions.state_folder import identity
 from soak import crowd, cycles, decoys, watchdog_cost, workers
 from soak.cycles import Cycle, Sample
@@ -101,7 +101,7 @@ def test_a_decoy_that_is_ended_is_seen() -> None:
 
 
 def test_no_decoy_has_the_labels_of_a_true_orphan(tmp_path: Path) -> None:
-    one, other = Run.begin(tmp_path).owner, Run.begin(tmp_path).owner
+    one, other = Session.begin(tmp_path).owner, Session.begin(tmp_path).owner
     owners = Owners(dead(one), other, dead(other), one, "held", "fresh", "others")
     labels = [kind.get("pytest-foodtrucks.owner") for kind in decoys.decoys(owners).values()]
     assert owners.dead.text() not in labels

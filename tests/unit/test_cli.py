@@ -11,7 +11,7 @@ import pytest
 from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept import Kept
 
 
@@ -31,7 +31,7 @@ def container(engine: FakeEngine, session: str, owner: str) -> str:
 
 def kept(engine: FakeEngine, state: Path, project: str) -> Kept:
     """Hold the kept stack of a project."""
-    return keep(Run.begin(state), engine, project)
+    return keep(Session.begin(state), engine, project)
 
 
 def prune(state: Path) -> int:
@@ -44,7 +44,7 @@ def test_prune_removes_kept_and_orphaned_things(
 ) -> None:
     stack = kept(engine, tmp_path, "/app")
     container(engine, stack.id, "kept")
-    container(engine, "0", dead(Run.begin(tmp_path).owner).text())
+    container(engine, "0", dead(Session.begin(tmp_path).owner).text())
     stack.release()
     assert prune(tmp_path) == 0
     assert engine.containers == {}
@@ -59,7 +59,7 @@ def test_prune_removes_kept_and_orphaned_things(
 def test_prune_leaves_what_others_have_and_says_so(
     engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack, living = kept(engine, tmp_path, "/app"), Run.begin(tmp_path)
+    stack, living = kept(engine, tmp_path, "/app"), Session.begin(tmp_path)
     for session, owner in ((stack.id, "kept"), (living.id, living.owner_label), ("0", "kept"), ("1", "elsewhere/1")):
         container(engine, session, owner)
     assert prune(tmp_path) == 0
@@ -78,7 +78,7 @@ def test_prune_leaves_what_others_have_and_says_so(
 def test_prune_removes_on_request_what_is_older_and_cannot_be_told_of(
     engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], age: str, left: int
 ) -> None:
-    living = Run.begin(tmp_path)
+    living = Session.begin(tmp_path)
     engine.created_at = time.time() - 2 * 3600
     for owner in (living.owner_label, elsewhere(living.owner).text()):
         container(engine, "0", owner)
@@ -119,7 +119,7 @@ def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
     names = [each.project for each in (first, second)]
     stays = container(engine, first.id, "kept")
     container(engine, second.id, "kept")
-    container(engine, "0", dead(Run.begin(tmp_path).owner).text())
+    container(engine, "0", dead(Session.begin(tmp_path).owner).text())
     for each in (first, second):
         each.release()
     remove = engine.remove_container

@@ -11,13 +11,13 @@ from fakes.engine import FakeEngine
 from fakes.machine import Clock
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import StateError
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept import Kept, all_kept, chosen, place, settle
 
 
 def held(state: Path, project: str = "/app") -> Kept:
-    """Hold a project's kept stack for a new run."""
-    return keep(Run.begin(state), FakeEngine(), project)
+    """Hold a project's kept stack for a new session."""
+    return keep(Session.begin(state), FakeEngine(), project)
 
 
 def test_the_next_session_of_a_project_finds_its_stack(tmp_path: Path) -> None:
@@ -36,30 +36,30 @@ def test_another_project_and_another_state_folder_have_another_stack(tmp_path: P
 def test_each_engine_has_a_stack_of_the_project_and_none_is_taken_for_anothers(tmp_path: Path) -> None:
     one, other = FakeEngine(), FakeEngine()
     other.identity = "another engine"
-    first = keep(Run.begin(tmp_path), one)
+    first = keep(Session.begin(tmp_path), one)
     first.write("es", {"value": {"id": "1"}})
     first.release()
-    second = keep(Run.begin(tmp_path), other)
+    second = keep(Session.begin(tmp_path), other)
     assert second.record("es") is None
     assert (first.is_on(one), first.is_on(other)) == (True, False)
     second.release()
-    assert keep(Run.begin(tmp_path), one).record("es") == {"value": {"id": "1"}}
+    assert keep(Session.begin(tmp_path), one).record("es") == {"value": {"id": "1"}}
 
 
 def test_a_run_that_failed_to_begin_can_settle_again(tmp_path: Path) -> None:
-    run, engine = Run.begin(tmp_path), FakeEngine()
-    kept = keep(run, engine)
-    again = settle(run, engine, "/app")
+    session, engine = Session.begin(tmp_path), FakeEngine()
+    kept = keep(session, engine)
+    again = settle(session, engine, "/app")
     assert again is not None
     assert again.id == kept.id
 
 
 def test_a_second_session_at_the_same_time_gets_none(tmp_path: Path) -> None:
     held(tmp_path)
-    clock, run = Clock(), Run.begin(tmp_path)
-    assert settle(run, FakeEngine(), "/app", clock=clock, sleep=clock.sleep) is None
+    clock, session = Clock(), Session.begin(tmp_path)
+    assert settle(session, FakeEngine(), "/app", clock=clock, sleep=clock.sleep) is None
     assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.1)
-    assert chosen(run) is None
+    assert chosen(session) is None
 
 
 def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) 
     def sleep(_: float) -> None:
         first.release()
 
-    assert settle(Run.begin(tmp_path), FakeEngine(), "/app", sleep=sleep) is not None
+    assert settle(Session.begin(tmp_path), FakeEngine(), "/app", sleep=sleep) is not None
 
 
 def holder(kept: Kept) -> Path:
@@ -79,15 +79,15 @@ def holder(kept: Kept) -> Path:
 def settled(state: Path) -> Kept | None:
     """Ask for the stack as the next session does, without waiting."""
     clock = Clock()
-    return settle(Run.begin(state), FakeEngine(), "/app", clock=clock, sleep=clock.sleep)
+    return settle(Session.begin(state), FakeEngine(), "/app", clock=clock, sleep=clock.sleep)
 
 
 def test_a_stack_is_free_when_its_holder_is_dead_and_not_before(tmp_path: Path) -> None:
-    first, run = held(tmp_path), Run.begin(tmp_path)
-    for owner in (run.owner, elsewhere(run.owner)):
+    first, session = held(tmp_path), Session.begin(tmp_path)
+    for owner in (session.owner, elsewhere(session.owner)):
         holder(first).write_text(owner.text())
         assert settled(tmp_path) is None
-    holder(first).write_text(dead(run.owner).text())
+    holder(first).write_text(dead(session.owner).text())
     assert settled(tmp_path) is not None
 
 
@@ -116,11 +116,11 @@ def test_a_copy_of_the_state_folder_names_another_stack(tmp_path: Path) -> None:
 
 
 def test_a_runs_workers_and_watchdog_find_its_kept_stack(tmp_path: Path) -> None:
-    run = Run.begin(tmp_path)
-    assert chosen(run) is None, "its engine isn't known yet"
-    kept = settle(run, FakeEngine(), "/app")
+    session = Session.begin(tmp_path)
+    assert chosen(session) is None, "its engine isn't known yet"
+    kept = settle(session, FakeEngine(), "/app")
     assert kept is not None
-    for_worker = chosen(Run(run.folder, run.owner))
+    for_worker = chosen(Session(session.folder, session.owner))
     assert for_worker is not None
     assert for_worker.folder == kept.folder
     for_worker.release()
@@ -128,10 +128,10 @@ def test_a_runs_workers_and_watchdog_find_its_kept_stack(tmp_path: Path) -> None
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    run = Run.begin(tmp_path)
+    session = Session.begin(tmp_path)
     (tmp_path / "kept").write_text("in the way")
     with pytest.raises(StateError, match=r"state folder .* can't be used: .*--foodtrucks-state-dir"):
-        settle(run, FakeEngine(), "/app")
+        settle(session, FakeEngine(), "/app")
 
 
 def test_records_are_read_again(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.engine import FakeEngine
-from fakes.session import keep, new_run, new_stack, settings
+from fakes.session import keep, new_session, new_stack, settings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.probes.beacons import running_probe
@@ -18,7 +18,7 @@ from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.services.service import Service
 from pytest_foodtrucks.services.service_part import ServicePart
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.stack import Stack
 
 
@@ -81,11 +81,11 @@ Worker = Callable[[str], AbstractContextManager[Network]]
 
 @pytest.fixture
 def worker(engine: Mortal) -> Worker:
-    """Return what yields the network that the workers of one run share, as one of them has it."""
-    run = new_run()
+    """Return what yields the network that the workers of one session share, as one of them has it."""
+    session = new_session()
 
     def network(name: str) -> AbstractContextManager[Network]:
-        stack = Stack(engine, settings(), progress=Progress(None), run=run, worker=name)
+        stack = Stack(engine, settings(), progress=Progress(None), session=session, worker=name)
         return throwaway_network(stack, shared_as="foodtrucks_net")
 
     return network
@@ -159,7 +159,7 @@ def test_what_a_worker_left_that_died_while_it_started_the_same_is_removed(engin
         with pytest.raises(RuntimeError), here.running(defined(), shared=True, seed=fail):
             pass
         engine.dead = False
-        for file in here.stack.run.folder.glob("*.json"):
+        for file in here.stack.session.folder.glob("*.json"):
             if "no" in file.read_text():
                 file.unlink()
         [left] = engine.containers
@@ -181,9 +181,9 @@ class Sessions:
     @contextmanager
     def network(self) -> Iterator[Network]:
         """Yield a session's network."""
-        run, words = Run.begin(self.state), io.StringIO()
-        kept = keep(run, self.engine)
-        stack = Stack(self.engine, settings(), progress=Progress(words), run=run)
+        session, words = Session.begin(self.state), io.StringIO()
+        kept = keep(session, self.engine)
+        stack = Stack(self.engine, settings(), progress=Progress(words), session=session)
         with ExitStack() as undo:
             undo.callback(kept.release)
             undo.callback(stack.close)

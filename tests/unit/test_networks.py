@@ -359,7 +359,7 @@ def test_a_worker_removes_what_a_dead_one_left_under_the_alias(engine: FakeEngin
         claims = [net.running(defined("v")), net.running(defined("other"))]
         for claim in claims:
             claim.__enter__()
-        for lock in stack.run.folder.glob("alias-*.lock"):
+        for lock in stack.session.folder.glob("alias-*.lock"):
             lock.unlink()  # as if their holder were dead
         reborn = Network(stack, net.name, net.driver, internal=False, network_id=net.id)
         with reborn.running(defined("v")) as service:

@@ -11,9 +11,17 @@ import pytest
 
 from fakes.session import dead, elsewhere
 from pytest_foodtrucks.sessions import owners
-from pytest_foodtrucks.sessions.owners import Owner, lease_file, life, machine_in, passing, process_life, read_owner
+from pytest_foodtrucks.sessions.owners import (
+    Owner,
+    lease_file,
+    life,
+    machine_in,
+    process_life,
+    read_owner,
+    this_process_as_owner,
+)
 from pytest_foodtrucks.sessions.processes import Life
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 
 
 def nothing_runs(_: str) -> None:
@@ -23,8 +31,8 @@ def nothing_runs(_: str) -> None:
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Owner:
-    """Return the owner of a new run, this process."""
-    return Run.begin(tmp_path).owner
+    """Return the owner of a new session, this process."""
+    return Session.begin(tmp_path).owner
 
 
 def seen(owner: Owner, state: Path, *, container_start: Callable[[str], str | None] = nothing_runs) -> Life:
@@ -143,4 +151,4 @@ def test_a_machines_id_itself_is_not_told(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_who_owns_for_a_moment_lives_as_its_process_does(tmp_path: Path) -> None:
-    assert process_life(passing(tmp_path), tmp_path, container_start=nothing_runs) is Life.ALIVE
+    assert process_life(this_process_as_owner(tmp_path), tmp_path, container_start=nothing_runs) is Life.ALIVE

@@ -13,7 +13,7 @@ from fakes.engine import FakeEngine
 from fakes.session import keep, settings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept import Kept
 from pytest_foodtrucks.stacks.parts import shared, source
 from pytest_foodtrucks.stacks.stack import Stack
@@ -54,19 +54,19 @@ class Thing:
         self.done.append(f"clear {kept['id']}" if kept is not None else "clear")
 
 
-Session = Callable[[Thing], str]
+RunSession = Callable[[Thing], str]
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
+def session(tmp_path: Path) -> RunSession:
     """Return a function that is a session with a kept stack: it asks for a thing and returns what was said."""
 
     def run(thing: Thing) -> str:
-        run = Run.begin(tmp_path)
+        session = Session.begin(tmp_path)
         engine = FakeEngine()
-        kept = keep(run, engine)
+        kept = keep(session, engine)
         said = io.StringIO()
-        stack = Stack(engine, settings(), progress=Progress(said), run=run)
+        stack = Stack(engine, settings(), progress=Progress(said), session=session)
         try:
             with shared(stack, thing) as value:
                 assert value == "it"
@@ -78,14 +78,14 @@ def session(tmp_path: Path) -> Session:
     return run
 
 
-def test_what_was_kept_is_taken_over(session: Session) -> None:
+def test_what_was_kept_is_taken_over(session: RunSession) -> None:
     thing = Thing()
     assert session(thing) == ""
     assert session(thing) == "the thing is taken over from the kept stack"
     assert thing.done == ["clear", "start", "take over"]
 
 
-def test_what_is_made_from_something_else_is_replaced_and_the_reason_said(session: Session) -> None:
+def test_what_is_made_from_something_else_is_replaced_and_the_reason_said(session: RunSession) -> None:
     session(Thing({"command": "sleep", "image": "a", "seed": "s"}))
     thing = Thing({"command": "sleep", "image": "b", "seed": "t"})
     assert session(thing) == "the thing of the kept stack is replaced: its image and its seed changed"
@@ -93,14 +93,14 @@ def test_what_is_made_from_something_else_is_replaced_and_the_reason_said(sessio
     assert session(thing) == "the thing is taken over from the kept stack"
 
 
-def test_what_is_not_well_is_replaced_and_the_reason_said(session: Session) -> None:
+def test_what_is_not_well_is_replaced_and_the_reason_said(session: RunSession) -> None:
     session(Thing())
     thing = Thing(well=False)
     assert session(thing) == "the thing of the kept stack is replaced: it is exited"
     assert thing.done == ["clear it", "start"]
 
 
-def test_a_start_that_fails_is_not_kept(session: Session) -> None:
+def test_a_start_that_fails_is_not_kept(session: RunSession) -> None:
     class Failing(Thing):
         def start(self) -> str:
             raise StartError("no")
@@ -112,7 +112,7 @@ def test_a_start_that_fails_is_not_kept(session: Session) -> None:
     assert thing.done == ["clear", "start"]
 
 
-def test_what_changes_while_it_is_started_is_not_kept(session: Session) -> None:
+def test_what_changes_while_it_is_started_is_not_kept(session: RunSession) -> None:
     class Moving(Thing):
         """Something whose image's tag is moved while it starts."""
 
@@ -129,7 +129,7 @@ def test_what_changes_while_it_is_started_is_not_kept(session: Session) -> None:
 
 def test_without_a_kept_stack_workers_start_it_and_say_nothing(tmp_path: Path) -> None:
     thing, said = Thing(), io.StringIO()
-    stack = Stack(FakeEngine(), settings(), progress=Progress(said), run=Run.begin(tmp_path), worker="gw0")
+    stack = Stack(FakeEngine(), settings(), progress=Progress(said), session=Session.begin(tmp_path), worker="gw0")
     for _ in range(2):
         with shared(stack, thing):
             pass
@@ -137,7 +137,7 @@ def test_without_a_kept_stack_workers_start_it_and_say_nothing(tmp_path: Path) -
     assert said.getvalue() == ""
 
 
-def test_values_are_not_written_to_the_state_folder(session: Session, tmp_path: Path) -> None:
+def test_values_are_not_written_to_the_state_folder(session: RunSession, tmp_path: Path) -> None:
     session(Thing({"environment": {"TOKEN": "a secret"}}))
     [kept] = tmp_path.glob("kept/*/")
     assert "secret" not in "".join(file.read_text() for file in kept.iterdir())

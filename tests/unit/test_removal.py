@@ -10,7 +10,7 @@ import pytest
 from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept import UNUSED_HOURS, Kept, chosen
 from pytest_foodtrucks.stacks.removal import (
     remove_after,
@@ -47,23 +47,23 @@ def test_a_session_removes_its_own_and_nothing_else() -> None:
 
 
 def test_a_sweep_removes_only_what_dead_owners_left(tmp_path: Path) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
-    gone = dead(Run.begin(tmp_path).owner).text()
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    gone = dead(Session.begin(tmp_path).owner).text()
     container(engine, "s", gone)
     network(engine, "s", gone)
-    others = (run.owner_label, elsewhere(run.owner).text(), "kept", "elsewhere/0123", "", gone[:-1])
+    others = (session.owner_label, elsewhere(session.owner).text(), "kept", "elsewhere/0123", "", gone[:-1])
     left = [container(engine, "s", owner) for owner in others]
-    assert sweep(engine, run) == 2
+    assert sweep(engine, session) == 2
     assert list(engine.containers) == left
 
 
 @pytest.mark.parametrize(("created", "found"), [(99.0, 2), (101.0, 1)])
 def test_what_is_older_goes_too_if_nobody_can_tell_of_its_owner(tmp_path: Path, created: float, found: int) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
+    engine, session = FakeEngine(), Session.begin(tmp_path)
     engine.created_at = created
-    container(engine, "s", dead(Run.begin(tmp_path).owner).text())
-    untold = container(engine, "s", elsewhere(run.owner).text())
-    left = [container(engine, "s", owner) for owner in (run.owner_label, "kept")]
+    container(engine, "s", dead(Session.begin(tmp_path).owner).text())
+    untold = container(engine, "s", elsewhere(session.owner).text())
+    left = [container(engine, "s", owner) for owner in (session.owner_label, "kept")]
     assert remove_orphans(engine, tmp_path, untold_before=100.0) == found
     assert list(engine.containers) == ([untold] if found == 1 else []) + left
 
@@ -88,9 +88,9 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
     assert engine.networks == {}
 
 
-def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None, project: str = "/app") -> Kept:
+def kept_stack(engine: FakeEngine, state: Path, session: Session | None = None, project: str = "/app") -> Kept:
     """Hold a kept stack with a network and a container that are finished, and a container that was half started."""
-    kept = keep(run if run is not None else Run.begin(state), engine, project)
+    kept = keep(session if session is not None else Session.begin(state), engine, project)
     for part in (network(engine, kept.id, "kept"), container(engine, kept.id, "kept")):
         kept.write(part, {"value": {"id": part}})
     container(engine, kept.id, "kept")
@@ -99,19 +99,19 @@ def kept_stack(engine: FakeEngine, state: Path, run: Run | None = None, project:
 
 def test_a_session_that_ends_leaves_of_its_kept_stack_what_is_finished(tmp_path: Path) -> None:
     engine = FakeEngine()
-    run = Run.begin(tmp_path)
-    kept = kept_stack(engine, tmp_path, run)
-    container(engine, run.id, run.owner_label)
-    assert remove_at_end(engine, run.id, kept) == 2
+    session = Session.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, session)
+    container(engine, session.id, session.owner_label)
+    assert remove_at_end(engine, session.id, kept) == 2
     assert len(engine.containers) == 1
     assert len(engine.networks) == 1
 
 
 def test_a_kept_stack_whose_records_a_test_removed_goes_with_its_session(tmp_path: Path) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
-    kept = kept_stack(engine, tmp_path, run)
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, session)
     shutil.rmtree(tmp_path)
-    assert remove_at_end(engine, run.id, kept) == 3
+    assert remove_at_end(engine, session.id, kept) == 3
     assert engine.containers == engine.networks == {}
 
 
@@ -126,7 +126,7 @@ def test_a_sweep_takes_a_kept_stack_that_nobody_used_for_long(tmp_path: Path) ->
     engine = FakeEngine()
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    assert sweep(engine, Run.begin(tmp_path)) == 3
+    assert sweep(engine, Session.begin(tmp_path)) == 3
     assert engine.containers == engine.networks == {}
     assert not kept.folder.exists()
 
@@ -136,22 +136,22 @@ def test_a_sweep_leaves_a_kept_stack_of_another_engine_though_nobody_used_it_for
     other.identity = "another engine"
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    assert sweep(other, Run.begin(tmp_path)) == 0
+    assert sweep(other, Session.begin(tmp_path)) == 0
     assert kept.folder.exists()
-    assert sweep(engine, Run.begin(tmp_path)) == 3, "its own engine's sweep still can"
+    assert sweep(engine, Session.begin(tmp_path)) == 3, "its own engine's sweep still can"
 
 
 def test_a_sweep_leaves_a_kept_stack_whose_time_is_not_over(tmp_path: Path) -> None:
     engine = FakeEngine()
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS - 1)
-    assert sweep(engine, Run.begin(tmp_path)) == 0
+    assert sweep(engine, Session.begin(tmp_path)) == 0
 
 
 def test_a_sweep_leaves_a_kept_stack_that_a_session_holds(tmp_path: Path) -> None:
     engine = FakeEngine()
     kept = kept_stack(engine, tmp_path)
     os.utime(kept.folder / "used", (0, 0))
-    assert sweep(engine, Run.begin(tmp_path)) == 0
+    assert sweep(engine, Session.begin(tmp_path)) == 0
 
 
 @pytest.mark.parametrize("ahead", [-7 * 86400.0, 7 * 86400.0])
@@ -159,7 +159,7 @@ def test_with_a_wrong_clock_no_kept_stacks_time_is_over(tmp_path: Path, ahead: f
     engine = FakeEngine()
     engine.clock_difference = ahead
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS + 1)
-    assert sweep(engine, Run.begin(tmp_path)) == 0
+    assert sweep(engine, Session.begin(tmp_path)) == 0
 
 
 def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) ->
     kept = kept_stack(engine, tmp_path)
     kept.release()
     with pytest.raises(EngineError, match="device or resource busy"):
-        remove_kept(engine, kept, Run.begin(tmp_path).owner)
+        remove_kept(engine, kept, Session.begin(tmp_path).owner)
     assert kept.folder.exists()
-    assert kept.hold(Run.begin(tmp_path).owner, engine.running_since)
+    assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
 
 
 def test_a_kept_stack_of_which_a_copied_folder_tells_is_left(tmp_path: Path) -> None:
@@ -177,20 +177,20 @@ def test_a_kept_stack_of_which_a_copied_folder_tells_is_left(tmp_path: Path) -> 
     kept = kept_stack(engine, tmp_path / "state")
     unused(kept, UNUSED_HOURS + 1)
     shutil.copytree(tmp_path / "state", tmp_path / "copy")
-    copy, run = Kept(tmp_path / "copy/kept" / kept.id), Run.begin(tmp_path / "copy")
+    copy, session = Kept(tmp_path / "copy/kept" / kept.id), Session.begin(tmp_path / "copy")
     assert copy.unused_for() > UNUSED_HOURS * 3600
-    assert sweep(engine, run) == 0
-    assert remove_kept(engine, copy, run.owner, untold=True) == 0
+    assert sweep(engine, session) == 0
+    assert remove_kept(engine, copy, session.owner, untold=True) == 0
     assert len(engine.containers) == 2
 
 
 def test_a_kept_stack_whose_holder_nobody_can_tell_of_goes_only_when_that_is_asked(tmp_path: Path) -> None:
     engine = FakeEngine()
-    kept, run = kept_stack(engine, tmp_path), Run.begin(tmp_path)
+    kept, session = kept_stack(engine, tmp_path), Session.begin(tmp_path)
     kept.release()
-    assert kept.hold(elsewhere(Run.begin(tmp_path).owner), engine.running_since)
-    assert remove_kept(engine, kept, run.owner) == 0
-    assert remove_kept(engine, kept, run.owner, untold=True) == 3
+    assert kept.hold(elsewhere(Session.begin(tmp_path).owner), engine.running_since)
+    assert remove_kept(engine, kept, session.owner) == 0
+    assert remove_kept(engine, kept, session.owner, untold=True) == 3
 
 
 class Choosy(FakeEngine):
@@ -203,8 +203,8 @@ class Choosy(FakeEngine):
 
 
 def test_an_orphan_that_cannot_be_removed_keeps_no_kept_stack_and_no_dead_run_from_going(tmp_path: Path) -> None:
-    engine, run = Choosy(), Run.begin(tmp_path)
-    gone = dead(Run.begin(tmp_path).owner).text()
+    engine, session = Choosy(), Session.begin(tmp_path)
+    gone = dead(Session.begin(tmp_path).owner).text()
     stays = container(engine, "s", gone, name="stays")
     container(engine, "s", gone)
     kept = kept_stack(engine, tmp_path)
@@ -212,7 +212,7 @@ def test_an_orphan_that_cannot_be_removed_keeps_no_kept_stack_and_no_dead_run_fr
     (tmp_path / "runs/0123").mkdir()
     os.utime(tmp_path / "runs/0123", (0, 0))
     with pytest.raises(EngineError, match=f"{stays}: device or resource busy"):
-        sweep(engine, run)
+        sweep(engine, session)
     assert list(engine.containers) == [stays]
     assert not kept.folder.exists()
     assert not (tmp_path / "runs/0123").exists()
@@ -226,7 +226,7 @@ def test_a_kept_stack_that_cannot_be_removed_keeps_no_other_from_going(tmp_path:
     first, second = sorted(stacks, key=lambda each: each.folder)
     stays = container(engine, first.id, "kept", name="stays")
     with pytest.raises(EngineError, match="device or resource busy"):
-        sweep(engine, Run.begin(tmp_path))
+        sweep(engine, Session.begin(tmp_path))
     assert list(engine.containers) == [stays]
     assert (first.folder.exists(), second.folder.exists()) == (True, False)
 
@@ -237,43 +237,43 @@ def test_a_removal_that_failed_is_no_use_of_a_kept_stack(tmp_path: Path) -> None
     container(engine, kept.id, "kept", name="stays")
     unused(kept, UNUSED_HOURS + 1)
     with pytest.raises(EngineError, match="device or resource busy"):
-        sweep(engine, Run.begin(tmp_path))
+        sweep(engine, Session.begin(tmp_path))
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
 def test_what_a_watchdog_does_is_no_use_of_a_kept_stack(tmp_path: Path) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
-    kept = kept_stack(engine, tmp_path, run)
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, session)
     unused(kept, UNUSED_HOURS + 1)
-    assert remove_after(engine, run.owner, chosen(run)) == 1
+    assert remove_after(engine, session.owner, chosen(session)) == 1
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
 def test_after_an_owners_death_what_it_had_begun_for_its_kept_stack_goes(tmp_path: Path) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
-    kept = kept_stack(engine, tmp_path, run)
-    container(engine, run.id, run.owner_label)
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, session)
+    container(engine, session.id, session.owner_label)
     kept.release()  # as its death does
-    assert remove_after(engine, run.owner, chosen(run)) == 2
+    assert remove_after(engine, session.owner, chosen(session)) == 2
     assert (len(engine.containers), len(engine.networks)) == (1, 1)
-    assert remove_after(engine, run.owner, chosen(run)) == 0
+    assert remove_after(engine, session.owner, chosen(session)) == 0
 
 
 def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path: Path) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
-    kept = kept_stack(engine, tmp_path, run)
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    kept = kept_stack(engine, tmp_path, session)
     kept.release()
-    assert kept.hold(Run.begin(tmp_path).owner, engine.running_since)
-    assert remove_after(engine, run.owner, chosen(run)) == 0
+    assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
+    assert remove_after(engine, session.owner, chosen(session)) == 0
 
 
 def test_a_state_folder_that_cannot_be_used_any_more_keeps_no_watchdog_from_its_work(tmp_path: Path) -> None:
-    engine, run = FakeEngine(), Run.begin(tmp_path)
-    stack = kept_stack(engine, tmp_path, run)
-    container(engine, run.id, run.owner_label)
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    stack = kept_stack(engine, tmp_path, session)
+    container(engine, session.id, session.owner_label)
     shutil.rmtree(tmp_path / "kept")
     (tmp_path / "kept").touch()  # no folder can be made there
-    assert remove_after(engine, run.owner, stack) == 1
+    assert remove_after(engine, session.owner, stack) == 1
 
 
 class Departed(FakeEngine):

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from fakes.engine import FakeEngine
-from fakes.session import dead, new_run, new_stack, settings
+from fakes.session import dead, new_session, new_stack, settings
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError, ImageError, NoAnswer
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept import Kept
 from pytest_foodtrucks.stacks.stack import Stack
 
@@ -60,8 +60,8 @@ def container(stack: Stack) -> str:
 def test_labels_tell_session_owner_and_service() -> None:
     stack = new_stack()
     assert stack.labels("es") == {
-        "pytest-foodtrucks": stack.run.id,
-        "pytest-foodtrucks.owner": stack.run.owner_label,
+        "pytest-foodtrucks": stack.session.id,
+        "pytest-foodtrucks.owner": stack.session.owner_label,
         "pytest-foodtrucks.service": "es",
         "pytest-foodtrucks.part": "",
     }
@@ -184,15 +184,17 @@ def test_before_anything_is_created_somebody_watches() -> None:
     engine = FakeEngine()
     watched = Watched(engine)
     watching: Any = watched
-    stack = Stack(engine, settings(), progress=Progress(None), run=new_run(), watching=watching)
+    stack = Stack(engine, settings(), progress=Progress(None), session=new_session(), watching=watching)
     for _ in range(2):
         stack.created(lambda: container(stack), engine.remove_container)
     assert watched.seen == [0, 1]
 
 
 def test_what_a_worker_creates_after_its_controllers_death_is_undone() -> None:
-    engine, run = FakeEngine(), new_run()
-    stack = Stack(engine, settings(), progress=Progress(None), run=Run(run.folder, dead(run.owner)), worker="gw0")
+    engine, session = FakeEngine(), new_session()
+    stack = Stack(
+        engine, settings(), progress=Progress(None), session=Session(session.folder, dead(session.owner)), worker="gw0"
+    )
     with pytest.raises(FoodtrucksError, match="The xdist controller has ended"):
         stack.created(lambda: container(stack), engine.remove_container)
     assert engine.containers == {}
@@ -226,7 +228,7 @@ def test_a_forked_child_removes_and_creates_nothing(tmp_path: Path) -> None:
     assert forked(lambda: stack.undo(remove)) == ""
     assert not (tmp_path / "removed").exists()
     assert forked(stack.close) == ""
-    assert stack.run.folder.exists()
+    assert stack.session.folder.exists()
     said = forked(lambda: stack.created(remove, lambda _: None))
     assert said.startswith("This process was forked from the session's, which alone starts services. Remedy: ")
     assert not (tmp_path / "removed").exists()

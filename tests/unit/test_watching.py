@@ -17,7 +17,7 @@ from pytest_foodtrucks.sessions import lease
 from pytest_foodtrucks.sessions.lease import LeaseState
 from pytest_foodtrucks.sessions.owners import lease_file
 from pytest_foodtrucks.sessions.processes import Life, Process, life, neighbour
-from pytest_foodtrucks.sessions.session import Run
+from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks import watching
 from pytest_foodtrucks.stacks.watching import Watching
 
@@ -25,21 +25,21 @@ NOWHERE = Endpoint("unix:///no/such/socket")
 
 
 class Watched:
-    """A run with its watchdog; `said` is what people were told."""
+    """A session with its watchdog; `said` is what people were told."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self.said: list[str] = []
-        self.watching = Watching(run, self.said.append)
+        self.watching = Watching(session, self.said.append)
 
     def see(self) -> Process:
         """See that it watches, and return its process."""
         self.watching.see(NOWHERE, None)
-        return Process(**json.loads((self.run.folder / "watchdog.json").read_text()))
+        return Process(**json.loads((self.session.folder / "watchdog.json").read_text()))
 
     def lease(self) -> LeaseState:
         """Look at the lease."""
-        return lease.state(lease_file(self.run.state, self.run.id), self.run.owner.lease)
+        return lease.state(lease_file(self.session.state, self.session.id), self.session.owner.lease)
 
     def channel(self) -> int:
         """Return the descriptor by which the watchdog is told."""
@@ -50,24 +50,24 @@ class Watched:
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
-    """Return a run of this process's own; its watchdog ends with the test."""
-    run = Run.begin(tmp_path)
-    yield Watched(run)
-    end_watchdogs(run)
+    """Return a session of this process; its watchdog ends with the test."""
+    session = Session.begin(tmp_path)
+    yield Watched(session)
+    end_watchdogs(session)
 
 
-def end_watchdogs(run: Run) -> None:
-    """End the watchdogs of a run."""
-    for pid in watchdogs(run):
+def end_watchdogs(session: Session) -> None:
+    """End the watchdogs of a session."""
+    for pid in watchdogs(session):
         os.kill(pid, signal.SIGKILL)
 
 
-def watchdogs(run: Run) -> list[int]:
-    """Return the ids of the watchdogs of a run."""
+def watchdogs(session: Session) -> list[int]:
+    """Return the ids of the watchdogs of a session."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if f"watchdog.py\0{run.folder}".encode() in entry.read_bytes():
+            if f"watchdog.py\0{session.folder}".encode() in entry.read_bytes():
                 found.append(int(entry.parent.name))
         except OSError:  # ended meanwhile
             continue
@@ -96,7 +96,7 @@ def test_it_watches_before_anybody_goes_on(watched: Watched) -> None:
     assert watched.lease() is LeaseState.HELD
     assert watched.said == []
     assert watched.see() == process, "one is enough"
-    assert Watched(watched.run).see() == process, "for another worker too"
+    assert Watched(watched.session).see() == process, "for another worker too"
 
 
 def test_it_has_nothing_of_the_sessions(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,12 +187,12 @@ def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
         watched.watching.see(NOWHERE, None)
     [said] = watched.said
     assert said.startswith("no watchdog could be started (/bin/true: it ended at once): what this session leaves if")
-    worker = Watched(watched.run)
+    worker = Watched(watched.session)
     worker.watching.see(NOWHERE, None)
     assert worker.said == [], "once for all workers"
     assert not watched.watching.tell_ended()
     monkeypatch.setattr(watching, "_interpreters", lambda: iter([]))
-    nameless = Watched(Run.begin(watched.run.state))
+    nameless = Watched(Session.begin(watched.session.state))
     nameless.watching.see(NOWHERE, None)
     assert nameless.said[0].startswith("no watchdog could be started (Python doesn't tell which program it is)")
 
@@ -200,26 +200,26 @@ def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
 OWNER = """
 import sys
 from pathlib import Path
-from pytest_foodtrucks.sessions.session import Run
-run = Run.begin(Path(sys.argv[1]))
-print(run.folder, run.owner.text(), flush=True)
+from pytest_foodtrucks.sessions.session import Session
+session = Session.begin(Path(sys.argv[1]))
+print(session.folder, session.owner.text(), flush=True)
 sys.stdin.read()
-run.end(watchdog_knows=False)
+session.end(watchdog_knows=False)
 """
 
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[tuple[Watched, IO[str]]]:
-    """Return the run of another process, which owns it as xdist's controller does until its input is closed."""
+    """Return the session of another process, which ends it as xdist's controller does until its input is closed."""
     command = [sys.executable, "-c", OWNER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         folder, text = process.stdout.readline().split(maxsplit=1)
-        run = Run.shared(Path(folder), text)
-        yield Watched(run), process.stdin
+        session = Session.of_controller(Path(folder), text)
+        yield Watched(session), process.stdin
         process.kill()
-    end_watchdogs(run)
+    end_watchdogs(session)
 
 
 @pytest.mark.parametrize("pidfd", [True, False])
@@ -237,14 +237,14 @@ def test_it_wakes_when_the_owner_ends_whoever_started_it(
     assert life(neighbour(process.pid)) is Life.ALIVE
     keep.close()
     assert ends(process)
-    assert not watched.run.folder.exists(), "the owner's note told that nothing is left to do"
+    assert not watched.session.folder.exists(), "the owner's note told that nothing is left to do"
 
 
 def test_a_number_that_somebody_else_has_by_now_is_not_watched(owner: tuple[Watched, IO[str]]) -> None:
     watched, keep = owner
     keep.close()
-    assert ends(watched.run.owner.process)
-    assert watching._pidfd(watched.run.owner.process) == -1  # noqa: SLF001 - no way leads there but a race
+    assert ends(watched.session.owner.process)
+    assert watching._pidfd(watched.session.owner.process) == -1  # noqa: SLF001 - no way leads there but a race
 
 
 def test_modules_come_first_from_where_the_session_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
