@@ -17,8 +17,9 @@ from .sessions.owners import Owner, this_process_as_owner
 from .sessions.processes import Life
 from .sessions.state_folder import prepare, state_folder
 from .settings import Settings, read_settings
+from .stacks.bulk_removal import do_all
 from .stacks.kept import OWNER, Kept, all_kept
-from .stacks.removal import all_of, life_of, remove_kept, remove_orphans
+from .stacks.removal import life_of_owner, remove_kept_stack, remove_things_of_dead_sessions
 from .units import nanoseconds
 
 if TYPE_CHECKING:
@@ -71,12 +72,12 @@ def _prune(settings: Settings, older_than: float | None) -> int:
     owner = this_process_as_owner(state)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
         before = None if older_than is None else time.time() + engine.clock_difference - older_than
-        kept = [partial(_prune_kept, engine, stack, owner, untold=before is not None) for stack in all_kept(state)]
-        all_of([*kept, partial(_prune_orphans, engine, state, before), partial(_tell_of_others, engine, state)])
+        kept = [partial(_prune_kept, engine, stack, owner, unknown=before is not None) for stack in all_kept(state)]
+        do_all([*kept, partial(_prune_orphans, engine, state, before), partial(_tell_of_others, engine, state)])
     return 0
 
 
-def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, untold: bool) -> int:
+def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, unknown: bool) -> int:
     project = stack.project
     if not stack.is_on(engine):
         _say(f"left: the kept stack of {project}, which is on another engine: {stack.url}")
@@ -85,7 +86,7 @@ def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, untold: bool) ->
         _say(f"left: the kept stack of {project}, of which a copy of another state folder tells; prune there")
         return 0
     try:
-        removed = remove_kept(engine, stack, owner, untold=untold)
+        removed = remove_kept_stack(engine, stack, owner, unknown=unknown)
     except EngineError:  # told in the end
         _say(f"left: the kept stack of {project}, which can't be removed")
         raise
@@ -97,7 +98,7 @@ def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, untold: bool) ->
 
 
 def _prune_orphans(engine: "Engine", state: Path, before: float | None) -> int:
-    removed = remove_orphans(engine, state, untold_before=before)
+    removed = remove_things_of_dead_sessions(engine, state, unknown_before=before)
     others = "" if before is None else ", or that are older and nobody can tell of"
     _say(f"removed: {_counted(removed)} that dead sessions left{others}")
     return removed
@@ -107,12 +108,15 @@ def _tell_of_others(engine: "Engine", state: Path) -> int:
     """Say what else is there, and why it stays; nothing is removed."""
     labels = [*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()]
     kept = sum(label == OWNER for label in labels)
-    lives = [life_of(label, engine, state) for label in labels if label != OWNER]
-    alive, untold = lives.count(Life.ALIVE), lives.count(Life.UNKNOWN)
+    lives = [life_of_owner(label, engine, state) for label in labels if label != OWNER]
+    unknown = lives.count(Life.UNKNOWN)
     for number, whose in (
-        (alive, "of living sessions"),
+        (lives.count(Life.ALIVE), "of living sessions"),
         (kept, "of kept stacks"),
-        (untold, "of which it can't be told here whether the session lives; `--older-than 24h` removes the older ones"),
+        (
+            unknown,
+            "of which it can't be told here whether the session lives; `--older-than 24h` removes the older ones",
+        ),
     ):
         if number:
             _say(f"left: {_counted(number)} {whose}")

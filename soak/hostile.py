@@ -18,7 +18,7 @@ from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import SESSION_LABEL
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.sessions.processes import Process
-from pytest_foodtrucks.stacks.removal import remove_network
+from pytest_foodtrucks.stacks.bulk_removal import remove_network
 
 from . import events, proc, suites
 from .command import Command, Soak

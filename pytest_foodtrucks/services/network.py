@@ -119,7 +119,7 @@ class Network:
         """
         if definition.ready is not None:
             ready.refuse_without_ports(definition.ready, definition.spec.ports)
-        lasts = shared and self.stack.outlives
+        lasts = shared and self.stack.parts_outlive_fixtures
         with self._claimed(definition), self._claimed_among_workers(definition, lasts=lasts):
             if lasts:
                 with self._lasting(definition, service_type, seed=seed, requires=requires) as service:

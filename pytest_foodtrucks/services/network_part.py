@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.stacks import parts
-from pytest_foodtrucks.stacks.removal import remove_network
+from pytest_foodtrucks.stacks.bulk_removal import remove_network
 
 from .network import Network
 
@@ -30,7 +30,7 @@ def throwaway_network(
     With a name in `shared_as` xdist workers have it in common, and it stays until their controller ends, or for the
     next session.
     """
-    if shared_as is not None and stack.outlives:
+    if shared_as is not None and stack.parts_outlive_fixtures:
         part = NetworkPart(stack=stack, title=shared_as, driver=driver, internal=internal)
         with parts.shared(stack, part) as network:
             try:
@@ -91,7 +91,7 @@ class NetworkPart:
     def clear(self, kept: Mapping[str, Any] | None) -> None:
         """Remove what an earlier session kept under this name, with all that is on it."""
         if kept is not None:
-            self.stack.remove_kept(kept["name"])
+            self.stack.remove_containers_on(kept["name"])
             remove_network(self.stack.engine, kept["id"])
 
 

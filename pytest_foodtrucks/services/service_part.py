@@ -109,7 +109,7 @@ class ServicePart:
 
     def clear(self, kept: Mapping[str, Any] | None) -> None:
         """Remove its containers."""
-        self.stack.remove_part(self.name)
+        self.stack.remove_containers_of_part(self.name)
         if kept is not None:  # it may be of a version that gave it no label
             self.stack.engine.remove_container(kept["id"])
 

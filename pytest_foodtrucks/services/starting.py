@@ -94,7 +94,7 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
 
     Not where workers share the stack, or where it is kept: there only who starts a service needs its image.
     """
-    if not stack.outlives:
+    if not stack.parts_outlive_fixtures:
         for definition in definitions:
             stack.pool.submit(image_of, stack, definition)
 

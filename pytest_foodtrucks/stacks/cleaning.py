@@ -1,4 +1,4 @@
-"""What a watchdog does once its owner is dead: it removes what that left, until nothing more comes."""
+"""What a watchdog does once its session is dead: it removes the session's things, until no more appear."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,17 +15,17 @@ from pytest_foodtrucks.sessions import processes
 from pytest_foodtrucks.sessions.owners import read_owner
 
 from .kept import Kept
-from .removal import remove_after
+from .removal import remove_things_of_watched_session
 
 _PAUSE: Final = 0.5
-_CALM: Final = 6.5
-"""Seconds between two empty looks: when only the xdist controller is killed, its workers go on for up to 5."""
+_NOTHING_NEW: Final = 6.5
+"""Seconds between two looks that find nothing: after the xdist controller is killed, its workers go on for up to 5."""
 _PATIENCE: Final = 600.0
-"""Seconds that the engine may be away; what is left then goes with the next session's sweep."""
+"""Seconds for which the watchdog tries, where the engine is away. What is left then, the next session removes."""
 
 
 def clean(folder: Path, handed: Mapping[str, Any]) -> None:
-    """Remove what a dead owner left, then the folder of its run; `handed` is what the watchdog was told of both."""
+    """Remove a dead session's things, then its folder; `handed` is what the session handed to its watchdog."""
     owner = read_owner(handed["owner"])
     assert owner is not None  # noqa: S101 - for the type checker: a session's own
     ours = replace(owner, process=processes.this_process())
@@ -33,8 +33,8 @@ def clean(folder: Path, handed: Mapping[str, Any]) -> None:
     endpoint = Endpoint(**handed["endpoint"])
 
     def remove() -> int:
-        with closing(find_engine(only=endpoint, host="127.0.0.1")) as engine:  # of whose ports none is asked here
-            return remove_after(engine, ours, kept)
+        with closing(find_engine(only=endpoint, host="127.0.0.1")) as engine:  # no published port is used here
+            return remove_things_of_watched_session(engine, ours, kept)
 
     if clean_up(remove):
         rmtree(folder, ignore_errors=True)
@@ -46,22 +46,23 @@ def clean_up(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Remove until two looks a while apart find nothing; tell whether it came to that.
+    """Call `remove` until it has found nothing for a while; return False where it came to no such end.
 
-    `remove` returns how many things it found.
+    `remove` returns how many things it found. Where it fails, it is called again: the engine may be away, or busy with
+    the same things, or the disk is full.
     """
     empty_since: float | None = None
     give_up = clock() + _PATIENCE
     while clock() < give_up:
         try:
             found = remove()
-        except FoodtrucksError:  # away, or busy with the same things; or the disk is full: asked again
+        except FoodtrucksError:
             found = 1
         if found:
             empty_since = None
         elif empty_since is None:
             empty_since = clock()
-        elif clock() - empty_since >= _CALM:
+        elif clock() - empty_since >= _NOTHING_NEW:
             return True
         sleep(_PAUSE)
     return False

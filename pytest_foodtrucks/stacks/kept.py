@@ -106,18 +106,18 @@ class Kept:
         owner: Owner,
         container_start: ContainerStart,
         *,
-        untold: bool = False,
+        unknown: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> bool:
         """Note that an owner holds it, and return True; False where somebody else does and may live.
 
-        `untold` takes it from one of whom that can't be told, too.
+        `unknown` also takes it from one of whom nobody can tell whether it lives.
         """
         until = clock() + _PATIENCE
         while True:
             with self._noting():
-                if self._is_free(owner, container_start, untold=untold):
+                if self._is_free(owner, container_start, unknown=unknown):
                     write_file(self._holder, owner.text().encode())
                     self._owner = owner
                     return True
@@ -125,11 +125,11 @@ class Kept:
                 return False
             sleep(_PAUSE)
 
-    def _is_free(self, owner: Owner, container_start: ContainerStart, *, untold: bool) -> bool:
+    def _is_free(self, owner: Owner, container_start: ContainerStart, *, unknown: bool) -> bool:
         holder = self._held_by()
         if holder is None or holder.session == owner.session:
             return True
-        if untold:
+        if unknown:
             return owners.life(holder, self.state, container_start=container_start) is not Life.ALIVE
         return owners.process_life(holder, self.state, container_start=container_start) is Life.DEAD
 

@@ -17,7 +17,7 @@ from pytest_foodtrucks.sessions.state_folder import state_folder
 
 from . import kept
 from .kept import Kept
-from .removal import remove_at_end, remove_unrecorded, sweep
+from .removal import remove_things_of_ending_session, remove_unfinished_parts, sweep_at_session_start
 from .stack import Stack
 from .watching import Watching
 
@@ -95,7 +95,7 @@ def begin_on_engine(
     if warning is not None:
         say(warning)
     try:
-        sweep(engine, session)
+        sweep_at_session_start(engine, session)
     except NoAnswer:
         raise
     except EngineError as error:  # of what others left; this session can do without
@@ -118,7 +118,7 @@ def clock_warning(difference: float) -> str | None:
 def _begin_kept(engine: "Engine", session: Session, project: str, say: Callable[[str], object]) -> None:
     stack = kept.settle(session, engine, project)
     if stack is not None:
-        remove_unrecorded(engine, stack)
+        remove_unfinished_parts(engine, stack)
     else:
         say("another session holds this project's kept stack; this one gets a stack of its own")
 
@@ -206,7 +206,7 @@ def end_of_controller(session: Session) -> None:
         from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
         with closing(find_engine(host="127.0.0.1", only=session.endpoint())) as engine:  # no port is asked here
-            remove_at_end(engine, session.id, kept.chosen(session))
+            remove_things_of_ending_session(engine, session.id, kept.chosen(session))
     session.end(watchdog_knows=not used)
 
 

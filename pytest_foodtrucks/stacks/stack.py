@@ -14,7 +14,7 @@ from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
 from pytest_foodtrucks.sessions.state_folder import keyed
 
 from . import kept
-from .removal import remove_at_end
+from .removal import remove_things_of_ending_session
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.containers.building import Build
@@ -79,8 +79,8 @@ class Stack:
         self._closing = Event()
 
     @property
-    def outlives(self) -> bool:
-        """Tell whether networks and services outlive their fixtures, for other workers or the next session."""
+    def parts_outlive_fixtures(self) -> bool:
+        """Tell whether shared networks and services outlive their fixtures, for other workers or the next session."""
         return self.worker is not None or self.kept is not None
 
     def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
@@ -144,21 +144,21 @@ class Stack:
         finally:
             self.services.remove(service)
 
-    def remove_part(self, name: str) -> None:
-        """Remove the containers of a part: of this run, or of the kept stack, and of no other part."""
+    def remove_containers_of_part(self, name: str) -> None:
+        """Remove the containers of a part: this session's, or the kept stack's; none of another part."""
         label = _part_label(name)
         parts = self.engine.labels("containers", PART_LABEL)
-        for container in self._lasting():
+        for container in self._containers():
             if parts.get(container) == label:
                 self.engine.remove_container(container)
 
-    def remove_kept(self, network: str) -> None:
-        """Remove the kept containers on a network."""
-        for container in self._lasting():
+    def remove_containers_on(self, network: str) -> None:
+        """Remove the containers on a network: the kept stack's, or this session's where none is kept."""
+        for container in self._containers():
             if self.engine.is_on(container, network):
                 self.engine.remove_container(container)
 
-    def _lasting(self) -> list[str]:
+    def _containers(self) -> list[str]:
         session_id = self.session.id if self.kept is None else self.kept.id
         return self.engine.labelled("containers", SESSION_LABEL, session_id)
 
@@ -205,7 +205,7 @@ class Stack:
         self.pool.shutdown(cancel_futures=True)
         with closing(self.engine):
             if self.session.ends_here:
-                remove_at_end(self.engine, self.session.id, self.kept)
+                remove_things_of_ending_session(self.engine, self.session.id, self.kept)
                 self.session.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
 
 

@@ -17,11 +17,11 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from pytest_foodtrucks.engine.discovery import find_engine
-from pytest_foodtrucks.stacks.removal import sweep
+from pytest_foodtrucks.stacks.removal import sweep_at_session_start
 from pytest_foodtrucks.sessions.session import Session
 session = Session.begin(Path(sys.argv[1]))
 with closing(find_engine()) as engine:
-    sweep(engine, session)
+    sweep_at_session_start(engine, session)
 session.end()
 """
 """What another session does first."""

@@ -11,15 +11,15 @@ from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.sessions.session import Session
+from pytest_foodtrucks.stacks.bulk_removal import remove_network
 from pytest_foodtrucks.stacks.kept import UNUSED_HOURS, Kept, chosen
 from pytest_foodtrucks.stacks.removal import (
-    remove_after,
-    remove_at_end,
-    remove_kept,
-    remove_network,
-    remove_orphans,
-    remove_session,
-    sweep,
+    remove_by_session_label,
+    remove_kept_stack,
+    remove_things_of_dead_sessions,
+    remove_things_of_ending_session,
+    remove_things_of_watched_session,
+    sweep_at_session_start,
 )
 
 
@@ -40,10 +40,10 @@ def test_a_session_removes_its_own_and_nothing_else() -> None:
     network(engine, "mine", "x/mine")
     container(engine, "mine", "x/mine")
     other = container(engine, "yours", "x/yours")
-    assert remove_session(engine, "mine") == 2
+    assert remove_by_session_label(engine, "mine") == 2
     assert list(engine.containers) == [other]
     assert engine.networks == {}
-    assert remove_session(engine, "mine") == 0
+    assert remove_by_session_label(engine, "mine") == 0
 
 
 def test_a_sweep_removes_only_what_dead_owners_left(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_sweep_removes_only_what_dead_owners_left(tmp_path: Path) -> None:
     network(engine, "s", gone)
     others = (session.owner_label, elsewhere(session.owner).text(), "kept", "elsewhere/0123", "", gone[:-1])
     left = [container(engine, "s", owner) for owner in others]
-    assert sweep(engine, session) == 2
+    assert sweep_at_session_start(engine, session) == 2
     assert list(engine.containers) == left
 
 
@@ -62,10 +62,10 @@ def test_what_is_older_goes_too_if_nobody_can_tell_of_its_owner(tmp_path: Path, 
     engine, session = FakeEngine(), Session.begin(tmp_path)
     engine.created_at = created
     container(engine, "s", dead(Session.begin(tmp_path).owner).text())
-    untold = container(engine, "s", elsewhere(session.owner).text())
+    unknown = container(engine, "s", elsewhere(session.owner).text())
     left = [container(engine, "s", owner) for owner in (session.owner_label, "kept")]
-    assert remove_orphans(engine, tmp_path, untold_before=100.0) == found
-    assert list(engine.containers) == ([untold] if found == 1 else []) + left
+    assert remove_things_of_dead_sessions(engine, tmp_path, unknown_before=100.0) == found
+    assert list(engine.containers) == ([unknown] if found == 1 else []) + left
 
 
 class Stubborn(FakeEngine):
@@ -83,7 +83,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
     container(engine, "mine", "x/mine")
     network(engine, "mine", "x/mine")
     with pytest.raises(EngineError, match="device or resource busy"):
-        remove_session(engine, "mine")
+        remove_by_session_label(engine, "mine")
     assert list(engine.containers) == [stays]
     assert engine.networks == {}
 
@@ -102,7 +102,7 @@ def test_a_session_that_ends_leaves_of_its_kept_stack_what_is_finished(tmp_path:
     session = Session.begin(tmp_path)
     kept = kept_stack(engine, tmp_path, session)
     container(engine, session.id, session.owner_label)
-    assert remove_at_end(engine, session.id, kept) == 2
+    assert remove_things_of_ending_session(engine, session.id, kept) == 2
     assert len(engine.containers) == 1
     assert len(engine.networks) == 1
 
@@ -111,7 +111,7 @@ def test_a_kept_stack_whose_records_a_test_removed_goes_with_its_session(tmp_pat
     engine, session = FakeEngine(), Session.begin(tmp_path)
     kept = kept_stack(engine, tmp_path, session)
     shutil.rmtree(tmp_path)
-    assert remove_at_end(engine, session.id, kept) == 3
+    assert remove_things_of_ending_session(engine, session.id, kept) == 3
     assert engine.containers == engine.networks == {}
 
 
@@ -126,7 +126,7 @@ def test_a_sweep_takes_a_kept_stack_that_nobody_used_for_long(tmp_path: Path) ->
     engine = FakeEngine()
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    assert sweep(engine, Session.begin(tmp_path)) == 3
+    assert sweep_at_session_start(engine, Session.begin(tmp_path)) == 3
     assert engine.containers == engine.networks == {}
     assert not kept.folder.exists()
 
@@ -136,22 +136,22 @@ def test_a_sweep_leaves_a_kept_stack_of_another_engine_though_nobody_used_it_for
     other.identity = "another engine"
     kept = kept_stack(engine, tmp_path)
     unused(kept, UNUSED_HOURS + 1)
-    assert sweep(other, Session.begin(tmp_path)) == 0
+    assert sweep_at_session_start(other, Session.begin(tmp_path)) == 0
     assert kept.folder.exists()
-    assert sweep(engine, Session.begin(tmp_path)) == 3, "its own engine's sweep still can"
+    assert sweep_at_session_start(engine, Session.begin(tmp_path)) == 3, "its own engine's sweep still can"
 
 
 def test_a_sweep_leaves_a_kept_stack_whose_time_is_not_over(tmp_path: Path) -> None:
     engine = FakeEngine()
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS - 1)
-    assert sweep(engine, Session.begin(tmp_path)) == 0
+    assert sweep_at_session_start(engine, Session.begin(tmp_path)) == 0
 
 
 def test_a_sweep_leaves_a_kept_stack_that_a_session_holds(tmp_path: Path) -> None:
     engine = FakeEngine()
     kept = kept_stack(engine, tmp_path)
     os.utime(kept.folder / "used", (0, 0))
-    assert sweep(engine, Session.begin(tmp_path)) == 0
+    assert sweep_at_session_start(engine, Session.begin(tmp_path)) == 0
 
 
 @pytest.mark.parametrize("ahead", [-7 * 86400.0, 7 * 86400.0])
@@ -159,7 +159,7 @@ def test_with_a_wrong_clock_no_kept_stacks_time_is_over(tmp_path: Path, ahead: f
     engine = FakeEngine()
     engine.clock_difference = ahead
     unused(kept_stack(engine, tmp_path), UNUSED_HOURS + 1)
-    assert sweep(engine, Session.begin(tmp_path)) == 0
+    assert sweep_at_session_start(engine, Session.begin(tmp_path)) == 0
 
 
 def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) ->
     kept = kept_stack(engine, tmp_path)
     kept.release()
     with pytest.raises(EngineError, match="device or resource busy"):
-        remove_kept(engine, kept, Session.begin(tmp_path).owner)
+        remove_kept_stack(engine, kept, Session.begin(tmp_path).owner)
     assert kept.folder.exists()
     assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
 
@@ -179,8 +179,8 @@ def test_a_kept_stack_of_which_a_copied_folder_tells_is_left(tmp_path: Path) -> 
     shutil.copytree(tmp_path / "state", tmp_path / "copy")
     copy, session = Kept(tmp_path / "copy/kept" / kept.id), Session.begin(tmp_path / "copy")
     assert copy.unused_for() > UNUSED_HOURS * 3600
-    assert sweep(engine, session) == 0
-    assert remove_kept(engine, copy, session.owner, untold=True) == 0
+    assert sweep_at_session_start(engine, session) == 0
+    assert remove_kept_stack(engine, copy, session.owner, unknown=True) == 0
     assert len(engine.containers) == 2
 
 
@@ -189,8 +189,8 @@ def test_a_kept_stack_whose_holder_nobody_can_tell_of_goes_only_when_that_is_ask
     kept, session = kept_stack(engine, tmp_path), Session.begin(tmp_path)
     kept.release()
     assert kept.hold(elsewhere(Session.begin(tmp_path).owner), engine.running_since)
-    assert remove_kept(engine, kept, session.owner) == 0
-    assert remove_kept(engine, kept, session.owner, untold=True) == 3
+    assert remove_kept_stack(engine, kept, session.owner) == 0
+    assert remove_kept_stack(engine, kept, session.owner, unknown=True) == 3
 
 
 class Choosy(FakeEngine):
@@ -212,7 +212,7 @@ def test_an_orphan_that_cannot_be_removed_keeps_no_kept_stack_and_no_dead_run_fr
     (tmp_path / "runs/0123").mkdir()
     os.utime(tmp_path / "runs/0123", (0, 0))
     with pytest.raises(EngineError, match=f"{stays}: device or resource busy"):
-        sweep(engine, session)
+        sweep_at_session_start(engine, session)
     assert list(engine.containers) == [stays]
     assert not kept.folder.exists()
     assert not (tmp_path / "runs/0123").exists()
@@ -226,7 +226,7 @@ def test_a_kept_stack_that_cannot_be_removed_keeps_no_other_from_going(tmp_path:
     first, second = sorted(stacks, key=lambda each: each.folder)
     stays = container(engine, first.id, "kept", name="stays")
     with pytest.raises(EngineError, match="device or resource busy"):
-        sweep(engine, Session.begin(tmp_path))
+        sweep_at_session_start(engine, Session.begin(tmp_path))
     assert list(engine.containers) == [stays]
     assert (first.folder.exists(), second.folder.exists()) == (True, False)
 
@@ -237,7 +237,7 @@ def test_a_removal_that_failed_is_no_use_of_a_kept_stack(tmp_path: Path) -> None
     container(engine, kept.id, "kept", name="stays")
     unused(kept, UNUSED_HOURS + 1)
     with pytest.raises(EngineError, match="device or resource busy"):
-        sweep(engine, Session.begin(tmp_path))
+        sweep_at_session_start(engine, Session.begin(tmp_path))
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
@@ -245,7 +245,7 @@ def test_what_a_watchdog_does_is_no_use_of_a_kept_stack(tmp_path: Path) -> None:
     engine, session = FakeEngine(), Session.begin(tmp_path)
     kept = kept_stack(engine, tmp_path, session)
     unused(kept, UNUSED_HOURS + 1)
-    assert remove_after(engine, session.owner, chosen(session)) == 1
+    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 1
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
@@ -254,9 +254,9 @@ def test_after_an_owners_death_what_it_had_begun_for_its_kept_stack_goes(tmp_pat
     kept = kept_stack(engine, tmp_path, session)
     container(engine, session.id, session.owner_label)
     kept.release()  # as its death does
-    assert remove_after(engine, session.owner, chosen(session)) == 2
+    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 2
     assert (len(engine.containers), len(engine.networks)) == (1, 1)
-    assert remove_after(engine, session.owner, chosen(session)) == 0
+    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 0
 
 
 def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path:
     kept = kept_stack(engine, tmp_path, session)
     kept.release()
     assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
-    assert remove_after(engine, session.owner, chosen(session)) == 0
+    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 0
 
 
 def test_a_state_folder_that_cannot_be_used_any_more_keeps_no_watchdog_from_its_work(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_state_folder_that_cannot_be_used_any_more_keeps_no_watchdog_from_its_
     container(engine, session.id, session.owner_label)
     shutil.rmtree(tmp_path / "kept")
     (tmp_path / "kept").touch()  # no folder can be made there
-    assert remove_after(engine, session.owner, stack) == 1
+    assert remove_things_of_watched_session(engine, session.owner, stack) == 1
 
 
 class Departed(FakeEngine):
@@ -290,7 +290,7 @@ def test_an_engine_that_is_away_is_told_once_however_much_there_is_to_remove() -
     container(engine, "mine", "x/mine")
     engine.events.clear()
     with pytest.raises(NoAnswer, match=r"^away$"):
-        remove_session(engine, "mine")
+        remove_by_session_label(engine, "mine")
     assert len(engine.events) == 1
 
 

@@ -86,7 +86,7 @@ def test_what_outlives_its_fixture_has_a_label_of_its_own_and_a_part_is_removed_
             stack.labels("es"),
         )
     )
-    stack.remove_part("one")
+    stack.remove_containers_of_part("one")
     assert gone not in engine.containers
     assert list(engine.containers) == left
 
