@@ -1,4 +1,4 @@
-"""The command: what is done about stacks outside a test session."""
+"""The command `foodtrucks`: it removes what no test session needs."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ from .sessions.processes import Life
 from .sessions.state_folder import prepare, state_folder
 from .settings import Settings, read_settings
 from .stacks.bulk_removal import do_all
-from .stacks.kept import OWNER, Kept, all_kept
+from .stacks.kept_stack import KEPT, KeptStack, all_kept_stacks
 from .stacks.removal import life_of_owner, remove_kept_stack, remove_things_of_dead_sessions
 from .units import nanoseconds
 
@@ -65,19 +65,26 @@ def _seconds(text: str) -> float:
 
 
 def _prune(settings: Settings, older_than: float | None) -> int:
+    """Remove the kept stacks that no session holds and the things of dead sessions; say what is left, and why."""
     from .engine.discovery import find_engine  # noqa: PLC0415 - imports docker: not for --help
 
     state = state_folder(settings.state_dir, os.environ)
     prepare(state)
     owner = this_process_as_owner(state)
-    with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no port is asked here
+    with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no published port is used here
         before = None if older_than is None else time.time() + engine.clock_difference - older_than
-        kept = [partial(_prune_kept, engine, stack, owner, unknown=before is not None) for stack in all_kept(state)]
-        do_all([*kept, partial(_prune_orphans, engine, state, before), partial(_tell_of_others, engine, state)])
+        kept_stacks = all_kept_stacks(state)
+        do_all(
+            [
+                *(partial(_prune_kept, engine, stack, owner, unknown=before is not None) for stack in kept_stacks),
+                partial(_prune_dead, engine, state, before),
+                partial(_say_what_is_left, engine, state),
+            ]
+        )
     return 0
 
 
-def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, unknown: bool) -> int:
+def _prune_kept(engine: "Engine", stack: KeptStack, owner: Owner, *, unknown: bool) -> int:
     project = stack.project
     if not stack.is_on(engine):
         _say(f"left: the kept stack of {project}, which is on another engine: {stack.url}")
@@ -87,7 +94,7 @@ def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, unknown: bool) -
         return 0
     try:
         removed = remove_kept_stack(engine, stack, owner, unknown=unknown)
-    except EngineError:  # told in the end
+    except EngineError:  # whose message is shown at the end
         _say(f"left: the kept stack of {project}, which can't be removed")
         raise
     if stack.folder.exists():
@@ -97,24 +104,22 @@ def _prune_kept(engine: "Engine", stack: Kept, owner: Owner, *, unknown: bool) -
     return removed
 
 
-def _prune_orphans(engine: "Engine", state: Path, before: float | None) -> int:
+def _prune_dead(engine: "Engine", state: Path, before: float | None) -> int:
     removed = remove_things_of_dead_sessions(engine, state, unknown_before=before)
     others = "" if before is None else ", or that are older and nobody can tell of"
     _say(f"removed: {_counted(removed)} that dead sessions left{others}")
     return removed
 
 
-def _tell_of_others(engine: "Engine", state: Path) -> int:
+def _say_what_is_left(engine: "Engine", state: Path) -> int:
     """Say what else is there, and why it stays; nothing is removed."""
     labels = [*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()]
-    kept = sum(label == OWNER for label in labels)
-    lives = [life_of_owner(label, engine, state) for label in labels if label != OWNER]
-    unknown = lives.count(Life.UNKNOWN)
+    lives = [life_of_owner(label, engine, state) for label in labels if label != KEPT]
     for number, whose in (
         (lives.count(Life.ALIVE), "of living sessions"),
-        (kept, "of kept stacks"),
+        (labels.count(KEPT), "of kept stacks"),
         (
-            unknown,
+            lives.count(Life.UNKNOWN),
             "of which it can't be told here whether the session lives; `--older-than 24h` removes the older ones",
         ),
     ):

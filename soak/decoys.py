@@ -23,8 +23,8 @@ from pytest_foodtrucks.errors import EngineError, FoodtrucksError
 from pytest_foodtrucks.sessions.owners import Owner, lease_file, machine_in, read_owner
 from pytest_foodtrucks.sessions.processes import Process
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.stacks import kept
-from pytest_foodtrucks.stacks.kept import Kept
+from pytest_foodtrucks.stacks.kept_choice import choose_kept_stack
+from pytest_foodtrucks.stacks.kept_stack import KEPT, UNUSED_HOURS, KeptStack
 
 from . import events, proc, suites
 from .command import Command, Soak
@@ -88,9 +88,9 @@ def decoys(owners: Owners) -> dict[str, Mapping[str, str]]:
         "of the format before": _labels(f"{dead.state}/{dead.session}"),
         "kept": _labels("kept"),
         "with a path for a run": _labels(replace(dead, session=f"../runs/{dead.session}").text()),
-        "a kept stack's that a session holds, though its time is over": _labels(kept.OWNER, owners.kept_in_use),
-        "another state folder's kept stack, its time over": _labels(kept.OWNER, owners.others_kept),
-        JUST_NOW: _labels(kept.OWNER, owners.kept_just_now),
+        "a kept stack's that a session holds, though its time is over": _labels(KEPT, owners.kept_in_use),
+        "another state folder's kept stack, its time over": _labels(KEPT, owners.others_kept),
+        JUST_NOW: _labels(KEPT, owners.kept_just_now),
     }
 
 
@@ -213,15 +213,15 @@ def _replace(file: Path) -> None:
     copy.replace(file)
 
 
-def _kept(engine: Engine, session: Session) -> Kept:
+def _kept(engine: Engine, session: Session) -> KeptStack:
     """Begin and hold a kept stack of a new project for a session."""
-    stack = kept.settle(session, engine, f"a project of the decoys {secrets.token_hex(6)}")
+    stack = choose_kept_stack(session, engine, f"a project of the decoys {secrets.token_hex(6)}")
     assert stack is not None  # noqa: S101 - a new one is nobody's
     return stack
 
 
-def _let_expire(stack: Kept) -> None:
-    long_ago = time.time() - (kept.UNUSED_HOURS + 1) * 3600
+def _let_expire(stack: KeptStack) -> None:
+    long_ago = time.time() - (UNUSED_HOURS + 1) * 3600
     os.utime(stack.folder / "used", (long_ago, long_ago))
 
 
@@ -240,7 +240,7 @@ def _to_be_removed(engine: Engine, state: Path, dead: Owner) -> Iterator[list[Pa
         "what a job container left that is gone": _labels(
             replace(dead, process=_ANOTHER_HOST, container="0" * 64, container_start="then").text()
         ),
-        "a kept stack whose time is over": _labels(kept.OWNER, expired.id),
+        "a kept stack whose time is over": _labels(KEPT, expired.id),
     }
     try:
         with _standing(engine, kinds) as pairs:

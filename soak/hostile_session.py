@@ -15,7 +15,7 @@ from typing import Final
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import read_owner
-from pytest_foodtrucks.sessions.processes import Process, neighbour
+from pytest_foodtrucks.sessions.processes import Process, process_of
 
 from . import deeds, proc, suites
 from .deeds import DEEDS
@@ -165,7 +165,7 @@ def things(engine: Engine, owner: Process) -> set[str]:
 def _happened(engine: Engine, suite: Suite, plan: Planned) -> Happened:
     """Run one session, and look for how long something of it is left."""
     with suite.started(*plan.options(suite.folder.parent)) as session:
-        owner = neighbour(session.process.pid)
+        owner = process_of(session.process.pid)
         code: int | None = None
         with suppress(subprocess.TimeoutExpired):
             code = session.process.wait(timeout=_HANGS)

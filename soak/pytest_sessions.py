@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_foodtrucks.sessions.state_folder import identity
+from pytest_foodtrucks.sessions.state_key import identity
 
 from . import proc
 

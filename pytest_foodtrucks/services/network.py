@@ -228,12 +228,12 @@ class Network:
 
     def _kept_aliases(self, definition: ServiceDefinition) -> dict[str, str]:
         """Return the aliases of kept services here, but for the definition's own: they run even if no test asks."""
-        if self.stack.kept is None:
+        if self.stack.kept_stack is None:
             return {}
         own = part_name(self.name, definition.alias)
         others = [
             record["value"]["aliases"]
-            for record in self.stack.kept.records()
+            for record in self.stack.kept_stack.records()
             if record["value"].get("network") == self.name and record["name"] != own
         ]
         return {

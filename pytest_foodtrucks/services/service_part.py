@@ -76,7 +76,7 @@ class ServicePart:
 
     def start(self) -> Service:
         """Start it; note in a kept stack what its start put into the services that it requires."""
-        kept = self.stack.kept
+        kept = self.stack.kept_stack
         had = [(service, contents(service)) for service in self.requires] if kept is not None else []
         started, _ = started_service(
             self.stack, self.network, self.definition, self.service_type, seed=self.seed, part=self.name
@@ -95,7 +95,7 @@ class ServicePart:
             "name": container.name,
             "network": self.network.name,
             "aliases": list(self.definition.spec.aliases),
-            "contents": sorted(contents(service)) if self.stack.kept is not None else [],
+            "contents": sorted(contents(service)) if self.stack.kept_stack is not None else [],
         }
 
     def load(self, about: Mapping[str, Any]) -> Service:

@@ -1,1 +1,1 @@
-"""Who owns what is on the engine, and whether that owner lives."""
+"""Test sessions: the state folder, what each session writes there, and whether it lives."""

@@ -1,4 +1,4 @@
-"""A lease: a lock that a watchdog holds while it works for an owner, so that nobody else cleans up beside it."""
+"""A session's lease: a file that its watchdog locks while it works, so that nobody else removes the same things."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class LeaseFile(NamedTuple):
-    """What tells a lease's file from its copies."""
+    """The numbers that tell a lease's file from its copies."""
 
     device: int
     inode: int
@@ -21,11 +21,11 @@ class LeaseState(StrEnum):
     HELD = "held"
     FREE = "free"
     LOST = "lost"
-    """It isn't there, is another file, or can't be asked: nothing follows from that."""
+    """The file isn't there, is another one, or can't be opened: that proves nothing."""
 
 
 def create(path: Path) -> LeaseFile:
-    """Make the file of a new lease, which nobody holds yet; OSError where that can't be."""
+    """Make the file of a new lease, which nobody holds yet; OSError where it can't be made."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         return _file(descriptor)
@@ -33,10 +33,10 @@ def create(path: Path) -> LeaseFile:
         os.close(descriptor)
 
 
-def state(path: Path, file: LeaseFile, *, same_boot: bool = True) -> LeaseState:
-    """Look whether somebody holds a lease, without waiting for it.
+def look_at(path: Path, file: LeaseFile, *, same_boot: bool = True) -> LeaseState:
+    """Tell whether somebody holds a lease, without waiting for it.
 
-    The numbers of devices count for one boot only, so that after another one the inode alone is compared.
+    A device may have another number after the machine was started anew; without `same_boot` only the inode is compared.
     """
     import fcntl  # noqa: PLC0415 - missing on Windows, where sessions without our fixtures run all the same
 
@@ -58,7 +58,7 @@ def state(path: Path, file: LeaseFile, *, same_boot: bool = True) -> LeaseState:
 
 
 def _opened(path: Path) -> int:
-    """Open a lease; OSError for a symlink, and for what is no plain file."""
+    """Open a lease; OSError for a symbolic link, and for anything but a regular file."""
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

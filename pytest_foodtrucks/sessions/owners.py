@@ -1,4 +1,4 @@
-"""Owners: what a session's things say of whom they belong to, and whether that one lives."""
+"""What an owner label says: the session that a thing belongs to; and whether that session lives."""
 
 import json
 import secrets
@@ -10,21 +10,23 @@ from typing import Any, Final
 from . import lease, processes
 from .lease import LeaseFile, LeaseState
 from .processes import Life, Process
-from .state_folder import identity, keyed, session_folder
+from .state_folder import session_folder
+from .state_key import identity, keyed
 
 _MACHINE_FILE: Final = Path("/etc/machine-id")
 
 ContainerStart = Callable[[str], str | None]
-"""Tells when a container of the engine was started, in the engine's words; None where it doesn't run."""
+"""Returns when a container of the engine was started, as the engine writes it; None where it doesn't run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """A session's token: who owns its things.
+    """A session, as the owner label of its things tells of it: enough to find out whether it lives.
 
-    `state` is the identity of its state folder. `machine` is a digest of the machine's id, empty where the machine has
-    none or the engine is another machine's. `container` is the container of the same engine that the session is in, and
-    `container_start` when that was started; empty where it is in none.
+    `state` is the identity of its state folder, `session` its id, `process` the process that began it. `machine` is a
+    digest of the machine's id, empty where the machine has none or the engine is on another machine. `container` is the
+    engine's container in which the session runs, and `container_start` the time of that container's start; empty where
+    it runs in none.
     """
 
     state: str
@@ -36,12 +38,12 @@ class Owner:
     container_start: str = ""
 
     def text(self) -> str:
-        """Return it as the label has it."""
+        """Return the text of the label."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
 def read_owner(text: str) -> Owner | None:
-    """Read a label; None for one that says something else, such as `kept`."""
+    """Read a label; None for any other text, such as `kept`."""
     try:
         about: dict[str, Any] = json.loads(text)
         known = {**about, "process": Process(**about["process"]), "lease": LeaseFile(*map(int, about["lease"]))}
@@ -60,7 +62,7 @@ def state_of(text: str) -> str | None:
 
 
 def machine_in(state: Path) -> str:
-    """Return what tells this machine from others, by machine-id(5): a digest with the state folder's own key."""
+    """Return what tells this machine from others: a digest of machine-id(5), with the state folder's own key."""
     try:
         text = _MACHINE_FILE.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -74,26 +76,27 @@ def lease_file(state: Path, session_id: str) -> Path:
 
 
 def life(owner: Owner, state: Path, *, container_start: ContainerStart) -> Life:
-    """Tell whether the owner of things lives, asked from the state folder `state`.
+    """Tell whether a session lives, by its process and its lease in the state folder `state`.
 
-    Alive: its process lives, or somebody holds its lease. Dead: `process_life` says so, and its lease is there and
-    free, so that a copied, removed or replaced state folder proves nothing; or the container that it was in has ended.
+    It is alive if its process lives, or if its watchdog holds its lease. It is dead if `process_life` says so, and its
+    lease is there and free, or its container has ended. So a state folder that was copied, removed or replaced proves
+    nothing.
     """
-    seen = process_life(owner, state, container_start=container_start)
-    if seen is Life.ALIVE:
+    process = process_life(owner, state, container_start=container_start)
+    if process is Life.ALIVE:
         return Life.ALIVE
     same_boot = owner.process.boot == processes.this_process().boot
-    held = lease.state(lease_file(state, owner.session), owner.lease, same_boot=same_boot)
-    if held is LeaseState.HELD:
+    seen = lease.look_at(lease_file(state, owner.session), owner.lease, same_boot=same_boot)
+    if seen is LeaseState.HELD:
         return Life.ALIVE
-    proved = held is LeaseState.FREE or _is_container_ended(owner, container_start)
-    return Life.DEAD if seen is Life.DEAD and proved else Life.UNKNOWN
+    proved = seen is LeaseState.FREE or _is_container_ended(owner, container_start)
+    return Life.DEAD if process is Life.DEAD and proved else Life.UNKNOWN
 
 
 def process_life(owner: Owner, state: Path, *, container_start: ContainerStart) -> Life:
-    """Tell whether an owner's process lives, where its lease says nothing: of the holder of a kept stack.
+    """Tell whether a session's process lives; its lease isn't looked at, which a kept stack's holder doesn't need.
 
-    Dead: the process has certainly ended, the machine was started anew since, or the container that it was in has ended
+    It is dead if the process has certainly ended, if the machine was started anew since, or if its container has ended
     or was started anew.
     """
     seen = processes.life(owner.process)
@@ -114,7 +117,7 @@ def _is_container_ended(owner: Owner, container_start: ContainerStart) -> bool:
 
 
 def this_process_as_owner(state: Path) -> Owner:
-    """Return this process as an owner for a moment, such as a command that removes a kept stack."""
+    """Return an owner for a process without a session: the command, which holds a kept stack while it removes it."""
     return Owner(
         state=identity(state), session=secrets.token_hex(6), process=processes.this_process(), lease=LeaseFile(0, 0)
     )

@@ -1,4 +1,4 @@
-"""A process: what tells it from every other one, and whether it lives."""
+"""A process on this machine: what tells it from every other process, and whether it lives."""
 
 import errno
 import os
@@ -16,20 +16,20 @@ _PS: Final = "/bin/ps"
 
 
 class Life(StrEnum):
-    """Whether an owner lives, as far as that can be proved."""
+    """Whether a process or a session lives, as far as that can be proved."""
 
     ALIVE = "alive"
     DEAD = "dead"
     UNKNOWN = "unknown"
-    """It can't be told from here."""
+    """Nobody can tell from here."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """What tells a process from every other one: where its number counts, the number, and when it was started.
+    """What tells a process from every other one: its id and its start, and where these count.
 
-    `boot` names the boot of the kernel, `namespaces` those in which process ids and start times count. `start` is in
-    the system's own unit. Each of these texts is empty where the system doesn't tell.
+    `boot` is the id of the kernel's boot, `namespaces` are those in which process ids and start times count. `start` is
+    in the system's own unit. Each of these texts is empty where the system doesn't tell.
     """
 
     boot: str
@@ -40,11 +40,11 @@ class Process:
 
 def this_process() -> Process:
     """Return this process."""
-    return neighbour(os.getpid())
+    return process_of(os.getpid())
 
 
-def neighbour(pid: int) -> Process:
-    """Return a process with a number that counts here."""
+def process_of(pid: int) -> Process:
+    """Return the process that has an id here."""
     boot, namespaces = _here()
     start, _ = _seen(pid)
     return Process(boot, namespaces, pid, start)
@@ -53,15 +53,15 @@ def neighbour(pid: int) -> Process:
 def life(process: Process) -> Life:
     """Tell whether a process lives.
 
-    It is dead only where that is certain: its number counts here, and nobody has it any more, or somebody who was
-    started at another time, or nothing is left of it but its entry in the table (a zombie).
+    It is dead only where that is certain: its id counts here, and no process has the id, or one that was started at
+    another time has it, or the process is a zombie.
     """
     if process.boot == "" or (process.boot, process.namespaces) != _here() or process.pid <= 0:
         return Life.UNKNOWN
     if not _is_there(process.pid):
         return Life.DEAD
-    start, ended = _seen(process.pid)
-    if ended:
+    start, is_zombie = _seen(process.pid)
+    if is_zombie:
         return Life.DEAD
     if "" in {start, process.start}:  # ended just now, or hidden from us (mount option hidepid)
         return Life.UNKNOWN if _is_there(process.pid) else Life.DEAD
@@ -69,7 +69,7 @@ def life(process: Process) -> Life:
 
 
 def _is_there(pid: int) -> bool:
-    """Tell whether a number is taken; only "no such process" says that it isn't (kill(2))."""
+    """Tell whether a process has an id; only the error "no such process" says that none has (kill(2))."""
     try:
         os.kill(pid, 0)
     except OSError as error:
@@ -78,7 +78,7 @@ def _is_there(pid: int) -> bool:
 
 
 def _here() -> tuple[str, str]:
-    """Return the kernel's boot, and the namespaces in which the numbers of this process count; empty if unknown."""
+    """Return the kernel's boot, and the namespaces in which process ids count here; empty where that isn't known."""
     if sys.platform == "darwin":
         return _said(_SYSCTL, "-n", "kern.bootsessionuuid"), ""
     try:
@@ -98,7 +98,7 @@ def _namespace(kind: str) -> str:
 
 
 def _seen(pid: int) -> tuple[str, bool]:
-    """Return when a process was started, and whether it has ended and is a mere entry; empty where that isn't told."""
+    """Return when a process was started (empty where that isn't known), and whether it is a zombie."""
     if sys.platform == "darwin":  # ps(1) of macOS; not tried there
         state, _, start = _said(_PS, "-o", "stat=,lstart=", "-p", str(pid)).partition(" ")
         return start.strip(), state[:1] in _ENDED
@@ -111,7 +111,7 @@ def _seen(pid: int) -> tuple[str, bool]:
 
 
 def _said(*command: str) -> str:
-    """Return what a command of the system says; nothing where it fails."""
+    """Return what a command of the system prints; nothing where it fails."""
     import subprocess  # noqa: PLC0415 - for macOS alone
 
     environment = {"LC_ALL": "C", "TZ": "UTC"}

@@ -17,7 +17,6 @@ from . import lease, owners, processes
 from .owners import Owner, read_owner
 from .processes import Life
 from .state_folder import (
-    identity,
     is_there,
     make_folder,
     prepare,
@@ -28,6 +27,7 @@ from .state_folder import (
     write_file,
     write_json,
 )
+from .state_key import identity
 
 _OWNER: Final = "owner.json"
 _ENGINE: Final = "engine.json"

@@ -1,14 +1,12 @@
-"""The state folder: where it is, whose it is, and how its files are written so that nobody else reads them."""
+"""The state folder: where it is, and how its files are written so that no other user reads or changes them."""
 
 import errno
-import hmac
 import json
 import os
 import secrets
 import stat
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,18 +15,12 @@ from pytest_foodtrucks.errors import StateError
 
 _SESSIONS: Final = "runs"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_KEY: Final = "key"
-_KEY_LENGTH: Final = 32
-"""Bytes."""
-_WRITING_SECONDS: Final = 2.0
-"""For how long the process that came first may be writing the key."""
-_PAUSE: Final = 0.01
 
 
 def state_folder(option: str | None, environ: Mapping[str, str]) -> Path:
     """Return the state folder: the option's, else the user's by the XDG base directory specification.
 
-    By that a relative $XDG_STATE_HOME is none. Raises StateError where nobody says where the user's home is.
+    That specification ignores a relative $XDG_STATE_HOME. Raises StateError where the user's home isn't known.
     """
     base = environ.get("XDG_STATE_HOME", "")
     try:
@@ -54,7 +46,7 @@ def session_folders(state: Path) -> list[Path]:
 
 @contextmanager
 def usable(folder: Path) -> Iterator[None]:
-    """Let what fails in a state folder fail with a StateError that names it, and the remedy."""
+    """Turn an OSError in a state folder into a StateError, which names the folder and a remedy."""
     try:
         yield
     except OSError as error:
@@ -74,7 +66,7 @@ def _unusable(folder: Path, error: OSError) -> StateError:
 
 
 def prepare(state: Path) -> None:
-    """See that a state folder is there, and that nobody else can write in it; StateError where that can't be."""
+    """Make a state folder if there is none, and check that no other user can write in it; else StateError."""
     try:
         import fcntl  # noqa: F401, PLC0415 - missing on Windows, where sessions without our fixtures run all the same
     except ImportError as error:
@@ -108,7 +100,7 @@ def _unsafe(state: Path, why: str) -> StateError:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that is this user's alone, whatever the process's umask says; leave one that is there."""
+    """Make a folder that only this user can open, whatever the process's umask is; leave one that is there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.mkdir()
@@ -120,17 +112,18 @@ def make_folder(folder: Path) -> None:
 
 
 def write_file(file: Path, content: bytes) -> None:
-    """Write a file that is this user's alone, so that a reader sees all of it or the one before."""
+    """Write a file that only this user can open; whoever reads it sees all of it, or all of the one before."""
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     try:
-        _write_new(part, content)
+        write_new(part, content)
         part.replace(file)
     except OSError:
         part.unlink(missing_ok=True)
         raise
 
 
-def _write_new(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes) -> None:
+    """Write a new file that only this user can open; FileExistsError where there is one."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         os.fchmod(stream.fileno(), 0o600)  # a test may have set any umask
@@ -169,62 +162,5 @@ def is_there(file: Path) -> bool:
 
 
 def corrupt(file: Path, why: str) -> StateError:
-    """Return the error for a state file that says nothing."""
+    """Return the error for a state file that can't be understood."""
     return StateError(f"The state file {file} is corrupt: {why}. Remedy: run again, which makes it anew.")
-
-
-# the key
-
-
-def identity(state: Path) -> str:
-    """Return what tells a state folder from its copies, as long as it is there."""
-    key, file = _key(state)
-    return _digest(key, f"{file.st_dev}:{file.st_ino}:{file.st_ctime_ns}")
-
-
-def keyed(state: Path) -> Callable[[str], str]:
-    """Return a function that gives a text's digest, which says nothing to who hasn't got this folder's key."""
-    key, _ = _key(state)
-    return lambda text: _digest(key, text)
-
-
-def _digest(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode(errors="surrogatepass"), "sha256").hexdigest()[:16]
-
-
-def _key(state: Path) -> tuple[bytes, os.stat_result]:
-    """Return the folder's key, made once, and what the system tells of its file."""
-    file = state / _KEY
-    with usable(state):
-        if not file.exists():
-            _make_key(file)
-        until = time.monotonic() + _WRITING_SECONDS
-        while True:
-            content, status = _read(file)
-            if len(content) == _KEY_LENGTH:
-                return content, status
-            if content or time.monotonic() >= until:
-                break
-            time.sleep(_PAUSE)
-    raise StateError(
-        f"The state file {file} is corrupt: it has {len(content)} bytes, not {_KEY_LENGTH}. Remedy: remove it, and by "
-        "hand what killed sessions left (docker ps --all --filter label=pytest-foodtrucks): without it nobody can tell "
-        "which kept stack is whose."
-    )
-
-
-def _make_key(file: Path) -> None:
-    prepare(file.parent)
-    try:
-        _write_new(file, secrets.token_bytes(_KEY_LENGTH))
-    except FileExistsError:
-        return  # another process was first
-    except OSError:
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
-        raise
-
-
-def _read(file: Path) -> tuple[bytes, os.stat_result]:
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
-        return stream.read(_KEY_LENGTH + 1), os.fstat(stream.fileno())

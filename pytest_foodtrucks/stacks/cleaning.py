@@ -14,7 +14,7 @@ from pytest_foodtrucks.errors import FoodtrucksError
 from pytest_foodtrucks.sessions import processes
 from pytest_foodtrucks.sessions.owners import read_owner
 
-from .kept import Kept
+from .kept_stack import KeptStack
 from .removal import remove_things_of_watched_session
 
 _PAUSE: Final = 0.5
@@ -29,12 +29,12 @@ def clean(folder: Path, handed: Mapping[str, Any]) -> None:
     owner = read_owner(handed["owner"])
     assert owner is not None  # noqa: S101 - for the type checker: a session's own
     ours = replace(owner, process=processes.this_process())
-    kept = None if handed["kept"] is None else Kept(Path(handed["kept"]))
+    kept_stack = None if handed["kept"] is None else KeptStack(Path(handed["kept"]))
     endpoint = Endpoint(**handed["endpoint"])
 
     def remove() -> int:
         with closing(find_engine(only=endpoint, host="127.0.0.1")) as engine:  # no published port is used here
-            return remove_things_of_watched_session(engine, ours, kept)
+            return remove_things_of_watched_session(engine, ours, kept_stack)
 
     if clean_up(remove):
         rmtree(folder, ignore_errors=True)

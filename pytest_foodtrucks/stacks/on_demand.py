@@ -1,4 +1,4 @@
-"""What is started when it is first asked for, and stays."""
+"""Starts a thing when it is first asked for, and keeps it until the end."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class OnDemand(Generic[T]):
-    """Something that is started when it is first asked for, stays, and is started anew when it lives no more."""
+    """A thing that is started when it is first asked for, and started anew when it has ended."""
 
     def __init__(self, start: Callable[[], AbstractContextManager[T]], *, alive: Callable[[T], bool]) -> None:
         self._start = start
@@ -20,7 +20,7 @@ class OnDemand(Generic[T]):
         self._lock = Lock()
 
     def get(self, *, of: str = "") -> T:
-        """Return it; another one where it has ended, or where `of`, what it was started for, has changed."""
+        """Return the thing; a new one where it has ended, or where it was started for another `of`."""
         with self._lock:
             if self._value is None or self._of != of or not self._alive(self._value):
                 self._undo.close()
@@ -29,7 +29,7 @@ class OnDemand(Generic[T]):
             return self._value
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove the thing, if it was started."""
         with self._lock:
             self._value = None
             self._undo.close()

@@ -15,8 +15,8 @@ from pytest_foodtrucks.errors import EngineError, EngineNotFound, FoodtrucksErro
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.sessions.state_folder import state_folder
 
-from . import kept
-from .kept import Kept
+from .kept_choice import choose_kept_stack, chosen_kept_stack, engine_words
+from .kept_stack import UNUSED_HOURS, KeptStack
 from .removal import remove_things_of_ending_session, remove_unfinished_parts, sweep_at_session_start
 from .stack import Stack
 from .watching import Watching
@@ -71,7 +71,7 @@ def opened_stack(
     from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     watching = Watching(session, progress.say)
-    owner = f"{project} {kept.place(settings.engine, os.environ)}".strip() if settings.reuse else None
+    owner = f"{project} {engine_words(settings.engine, os.environ)}".strip() if settings.reuse else None
     engine = find_engine(settings.engine, host=settings.host, only=session.endpoint())
     session.go_to_engine(lambda: begin_on_engine(engine, session, watching, project=owner, say=progress.say))
     used = session.endpoint()
@@ -89,7 +89,7 @@ def begin_on_engine(
     `project` is what the session's kept stack belongs to; None where it wants none. `say` tells people.
     """
     session.record_engine(engine.endpoint)
-    watching.see(engine.endpoint, None if project is None else Kept.on(engine, session.state, project))
+    watching.see(engine.endpoint, None if project is None else KeptStack.on(engine, session.state, project))
     session.record_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, session))
     warning = clock_warning(engine.clock_difference)
     if warning is not None:
@@ -116,7 +116,7 @@ def clock_warning(difference: float) -> str | None:
 
 
 def _begin_kept(engine: "Engine", session: Session, project: str, say: Callable[[str], object]) -> None:
-    stack = kept.settle(session, engine, project)
+    stack = choose_kept_stack(session, engine, project)
     if stack is not None:
         remove_unfinished_parts(engine, stack)
     else:
@@ -160,7 +160,7 @@ def end_session(
     owned = session if session is not None and session.ends_here else None
     used = None
     with suppress(StateError):  # its own process's end leaves the kept stack too
-        used = kept.chosen(owned) if owned is not None else None
+        used = chosen_kept_stack(owned) if owned is not None else None
     with _errors_on_stderr():
         if stack is not None:
             stack.close()
@@ -194,9 +194,7 @@ def stays(settings: "Settings") -> str:
         command.append(f"--engine={without_user(settings.engine)}")
     if settings.state_dir is not None:
         command.append(f"--state-dir={state_folder(settings.state_dir, {})}")
-    return (
-        f"the stack stays for the next session, {kept.UNUSED_HOURS} hours at most; `{shlex.join(command)}` removes it"
-    )
+    return f"the stack stays for the next session, {UNUSED_HOURS} hours at most; `{shlex.join(command)}` removes it"
 
 
 def end_of_controller(session: Session) -> None:
@@ -206,13 +204,13 @@ def end_of_controller(session: Session) -> None:
         from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
         with closing(find_engine(host="127.0.0.1", only=session.endpoint())) as engine:  # no port is asked here
-            remove_things_of_ending_session(engine, session.id, kept.chosen(session))
+            remove_things_of_ending_session(engine, session.id, chosen_kept_stack(session))
     session.end(watchdog_knows=not used)
 
 
-def leave_kept(stack: Kept) -> bool:
+def leave_kept(stack: KeptStack) -> bool:
     """Leave the kept stack that a session holds to the next session; tell whether there is something in it."""
-    stack.used()
+    stack.record_use()
     there = any(True for _ in stack.records())
     stack.release()
     return there

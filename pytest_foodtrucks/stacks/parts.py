@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_foodtrucks.callers import written_in
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
-from pytest_foodtrucks.sessions.state_folder import keyed
+from pytest_foodtrucks.sessions.state_key import keyed
 
 from . import sharing
 
 if TYPE_CHECKING:
-    from .kept import Kept
+    from .kept_stack import KeptStack
     from .stack import Stack
 
 T = TypeVar("T")
@@ -66,8 +66,8 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     digest = keyed(stack.session.state)
 
     def begin() -> T:
-        if stack.kept is not None:
-            return _taken_over(stack.kept, part, digest, say=stack.say)
+        if stack.kept_stack is not None:
+            return _taken_over(stack.kept_stack, part, digest, say=stack.say)
         part.clear(None)  # of a worker that died while it started the same
         return part.start()
 
@@ -83,7 +83,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     return sharing.shared(stack.session.folder, part, digest=digest, on_other=refuse_other, start=begin)
 
 
-def _taken_over(kept: "Kept", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
+def _taken_over(kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
     made_from = sharing.fingerprints(part.made_from(), digest)
     record = kept.record(part.name)

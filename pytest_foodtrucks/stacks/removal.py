@@ -13,7 +13,7 @@ from pytest_foodtrucks.sessions.processes import Life
 from pytest_foodtrucks.sessions.session import Session, remove_folders_of_dead_sessions
 
 from .bulk_removal import do_all, remove_all
-from .kept import OWNER, UNUSED_HOURS, Kept, all_kept
+from .kept_stack import KEPT, UNUSED_HOURS, KeptStack, all_kept_stacks
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -27,7 +27,7 @@ _CLOCK_TOLERANCE: Final = 300.0
 # sessions
 
 
-def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stack: Kept | None) -> int:
+def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stack: KeptStack | None) -> int:
     """At a session's end, in its own process: remove its things, and the unfinished parts of its kept stack.
 
     Where a test removed the records of the kept stack, that is all of it: no session could take it over.
@@ -37,7 +37,7 @@ def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stac
     )
 
 
-def remove_things_of_watched_session(engine: "Engine", owner: Owner, kept_stack: Kept | None) -> int:
+def remove_things_of_watched_session(engine: "Engine", owner: Owner, kept_stack: KeptStack | None) -> int:
     """After a session's death, in its watchdog: remove its things, and the unfinished parts of its kept stack.
 
     Another session may hold the kept stack by now; then that is left. `owner` is the dead session's, with the process
@@ -76,7 +76,7 @@ def remove_things_of_dead_sessions(engine: "Engine", state: Path, *, unknown_bef
     def goes(label: str, created: float) -> bool:
         if label not in lives:
             lives[label] = life_of_owner(label, engine, state)
-        unknown = lives[label] is Life.UNKNOWN and label != OWNER
+        unknown = lives[label] is Life.UNKNOWN and label != KEPT
         old = unknown_before is not None and created < unknown_before
         return lives[label] is Life.DEAD or (unknown and old)
 
@@ -111,7 +111,7 @@ def _things(engine: "Engine", session_id: str) -> tuple[list[str], list[str]]:
 # kept stacks
 
 
-def remove_kept_stack(engine: "Engine", stack: Kept, owner: Owner, *, unknown: bool = False) -> int:
+def remove_kept_stack(engine: "Engine", stack: KeptStack, owner: Owner, *, unknown: bool = False) -> int:
     """At a session's start, and by `foodtrucks prune`: remove a kept stack that no session holds.
 
     `owner` holds it meanwhile. `unknown` also removes one of which nobody can tell whether the session that holds it
@@ -134,25 +134,27 @@ def _remove_unused_kept_stacks(engine: "Engine", session: Session) -> int:
     return do_all(partial(remove_kept_stack, engine, stack, owner) for stack in _unused(engine, session.state))
 
 
-def _unused(engine: "Engine", state: Path) -> list[Kept]:
+def _unused(engine: "Engine", state: Path) -> list[KeptStack]:
     """Return the kept stacks that nobody used for long; none where this clock and the engine's differ too much."""
-    unused = [stack for stack in all_kept(state) if stack.unused_for() > UNUSED_HOURS * 3600]
+    unused = [stack for stack in all_kept_stacks(state) if stack.unused_for() > UNUSED_HOURS * 3600]
     return unused if unused and abs(engine.clock_difference) < _CLOCK_TOLERANCE else []
 
 
-def remove_unfinished_parts(engine: "Engine", stack: Kept) -> int:
+def remove_unfinished_parts(engine: "Engine", stack: KeptStack) -> int:
     """When a session takes or leaves a kept stack: remove what has the stack's label and isn't recorded there.
 
     A session that was killed had begun it, and nobody can take it over.
     """
     finished = {record["value"]["id"] for record in stack.records()}
-    containers, networks = (
-        [thing for thing in things if thing not in finished] for things in _things(engine, stack.id)
+    containers, networks = _things(engine, stack.id)
+    return remove_all(
+        engine,
+        [container for container in containers if container not in finished],
+        [network for network in networks if network not in finished],
     )
-    return remove_all(engine, containers, networks)
 
 
-def _remove_unfinished_parts_if_free(engine: "Engine", owner: Owner, stack: Kept) -> int:
+def _remove_unfinished_parts_if_free(engine: "Engine", owner: Owner, stack: KeptStack) -> int:
     if not stack.hold(owner, engine.running_since):
         return 0
     try:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pytest_foodtrucks.containers import building, pulling
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
-from pytest_foodtrucks.sessions.state_folder import keyed
+from pytest_foodtrucks.sessions.state_key import keyed
 
-from . import kept
+from .kept_choice import chosen_kept_stack
+from .kept_stack import KEPT
 from .removal import remove_things_of_ending_session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.sessions.session import Session
     from pytest_foodtrucks.settings import Settings
 
-    from .kept import Kept
+    from .kept_stack import KeptStack
     from .on_demand import OnDemand
     from .watching import Watching
 
@@ -68,7 +69,7 @@ class Stack:
         self._owner_label = session.owner_label
         self._watching = watching
         self._process = os.getpid()
-        self.kept: Kept | None = kept.chosen(session)
+        self.kept_stack: KeptStack | None = chosen_kept_stack(session)
         self.services: list[Shown] = []
         self.on_demand: dict[str, OnDemand[Any]] = {}
         """What is kept for questions, by a name that whoever keeps it gives."""
@@ -81,7 +82,7 @@ class Stack:
     @property
     def parts_outlive_fixtures(self) -> bool:
         """Tell whether shared networks and services outlive their fixtures, for other workers or the next session."""
-        return self.worker is not None or self.kept is not None
+        return self.worker is not None or self.kept_stack is not None
 
     def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
         """Return the labels that each container, with its alias, and each network carries.
@@ -89,8 +90,8 @@ class Stack:
         `part` is the name of what outlives its fixture; that goes into the kept stack, if there is one.
         """
         session_id, owner = self.session.id, self._owner_label
-        if part is not None and self.kept is not None:
-            session_id, owner = self.kept.id, kept.OWNER
+        if part is not None and self.kept_stack is not None:
+            session_id, owner = self.kept_stack.id, KEPT
         labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
@@ -159,7 +160,7 @@ class Stack:
                 self.engine.remove_container(container)
 
     def _containers(self) -> list[str]:
-        session_id = self.session.id if self.kept is None else self.kept.id
+        session_id = self.session.id if self.kept_stack is None else self.kept_stack.id
         return self.engine.labelled("containers", SESSION_LABEL, session_id)
 
     def undo(self, remove: Callable[[], object]) -> None:
@@ -187,7 +188,7 @@ class Stack:
                 "before the fork."
             )
         if self._watching is not None:
-            self._watching.see(self.engine.endpoint, self.kept)
+            self._watching.see(self.engine.endpoint, self.kept_stack)
         created = create()
         if not self.session.is_alive():
             remove(created)
@@ -205,7 +206,7 @@ class Stack:
         self.pool.shutdown(cancel_futures=True)
         with closing(self.engine):
             if self.session.ends_here:
-                remove_things_of_ending_session(self.engine, self.session.id, self.kept)
+                remove_things_of_ending_session(self.engine, self.session.id, self.kept_stack)
                 self.session.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
 
 

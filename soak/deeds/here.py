@@ -55,7 +55,7 @@ class Here:
 
     def note_needs(self) -> None:
         """Note that the session needs its things until now."""
-        kept = None if self.stack.kept is None else self.stack.kept.id
+        kept = None if self.stack.kept_stack is None else self.stack.kept_stack.id
         self.note("needs", network=self.net.id, containers=[self.store.container.id], until=time.time(), kept=kept)
 
     def check(self) -> None:

@@ -14,7 +14,8 @@ from pytest_foodtrucks.fixtures.stash import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.sessions.owners import Owner
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
-from pytest_foodtrucks.stacks.kept import Kept, settle
+from pytest_foodtrucks.stacks.kept_choice import choose_kept_stack
+from pytest_foodtrucks.stacks.kept_stack import KeptStack
 from pytest_foodtrucks.stacks.stack import Stack
 
 from .engine import FakeEngine
@@ -44,11 +45,11 @@ def new_session() -> Session:
     return session
 
 
-def keep(session: Session, engine: Engine, project: str = "/app") -> Kept:
+def keep(session: Session, engine: Engine, project: str = "/app") -> KeptStack:
     """Hold a project's kept stack on an engine for a session."""
-    settled = settle(session, engine, project)
-    assert settled is not None
-    return settled
+    stack = choose_kept_stack(session, engine, project)
+    assert stack is not None
+    return stack
 
 
 def dead(owner: Owner) -> Owner:

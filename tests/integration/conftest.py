@@ -13,7 +13,7 @@ import pytest
 from pytest_foodtrucks import Engine, network
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import state_of
-from pytest_foodtrucks.sessions.state_folder import identity
+from pytest_foodtrucks.sessions.state_key import identity
 
 ROOT = Path(__file__).parents[2]
 

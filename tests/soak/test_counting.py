@@ -9,7 +9,7 @@ import pytest
 
 from fakes.session import dead
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.sessions.state_folder import identity
+from pytest_foodtrucks.sessions.state_key import identity
 from soak import crowd, cycles, decoys, watchdog_cost, workers
 from soak.cycles import Cycle, Sample
 from soak.decoys import Owners, Pair

@@ -16,7 +16,7 @@ FILES = {
     for file in PACKAGE.rglob("*.py")
     if "web_image" not in file.parts and file.name != "__init__.py"
 }
-"""The package's modules, by their names below it: `stacks.kept`, and `errors` at the root."""
+"""The package's modules, by their names below it: `stacks.stack`, and `errors` at the root."""
 MODULES = sorted(FILES)
 
 FLOORS = (

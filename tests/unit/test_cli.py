@@ -12,7 +12,7 @@ from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.stacks.kept import Kept
+from pytest_foodtrucks.stacks.kept_stack import KeptStack
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def container(engine: FakeEngine, session: str, owner: str) -> str:
     return engine.create_container("c", {"Image": "busybox", "Labels": labels, "HostConfig": {"NetworkMode": "net"}})
 
 
-def kept(engine: FakeEngine, state: Path, project: str) -> Kept:
+def kept(engine: FakeEngine, state: Path, project: str) -> KeptStack:
     """Hold the kept stack of a project."""
     return keep(Session.begin(state), engine, project)
 

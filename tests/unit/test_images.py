@@ -18,7 +18,7 @@ from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, ImageError
-from pytest_foodtrucks.sessions.state_folder import keyed
+from pytest_foodtrucks.sessions.state_key import keyed
 
 
 class RefusingEngine(FakeEngine):

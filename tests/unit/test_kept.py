@@ -12,10 +12,11 @@ from fakes.machine import Clock
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import StateError
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.stacks.kept import Kept, all_kept, chosen, place, settle
+from pytest_foodtrucks.stacks.kept_choice import choose_kept_stack, chosen_kept_stack, engine_words
+from pytest_foodtrucks.stacks.kept_stack import KeptStack, all_kept_stacks
 
 
-def held(state: Path, project: str = "/app") -> Kept:
+def held(state: Path, project: str = "/app") -> KeptStack:
     """Hold a project's kept stack for a new session."""
     return keep(Session.begin(state), FakeEngine(), project)
 
@@ -46,10 +47,10 @@ def test_each_engine_has_a_stack_of_the_project_and_none_is_taken_for_anothers(t
     assert keep(Session.begin(tmp_path), one).record("es") == {"value": {"id": "1"}}
 
 
-def test_a_run_that_failed_to_begin_can_settle_again(tmp_path: Path) -> None:
+def test_a_session_that_failed_to_begin_can_choose_again(tmp_path: Path) -> None:
     session, engine = Session.begin(tmp_path), FakeEngine()
     kept = keep(session, engine)
-    again = settle(session, engine, "/app")
+    again = choose_kept_stack(session, engine, "/app")
     assert again is not None
     assert again.id == kept.id
 
@@ -57,9 +58,9 @@ def test_a_run_that_failed_to_begin_can_settle_again(tmp_path: Path) -> None:
 def test_a_second_session_at_the_same_time_gets_none(tmp_path: Path) -> None:
     held(tmp_path)
     clock, session = Clock(), Session.begin(tmp_path)
-    assert settle(session, FakeEngine(), "/app", clock=clock, sleep=clock.sleep) is None
+    assert choose_kept_stack(session, FakeEngine(), "/app", clock=clock, sleep=clock.sleep) is None
     assert sum(clock.sleeps) == pytest.approx(2.0, abs=0.1)
-    assert chosen(session) is None
+    assert chosen_kept_stack(session) is None
 
 
 def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) -> None:
@@ -68,33 +69,33 @@ def test_a_session_waits_for_whoever_removes_something_just_now(tmp_path: Path) 
     def sleep(_: float) -> None:
         first.release()
 
-    assert settle(Session.begin(tmp_path), FakeEngine(), "/app", sleep=sleep) is not None
+    assert choose_kept_stack(Session.begin(tmp_path), FakeEngine(), "/app", sleep=sleep) is not None
 
 
-def holder(kept: Kept) -> Path:
+def holder(kept: KeptStack) -> Path:
     """Return the file that notes who holds a stack."""
     return kept.folder.with_name(f"{kept.id}.holder")
 
 
-def settled(state: Path) -> Kept | None:
+def taken_by_next_session(state: Path) -> KeptStack | None:
     """Ask for the stack as the next session does, without waiting."""
     clock = Clock()
-    return settle(Session.begin(state), FakeEngine(), "/app", clock=clock, sleep=clock.sleep)
+    return choose_kept_stack(Session.begin(state), FakeEngine(), "/app", clock=clock, sleep=clock.sleep)
 
 
 def test_a_stack_is_free_when_its_holder_is_dead_and_not_before(tmp_path: Path) -> None:
     first, session = held(tmp_path), Session.begin(tmp_path)
     for owner in (session.owner, elsewhere(session.owner)):
         holder(first).write_text(owner.text())
-        assert settled(tmp_path) is None
+        assert taken_by_next_session(tmp_path) is None
     holder(first).write_text(dead(session.owner).text())
-    assert settled(tmp_path) is not None
+    assert taken_by_next_session(tmp_path) is not None
 
 
 @pytest.mark.parametrize("content", [b"", b'{"state": "a", "se', b"\xff\xfe"])
 def test_half_a_note_is_a_dead_ones(tmp_path: Path, content: bytes) -> None:
     holder(held(tmp_path)).write_bytes(content)
-    assert settled(tmp_path) is not None
+    assert taken_by_next_session(tmp_path) is not None
 
 
 def test_who_holds_a_stack_no_more_releases_nothing(tmp_path: Path) -> None:
@@ -102,42 +103,42 @@ def test_who_holds_a_stack_no_more_releases_nothing(tmp_path: Path) -> None:
     first.release()
     second = held(tmp_path)
     first.release()
-    Kept(second.folder).release()
-    assert settled(tmp_path) is None
+    KeptStack(second.folder).release()
+    assert taken_by_next_session(tmp_path) is None
 
 
 def test_a_copy_of_the_state_folder_names_another_stack(tmp_path: Path) -> None:
     first = held(tmp_path / "state")
     first.release()
     shutil.copytree(tmp_path / "state", tmp_path / "copy")
-    [copied] = all_kept(tmp_path / "copy")
+    [copied] = all_kept_stacks(tmp_path / "copy")
     assert (first.is_copied(), copied.is_copied()) == (False, True)
     assert held(tmp_path / "copy").id != first.id
 
 
 def test_a_runs_workers_and_watchdog_find_its_kept_stack(tmp_path: Path) -> None:
     session = Session.begin(tmp_path)
-    assert chosen(session) is None, "its engine isn't known yet"
-    kept = settle(session, FakeEngine(), "/app")
+    assert chosen_kept_stack(session) is None, "its engine isn't known yet"
+    kept = choose_kept_stack(session, FakeEngine(), "/app")
     assert kept is not None
-    for_worker = chosen(Session(session.folder, session.owner))
+    for_worker = chosen_kept_stack(Session(session.folder, session.owner))
     assert for_worker is not None
     assert for_worker.folder == kept.folder
     for_worker.release()
-    assert settled(tmp_path) is not None
+    assert taken_by_next_session(tmp_path) is not None
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     session = Session.begin(tmp_path)
     (tmp_path / "kept").write_text("in the way")
     with pytest.raises(StateError, match=r"state folder .* can't be used: .*--foodtrucks-state-dir"):
-        settle(session, FakeEngine(), "/app")
+        choose_kept_stack(session, FakeEngine(), "/app")
 
 
 def test_records_are_read_again(tmp_path: Path) -> None:
     kept = held(tmp_path)
     kept.write("es", {"value": {"id": "1"}})
-    assert Kept(kept.folder).record("es") == {"value": {"id": "1"}}
+    assert KeptStack(kept.folder).record("es") == {"value": {"id": "1"}}
     kept.forget("es")
     kept.forget("es")
     assert kept.record("es") is None
@@ -160,7 +161,7 @@ def test_records_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(StateError, match="can't be used: Permission denied"):
         list(kept.records())
     with pytest.raises(StateError, match="can't be used: Permission denied"):
-        all_kept(tmp_path)
+        all_kept_stacks(tmp_path)
 
 
 def test_what_a_part_put_into_another_is_noted_there(tmp_path: Path) -> None:
@@ -176,20 +177,20 @@ def test_a_kept_stack_knows_how_long_nobody_used_it(tmp_path: Path) -> None:
     used = (kept.folder / "used").stat().st_mtime
     assert kept.unused_for(lambda: used + 60) == pytest.approx(60)
     os.utime(kept.folder / "used", (0, 0))
-    kept.used()
-    assert all_kept(tmp_path)[0].unused_for(lambda: used + 60) <= 60
+    kept.record_use()
+    assert all_kept_stacks(tmp_path)[0].unused_for(lambda: used + 60) <= 60
 
 
 def test_the_use_of_a_kept_stack_that_somebody_removed_is_noted_nowhere(tmp_path: Path) -> None:
     kept = held(tmp_path)
     kept.end()
-    kept.used()
-    assert all_kept(tmp_path) == []
+    kept.record_use()
+    assert all_kept_stacks(tmp_path) == []
 
 
 def test_one_whose_session_died_early_counts_as_never_used(tmp_path: Path) -> None:
     (tmp_path / "kept/0123").mkdir(parents=True)
-    [kept] = all_kept(tmp_path)
+    [kept] = all_kept_stacks(tmp_path)
     assert kept.unused_for() == float("inf")
     assert kept.project == "an unknown project"
     assert kept.url == "an unknown one"
@@ -199,7 +200,7 @@ def test_what_ended_is_forgotten_and_can_begin_again(tmp_path: Path) -> None:
     kept = held(tmp_path)
     kept.write("es", {"value": {"id": "1"}})
     kept.end()
-    assert all_kept(tmp_path) == []
+    assert all_kept_stacks(tmp_path) == []
     assert held(tmp_path).record("es") is None
 
 
@@ -216,4 +217,4 @@ def test_what_ended_is_forgotten_and_can_begin_again(tmp_path: Path) -> None:
     ],
 )
 def test_each_engine_that_somebody_set_has_a_stack_of_its_own(option: str, environ: dict[str, str], said: str) -> None:
-    assert place(option, environ) == said
+    assert engine_words(option, environ) == said

@@ -14,7 +14,7 @@ from fakes.session import keep, settings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.stacks.kept import Kept
+from pytest_foodtrucks.stacks.kept_stack import KeptStack
 from pytest_foodtrucks.stacks.parts import shared, source
 from pytest_foodtrucks.stacks.stack import Stack
 
@@ -141,7 +141,7 @@ def test_values_are_not_written_to_the_state_folder(session: RunSession, tmp_pat
     session(Thing({"environment": {"TOKEN": "a secret"}}))
     [kept] = tmp_path.glob("kept/*/")
     assert "secret" not in "".join(file.read_text() for file in kept.iterdir())
-    assert any(Kept(kept).records())
+    assert any(KeptStack(kept).records())
 
 
 # where a seed comes from

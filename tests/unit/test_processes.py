@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks.sessions import processes
-from pytest_foodtrucks.sessions.processes import Life, Process, life, neighbour, this_process
+from pytest_foodtrucks.sessions.processes import Life, Process, life, process_of, this_process
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_this_process_lives() -> None:
 
 
 def test_another_process_lives_until_it_ends_also_as_a_zombie(child: "subprocess.Popen[bytes]") -> None:
-    process = neighbour(child.pid)
+    process = process_of(child.pid)
     assert life(process) is Life.ALIVE
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is a zombie
@@ -37,7 +37,7 @@ def test_another_process_lives_until_it_ends_also_as_a_zombie(child: "subprocess
 
 
 def test_a_stopped_process_lives(child: "subprocess.Popen[bytes]") -> None:
-    process = neighbour(child.pid)
+    process = process_of(child.pid)
     child.send_signal(19)
     assert life(process) is Life.ALIVE
 
@@ -59,7 +59,7 @@ def test_a_process_whose_first_thread_alone_has_ended_lives() -> None:
         stat = Path(f"/proc/{process.pid}/stat")
         while stat.read_text().rpartition(")")[2].split()[0] != "Z":
             time.sleep(0.01)
-        assert life(neighbour(process.pid)) is Life.ALIVE
+        assert life(process_of(process.pid)) is Life.ALIVE
         process.kill()
 
 

@@ -12,7 +12,8 @@ from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.bulk_removal import remove_network
-from pytest_foodtrucks.stacks.kept import UNUSED_HOURS, Kept, chosen
+from pytest_foodtrucks.stacks.kept_choice import chosen_kept_stack
+from pytest_foodtrucks.stacks.kept_stack import UNUSED_HOURS, KeptStack
 from pytest_foodtrucks.stacks.removal import (
     remove_by_session_label,
     remove_kept_stack,
@@ -88,7 +89,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
     assert engine.networks == {}
 
 
-def kept_stack(engine: FakeEngine, state: Path, session: Session | None = None, project: str = "/app") -> Kept:
+def kept_stack(engine: FakeEngine, state: Path, session: Session | None = None, project: str = "/app") -> KeptStack:
     """Hold a kept stack with a network and a container that are finished, and a container that was half started."""
     kept = keep(session if session is not None else Session.begin(state), engine, project)
     for part in (network(engine, kept.id, "kept"), container(engine, kept.id, "kept")):
@@ -115,7 +116,7 @@ def test_a_kept_stack_whose_records_a_test_removed_goes_with_its_session(tmp_pat
     assert engine.containers == engine.networks == {}
 
 
-def unused(kept: Kept, hours: float) -> None:
+def unused(kept: KeptStack, hours: float) -> None:
     """Leave a kept stack, as if that had been some hours ago."""
     kept.release()
     moment = time.time() - hours * 3600
@@ -177,7 +178,7 @@ def test_a_kept_stack_of_which_a_copied_folder_tells_is_left(tmp_path: Path) -> 
     kept = kept_stack(engine, tmp_path / "state")
     unused(kept, UNUSED_HOURS + 1)
     shutil.copytree(tmp_path / "state", tmp_path / "copy")
-    copy, session = Kept(tmp_path / "copy/kept" / kept.id), Session.begin(tmp_path / "copy")
+    copy, session = KeptStack(tmp_path / "copy/kept" / kept.id), Session.begin(tmp_path / "copy")
     assert copy.unused_for() > UNUSED_HOURS * 3600
     assert sweep_at_session_start(engine, session) == 0
     assert remove_kept_stack(engine, copy, session.owner, unknown=True) == 0
@@ -245,7 +246,7 @@ def test_what_a_watchdog_does_is_no_use_of_a_kept_stack(tmp_path: Path) -> None:
     engine, session = FakeEngine(), Session.begin(tmp_path)
     kept = kept_stack(engine, tmp_path, session)
     unused(kept, UNUSED_HOURS + 1)
-    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 1
+    assert remove_things_of_watched_session(engine, session.owner, chosen_kept_stack(session)) == 1
     assert kept.unused_for() > UNUSED_HOURS * 3600
 
 
@@ -254,9 +255,9 @@ def test_after_an_owners_death_what_it_had_begun_for_its_kept_stack_goes(tmp_pat
     kept = kept_stack(engine, tmp_path, session)
     container(engine, session.id, session.owner_label)
     kept.release()  # as its death does
-    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 2
+    assert remove_things_of_watched_session(engine, session.owner, chosen_kept_stack(session)) == 2
     assert (len(engine.containers), len(engine.networks)) == (1, 1)
-    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 0
+    assert remove_things_of_watched_session(engine, session.owner, chosen_kept_stack(session)) == 0
 
 
 def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path: Path) -> None:
@@ -264,7 +265,7 @@ def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path:
     kept = kept_stack(engine, tmp_path, session)
     kept.release()
     assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
-    assert remove_things_of_watched_session(engine, session.owner, chosen(session)) == 0
+    assert remove_things_of_watched_session(engine, session.owner, chosen_kept_stack(session)) == 0
 
 
 def test_a_state_folder_that_cannot_be_used_any_more_keeps_no_watchdog_from_its_work(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from pytest_foodtrucks import EngineError, FoodtrucksError, ImageError, NotReadyInTime, StartError, StateError
 from pytest_foodtrucks.containers.building import Build
-from pytest_foodtrucks.sessions.state_folder import keyed, write_json
+from pytest_foodtrucks.sessions.state_folder import write_json
+from pytest_foodtrucks.sessions.state_key import keyed
 from pytest_foodtrucks.stacks.sharing import fingerprints, shared
 
 

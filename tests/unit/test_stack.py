@@ -19,7 +19,7 @@ from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError, ImageError, NoAnswer
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.stacks.kept import Kept
+from pytest_foodtrucks.stacks.kept_stack import KeptStack
 from pytest_foodtrucks.stacks.stack import Stack
 
 
@@ -175,7 +175,7 @@ class Watched:
         self.engine = engine
         self.seen: list[int] = []
 
-    def see(self, endpoint: Endpoint, kept: Kept | None) -> None:
+    def see(self, endpoint: Endpoint, kept: KeptStack | None) -> None:
         assert (endpoint, kept) == (self.engine.endpoint, None)
         self.seen.append(len(self.engine.containers))
 

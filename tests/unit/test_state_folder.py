@@ -12,9 +12,7 @@ import pytest
 
 from pytest_foodtrucks import StateError
 from pytest_foodtrucks.sessions.state_folder import (
-    identity,
     is_there,
-    keyed,
     make_folder,
     prepare,
     read_json,
@@ -23,6 +21,7 @@ from pytest_foodtrucks.sessions.state_folder import (
     write_file,
     write_json,
 )
+from pytest_foodtrucks.sessions.state_key import identity, keyed
 
 NOBODY = 65534
 

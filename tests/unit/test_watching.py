@@ -16,9 +16,9 @@ from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.sessions import lease
 from pytest_foodtrucks.sessions.lease import LeaseState
 from pytest_foodtrucks.sessions.owners import lease_file
-from pytest_foodtrucks.sessions.processes import Life, Process, life, neighbour
+from pytest_foodtrucks.sessions.processes import Life, Process, life, process_of
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.stacks import watching
+from pytest_foodtrucks.stacks import watchdog_start
 from pytest_foodtrucks.stacks.watching import Watching
 
 NOWHERE = Endpoint("unix:///no/such/socket")
@@ -39,7 +39,7 @@ class Watched:
 
     def lease(self) -> LeaseState:
         """Look at the lease."""
-        return lease.state(lease_file(self.session.state, self.session.id), self.session.owner.lease)
+        return lease.look_at(lease_file(self.session.state, self.session.id), self.session.owner.lease)
 
     def channel(self) -> int:
         """Return the descriptor by which the watchdog is told."""
@@ -182,7 +182,7 @@ def test_it_starts_from_a_folder_that_was_removed(
 def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "_interpreters", lambda: iter(["/no/such/python", "/bin/true"]))
+    monkeypatch.setattr(watchdog_start, "interpreters", lambda: iter(["/no/such/python", "/bin/true"]))
     for _ in range(2):
         watched.watching.see(NOWHERE, None)
     [said] = watched.said
@@ -191,7 +191,7 @@ def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
     worker.watching.see(NOWHERE, None)
     assert worker.said == [], "once for all workers"
     assert not watched.watching.tell_ended()
-    monkeypatch.setattr(watching, "_interpreters", lambda: iter([]))
+    monkeypatch.setattr(watchdog_start, "interpreters", lambda: iter([]))
     nameless = Watched(Session.begin(watched.session.state))
     nameless.watching.see(NOWHERE, None)
     assert nameless.said[0].startswith("no watchdog could be started (Python doesn't tell which program it is)")
@@ -234,7 +234,7 @@ def test_it_wakes_when_the_owner_ends_whoever_started_it(
     watched, keep = owner
     process = watched.see()
     os.close(watched.channel())  # as when the worker that started it ends
-    assert life(neighbour(process.pid)) is Life.ALIVE
+    assert life(process_of(process.pid)) is Life.ALIVE
     keep.close()
     assert ends(process)
     assert not watched.session.folder.exists(), "the owner's note told that nothing is left to do"
@@ -244,11 +244,11 @@ def test_a_number_that_somebody_else_has_by_now_is_not_watched(owner: tuple[Watc
     watched, keep = owner
     keep.close()
     assert ends(watched.session.owner.process)
-    assert watching._pidfd(watched.session.owner.process) == -1  # noqa: SLF001 - no way leads there but a race
+    assert watchdog_start._pidfd(watched.session.owner.process) == -1  # noqa: SLF001 - no way leads there but a race
 
 
 def test_modules_come_first_from_where_the_session_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "requests.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    path = watching._module_path()  # noqa: SLF001 - what it does with them shows only after an owner's death
-    assert path.index(str(Path(watching.__file__).parents[2])) < path.index(str(tmp_path))
+    path = watchdog_start.module_path()
+    assert path.index(str(Path(watchdog_start.__file__).parents[2])) < path.index(str(tmp_path))

@@ -1,0 +1,192 @@
+"""A kept stack: what stays on the engine for the project's next session, with a record of how each part was made."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_foodtrucks.errors import StateError
+from pytest_foodtrucks.sessions.owners import ContainerStart, Owner
+from pytest_foodtrucks.sessions.state_folder import (
+    is_there,
+    make_folder,
+    read_json,
+    usable,
+    write_file,
+    write_json,
+)
+from pytest_foodtrucks.sessions.state_key import identity, keyed
+
+from .kept_holder import KeptHolder
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.engine import Engine
+
+KEPT: Final = "kept"
+"""The owner label of a kept stack's things; their session label is the kept stack's id."""
+
+UNUSED_HOURS: Final = 8
+"""A kept stack that no session used for so many hours is removed at the start of any session."""
+
+_FOLDER: Final = "kept"
+_ABOUT: Final = "about"
+_USED: Final = "used"
+
+
+class KeptStack:
+    """A stack that stays when its session ends; one session at a time holds it.
+
+    Its folder has a record of each part. The folder's name depends on the project, the state folder and the engine: so
+    a session with another engine, or with a copy of the state folder, has another kept stack.
+    """
+
+    def __init__(self, folder: Path, owner: Owner | None = None) -> None:
+        """`owner` is the session that holds it; None where this process doesn't hold it (yet)."""
+        self.folder = folder
+        self._owner = owner
+        self._holder = KeptHolder(folder)
+
+    @classmethod
+    def on(cls, engine: "Engine", state: Path, project: str) -> "KeptStack":
+        """Return a project's kept stack on an engine."""
+        name = keyed(state)(f"{identity(state)} {project}")
+        return cls(state / _FOLDER / f"{name}-{_short(engine.identity)}")
+
+    @classmethod
+    def by_id(cls, state: Path, stack_id: str, owner: Owner) -> "KeptStack":
+        """Return the kept stack with an id, which an owner holds."""
+        return cls(state / _FOLDER / stack_id, owner)
+
+    @property
+    def id(self) -> str:
+        """The session label of its things."""
+        return self.folder.name
+
+    @property
+    def state(self) -> Path:
+        """The state folder."""
+        return self.folder.parents[1]
+
+    @property
+    def project(self) -> str:
+        """Its project, for people."""
+        return str(self._about().get("project", "an unknown project"))
+
+    @property
+    def url(self) -> str:
+        """Where its engine was when it was last used, for people."""
+        return str(self._about().get("engine", "an unknown one"))
+
+    def _about(self) -> Mapping[str, Any]:
+        try:
+            return read_json(self.folder / _ABOUT)
+        except (OSError, StateError):
+            return {}
+
+    def is_on(self, engine: "Engine") -> bool:
+        """Tell whether it is on an engine."""
+        return self.id.partition("-")[2] == _short(engine.identity)
+
+    def is_copied(self) -> bool:
+        """Tell whether its folder is in a copy of the state folder that it was made in."""
+        here = identity(self.state)
+        return str(self._about().get("state", here)) != here
+
+    # its session
+
+    def hold(
+        self,
+        owner: Owner,
+        container_start: ContainerStart,
+        *,
+        unknown: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> bool:
+        """Let an owner hold it, and return True; False where another one holds it and may live.
+
+        `unknown` also takes it from one of whom nobody can tell whether it lives.
+        """
+        held = self._holder.take(owner, container_start, unknown=unknown, clock=clock, sleep=sleep)
+        if held:
+            self._owner = owner
+        return held
+
+    def release(self) -> None:
+        """Leave it to the next session, if its owner still holds it."""
+        if self._owner is not None:
+            self._holder.leave(self._owner)
+
+    def begin(self, project: str, url: str) -> None:
+        """Make its folder, and record that it is in use, on the engine at a URL."""
+        make_folder(self.folder)
+        write_json(self.folder / _ABOUT, {"project": project, "engine": url, "state": identity(self.state)})
+        self.record_use()
+
+    def end(self) -> None:
+        """Remove its folder, and release it; its owner has removed its things from the engine."""
+        shutil.rmtree(self.folder, ignore_errors=True)  # nobody else writes there
+        self.release()
+
+    def record_use(self) -> None:
+        """Record that a session used it until now; do nothing where somebody removed its folder."""
+        with usable(self.state):
+            if is_there(self.folder):
+                write_file(self.folder / _USED, b"")
+
+    def unused_for(self, clock: Callable[[], float] = time.time) -> float:
+        """Return the seconds since a session used it."""
+        try:
+            return clock() - (self.folder / _USED).stat().st_mtime
+        except OSError:  # its session died before it made anything
+            return float("inf")
+
+    # its parts
+
+    def record(self, part: str) -> Mapping[str, Any] | None:
+        """Return what was recorded of a part; None where nothing can be read."""
+        try:
+            return read_json(self._file(part))
+        except (OSError, StateError):
+            return None
+
+    def records(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of all parts that can be read; StateError where the folder can't be read."""
+        with usable(self.state):
+            files = list(self.folder.glob("*.json"))
+        for file in files:
+            try:
+                yield read_json(file)
+            except (OSError, StateError):  # a corrupt one counts as none, and its part is made anew
+                continue
+
+    def write(self, part: str, content: Mapping[str, Any]) -> None:
+        """Record how a part was made and where it is."""
+        write_json(self._file(part), content)
+
+    def add_contents(self, part: str, contents: Iterable[str]) -> None:
+        """Record what another part put into this one when it started; do nothing where this one has no record."""
+        record = self.record(part)
+        if record is not None:
+            value = record["value"]
+            self.write(part, {**record, "value": {**value, "contents": sorted({*value["contents"], *contents})}})
+
+    def forget(self, part: str) -> None:
+        """Remove the record of a part."""
+        with usable(self.state):
+            self._file(part).unlink(missing_ok=True)
+
+    def _file(self, part: str) -> Path:
+        return self.folder / f"{sha256(part.encode()).hexdigest()[:16]}.json"
+
+
+def all_kept_stacks(state: Path) -> list[KeptStack]:
+    """Return the kept stacks of a state folder."""
+    with usable(state):
+        return [KeptStack(folder) for folder in sorted((state / _FOLDER).glob("*/"))]
+
+
+def _short(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12]
