@@ -1,21 +1,27 @@
-"""Where user code called us from: relative paths in definitions begin there, and messages point there."""
+"""What is known of user code: the line that called us, a function's file, the fixtures that a function asks for.
 
+Relative paths in definitions begin at the calling file, and messages point to the calling line. pytest imports this in
+every session, so it imports nothing that pytest hasn't.
+"""
+
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _READY_MADE = f"{_PACKAGE}plugin.py"
 """Where the ready-made fixtures are defined, as a user's conftest defines others."""
 
 
-@dataclass(frozen=True, order=True)
-class Place:
-    """A line of a file; as text `FILE:LINE`, relative to the current folder where it is below it."""
+class Place(NamedTuple):
+    """A line of a file; as text `FILE:LINE`, relative to the current folder where it is below it.
+
+    It is no dataclass, because making one that has an order takes ten times as long.
+    """
 
     file: Path
     line: int
@@ -51,6 +57,25 @@ def place_in(traceback: TracebackType | None) -> Place | None:
 def written_in(function: Callable[..., Any]) -> Path:
     """Return the file that a function was written in."""
     return _file_of(function.__code__, function.__globals__)
+
+
+def is_function(keyword: str, value: object) -> bool:
+    """Tell whether a keyword's value is a function of fixtures; a readiness check is one of the service."""
+    return callable(value) and keyword != "ready"
+
+
+def fixtures_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the fixtures that a function asks for."""
+    return [parameter.name for parameter in fixture_parameters(function)]
+
+
+def fixture_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return a function's parameters that are fixtures; one with a default isn't, as in pytest.
+
+    Raises TypeError or ValueError for a function that doesn't tell its parameters.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter for parameter in parameters if parameter.default is inspect.Parameter.empty]
 
 
 def _passed_over(frame: FrameType) -> bool:

@@ -1,59 +1,43 @@
-"""pytest's hooks and the ready-made fixtures: wiring, no logic."""
+"""pytest's hooks and the ready-made fixtures: wiring, no logic.
 
+pytest imports this in every session, also in those that use nothing of ours. So what only a session with a fixture of
+ours needs is imported by the fixture or the hook that needs it.
+"""
+
+import importlib
 import os
-import sys
-import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from . import ready
-from .containers.progress import Progress, standard_error
-from .errors import EngineError, SettingsError, StateError
-from .fixtures.factories import (
-    SETTINGS,
-    STACK,
-    elasticsearch_service,
-    fixture_definitions,
-    fixture_functions,
-    network,
-    service,
-    worker_id,
-)
-from .fixtures.mistakes import told_by_file
-from .fixtures.overrides import InUse
-from .fixtures.report import import_message, left_behind, log_sections, message_alone, own_frames, stays
-from .probes.beacons import probe_on_default_bridge
-from .services import es, web
-from .sessions.session import Session
-from .sessions.state_folder import state_folder
+from .callers import calling_place
+from .fixtures.making import network_fixture, service_fixture
+from .fixtures.recipes import Recipe
+from .fixtures.stash import SETTINGS, STACK, uses_ours, uses_watched, worker_id
 from .settings import OPTIONS, read_settings
-from .stacks.kept_choice import chosen_kept_stack, engine_words
-from .stacks.opening import begin_on_engine, end_of_controller, leave_kept
-from .stacks.stack import Stack
-from .stacks.watching import Watching
 
 if TYPE_CHECKING:
     import httpx2
     from elasticsearch import Elasticsearch
 
+    from .containers.progress import Progress
     from .engine.engine import Engine
     from .probes.probe import Probe
     from .services.es import ElasticsearchService
     from .services.network import Network
     from .services.service import Service
+    from .sessions.session import Session
 
-_PROGRESS: Final = pytest.StashKey[Progress]()
-_IN_USE: Final = pytest.StashKey[InUse]()
+_PROGRESS: "Final[pytest.StashKey[Progress]]" = pytest.StashKey()
+_SESSION: "Final[pytest.StashKey[Session]]" = pytest.StashKey()
 _MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
-_SESSION: Final = pytest.StashKey[Session]()
-_SESSION_FOLDER: Final = "foodtrucks_session"
-_SESSION_OWNER: Final = "foodtrucks_session_owner"
-_SESSION_ERROR: Final = "foodtrucks_session_error"
+
+_IMPORTED_LATER: Final = (".fixtures.report", ".stacks.opening")
+"""What hooks import after a test ran. Where tests use our fixtures it is imported before: a test may leave no file that
+could be opened."""
 
 
 # fixtures
@@ -62,25 +46,19 @@ _SESSION_ERROR: Final = "foodtrucks_session_error"
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     """The container engine that answers."""
-    from .engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
+    from .stacks.opening import opened_stack
 
-    settings = pytestconfig.stash[SETTINGS]
-    ours, progress = _our_session(pytestconfig), pytestconfig.stash[_PROGRESS]
-    watching = Watching(ours, progress.say)
-    project = _project(pytestconfig) if settings.reuse else None
-    engine = find_engine(settings.engine, host=settings.host, only=ours.endpoint())
-    ours.go_to_engine(lambda: begin_on_engine(engine, ours, watching, project=project, say=progress.say))
-    used = ours.endpoint()
-    if used not in {None, engine.endpoint}:  # another worker was first, and found another one
-        engine.close()
-        engine = find_engine(host=settings.host, only=used)
-    pytestconfig.stash[STACK] = Stack(
-        engine, settings, progress=progress, session=ours, worker=worker_id(pytestconfig), watching=watching
+    stack = pytestconfig.stash[STACK] = opened_stack(
+        pytestconfig.stash[SETTINGS],
+        _our_session(pytestconfig),
+        project=str(pytestconfig.rootpath),
+        worker=worker_id(pytestconfig),
+        progress=_progress(pytestconfig),
     )
-    return engine
+    return stack.engine
 
 
-foodtrucks_net = network()
+foodtrucks_net = network_fixture()
 
 
 @pytest.fixture(scope="session")
@@ -89,15 +67,33 @@ def es_seed() -> "Callable[[ElasticsearchService], object]":
     return lambda _: None
 
 
-es_on_net = elasticsearch_service(seed="es_seed")
+es_on_net = service_fixture(Recipe(place=calling_place(), is_elasticsearch=True, seed="es_seed"))
 
-web_on_net = service(
-    image=lambda pytestconfig: pytestconfig.stash[SETTINGS].web_image,
-    build=lambda pytestconfig: web.build(pytestconfig.stash[SETTINGS]),
-    environment={"ES_HOST": "es"},
-    ports=[web.PORT],
-    requires=["es_on_net"],
-    ready=ready.http("/healthz"),
+
+def _web_build(pytestconfig: pytest.Config) -> object:
+    from .services.web import build
+
+    return build(pytestconfig.stash[SETTINGS])
+
+
+def _web_is_ready(service: object) -> None:
+    from .ready import http
+
+    http("/healthz")(service)
+
+
+web_on_net = service_fixture(
+    Recipe(
+        place=calling_place(),
+        requires=("es_on_net",),
+        keywords={
+            "image": lambda pytestconfig: pytestconfig.stash[SETTINGS].web_image,
+            "build": _web_build,
+            "environment": {"ES_HOST": "es"},
+            "ports": [5000],
+            "ready": _web_is_ready,
+        },
+    )
 )
 
 
@@ -117,7 +113,9 @@ def web_client(web_on_net: "Service") -> "httpx2.Client":
 @pytest.fixture
 def es_index(es_on_net: "ElasticsearchService") -> Iterator[str]:
     """An index name of the test's own; what lives under it is gone after the test."""
-    with es.private_index(es_on_net) as name:
+    from .services.es import private_index
+
+    with private_index(es_on_net) as name:
         yield name
 
 
@@ -131,6 +129,8 @@ def net_probe(foodtrucks_net: "Network") -> "Iterator[Probe]":
 @pytest.fixture(scope="session")
 def bridge_probe(foodtrucks_engine: object, pytestconfig: pytest.Config) -> "Iterator[Probe]":
     """A probe on the engine's default bridge, where strangers are."""
+    from .probes.beacons import probe_on_default_bridge
+
     del foodtrucks_engine  # asked for so that the engine is there
     with probe_on_default_bridge(pytestconfig.stash[STACK]) as probe:
         yield probe
@@ -155,14 +155,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Tell a factory's mistake in the root conftest by its message alone."""
+    """Show a factory's mistake in the root conftest by its message alone."""
     try:
         return (yield)
     except Exception as error:
-        options, told = early_config.known_args_namespace, import_message(error)
-        if told is None or options.fulltrace or options.help or options.version:
+        from .fixtures.report import import_message
+
+        options, message = early_config.known_args_namespace, import_message(error)
+        if message is None or options.fulltrace or options.help or options.version:
             raise
-        raise pytest.UsageError(told) from error
+        raise pytest.UsageError(message) from error
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -172,18 +174,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SETTINGS] = read_settings(
             lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: _ini(config, name)
         )
-    except SettingsError as error:
+    except Exception as error:
+        from .errors import SettingsError
+
+        if not isinstance(error, SettingsError):
+            raise
         raise pytest.UsageError(str(error)) from error
-    stream = standard_error()
-    if stream is not None:
-        config.add_cleanup(stream.close)
-    config.stash[_PROGRESS] = Progress(stream, bars=worker_id(config) is None)
-    config.stash[_IN_USE] = InUse()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that use a fixture of ours."""
-    if any(_is_ours(function) for function in fixture_functions(item).values()):
+    if uses_ours(item):
         item.add_marker("foodtrucks")
 
 
@@ -191,127 +192,101 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Tell a factory's mistake in a test module, or in a conftest of a subfolder, by its message alone."""
+    """Show a factory's mistake in a test module, or in a conftest of a subfolder, by its message alone."""
     report = yield
     call = getattr(report, "call", None)
-    told = None if call is None or call.excinfo is None else import_message(call.excinfo.value)
-    if told is not None:
+    if call is None or call.excinfo is None:
+        return report
+    from .fixtures.report import import_message
+
+    message = import_message(call.excinfo.value)
+    if message is not None:
         collector.config.stash[_MISTAKEN] = True
         if not collector.config.option.fulltrace:
-            report.longrepr = told  # a text: xdist tells equal texts of all workers once
+            report.longrepr = message  # a text: xdist shows equal texts of all workers once
     return report
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell the factories' mistakes that concern a selected test, as errors of the collection: nothing runs then.
+    """Report the factories' mistakes that concern a selected test, as errors of the collection: nothing runs then.
 
     Without workers pytest itself stops after such errors; to xdist's controller a worker offers no tests.
     """
     config = session.config
-    for nodeid, told in told_by_file(session.items, worker_id(config), config.rootpath):
-        session.ihook.pytest_collectreport(report=pytest.CollectReport(nodeid, "failed", told, []))
-        config.stash[_MISTAKEN] = True
+    if any(uses_ours(item) or uses_watched(item) for item in session.items):
+        _examine(session)
     if _MISTAKEN in config.stash and worker_id(config) is not None and not config.option.continue_on_collection_errors:
         session.items.clear()
 
 
-def pytest_fixture_setup(fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest) -> None:
-    """Note which definition of a watched fixture is in use."""
-    request.config.stash[_IN_USE].set_up(fixturedef.argname, fixturedef.func)
+def _examine(session: pytest.Session) -> None:
+    """Report mistakes in the factories' calls, and let tests that would get another one's definition be refused."""
+    from .fixtures.mistakes import messages_by_file
+    from .fixtures.overrides import Overrides
 
-
-def pytest_fixture_post_finalizer(fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest) -> None:
-    """Note that a definition is in use no more."""
-    request.config.stash[_IN_USE].finished(fixturedef.argname, fixturedef.func)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note when the test began; refuse it where it would silently get another test's definition."""
-    item.stash[_BEGAN] = time.time()
-    conflict = item.config.stash[_IN_USE].conflict(fixture_definitions(item))
-    if conflict is not None:
-        pytest.fail(conflict, pytrace=False)
+    for module in _IMPORTED_LATER:
+        importlib.import_module(module, __package__)
+    config = session.config
+    config.pluginmanager.register(Overrides())
+    for nodeid, message in messages_by_file(session.items, worker_id(config), config.rootpath):
+        session.ihook.pytest_collectreport(report=pytest.CollectReport(nodeid, "failed", message, []))
+        config.stash[_MISTAKEN] = True
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the services logged since the test began.
-
-    An error of ours outside the test's own body is its message alone: the frames above it are none of the reader's.
-    """
+    """Show with a failure what the services logged since the test began, and an error of ours without our frames."""
     report = yield
-    if call.excinfo is not None and not item.config.option.fulltrace:
-        ours = own_frames(call.excinfo, item.config) if call.when == "call" else message_alone(call.excinfo)
-        report.longrepr = ours if ours is not None else report.longrepr
-    stack = item.config.stash.get(STACK, None)
-    if report.failed and stack is not None and _BEGAN in item.stash:
-        error = None if call.excinfo is None else call.excinfo.value
-        report.sections.extend(log_sections(stack, item.stash[_BEGAN], error))
+    if call.when == "setup":
+        item.stash[_BEGAN] = call.start
+    if report.failed or (call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception)):
+        from .fixtures.report import complete
+
+        complete(report, call, item.config, began=item.stash.get(_BEGAN, call.start))
     return report
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker whose stack it shares; called in the controller, which owns it."""
-    try:
-        ours = _our_session(node.config)
-    except StateError as error:
-        node.workerinput[_SESSION_ERROR] = error.message
-    else:
-        node.workerinput.update({_SESSION_FOLDER: str(ours.folder), _SESSION_OWNER: ours.owner.text()})
+    """Give an xdist worker the session that it shares; called in the controller, which owns it."""
+    from .stacks.opening import input_for_worker
+
+    node.workerinput.update(input_for_worker(lambda: _our_session(node.config)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what the fixtures could not, and what the workers shared.
-
-    What can't be removed now is left to the watchdog, which wakes when this process ends.
-    """
+    """Remove what the fixtures could not, and what the workers shared."""
     stack, ours = config.stash.get(STACK, None), config.stash.get(_SESSION, None)
-    owned = ours if ours is not None and ours.ends_here else None
-    used = None
-    with suppress(StateError):  # its own process's end leaves the kept stack too
-        used = chosen_kept_stack(owned) if owned is not None else None
-    with _telling():
-        if stack is not None:
-            stack.close()
-        elif owned is not None:
-            end_of_controller(owned)
-    with _telling():
-        if used is not None and leave_kept(used):
-            config.stash[_PROGRESS].say(stays(config.stash[SETTINGS]))
+    if stack is not None or ours is not None:
+        from .stacks.opening import end_session
+
+        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config))
 
 
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Tell of what can't be removed at the end, in two lines: no warning, for pytest has shown those by now."""
-    try:
-        yield
-    except (EngineError, StateError) as error:
-        sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
+def _our_session(config: pytest.Config) -> "Session":
+    """Return the session that this process owns, or as an xdist worker shares."""
+    from .stacks.opening import session_of
 
-
-def _our_session(config: pytest.Config) -> Session:
-    """Return our own session: this process's, or in an xdist worker the controller's."""
     if _SESSION not in config.stash:
-        workerinput = getattr(config, "workerinput", {})
-        if _SESSION_ERROR in workerinput:
-            raise StateError(workerinput[_SESSION_ERROR])
-        folder = workerinput.get(_SESSION_FOLDER)
-        config.stash[_SESSION] = (
-            Session.begin(state_folder(config.stash[SETTINGS].state_dir, os.environ))
-            if folder is None
-            else Session.of_controller(Path(folder), workerinput[_SESSION_OWNER])
-        )
+        config.stash[_SESSION] = session_of(getattr(config, "workerinput", {}), config.stash[SETTINGS])
     return config.stash[_SESSION]
 
 
-def _project(config: pytest.Config) -> str:
-    """Return what a kept stack belongs to."""
-    return f"{config.rootpath} {engine_words(config.stash[SETTINGS].engine, os.environ)}".strip()
+def _progress(config: pytest.Config) -> "Progress":
+    """Return what shows long work on standard error, past pytest's capture."""
+    from .containers.progress import Progress, standard_error
+
+    if _PROGRESS not in config.stash:
+        capture = config.pluginmanager.getplugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            stream = standard_error()
+        if stream is not None:
+            config.add_cleanup(stream.close)
+        config.stash[_PROGRESS] = Progress(stream, bars=worker_id(config) is None)
+    return config.stash[_PROGRESS]
 
 
 def _ini(config: pytest.Config, name: str) -> object:
@@ -323,7 +298,3 @@ def _ini(config: pytest.Config, name: str) -> object:
         return config.getini(name)
     except (TypeError, pytest.UsageError):
         return getattr(config, "_inicfg")[name].value  # noqa: B009 - private: there is no public way to the raw value
-
-
-def _is_ours(function: Callable[..., Any]) -> bool:
-    return hasattr(function, "recipe") or function.__module__.partition(".")[0] == "pytest_foodtrucks"

@@ -1,14 +1,13 @@
-"""Settings: one frozen object, read once from one table of options."""
+"""Settings: one frozen object, read once from one table of options.
+
+To add an option: a row in `OPTIONS`, and a field of the same name in `Settings`. pytest imports this in every session,
+also in those that set no option. So the checks of what somebody set are imported when there is something to check.
+"""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-from .engine.urls import check_engine_url, without_user
-from .errors import DefinitionError, SettingsError
-from .hostnames import addresses_of, refuse_no_target
-from .values import heap, image_name, path, seconds, shown, tag
+from typing import Any, Final, NamedTuple
 
 ENGINES: Final = ("auto", "docker")
 JVM_MODES: Final = ("fast-start", "server")
@@ -46,12 +45,13 @@ class Settings:
 
     def __repr__(self) -> str:
         """Show the engine's URL without its user part."""
+        from .engine.urls import without_user
+
         shown = {**vars(self), "engine": without_user(self.engine)}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """An option: its name on the command line, how its text becomes a value, its default, its help.
 
     `parse` raises ValueError with what would do instead. `also` is an environment variable of others that counts
@@ -111,6 +111,8 @@ def _engine(text: str) -> str:
         raise ValueError("this version speaks to Docker only: use auto, docker, or the URL of a Docker engine")
     if "://" not in text:
         return _one_of(*ENGINES, "a URL such as unix:///var/run/docker.sock")(text)
+    from .engine.urls import check_engine_url
+
     check_engine_url(text)
     return text
 
@@ -121,6 +123,9 @@ def _host(text: str) -> str | None:
         return None
     if "%" in text:
         raise ValueError("use an address without the name of an interface, such as 172.17.0.1")
+    from .errors import DefinitionError
+    from .hostnames import addresses_of, refuse_no_target
+
     try:
         refuse_no_target(text)
         addresses_of(text)
@@ -141,11 +146,33 @@ def _prefix(text: str) -> str:
 def _folder(text: str) -> str:
     if not text.startswith(("/", "~")):
         raise ValueError("use an absolute path, such as ~/.local/state/pytest-foodtrucks")
+    from .values import path
+
     path(text)
     return text
 
 
+def _image(text: str) -> str:
+    from .values import image_name
+
+    return image_name(text)
+
+
+def _tag(text: str) -> str:
+    from .values import tag
+
+    return tag(text)
+
+
+def _heap(text: str) -> str:
+    from .values import heap
+
+    return heap(text)
+
+
 def _seconds(text: str) -> float:
+    from .values import seconds
+
     try:
         return seconds(float(text))
     except ValueError:
@@ -161,12 +188,12 @@ OPTIONS: Final = (
         "address where the tests reach published ports; auto asks the engine's URL",
         also="TESTCONTAINERS_HOST_OVERRIDE",
     ),
-    Option("es-image", image_name, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
-    Option("es-version", tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
-    Option("es-heap", heap, "512m", "heap of Elasticsearch"),
+    Option("es-image", _image, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
+    Option("es-version", _tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
+    Option("es-heap", _heap, "512m", "heap of Elasticsearch"),
     Option("es-jvm", _one_of(*JVM_MODES), "fast-start", "fast-start: compile for short lives; server: don't"),
-    Option("web-image", image_name, None, "image of the web app; default: FoodTrucks, built from the package"),
-    Option("probe-image", image_name, "busybox", "image that network questions are asked from"),
+    Option("web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package"),
+    Option("probe-image", _image, "busybox", "image that network questions are asked from"),
     Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
     Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
     Option(
@@ -223,18 +250,22 @@ def _first(
 
 
 def _parsed(option: Option, raw: object, origin: str) -> Any:
-    told = _shown(raw)
+    from .errors import SettingsError
+
     if (isinstance(raw, bool) and not option.switch) or not isinstance(raw, str | int | float):
-        raise SettingsError(f"{origin} is {told}, which is no text or number. Remedy: {option.help}.")
+        raise SettingsError(f"{origin} is {_shown(raw)}, which is no text or number. Remedy: {option.help}.")
     try:
         return option.parse(str(raw).strip())
     except ValueError as error:
         why = getattr(error, "why", "")
-        raise SettingsError(f"{origin} is {told}{f', which{why}' if why else ''}. Remedy: {error}.") from error
+        raise SettingsError(f"{origin} is {_shown(raw)}{f', which{why}' if why else ''}. Remedy: {error}.") from error
 
 
 def _shown(raw: object) -> str:
     """Return a setting as a message shows it; a registry may have a user without a scheme before that."""
+    from .engine.urls import without_user
+    from .values import shown
+
     if isinstance(raw, str):
         return shown(without_user(raw))
     words = shown(raw)
@@ -244,9 +275,11 @@ def _shown(raw: object) -> str:
 def _refuse_two_versions(settings: Settings, origins: Mapping[str, str]) -> None:
     if settings.es_version is None or not is_pinned(settings.es_image):
         return
+    from .errors import SettingsError
+
     raise SettingsError(
         f"{origins['es_image']} is {_shown(settings.es_image)}, which has a version already, and "
-        f"{origins['es_version']} is {shown(settings.es_version)}. Remedy: set the image without its tag, or "
+        f"{origins['es_version']} is {_shown(settings.es_version)}. Remedy: set the image without its tag, or "
         "leave the version out."
     )
 

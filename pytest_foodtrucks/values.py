@@ -1,7 +1,7 @@
 """What a value given by somebody is: how a message shows it, and the checks that keywords and options have in common.
 
-A check returns the value in its plain form, or raises `Unfit` with what would do. It is told the value alone: whoever
-calls it knows the keyword or the option.
+A check returns the value in its plain form, or raises `Unfit` with what would do. It gets the value
+alone: its caller knows the keyword or the option.
 """
 
 import functools
@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from .callers import fixture_parameters
 from .errors import DefinitionError, FoodtrucksError
 from .excerpts import shortened
 from .units import size_in_bytes
@@ -227,16 +228,6 @@ _BY_NAME: Final = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Pa
 _YET_TO_RUN: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
 
 
-def fixtures_of(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the fixtures that a function asks for; a parameter with a default isn't one, as in pytest."""
-    return [parameter.name for parameter in _without_default(function)]
-
-
-def _without_default(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    parameters = inspect.signature(function).parameters.values()
-    return [parameter for parameter in parameters if parameter.default is inspect.Parameter.empty]
-
-
 def function_of_fixtures(value: Any) -> Any:
     """Check a function whose parameters are fixtures."""
     if isinstance(value, type):
@@ -244,7 +235,7 @@ def function_of_fixtures(value: Any) -> Any:
     if only_begins(value):
         raise Unfit(_VALUE, why=" is asynchronous, or a generator: called, it would only begin")
     try:
-        parameters = _without_default(value)
+        parameters = fixture_parameters(value)
     except (TypeError, ValueError):
         raise Unfit(_VALUE, why=" is a function that doesn't tell its parameters") from None
     if any(parameter.kind not in _BY_NAME for parameter in parameters):

@@ -37,7 +37,7 @@ _OURS: Final = re.compile(r"^.*\bpytest_foodtrucks/[\w/]+\.py.*$", re.MULTILINE)
 _CONFTEST: Final = """
 from pathlib import Path
 from deeds.here import Here
-from pytest_foodtrucks.fixtures.factories import STACK
+from pytest_foodtrucks.fixtures.stash import STACK
 
 @pytest.fixture(scope="session")
 def here(foodtrucks_net, store, echo, pytestconfig):

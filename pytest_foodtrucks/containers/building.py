@@ -1,4 +1,4 @@
-"""Images: built from a folder, by the engine's command line or its API."""
+"""Builds an image from a folder, by the command `docker` or by the engine's API."""
 
 import os
 import re
@@ -27,14 +27,16 @@ _OWN_PREFIXES: Final = ("DOCKER_", "BUILDX_", "BUILDKIT_", "OTEL_", "LD_", "DYLD
 _OWN_NAMES: Final = frozenset(
     ("PATH", "HOME", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "GODEBUG", "GOGC", "GOMEMLIMIT")
 )
-"""Variables that `docker build`, its helpers and the loader of programs read. A build argument goes by the environment,
-for all users see a command's words in the list of processes; one of such a name would make another command of it, and
-stays in the words unless the environment has that very value."""
+"""Variables that `docker build`, its helpers and the system's loader read for themselves.
+
+A build argument is handed over in the environment, because all users see a command line in the list of processes. One
+with such a name would change what the command does; it is written on the command line, unless the environment has the
+same value already."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """Where an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
+    """What an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
 
     context: Path
     dockerfile: str = "Dockerfile"
@@ -43,7 +45,7 @@ class Build:
 
 
 class _Names(NamedTuple):
-    """The names of an image that is built: one that nobody else builds under, and the lasting one."""
+    """The names of an image that is built: `own` belongs to this one build, `lasting` stays the same in each."""
 
     own: str
     lasting: str
@@ -57,12 +59,14 @@ def built(
     progress: "Progress",
     cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Build an image, and return its id; the engine's own cache decides what is done again.
+    """Build an image, and return its id; the engine's cache decides which steps run again.
 
-    The id and not the name, because another job that builds in the same folder moves that. The name is the same for
-    the same folder, so that a changed image takes the old one's place; `digest` has a key, since secrets may be among
-    the build's arguments. Uses the engine's command line where there is one, because only that has BuildKit, else the
-    API. The command ends early as soon as `cancelled` says so.
+    It returns the id, because another job that builds the same folder may move the name to its own image. The lasting
+    name is the same for the same folder, so that a changed image replaces the old one. `digest` uses a key, because
+    the build's arguments may be secrets.
+
+    The command `docker` builds if there is one, because only it has BuildKit; else the API does. The command is ended
+    when `cancelled` returns True.
 
     Raises ImageError with the last lines of the build's output.
     """
@@ -78,16 +82,16 @@ def built(
 
 
 def lasting_name(build: Build, digest: Callable[[str], str]) -> str:
-    """Return the name that the image of a build has when it is built, by which people know it."""
-    what = repr((str(build.context), build.dockerfile, build.args, build.target))
-    return f"foodtrucks-build/{_slug(build.context.name)}:{digest(what)[:12]}"
+    """Return the name that people find a build's image by; it is the same each time."""
+    source = repr((str(build.context), build.dockerfile, build.args, build.target))
+    return f"foodtrucks-build/{_slug(build.context.name)}:{digest(source)[:12]}"
 
 
 def _renamed(engine: "Engine", build: Build, names: _Names) -> str:
-    """Give an image its lasting name instead of the one that nobody else builds under, and return its id.
+    """Give an image its lasting name in place of its own one, and return its id.
 
-    So asked because what `docker build --iidfile` writes isn't always an id to the engine: a config's digest is none
-    in the containerd image store (buildx#3952).
+    The engine is asked for the id, because `docker build --iidfile` may write one that it doesn't know: the digest of
+    the image's config is no id in the containerd image store (buildx#3952).
     """
     built = engine.image_id(names.own)
     if built is None:
@@ -96,7 +100,7 @@ def _renamed(engine: "Engine", build: Build, names: _Names) -> str:
             "choose a builder that leaves its images there (docker buildx use default)."
         )
     engine.tag_image(built, names.lasting)
-    if engine.image_id(names.lasting) == built:  # else its own name is its only one, and the image would go with that
+    if engine.image_id(names.lasting) == built:  # else its own name is its only one
         engine.untag_image(names.own)
     return built
 
@@ -105,27 +109,19 @@ def _build_by_command(
     command: str, engine: "Engine", build: Build, names: _Names, cancelled: Callable[[], bool]
 ) -> None:
     environment = dict(os.environ)
-    place = []
+    endpoint = []
     if engine.endpoint.context is not None:
         environment.pop("DOCKER_HOST", None)
-        place = ["--context", engine.endpoint.context]
+        endpoint = ["--context", engine.endpoint.context]
     else:
         environment["DOCKER_HOST"] = engine.endpoint.url
-    options = ["--tag", names.own, "--label", f"{IMAGE_LABEL}={names.lasting}"]
-    options += ["--file", str(build.context / build.dockerfile)]
+    options = []
     if not _has_buildx(command):
         environment["DOCKER_BUILDKIT"] = "0"
-        options.append("--force-rm")  # that builder leaves the container in which a step failed
-    for argument, value in build.args:
-        if _is_the_commands_own(argument) and environment.get(argument) != value:
-            options += ["--build-arg", f"{argument}={value}"]
-        else:
-            options += ["--build-arg", argument]
-            environment[argument] = value
-    if build.target is not None:
-        options += ["--target", build.target]
+        options = ["--force-rm"]  # that builder leaves the container in which a step failed
+    options += _options(build, names, environment)
     try:
-        exit_code, output = _run([command, *place, "build", *options, str(build.context)], environment, cancelled)
+        exit_code, output = _run([command, *endpoint, "build", *options, str(build.context)], environment, cancelled)
     except (OSError, ValueError) as error:  # the system's limits; a NUL
         raise ImageError(
             f"The image can't be built from {build.context / build.dockerfile}: {command} can't be run: {error}. "
@@ -136,15 +132,30 @@ def _build_by_command(
         raise _failed(build, why, output)
 
 
+def _options(build: Build, names: _Names, environment: dict[str, str]) -> list[str]:
+    """Return the options of `docker build`; put the values of build arguments into the environment if they may be."""
+    options = ["--tag", names.own, "--label", f"{IMAGE_LABEL}={names.lasting}"]
+    options += ["--file", str(build.context / build.dockerfile)]
+    if build.target is not None:
+        options += ["--target", build.target]
+    for argument, value in build.args:
+        if _is_the_commands_own(argument) and environment.get(argument) != value:
+            options += ["--build-arg", f"{argument}={value}"]
+        else:
+            options += ["--build-arg", argument]
+            environment[argument] = value
+    return options
+
+
 def _is_the_commands_own(name: str) -> bool:
     """Tell whether `docker build`, or what it calls, reads a variable of that name for itself."""
     return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, Excerpt]:
-    """Run a command until it ends or somebody cancels, and return its exit code and the last of its output.
+    """Run a command, and return its exit code and the end of its output; end it when `cancelled` returns True.
 
-    It runs in a thread, where a Ctrl-C isn't heard.
+    It runs in a thread, where Ctrl-C raises no KeyboardInterrupt.
     """
     output = Excerpt(head=0, tail=SHORT_TAIL)
     with subprocess.Popen(
@@ -161,7 +172,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Call
 
 
 def _pieces(stream: "IO[bytes] | None") -> Iterator[bytes]:
-    """Yield what comes, and nothing where for a moment nothing does, until the end."""
+    """Yield the output's pieces until its end, and an empty one whenever there is none for a moment."""
     assert stream is not None  # noqa: S101 - for the type checker
     with PollSelector() as waiting:
         waiting.register(stream, EVENT_READ)
@@ -175,10 +186,10 @@ def _pieces(stream: "IO[bytes] | None") -> Iterator[bytes]:
 
 
 def _has_buildx(command: str) -> bool:
-    """Tell whether the command line can use BuildKit; without buildx it refuses to, and the old builder works."""
+    """Tell whether the command has buildx; without it, it refuses to use BuildKit, and the old builder is needed."""
     try:
         return subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0
-    except OSError:  # the system's limits; the build itself will tell
+    except OSError:  # the system's limits; the build reports the same
         return False
 
 

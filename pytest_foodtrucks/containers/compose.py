@@ -1,4 +1,4 @@
-"""What a container is to be: Compose's keywords, and the engine's words for them."""
+"""A container's keywords, which are Compose's, and the body of the engine's API that they become."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,17 +12,22 @@ from . import keywords
 from .keywords import volume_source
 
 Body = Mapping[str, Any]
-"""A piece of the engine API's ContainerCreate."""
+"""The body of the engine API's ContainerCreate, or a piece of it."""
 
 
-def _keyword(check: Callable[[Any], Any], body: Callable[[Any], Body] | None, **more: Any) -> Any:
-    """Return the field of a keyword: how its value is checked, and the engine's words for the checked value.
+def keyword_field(check: Callable[[Any], Any], body: Callable[[Any], Body] | None = None, **more: Any) -> Any:
+    """Return the field of a keyword: how its value is checked, and which piece of the body the checked value becomes.
 
-    Of None, the default, nothing is said to the engine. `more` is what `dataclasses.field` takes.
+    `more` is what `dataclasses.field` takes; the default value is None if it doesn't say another.
     """
     if "default_factory" not in more:
-        more["default"] = None
+        more.setdefault("default", None)
     return field(metadata={"check": check, "body": body}, **more)
+
+
+def checks_of(table: type[Any]) -> dict[str, Callable[[Any], Any]]:
+    """Return the check of each keyword among a dataclass' fields, by the keyword's name."""
+    return {each.name: each.metadata["check"] for each in fields(table) if "check" in each.metadata}
 
 
 def _environment(content: Mapping[str, str]) -> Body:
@@ -46,35 +51,36 @@ def _tmpfs(entries: Sequence[str]) -> Body:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """What is to run: the keywords of a container with their checked values, `mem_limit` in bytes.
+    """The keywords of a container with their checked values; `mem_limit` is in bytes.
 
-    The one table of them: each stands here, and in `ServiceKeywords` for type checkers. The environment is never shown.
+    This is the one table of them; `ServiceKeywords` repeats their names for type checkers. The environment is never
+    shown.
     """
 
-    command: Sequence[str] | None = _keyword(keywords.words, lambda words: {"Cmd": list(words)})
-    entrypoint: Sequence[str] | None = _keyword(keywords.words, lambda words: {"Entrypoint": list(words)})
-    environment: Mapping[str, str] = _keyword(keywords.environment, _environment, default_factory=dict, repr=False)
-    aliases: Sequence[str] = _keyword(keywords.host_names, None, default_factory=tuple)
-    """Said to the engine with the network."""
-    ports: Sequence[int] = _keyword(keywords.ports, _ports, default_factory=tuple)
-    volumes: Sequence[str] = _keyword(keywords.volumes, _volumes, default_factory=tuple)
-    tmpfs: Sequence[str] = _keyword(keywords.tmpfs, _tmpfs, default_factory=tuple)
-    mem_limit: int | None = _keyword(keywords.memory, lambda size: {"HostConfig": {"Memory": size}})
-    user: str | None = _keyword(keywords.user, lambda user: {"User": user})
-    cap_add: Sequence[str] = _keyword(
-        keywords.capabilities, lambda names: {"HostConfig": {"CapAdd": list(names)}}, default_factory=tuple
+    command: Sequence[str] | None = keyword_field(keywords.words, lambda words: {"Cmd": list(words)})
+    entrypoint: Sequence[str] | None = keyword_field(keywords.words, lambda words: {"Entrypoint": list(words)})
+    environment: Mapping[str, str] = keyword_field(keywords.environment, _environment, default_factory=dict, repr=False)
+    aliases: Sequence[str] = keyword_field(keywords.host_names, default=())
+    """Without a body: `engine_config` writes them, because they belong to the network."""
+    ports: Sequence[int] = keyword_field(keywords.ports, _ports, default=())
+    volumes: Sequence[str] = keyword_field(keywords.volumes, _volumes, default=())
+    tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
+    mem_limit: int | None = keyword_field(keywords.memory, lambda size: {"HostConfig": {"Memory": size}})
+    user: str | None = keyword_field(keywords.user, lambda user: {"User": user})
+    cap_add: Sequence[str] = keyword_field(
+        keywords.capabilities, lambda names: {"HostConfig": {"CapAdd": list(names)}}, default=()
     )
-    healthcheck: Mapping[str, Any] | None = _keyword(keywords.healthcheck, lambda check: {"Healthcheck": dict(check)})
+    healthcheck: Mapping[str, Any] | None = keyword_field(
+        keywords.healthcheck, lambda check: {"Healthcheck": dict(check)}
+    )
 
     def values(self) -> dict[str, Any]:
         """Return the value of each keyword."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-CONTAINER_KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    each.name: each.metadata["check"] for each in fields(ContainerSpec)
-}
-"""What is checked of each."""
+CONTAINER_KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = checks_of(ContainerSpec)
+"""The check of each keyword of a container."""
 
 
 def engine_config(
@@ -86,7 +92,7 @@ def engine_config(
     host_ports: Mapping[int, int],
     publish_on: str,
 ) -> dict[str, Any]:
-    """Return the body of the engine API's ContainerCreate."""
+    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value."""
     bindings = {f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(free)}] for port, free in host_ports.items()}
     config: dict[str, Any] = {
         "Image": image,
@@ -95,23 +101,28 @@ def engine_config(
     }
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": list(spec.aliases)}}}
+    defaults = ContainerSpec().values()
     for each in fields(spec):
         value, body = getattr(spec, each.name), each.metadata["body"]
-        if value is not None and body is not None:
-            _add(config, body(value))
+        if body is not None and value != defaults[each.name]:
+            merge(config, body(value))
     return config
 
 
-def _add(config: dict[str, Any], piece: Body) -> None:
-    """Add a piece to the body; what goes to the host's configuration is merged there."""
-    config["HostConfig"].update(piece.get("HostConfig", {}))
-    config.update({name: value for name, value in piece.items() if name != "HostConfig"})
+def merge(config: dict[str, Any], piece: Body) -> None:
+    """Add a piece to the body; mappings that both have are merged."""
+    for name, value in piece.items():
+        if isinstance(value, Mapping) and name in config:
+            merge(config[name], value)
+        else:
+            config[name] = value
 
 
 def bind(volume: str, folder: Path, *, local: bool) -> str:
-    """Return a Compose volume as the engine takes it, its path made absolute from `folder`.
+    """Return a volume as the engine takes it: its path, if relative, begins at `folder`.
 
-    Raises DefinitionError for a path that isn't there, and for a named volume: nobody would remove it.
+    `local` says whether the engine runs on this machine. Raises DefinitionError for a path that doesn't exist here,
+    and for a named volume, because nobody would remove that.
     """
     source = volume_source(volume)
     if source is None:

@@ -1,4 +1,4 @@
-"""A container in the making: created, started, removed."""
+"""A container's creation: it is created, started and removed."""
 
 import errno
 import random
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 _PORT_TRIES: Final = 20
 _PORTS: Final = range(20_000, 32_768)
-"""Below the range that Linux and macOS give to outgoing connections, so that those don't take our ports."""
+"""These lie below the ports that Linux and macOS use for outgoing connections, which else would take ours."""
 
 
 class Creation:
-    """A container in the making: created with host ports of its own, then started, then removed.
+    """A container that is created with host ports of its own, then started, then removed.
 
-    `title` is in its name and in messages. `image` is the id of one that was built, and `built_as` its name then. Host
-    ports are chosen here and not by the engine, because the engine gives new ones at each start.
+    `title` is a part of its name, and stands for it in messages. `image` is a name or, of an image that was built, the
+    id; `built_as` is that image's name. Host ports are chosen here, because the engine would choose others at each
+    start.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Creation:
         return Container(self._engine, container_id, self._name, self._network)
 
     def start(self) -> Container:
-        """Start it; where somebody took a chosen port meanwhile, create it anew with others."""
+        """Start it; if another process has taken one of its host ports, create it anew with other ports."""
         tries = 0
         while True:
             try:
@@ -84,13 +85,13 @@ class Creation:
             return StartError(self._named(str(error)))
         return StartError(
             f"The container of {self._title} ({self._named(self._image)}) can't be {what}: "
-            f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses here."
+            f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses."
         )
 
-    def _named(self, words: str) -> str:
-        """Return words with the image's name, and its short id, where they have the id of one that was built."""
+    def _named(self, text: str) -> str:
+        """Return a text with the id of an image that was built replaced by its name and short id."""
         image, name = self._image, self._built_as
-        return words if name is None else words.replace(image, f"{name}, {image.removeprefix('sha256:')[:12]}")
+        return text if name is None else text.replace(image, f"{name}, {image.removeprefix('sha256:')[:12]}")
 
     def remove(self) -> None:
         """Remove it, running or not."""
@@ -98,7 +99,7 @@ class Creation:
 
 
 def free_port(engine: "Engine") -> int:
-    """Choose a port of the engine's machine that is free at this moment, as far as can be seen from here."""
+    """Return a port of the engine's machine; if that is this machine, one that is free at this moment."""
     for _ in range(_PORT_TRIES):
         port = random.choice(_PORTS)  # noqa: S311 - no secret
         if not (engine.local and in_use(engine.publish_on, port)):
@@ -107,9 +108,9 @@ def free_port(engine: "Engine") -> int:
 
 
 def in_use(address: str, port: int) -> bool:
-    """Tell whether a port is taken; an address that isn't this machine's can't be asked, and counts as free."""
+    """Tell whether a port is taken. At an address of another machine that can't be asked; there it counts as free."""
     with socket.socket() as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections that linger don't count
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of connections closed just now are free
         try:
             attempt.bind((address, port))
         except OSError as error:
@@ -118,5 +119,5 @@ def in_use(address: str, port: int) -> bool:
 
 
 def port_taken(error: EngineError) -> bool:
-    """Tell whether the engine refused a start because somebody else has a host port."""
+    """Tell whether the engine refused a start because another process has a host port."""
     return any(words in str(error) for words in ("port is already allocated", "address already in use"))

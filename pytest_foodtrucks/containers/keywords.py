@@ -1,4 +1,4 @@
-"""The keywords that say what a container is: what is checked of each, and its plain form."""
+"""The checks of a container's keywords; each returns the value in its plain form."""
 
 import re
 import shlex
@@ -17,16 +17,18 @@ def environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:
     if isinstance(value, Mapping):
         pairs = entries(value.items())
     elif is_list(value):
-        pairs = [_pair(entry, f"{keyword} has at index {index}") for index, entry in enumerate(entries(value))]
+        pairs = [_pair(entry, index, keyword) for index, entry in enumerate(entries(value))]
     else:
         raise Unfit("write it as a mapping, or as a list of NAME=VALUE", why=" is neither a mapping nor a list")
-    plain = {_variable(name, keyword): _content(content, f"{keyword} has for {shown(name)}") for name, content in pairs}
-    return dict(sorted(plain.items()))  # one order, so that workers and sessions see that it is equal
+    plain = {_variable(name, keyword): _content(content, name, keyword) for name, content in pairs}
+    return dict(sorted(plain.items()))  # in one order, because workers and sessions compare it
 
 
-def _pair(entry: object, where: str) -> tuple[str, str | None]:
+def _pair(entry: object, index: int, keyword: str) -> tuple[str, str | None]:
     if not isinstance(entry, str):
-        raise DefinitionError(f"{where} no text, but a {type(entry).__name__}. Remedy: write NAME=VALUE.")
+        raise DefinitionError(
+            f"{keyword} has at index {index} no text, but a {type(entry).__name__}. Remedy: write NAME=VALUE."
+        )
     name, equals, content = entry.partition("=")
     return name, content if equals else None
 
@@ -43,29 +45,28 @@ def _variable(name: object, keyword: str) -> str:
     return name
 
 
-def _content(value: Any, where: str) -> str:
+def _content(value: Any, name: object, keyword: str) -> str:
     if value is None:
+        raise DefinitionError(f"{keyword} has no value for {shown(name)}. Remedy: give one, or leave the name out.")
+    if not _has_text_of_its_own(value):
         raise DefinitionError(
-            f"{where.replace(' has for ', ' has no value for ')}. Remedy: give one, or leave the name out."
-        )
-    if not _says_itself(value):
-        raise DefinitionError(
-            f"{where} a value of the type {type(value).__name__}. Remedy: write it as the text that the program reads."
+            f"{keyword} has for {shown(name)} a value of the type {type(value).__name__}. Remedy: write it as the text "
+            "that the program reads."
         )
     try:
         return text(str(value))
     except Unfit as error:
-        raise DefinitionError(f"{where} a value that{error.why}. Remedy: {error}.") from None
+        raise DefinitionError(f"{keyword} has for {shown(name)} a value that{error.why}. Remedy: {error}.") from None
 
 
-def _says_itself(value: object) -> bool:
-    """Tell whether a value's text is meant to be read; Compose writes true where Python writes True."""
+def _has_text_of_its_own(value: object) -> bool:
+    """Tell whether a value is a number, or of a type that defines its text; True is no such, as Compose writes true."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number or (type(value).__str__ is not object.__str__ and not isinstance(value, bytes | BaseException))
 
 
 def ports(value: Any) -> tuple[int, ...]:
-    """Check ports of the container; each stands once."""
+    """Check ports of the container, and leave out doubles."""
     given = entries(value) if is_list(value) else [value]
     for port in given:
         try:
@@ -79,11 +80,14 @@ def ports(value: Any) -> tuple[int, ...]:
 
 
 _OWN_NAMES: Final = re.compile(r"(?:.*\.)?localhost|ip6-.*")
-"""What a container's /etc/hosts, or its resolver, keeps for itself."""
+"""Names for which a container's /etc/hosts or its resolver gives the container's own addresses."""
+
+_LONGEST_NAME: Final = 253
+"""Characters; a message doesn't show a longer name."""
 
 
 def host_names(value: Any) -> tuple[str, ...]:
-    """Check names on a network; those that a name server takes for one stand once."""
+    """Check names on a network, and leave out those that are the same to a name server as one before."""
     if isinstance(value, str):
         raise DefinitionError(f"aliases={shown(value)} is a text. Remedy: give a list, such as [{shown(value)}].")
     found: dict[str, str] = {}
@@ -102,7 +106,7 @@ def host_names(value: Any) -> tuple[str, ...]:
 
 
 def words(value: Any) -> tuple[str, ...]:
-    """Check a command: a list of texts, or a text that is split as a shell does."""
+    """Check a command: a list of texts, or a text, which is split into words as a shell does."""
     if not isinstance(value, str):
         return texts(value)
     try:
@@ -114,29 +118,27 @@ def words(value: Any) -> tuple[str, ...]:
 
 
 def one_or_texts(value: Any) -> tuple[str, ...]:
-    """Check a list of texts; a text stands for a list of one."""
+    """Check a list of texts; one text means a list of that one."""
     return texts([value] if isinstance(value, str) else value)
 
 
 def volumes(value: Any) -> tuple[str, ...]:
-    """Check volumes, each in the form of Compose."""
+    """Check volumes in Compose's short form."""
     given = one_or_texts(value)
     for volume in given:
         volume_source(volume)
     return given
 
 
-_MODES: Final = frozenset(
-    {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "cached", "delegated"}
-    | {"consistent"}
-)
-"""What may stand behind a bind's target, by the engine's own list."""
+_PROPAGATIONS: Final = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
+_MODES: Final = frozenset(("ro", "rw", "z", "Z", "cached", "delegated", "consistent", *_PROPAGATIONS))
+"""The modes of a bind, by the engine's own list."""
 
 
 def volume_source(volume: str) -> Path | None:
-    """Return the path that a Compose volume has on the engine's machine; None for an anonymous one.
+    """Return the path that a volume in Compose's short form has on the engine's machine; None for an anonymous one.
 
-    Raises DefinitionError for what is no volume, and for a named one: nobody would remove it.
+    Raises DefinitionError for a text of another form, and for a named volume, because nobody would remove that.
     """
     source, colon, rest = volume.partition(":")
     if colon and not source.startswith((".", "/", "~")):
@@ -159,18 +161,15 @@ def volume_source(volume: str) -> Path | None:
 
 
 def tmpfs(value: Any) -> tuple[str, ...]:
-    """Check paths of file systems in memory, with their options."""
-    places = one_or_texts(value)
-    if not all(re.fullmatch(r"/[^:]*[^:/][^:]*(:[^:]*)?", place) for place in places):
+    """Check paths for file systems in memory, each with its options."""
+    given = one_or_texts(value)
+    if not all(re.fullmatch(r"/[^:]*[^:/][^:]*(:[^:]*)?", each) for each in given):
         raise Unfit("give paths in the container, such as /run or /data:size=64m")
-    return places
+    return given
 
-
-_LONGEST_NAME: Final = 253
-"""Characters; what is longer isn't shown whole."""
 
 _LEAST_MEMORY: Final = 6 * 1024**2
-"""Bytes; the engine takes no less, and 0 for no limit."""
+"""Bytes; the engine refuses less, and takes 0 as no limit."""
 
 
 def memory(value: Any) -> int:
@@ -185,14 +184,14 @@ def memory(value: Any) -> int:
 
 
 def user(value: Any) -> str:
-    """Check a user, by name or number, also with a group."""
+    """Check a user: a name or a number, and perhaps a group behind a colon."""
     if isinstance(value, int):
         return str(whole(value, least=0, most=2**31 - 1))
     return matching(r"[^\s:]+(:[^\s:]+)?", "give a name or a number, such as '1000' or '1000:1000'")(value)
 
 
 def capabilities(value: Any) -> tuple[str, ...]:
-    """Check the names of the kernel's capabilities."""
+    """Check names of the kernel's capabilities."""
     names = one_or_texts(value)
     if not all(re.fullmatch(r"[A-Za-z_]+", name) for name in names):
         raise Unfit("give the kernel's names, such as ['NET_ADMIN']")
@@ -200,14 +199,14 @@ def capabilities(value: Any) -> tuple[str, ...]:
 
 
 _TESTS: Final = ("CMD", "CMD-SHELL", "NONE")
-"""How the list form of a health check's test begins."""
+"""One of them begins a health check's test if that is a list."""
 _TIMES: Final = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod"}
 _LEAST_TIME: Final = 10**6
-"""Nanoseconds; the engine takes no less, but for 0, which stands for its own default."""
+"""Nanoseconds; the engine refuses less, and takes 0 as its own default."""
 
 
 def healthcheck(value: Any) -> dict[str, Any]:
-    """Return a health check in the engine's words."""
+    """Check a health check, and return it in the engine's form."""
     if not isinstance(value, Mapping):
         raise Unfit("write it as Compose does: {'test': 'COMMAND'}")
     if value.get("disable", False) is True:
@@ -231,7 +230,7 @@ def _test(value: Any) -> list[str]:
     if not words or words[0] not in _TESTS or (len(words) == 1 and words != ["NONE"]):
         raise Unfit(
             f"begin the list with one of {', '.join(_TESTS)}, and say what to run, as in Compose; the engine would "
-            "pass over another one without a word",
+            "ignore another one silently",
             why=f" has the test {shown(value)}",
         )
     return words

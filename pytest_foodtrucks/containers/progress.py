@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LINES: Final = 10.0
 _BAR_WIDTH: Final = 20
 _NAME_WIDTH: Final = 40
-"""Characters, so that a bar, its amount and its name have room on a line of 80."""
+"""Characters; so a line of 80 has room for a bar, its amount and its name."""
 
 
 class Progress:
-    """Shows long work: bars on a terminal, else a line when it begins, now and then, and when it ends.
+    """Shows that long work goes on: a bar on a terminal, else lines at its begin, each 10 seconds, and at its end.
 
-    Works that go on at the same time, in whatever threads, share one display. Writes to `stream`; with None it is
-    silent. Without `bars` a terminal gets lines too: for a process that shares it with others.
+    Pieces of work that go on at the same time, in several threads, share one display. It is written to `stream`, or
+    nowhere if that is None. `bars=False` is for a process that shares its terminal with others: it writes lines.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Progress:
         self._clock = clock
         self._lock = Lock()
         self._display: Bars | None = None
-        self._works = 0
+        self._at_work = 0
 
     @contextmanager
     def working(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
@@ -60,22 +60,22 @@ class Progress:
         with self._lock:
             if self._display is None:
                 self._display = self._started_display()
-            self._works += 1
+            self._at_work += 1
             display = self._display
         task = display.add_task(_shortened(what), total=None, amount="")
         layers = Layers()
 
         def update(event: Mapping[str, Any]) -> None:
             done, total = layers.add(event)
-            display.update(task, completed=done, total=total if total else None, amount=layers.words)
+            display.update(task, completed=done, total=total if total else None, amount=layers.amount)
 
         try:
             yield update
         finally:
             with self._lock:
                 display.remove_task(task)
-                self._works -= 1
-                if self._works == 0:
+                self._at_work -= 1
+                if self._at_work == 0:
                     display.stop()
                     self._display = None
 
@@ -106,12 +106,12 @@ class Progress:
             layers.add(event)
             if self._clock() - said >= _SECONDS_BETWEEN_LINES:
                 said = self._clock()
-                self.say(f"{what}: {layers.words if layers.words else 'still at it'}")
+                self.say(f"{what}: {layers.amount if layers.amount else 'still at it'}")
 
         return update
 
     def say(self, line: str) -> None:
-        """Write a line, printable whatever of others it quotes."""
+        """Write a line; what isn't printable in it is escaped, since it may quote others."""
         line = printable(line)
         with self._lock:
             if self._display is not None:
@@ -122,7 +122,7 @@ class Progress:
 
 
 def _shortened(what: str) -> str:
-    """Leave out the beginning of a long image name: its end tells more."""
+    """Return a line without the beginning of a long image name; the end says more."""
     if len(what) <= _NAME_WIDTH:
         return what
     verb, _, name = what.partition(" ")
@@ -138,7 +138,7 @@ class Layers:
         self._retrying = False
 
     def add(self, event: Mapping[str, Any]) -> tuple[int, int]:
-        """Take an event, and return the bytes that are here and the bytes of all known layers."""
+        """Count an event in, and return two sums in bytes: what has arrived, and the size of all known layers."""
         layer, detail = event.get("id"), event.get("progressDetail") or {}
         self._retrying = str(event.get("status")).startswith("Retrying")
         if layer is not None and event.get("status") == "Downloading" and "total" in detail:
@@ -149,8 +149,8 @@ class Layers:
         return sum(self._done.values()), sum(self._total.values())
 
     @property
-    def words(self) -> str:
-        """Say how far it is; empty as long as no layer's size is known."""
+    def amount(self) -> str:
+        """Return for a message how much has arrived; empty as long as no layer's size is known."""
         done, total = sum(self._done.values()), sum(self._total.values())
         if not total:
             return ""
@@ -160,7 +160,7 @@ class Layers:
 
 
 def standard_error() -> IO[str] | None:
-    """Return a stream to where standard error leads now, before pytest captures it; None where it is closed."""
+    """Return a stream to what standard error is now, before pytest captures it; None if it is closed."""
     try:
         return output_to(2)
     except OSError:

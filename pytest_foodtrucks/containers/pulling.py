@@ -1,9 +1,10 @@
-"""Images: pulled from a registry, or its mirror."""
+"""Pulls an image that the engine doesn't have, from its registry or a mirror."""
 
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 _SILENCE: Final = 300.0
-"""Seconds without any word of the engine, after which a pull is given up."""
+"""Seconds. When the engine reports nothing for so long, a pull is given up."""
 _PAUSE: Final = 0.05
 
 _REMEDIES: Final = (
     (
         r"unauthorized|no basic auth|authentication|denied|forbidden|toomanyrequests",
-        "look at its name, or log in to {registry} (docker login, or DOCKER_AUTH_CONFIG) as somebody who may pull it",
+        "look at its name, or log in to {registry} (docker login, or DOCKER_AUTH_CONFIG) as a user who may pull it",
     ),
     (
         r"manifest unknown|name unknown|not found|does not exist|no matching manifest",
@@ -30,11 +31,11 @@ _REMEDIES: Final = (
     ),
     (r"", "see that {registry} runs and that the engine reaches it"),
 )
-"""What to do, by what the engine said; the first that matches."""
+"""Pairs of a pattern and a remedy; the first pattern that is found in the engine's error counts."""
 
 
 def prefixed(image: str, prefix: str | None) -> str:
-    """Put a registry mirror before an image's whole name."""
+    """Return an image's name with a registry mirror before it; the prefix None means no mirror."""
     return image if prefix is None else f"{prefix}/{image}"
 
 
@@ -47,11 +48,11 @@ def pulled(
     cancelled: Callable[[], bool] = lambda: False,
     silence: float = _SILENCE,
 ) -> None:
-    """See that the engine has an image; `pull` is missing, always or never.
+    """Make sure that the engine has an image; `pull` is `missing`, `always` or `never`.
 
-    The pull ends early as soon as `cancelled` says so, or when the engine said nothing for `silence` seconds.
+    The pull is given up when `cancelled` returns True, or when the engine reports nothing for `silence` seconds.
 
-    Raises ImageError, which says why it isn't there and what to do.
+    Raises ImageError, which says why the engine doesn't have the image, and what to do.
     """
     if without_user(image) != image:
         raise ImageError(
@@ -76,15 +77,16 @@ def pulled(
 
 
 class _GivenUp(Exception):
-    """We wait for the engine no more."""
+    """The pull was given up; the text says why."""
 
 
 def _until(
     cancelled: Callable[[], bool], silence: float, events: Iterator[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Pass events through until somebody cancels or none came for `silence` seconds.
+    """Yield the events; raise _GivenUp when `cancelled` returns True, or when none came for `silence` seconds.
 
-    A thread of its own waits for them: while a registry keeps silent the engine says nothing, without end.
+    A thread reads the events, because reading one can last for ever: as long as a registry doesn't answer, the engine
+    reports nothing.
     """
     arrived: SimpleQueue[Mapping[str, Any] | BaseException | None] = SimpleQueue()
 
@@ -97,36 +99,35 @@ def _until(
             arrived.put(error)
 
     threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
-    heard = time.monotonic()
+    latest = time.monotonic()
     while not cancelled():
         try:
             event = arrived.get(timeout=_PAUSE)
         except Empty:
-            if time.monotonic() - heard >= silence:
+            if time.monotonic() - latest >= silence:
                 raise _GivenUp(f"nothing came for {silence:.0f} s") from None
             continue
         if event is None:
             return
         if isinstance(event, BaseException):
             raise event
-        heard = time.monotonic()
+        latest = time.monotonic()
         yield event
     raise _GivenUp("the session ends")
 
 
 def _not_pulled(image: str, reason: str) -> str:
-    parts = reason.split(": ")
-    words = ": ".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before)
-    if words.endswith("EOF"):
-        words = f"the connection broke ({words})"
+    why = ": ".join(part for part, _ in groupby(reason.split(": ")))  # the engine repeats parts
+    if why.endswith("EOF"):
+        why = f"the connection broke ({why})"
     remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
     return (
-        f"The image {image} can't be pulled: {words}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
+        f"The image {image} can't be pulled: {why}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
         "mirror that has it with --foodtrucks-image-prefix."
     )
 
 
 def _registry(image: str) -> str:
-    """Return the registry in an image's name, by the engine's own rule."""
+    """Return the registry of an image's name, found by the engine's own rule."""
     first, slash, _ = image.partition("/")
     return first if slash and (first == "localhost" or "." in first or ":" in first) else "docker.io"

@@ -139,7 +139,12 @@ def _attachment(name: str, network: Mapping[str, Any]) -> Attachment:
 
 
 def _host_ports(bindings: Mapping[str, Any]) -> dict[int, int]:
-    return {_port(port): int(hosts[0]["HostPort"]) for port, hosts in bindings.items()}
+    """Read the host ports that were asked for; a stranger may leave the choice to the engine, and has none here."""
+    return {
+        _port(port): int(hosts[0]["HostPort"])
+        for port, hosts in bindings.items()
+        if hosts and hosts[0].get("HostPort") and port.endswith("/tcp")
+    }
 
 
 def _published(bindings: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...]]:

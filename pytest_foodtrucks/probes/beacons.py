@@ -47,7 +47,7 @@ def running_probe(
 
     `subject` is that container.
     """
-    spec = ContainerSpec(command=list(command), tmpfs=tmpfs)
+    spec = ContainerSpec(command=command, tmpfs=tmpfs)
     image = stack.image(stack.settings.probe_image)
     made = partial(
         Creation, stack.engine, spec, image=image, network=network, labels=stack.labels("probe"), title="probe"

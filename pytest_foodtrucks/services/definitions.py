@@ -1,4 +1,4 @@
-"""What a service is to be: the keywords of the factories, in Compose's words, and their meaning."""
+"""A service's definition: the keywords of the factories, checked and in their plain form."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
 from pytest_foodtrucks.containers.building import Build
-from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec
+from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, checks_of, keyword_field
 from pytest_foodtrucks.containers.keywords import environment, host_names
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.ready import as_checks
@@ -53,86 +53,6 @@ class ServiceKeywords(TypedDict, total=False):
     ready: "Check | Iterable[Check] | None"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServiceDefinition:
-    """A service's definition with all values resolved and in their plain form.
-
-    `folder` is where relative paths begin, `name` the default of `aliases`: that of the service's fixture.
-    """
-
-    folder: Path
-    name: str = ""
-    image: str | None = None
-    build: Build | None = None
-    spec: ContainerSpec
-    timeout: float | None = None
-    ready: "Check | Iterable[Check] | None" = None
-
-    @property
-    def alias(self) -> str:
-        """The first of its names on the network."""
-        return self.spec.aliases[0]
-
-
-SERVICE_KEYWORDS: Final = frozenset(ServiceKeywords.__annotations__)
-
-
-def check_keywords(keywords: Iterable[str], known: Collection[str] = SERVICE_KEYWORDS, *, of: str = "service") -> None:
-    """Raise DefinitionError for keywords that aren't known, naming the nearest that would do."""
-    unknown = [keyword for keyword in keywords if keyword not in known]
-    if unknown:
-        raise DefinitionError(
-            " ".join(f"A {of} has no keyword {shown(each)}; {_nearest(each, known)}" for each in unknown)
-        )
-
-
-def _nearest(keyword: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(keyword[:100], known, n=1)  # a long one takes its time
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
-
-
-def kept(keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keywords whose values may be read more than once."""
-    return {name: checked(name, value, unrolled) for name, value in keywords.items()}
-
-
-def is_function(keyword: str, value: object) -> bool:
-    """Tell whether a keyword's value is a function of fixtures; a readiness check is one of the service."""
-    return callable(value) and keyword != "ready"
-
-
-@contextmanager
-def told_at(place: "Place") -> Iterator[None]:
-    """Put the place of a definition before the DefinitionErrors of a block."""
-    try:
-        yield
-    except DefinitionError as error:
-        if error.message.startswith(f"{place}: "):
-            raise
-        raise DefinitionError(f"{place}: {error.message}", logs=error.logs) from error.__cause__
-
-
-def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
-    """Return the definition that resolved keywords mean; `alias` is the default name.
-
-    Raises DefinitionError, which names the value and what would do.
-    """
-    check_keywords(keywords)
-    given = {name: value for name, value in kept(keywords).items() if value is not None}
-    values = {name: checked(name, value, KEYWORDS[name]) for name, value in given.items()}
-    if "build" in values:
-        values["build"] = _in_folder(values["build"], folder)
-    if ("image" in values) == ("build" in values):
-        raise DefinitionError(
-            f"The service {alias!r} has {'both' if 'image' in values else 'neither'} image= and build=. "
-            "Remedy: give one."
-        )
-    if not values.get("aliases"):
-        values["aliases"] = checked("aliases", (alias,), host_names)
-    spec = ContainerSpec(**{name: values.pop(name) for name in CONTAINER_KEYWORDS if name in values})
-    return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
-
-
 def _build(value: Any) -> Build:
     given: Mapping[str, Any] = value if isinstance(value, Mapping) else {"context": value}
     if given.keys() - {field.name for field in fields(Build)} or not isinstance(given.get("context"), str | Path):
@@ -153,8 +73,90 @@ def _build(value: Any) -> Build:
     )
 
 
+def _ready(value: Any) -> Any:
+    as_checks(value)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceDefinition:
+    """A service's definition: the keywords of its container in `spec`, and those that only a service has.
+
+    Relative paths begin at `folder`. `name` is the name of the service's fixture.
+    """
+
+    folder: Path
+    name: str = ""
+    spec: ContainerSpec
+    image: str | None = keyword_field(image_name)
+    build: Build | None = keyword_field(_build)
+    timeout: float | None = keyword_field(seconds)
+    ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
+
+    @property
+    def alias(self) -> str:
+        """The first of its aliases."""
+        return self.spec.aliases[0]
+
+
+KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {**CONTAINER_KEYWORDS, **checks_of(ServiceDefinition)}
+"""The check of each keyword. All are made at the definition: no mistake is left to the container's creation."""
+
+
+def check_keywords(keywords: Iterable[str], known: Collection[str] = KEYWORDS, *, of: str = "service") -> None:
+    """Raise DefinitionError for unknown keywords; it names for each the most similar known one."""
+    unknown = [keyword for keyword in keywords if keyword not in known]
+    if unknown:
+        raise DefinitionError(
+            " ".join(f"A {of} has no keyword {shown(each)}; {_nearest(each, known)}" for each in unknown)
+        )
+
+
+def _nearest(keyword: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(keyword[:100], known, n=1)  # its time grows with the length
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
+
+
+def without_iterators(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords with a tuple in place of each iterator, which could be read only once."""
+    return {name: checked(name, value, unrolled) for name, value in keywords.items()}
+
+
+@contextmanager
+def errors_at(place: "Place") -> Iterator[None]:
+    """Begin the message of each DefinitionError of a block with the file and line of a definition."""
+    try:
+        yield
+    except DefinitionError as error:
+        if error.message.startswith(f"{place}: "):
+            raise
+        raise DefinitionError(f"{place}: {error.message}", logs=error.logs) from error.__cause__
+
+
+def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
+    """Return the definition that keywords make; functions of fixtures were called before.
+
+    `alias` is the service's name on the network where `aliases` gives none. Raises DefinitionError, which names the
+    keyword, its value and a remedy.
+    """
+    check_keywords(keywords)
+    given = {name: value for name, value in without_iterators(keywords).items() if value is not None}
+    values = {name: checked(name, value, KEYWORDS[name]) for name, value in given.items()}
+    if "build" in values:
+        values["build"] = _in_folder(values["build"], folder)
+    if ("image" in values) == ("build" in values):
+        raise DefinitionError(
+            f"The service {alias!r} has {'both' if 'image' in values else 'neither'} image= and build=. "
+            "Remedy: give one."
+        )
+    if not values.get("aliases"):
+        values["aliases"] = checked("aliases", (alias,), host_names)
+    spec = ContainerSpec(**{name: values.pop(name) for name in CONTAINER_KEYWORDS if name in values})
+    return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
+
+
 def _in_folder(build: Build, folder: Path) -> Build:
-    """Return a build with its context made absolute; DefinitionError where its Dockerfile isn't there."""
+    """Return a build with its context made absolute; DefinitionError if its Dockerfile doesn't exist."""
     file = folder / build.context / build.dockerfile
     try:
         context = (folder / build.context).resolve()
@@ -165,18 +167,3 @@ def _in_folder(build: Build, folder: Path) -> Build:
     if not found:
         raise DefinitionError(f"For build= {words} {shown(str(file))}. Remedy: create it, or mend the path.")
     return replace(build, context=context)
-
-
-def _ready(value: Any) -> Any:
-    as_checks(value)
-    return value
-
-
-KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **CONTAINER_KEYWORDS,
-    "image": image_name,
-    "build": _build,
-    "timeout": seconds,
-    "ready": _ready,
-}
-"""What is checked of each keyword, at its definition: nothing is found out only when the container is created."""

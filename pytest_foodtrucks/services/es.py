@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PORTS: Final = (9200, 9300)
 
 KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": heap}
-"""What is checked of the keywords that only Elasticsearch has."""
+"""The checks of the keywords that only Elasticsearch has."""
 
 _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
 """The last server of each line that gets no more minor versions, by the client's major version."""
@@ -47,8 +47,8 @@ def fitting_version(client: str | None = None) -> str:
 def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
     """Return the definition of a single-node Elasticsearch.
 
-    `keywords` are those of a service, with `version` and `heap`; what they don't say, the settings do. With `build`
-    the version tells which server is built.
+    `keywords` are a service's, with `version` and `heap`; the settings give those that are missing. With `build`,
+    `version` says which server is built.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
     own = {name: checked(name, given.pop(name), check) for name, check in KEYWORDS.items() if name in given}
@@ -83,7 +83,7 @@ def _image(settings: Settings, image: str | None, version: str | None) -> str:
 
 
 def _numbers(version: str | None) -> tuple[int, int]:
-    """Read major and minor from a tag; one that isn't a version counts as the newest."""
+    """Return major and minor version from a tag; a tag that isn't a version counts as the newest."""
     match = re.match(r"(\d+)\.(\d+)", version if version is not None else "")
     return (int(match[1]), int(match[2])) if match else (99, 0)
 

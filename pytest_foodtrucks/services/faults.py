@@ -1,4 +1,4 @@
-"""Faults: a service paused, stopped, killed or cut off for the length of a block, and whole again after it."""
+"""Faults: a service is paused, stopped, killed or disconnected for the length of a block, and healed after it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def restart(service: "RunningService", *, timeout: int) -> None:
 def _fault(service: "RunningService", name: str, begin: Callable[[], object]) -> Iterator[None]:
     """Begin a fault, and heal it at the end of the block.
 
-    `name` is its participle. An error of the block is never replaced: what can't be healed is then a note to it.
+    `name` is its participle, such as `paused`. An error of the block stays; if healing fails too, that is a note to it.
     """
     _refuse_shared(service, name)
     _refuse_unfit(service, name)
@@ -91,7 +91,7 @@ def heal(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Mend whatever is amiss, by whomever, and return when the service is ready.
+    """Resume, connect and start the service, whatever of that it needs, and return when it is ready.
 
     Raises FaultError, and what the wait for its readiness raises.
     """
@@ -125,8 +125,8 @@ def _with_its_ports(
 ) -> None:
     """Do what publishes a container's host ports, as soon as nobody else has them.
 
-    They are looked at beforehand, because Docker 20.10 leaves a container that it couldn't connect for a taken port
-    in a state from which only a restart leads.
+    The ports are checked first. Docker 20.10 can't connect a container whose host port is taken, and leaves it in a
+    state that only a restart ends.
     """
     began = clock()
     while True:
@@ -172,7 +172,7 @@ def _refuse_shared(service: "RunningService", name: str) -> None:
 
 
 def _refuse_unfit(service: "RunningService", name: str) -> None:
-    """Refuse a fault on a service that isn't up: it would tell nothing, and its end would heal another's fault."""
+    """Refuse a fault on a service that isn't up: the test would learn nothing, and its end would heal another fault."""
     about = _inspected(service, name)
     if about.state.ended:
         raise FaultError(

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.callers import Place, calling_place
+from pytest_foodtrucks.callers import Place, calling_place, is_function
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
@@ -23,9 +23,8 @@ from .definitions import (
     ServiceKeywords,
     check_keywords,
     define,
-    is_function,
-    kept,
-    told_at,
+    errors_at,
+    without_iterators,
 )
 from .running import NetworkRef
 from .service import Service
@@ -91,14 +90,14 @@ class Network:
         Relative paths begin at the calling file.
         """
         place = calling_place()
-        with told_at(place):
+        with errors_at(place):
             definition = _defined(keywords, folder=place.file.parent)
-        return self._told_at(place, definition)
+        return self._running_at(place, definition)
 
     @contextmanager
-    def _told_at(self, place: Place, definition: ServiceDefinition) -> Iterator[Service]:
+    def _running_at(self, place: Place, definition: ServiceDefinition) -> Iterator[Service]:
         with ExitStack() as undo:
-            with told_at(place):
+            with errors_at(place):
                 service = undo.enter_context(self.running(definition))
             yield service
 
@@ -170,14 +169,14 @@ class Network:
 
     def connect(self, target: "Service | Container | Probe | str", *, aliases: Sequence[str] = ()) -> None:
         """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""
-        with told_at(calling_place()):
+        with errors_at(calling_place()):
             names = checked("aliases", aliases, host_names)
             container = _container_id(target)
         self.stack.engine.connect(self.id, container, aliases=names)
 
     def disconnect(self, target: "Service | Container | Probe | str") -> None:
         """Detach a container."""
-        with told_at(calling_place()):
+        with errors_at(calling_place()):
             container = _container_id(target)
         self.stack.engine.disconnect(self.id, container)
 
@@ -251,7 +250,7 @@ def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:
             raise DefinitionError(
                 f"{keyword}= is a function, and only a factory can give it fixtures. Remedy: give the value itself."
             )
-    given = kept(keywords)
+    given = without_iterators(keywords)
     if given.get("aliases") is None or checked("aliases", given["aliases"], host_names) == ():
         raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
     return define(given, alias="", folder=folder)

@@ -101,7 +101,7 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
 
 def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, part: str | None = None) -> Creation:
     """See to a service's image and create its container, not yet started."""
-    volumes = [bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes]
+    volumes = tuple(bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes)
     made = partial(
         Creation,
         stack.engine,

@@ -8,7 +8,6 @@ from pytest_foodtrucks.containers.pulling import prefixed
 from pytest_foodtrucks.settings import Settings
 
 FOLDER: Final = Path(__file__).parents[1] / "web_image"
-PORT: Final = 5000
 _BASE: Final = "python:3.13-slim"
 """The Dockerfile's own default, here so that a registry mirror can be put before it."""
 

@@ -1,23 +1,35 @@
 """How a session begins on the engine, and how it ends there."""
 
+import os
 import re
+import shlex
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.errors import EngineError, NoAnswer
+from pytest_foodtrucks.engine.urls import without_user
+from pytest_foodtrucks.errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer, StateError
+from pytest_foodtrucks.sessions.session import Session
+from pytest_foodtrucks.sessions.state_folder import state_folder
 
-from .kept_choice import choose_kept_stack, chosen_kept_stack
-from .kept_stack import KeptStack
+from .kept_choice import choose_kept_stack, chosen_kept_stack, engine_words
+from .kept_stack import UNUSED_HOURS, KeptStack
 from .removal import remove_things_of_ending_session, remove_unfinished_parts, sweep_at_session_start
+from .stack import Stack
+from .watching import Watching
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.containers.progress import Progress
     from pytest_foodtrucks.engine.engine import Engine
-    from pytest_foodtrucks.sessions.session import Session
+    from pytest_foodtrucks.settings import Settings
 
-    from .watching import Watching
+_FOLDER: Final = "foodtrucks_session"
+_OWNER: Final = "foodtrucks_session_owner"
+_ERROR: Final = "foodtrucks_session_error"
+"""What xdist's controller gives each worker: the session's folder and owner, or why there is no folder."""
 
 _NOTICEABLE: Final = 60.0
 """Seconds between two clocks that people are told of."""
@@ -27,8 +39,50 @@ _MOUNTED: Final = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
 """Files that an engine mounts into a container from a folder with its id."""
 
 
+def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Session:
+    """Return the session that an xdist worker's controller began; begin one in a process that is no worker.
+
+    `worker_input` is what the controller gave the worker; empty where this is none. Raises StateError where the state
+    folder can't be used, here or in the controller.
+    """
+    if _ERROR in worker_input:
+        raise StateError(worker_input[_ERROR])
+    if _FOLDER not in worker_input:
+        return Session.begin(state_folder(settings.state_dir, os.environ))
+    return Session.of_controller(Path(worker_input[_FOLDER]), worker_input[_OWNER])
+
+
+def input_for_worker(begin: Callable[[], Session]) -> Mapping[str, str]:
+    """Return what xdist's controller gives a worker, so that it shares the controller's session."""
+    try:
+        session = begin()
+    except StateError as error:
+        return {_ERROR: error.message}
+    return {_FOLDER: str(session.folder), _OWNER: session.owner.text()}
+
+
+def opened_stack(
+    settings: "Settings", session: Session, *, project: str, worker: str | None, progress: "Progress"
+) -> Stack:
+    """Find the engine, open the session on it unless another process did, and return this process's stack.
+
+    `project` is whose stack is kept, where the settings keep one. `worker` is the xdist worker's id, or None.
+    """
+    from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
+
+    watching = Watching(session, progress.say)
+    owner = f"{project} {engine_words(settings.engine, os.environ)}".strip() if settings.reuse else None
+    engine = find_engine(settings.engine, host=settings.host, only=session.endpoint())
+    session.go_to_engine(lambda: begin_on_engine(engine, session, watching, project=owner, say=progress.say))
+    used = session.endpoint()
+    if used not in {None, engine.endpoint}:  # another worker opened the session meanwhile, and had found another one
+        engine.close()
+        engine = find_engine(host=settings.host, only=used)
+    return Stack(engine, settings, progress=progress, session=session, worker=worker, watching=watching)
+
+
 def begin_on_engine(
-    engine: "Engine", session: "Session", watching: "Watching", *, project: str | None, say: Callable[[str], object]
+    engine: "Engine", session: Session, watching: Watching, *, project: str | None, say: Callable[[str], object]
 ) -> None:
     """Do what comes before a session's first object on the engine.
 
@@ -61,7 +115,7 @@ def clock_warning(difference: float) -> str | None:
     )
 
 
-def _begin_kept(engine: "Engine", session: "Session", project: str, say: Callable[[str], object]) -> None:
+def _begin_kept(engine: "Engine", session: Session, project: str, say: Callable[[str], object]) -> None:
     stack = choose_kept_stack(session, engine, project)
     if stack is not None:
         remove_unfinished_parts(engine, stack)
@@ -69,7 +123,7 @@ def _begin_kept(engine: "Engine", session: "Session", project: str, say: Callabl
         say("another session holds this project's kept stack; this one gets a stack of its own")
 
 
-def _own_container(engine: "Engine", session: "Session") -> tuple[str, str] | None:
+def _own_container(engine: "Engine", session: Session) -> tuple[str, str] | None:
     """Return the engine's container that this process is in, and when that was started; None where it is in none.
 
     What the container's files say may be another one's, whose network it has. So the engine is asked: the watchdog,
@@ -95,7 +149,55 @@ def _candidates() -> Iterator[str]:
         yield socket.gethostname()
 
 
-def end_of_controller(session: "Session") -> None:
+def end_session(
+    stack: Stack | None, session: Session | None, settings: "Settings", progress: Callable[[], "Progress"]
+) -> None:
+    """Remove what the fixtures could not, and what the workers shared; tell of what stays.
+
+    `stack` is None in a process that had none, such as xdist's controller; `session` is None if none was begun. What
+    can't be removed now is left to the watchdog, which wakes when this process ends.
+    """
+    owned = session if session is not None and session.ends_here else None
+    used = None
+    with suppress(StateError):  # its own process's end leaves the kept stack too
+        used = chosen_kept_stack(owned) if owned is not None else None
+    with _errors_on_stderr():
+        if stack is not None:
+            stack.close()
+        elif owned is not None:
+            end_of_controller(owned)
+    with _errors_on_stderr():
+        if used is not None and leave_kept(used):
+            progress().say(stays(settings))
+
+
+@contextmanager
+def _errors_on_stderr() -> Iterator[None]:
+    """Write what can't be removed at the end to standard error: pytest has shown its warnings by now."""
+    try:
+        yield
+    except (EngineError, StateError) as error:
+        sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
+
+
+def left_behind(error: FoodtrucksError) -> str:
+    """Return what becomes of the things that could not be removed at the session's end."""
+    if isinstance(error, NoAnswer | EngineNotFound):
+        return "They go when it answers within 10 minutes, else with the next session that uses it."
+    return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."
+
+
+def stays(settings: "Settings") -> str:
+    """Return the message about a kept stack at the session's end: how long it stays, and what removes it."""
+    command = ["python", "-m", "pytest_foodtrucks", "prune"]
+    if settings.engine != "auto":
+        command.append(f"--engine={without_user(settings.engine)}")
+    if settings.state_dir is not None:
+        command.append(f"--state-dir={state_folder(settings.state_dir, {})}")
+    return f"the stack stays for the next session, {UNUSED_HOURS} hours at most; `{shlex.join(command)}` removes it"
+
+
+def end_of_controller(session: Session) -> None:
     """Remove what xdist's workers shared, at the end of the controller, which owns it."""
     used = session.is_on_engine()
     if used:

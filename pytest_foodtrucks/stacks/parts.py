@@ -57,7 +57,7 @@ class Part(Protocol[T]):
     def clear(self, kept: Mapping[str, Any] | None, /) -> None:
         """Remove whatever is there of it, and of nothing else.
 
-        That is: the one that an earlier session left, where it is told of one, or one that was half started.
+        That is: the one in `kept`, which an earlier session left, or one that was half started.
         """
 
 

@@ -44,10 +44,10 @@ def shared(
 ) -> Iterator[T]:
     """Yield a part of the session: started here, or taken over from the worker that started it.
 
-    It stays at the end of the block: whoever ends the session removes it. A start that failed is remembered,
-    and told to each worker without another try. Where one is there that was started from other values, `on_other`
-    gets the words for those that differ, and raises, or has it started anew. `digest` is the state folder's own: see
-    `fingerprints`.
+    It stays at the end of the block: whoever ends the session removes it. A start that failed is
+    remembered: each worker gets its error, and nobody tries again. If the part was started from other values,
+    `on_other` gets the names of those that differ. It raises, or lets the part be started anew. `digest` is the state
+    folder's own: see `fingerprints`.
     """
     from filelock import FileLock  # noqa: PLC0415 - only xdist workers pay for it
 

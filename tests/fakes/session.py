@@ -10,7 +10,7 @@ import pytest
 
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.fixtures.factories import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.fixtures.stash import SETTINGS, STACK, worker_id
 from pytest_foodtrucks.sessions.owners import Owner
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings

@@ -179,7 +179,7 @@ def test_the_stack_outlives_the_worker_that_started_it(
         @pytest.mark.parametrize("number", range(6))
         def test_it(number, echo, foodtrucks_net):
             assert echo.container.status == "running"
-            assert echo.listens(7000)
+            assert echo.__foodtrucks__.listens(7000)
         """,
     )
     downstream.run("-n2", timeout=180).assert_outcomes(passed=6, failed=1)

@@ -1,4 +1,4 @@
-"""What a session costs that uses nothing of ours: no heavy import."""
+"""What a session costs that uses nothing of ours: a few small modules, and no heavy import."""
 
 import subprocess
 import sys
@@ -42,6 +42,48 @@ def test_definitions_that_no_test_asks_for_import_nothing_heavy(pytester: pytest
 
 def test_definitions_and_options_import_nothing_heavy(pytester: pytest.Pytester) -> None:
     assert heavy(pytester, REPORT, "--foodtrucks-es-version=8.8.2", "--foodtrucks-engine=docker") == "HEAVY []"
+
+
+LIGHT = {
+    "pytest_foodtrucks",
+    "pytest_foodtrucks.callers",
+    "pytest_foodtrucks.fixtures",
+    "pytest_foodtrucks.fixtures.making",
+    "pytest_foodtrucks.fixtures.recipes",
+    "pytest_foodtrucks.fixtures.stash",
+    "pytest_foodtrucks.plugin",
+    "pytest_foodtrucks.settings",
+}
+"""All that pytest loads of ours in a session that uses none of our fixtures."""
+
+MODULES = """
+import sys
+
+def pytest_unconfigure():
+    print("MODULES", *sys.modules)
+"""
+
+
+def modules(pytester: pytest.Pytester, *arguments: str) -> set[str]:
+    """Return the modules that are loaded at the end of a session without a fixture of ours."""
+    pytester.makeconftest(MODULES)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_nothing(tmp_path, monkeypatch): pass
+
+        @pytest.mark.skip
+        def test_skipped(): pass
+        """
+    )
+    result = pytester.runpytest_subprocess(*arguments)
+    result.assert_outcomes(passed=1, skipped=1)
+    return set(next(line for line in result.outlines if line.startswith("MODULES")).split()[1:])
+
+
+def test_a_session_that_uses_nothing_of_ours_loads_few_modules_and_none_of_others(pytester: pytest.Pytester) -> None:
+    assert modules(pytester) - modules(pytester, "-p", "no:foodtrucks") == LIGHT
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from pytest_foodtrucks.settings import OPTIONS, Option
 
 SHOW = """
-    from pytest_foodtrucks.fixtures.factories import SETTINGS
+    from pytest_foodtrucks.fixtures.stash import SETTINGS
 
     def test_show(pytestconfig):
         print("SETTINGS", pytestconfig.stash[SETTINGS])

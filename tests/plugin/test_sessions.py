@@ -13,7 +13,7 @@ ENGINE = """
 import pytest
 from fakes.session import put_stack
 from pytest_foodtrucks import NotReady, elasticsearch_service, network, service
-from pytest_foodtrucks.fixtures.factories import STACK
+from pytest_foodtrucks.fixtures.stash import STACK
 
 ENGINES = []
 
@@ -55,7 +55,7 @@ def fetched_ahead(result: pytest.RunResult) -> list[str]:
 
 
 SHOW = """
-from pytest_foodtrucks.fixtures.factories import STACK
+from pytest_foodtrucks.fixtures.stash import STACK
 
 def test_show(first, foodtrucks_engine, pytestconfig):
     pytestconfig.stash[STACK].pool.shutdown()  # waits for what goes on in the background
@@ -141,7 +141,7 @@ def test_what_a_test_left_on_the_engine_goes_with_the_session(session: RunPytest
     test = """
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.fixtures.factories import STACK
+from pytest_foodtrucks.fixtures.stash import STACK
 
 def test(foodtrucks_net, pytestconfig):
     stack = pytestconfig.stash[STACK]
@@ -265,7 +265,7 @@ def test_a_state_folder_that_cannot_be_read_any_more_keeps_nothing_from_being_re
     session: RunPytest, capfd: pytest.CaptureFixture[str]
 ) -> None:
     test = """
-from pytest_foodtrucks.fixtures.factories import STACK
+from pytest_foodtrucks.fixtures.stash import STACK
 from pytest_foodtrucks.plugin import _SESSION
 
 def test(one, pytestconfig):
@@ -283,17 +283,17 @@ def test(one, pytestconfig):
 
 def test_progress_lines_go_past_pytests_capture(session: RunPytest, capfd: pytest.CaptureFixture[str]) -> None:
     definitions = """
-from pytest_foodtrucks.plugin import _PROGRESS
+from pytest_foodtrucks.plugin import _progress
 
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig):
     from fakes.engine import FakeEngine
     from fakes.session import new_session
-    from pytest_foodtrucks.fixtures.factories import SETTINGS
+    from pytest_foodtrucks.fixtures.stash import SETTINGS
     from pytest_foodtrucks.stacks.stack import Stack
 
     engine = FakeEngine()
-    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=pytestconfig.stash[_PROGRESS], session=new_session())
+    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=_progress(pytestconfig), session=new_session())
     pytestconfig.stash[STACK] = stack
     return engine
 """

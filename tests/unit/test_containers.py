@@ -1,4 +1,4 @@
-"""One container: its body for the engine, its ports, what it tells of itself."""
+"""One container: its body for the engine, its ports, its creation, its state."""
 
 import random
 import socket
@@ -10,12 +10,12 @@ import pytest
 
 from fakes.container import state
 from fakes.engine import FakeEngine
-from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, bind, engine_config
+from keyword_examples import EXAMPLES
+from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, bind, engine_config, merge
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
-from pytest_foodtrucks.services.definitions import ServiceKeywords
 
 TAKEN = (
     "The engine could not start the container: driver failed programming external connectivity: Bind for "
@@ -25,7 +25,7 @@ TAKEN_BY_A_STRANGER = "listen tcp4 127.0.0.1:20001: bind: address already in use
 
 
 ON: dict[str, Any] = {"image": "busybox", "network": "net", "labels": {}}
-"""What isn't the definition's."""
+"""What is known only when the container is created."""
 
 
 def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[st
 
 
 def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creation:
-    """Create a container, of busybox if nothing else is said, on the network `net`."""
+    """Create a container on the network `net`; its image is busybox if no other is given."""
     on = {"image": image, "network": "net", "labels": about.pop("labels", {}), "built_as": about.pop("built_as", None)}
     return Creation(engine, ContainerSpec(**about), **on, title="victim")
 
@@ -43,14 +43,11 @@ def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creati
 # the engine's body
 
 
-def test_the_least_that_the_engine_gets() -> None:
+def test_the_engine_gets_no_more_than_was_given() -> None:
     assert config() == {
         "Image": "busybox",
-        "Env": [],
         "Labels": {},
-        "Volumes": {},
-        "ExposedPorts": {},
-        "HostConfig": {"NetworkMode": "net", "Binds": [], "Tmpfs": {}, "CapAdd": [], "PortBindings": {}},
+        "HostConfig": {"NetworkMode": "net", "PortBindings": {}},
     }
 
 
@@ -63,12 +60,12 @@ def test_aliases_belong_to_the_network() -> None:
     assert about["NetworkingConfig"] == {"EndpointsConfig": {"net": {"Aliases": ["es", "search"]}}}
 
 
-def test_a_command_is_handed_on_word_by_word() -> None:
+def test_a_command_is_passed_on_word_by_word() -> None:
     about = config(command=("sh", "-c", "sleep 9"), entrypoint=("env",))
     assert (about["Cmd"], about["Entrypoint"]) == (["sh", "-c", "sleep 9"], ["env"])
 
 
-def test_an_empty_entrypoint_takes_the_images_away() -> None:
+def test_an_empty_entrypoint_removes_the_images_own() -> None:
     assert config(entrypoint=[])["Entrypoint"] == []
 
 
@@ -92,14 +89,14 @@ def test_tmpfs_has_options_behind_a_colon() -> None:
     }
 
 
-def test_memory_user_capabilities_environment_and_labels_are_handed_on() -> None:
+def test_memory_user_capabilities_environment_and_labels_are_passed_on() -> None:
     about = config(mem_limit=1024**3, user="7", cap_add=["NET_ADMIN"], environment={"A": "b=c"}, labels={"l": "v"})
     assert about["HostConfig"]["Memory"] == 1024**3
     assert about["HostConfig"]["CapAdd"] == ["NET_ADMIN"]
     assert (about["User"], about["Env"], about["Labels"]) == ("7", ["A=b=c"], {"l": "v"})
 
 
-def test_a_healthcheck_is_handed_on() -> None:
+def test_a_healthcheck_is_passed_on() -> None:
     assert config(healthcheck={"Test": ["NONE"]})["Healthcheck"] == {"Test": ["NONE"]}
 
 
@@ -201,7 +198,7 @@ def test_a_container_runs_only_after_its_start() -> None:
 
 
 @pytest.mark.parametrize("words", [TAKEN, TAKEN_BY_A_STRANGER])
-def test_where_somebody_took_a_port_the_container_is_created_anew_with_others(words: str) -> None:
+def test_a_container_whose_port_was_taken_meanwhile_is_created_anew_with_others(words: str) -> None:
     engine = FakeEngine()
     engine.start_errors = [EngineError(words, status=500)] * 2
     made = creation(engine, ports=[9200])
@@ -335,31 +332,49 @@ def test_the_log_is_the_engines() -> None:
 
 # the table of keywords
 
-GIVEN: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
-    "command": ("sleep 9", {"Cmd": ["sleep", "9"]}),
-    "entrypoint": (["env"], {"Entrypoint": ["env"]}),
-    "environment": ({"A": 1}, {"Env": ["A=1"]}),
-    "aliases": (["es"], {"NetworkingConfig": {"EndpointsConfig": {"net": {"Aliases": ["es"]}}}}),
-    "ports": (80, {"ExposedPorts": {"80/tcp": {}}}),
-    "volumes": (["/data", "/a:/b"], {"Volumes": {"/data": {}}, "HostConfig": {"Binds": ["/a:/b"]}}),
-    "tmpfs": ("/run:size=1m", {"HostConfig": {"Tmpfs": {"/run": "size=1m"}}}),
-    "mem_limit": ("64m", {"HostConfig": {"Memory": 64 * 1024**2}}),
-    "user": (1000, {"User": "1000"}),
-    "cap_add": ("NET_ADMIN", {"HostConfig": {"CapAdd": ["NET_ADMIN"]}}),
-    "healthcheck": ({"test": "true"}, {"Healthcheck": {"Test": ["CMD-SHELL", "true"]}}),
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    keyword: example.body for keyword, example in EXAMPLES.items() if example.body is not None
 }
-"""What somebody gives for each keyword, and what the engine is told."""
+"""What the engine is told of each keyword."""
 
 
-def test_the_table_has_all_keywords_of_a_container_and_type_checkers_know_them() -> None:
-    assert GIVEN.keys() == CONTAINER_KEYWORDS.keys()
-    assert CONTAINER_KEYWORDS.keys() < ServiceKeywords.__annotations__.keys()
+def checked(keyword: str) -> Any:
+    """Return a right value of a keyword as its check makes it."""
+    return CONTAINER_KEYWORDS[keyword](EXAMPLES[keyword].right[0])
 
 
-@pytest.mark.parametrize("keyword", GIVEN)
-def test_a_keyword_is_checked_and_said_to_the_engine(keyword: str) -> None:
-    given, expected = GIVEN[keyword]
-    told, before = config(**{keyword: CONTAINER_KEYWORDS[keyword](given)}), config()
-    host = {name: value for name, value in told["HostConfig"].items() if before["HostConfig"].get(name) != value}
-    changed = {name: value for name, value in told.items() if before.get(name) != value and name != "HostConfig"}
-    assert changed | ({"HostConfig": host} if host else {}) == expected
+def leaves(body: Mapping[str, Any], *path: str) -> dict[tuple[str, ...], Any]:
+    """Return what stands at the end of each way through a body; an empty mapping stands there too."""
+    found: dict[tuple[str, ...], Any] = {}
+    for name, value in body.items():
+        found |= leaves(value, *path, name) if isinstance(value, Mapping) and value else {(*path, name): value}
+    return found
+
+
+def test_the_examples_have_a_body_for_each_keyword_of_a_container() -> None:
+    assert BODIES.keys() == CONTAINER_KEYWORDS.keys()
+
+
+@pytest.mark.parametrize("keyword", BODIES)
+def test_a_keyword_is_checked_and_passed_on_to_the_engine(keyword: str) -> None:
+    told, before = leaves(config(**{keyword: checked(keyword)})), leaves(config())
+    assert {path: value for path, value in told.items() if before.get(path) != value} == leaves(BODIES[keyword])
+
+
+def test_all_keywords_together_are_passed_on_as_each_alone() -> None:
+    told = leaves(config({80: 20001}, **{keyword: checked(keyword) for keyword in BODIES}))
+    for body in BODIES.values():
+        assert leaves(body).items() <= told.items()
+    assert told["HostConfig", "NetworkMode"] == "net"
+    assert told["HostConfig", "PortBindings", "80/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": "20001"}]
+
+
+def test_pieces_of_the_body_are_merged_at_any_depth() -> None:
+    body: dict[str, Any] = {"HostConfig": {"LogConfig": {"Type": "local"}, "Memory": 1}}
+    merge(body, {"HostConfig": {"LogConfig": {"Config": {"max-size": "1m"}}}, "User": "7"})
+    log = {"Type": "local", "Config": {"max-size": "1m"}}
+    assert body == {"HostConfig": {"LogConfig": log, "Memory": 1}, "User": "7"}
+
+
+def test_the_environment_isnt_shown() -> None:
+    assert "hunter2" not in repr(ContainerSpec(environment={"PASSWORD": "hunter2"}))

@@ -43,7 +43,7 @@ def test_the_server_fits_the_client(client: str, server: str) -> None:
     assert es.fitting_version(client) == server
 
 
-def test_without_a_word_it_is_the_installed_client_that_counts() -> None:
+def test_the_default_is_the_installed_clients_version() -> None:
     assert es.fitting_version() == es.fitting_version(importlib.metadata.version("elasticsearch"))
 
 
@@ -59,7 +59,7 @@ def test_without_a_word_it_is_the_installed_client_that_counts() -> None:
         ("9.0.0", "9.5.0"),
     ],
 )
-def test_a_pair_that_works_is_let_through(client: str, server: str) -> None:
+def test_a_pair_that_works_is_no_error(client: str, server: str) -> None:
     es.check_pair(client, server)
 
 
@@ -100,7 +100,7 @@ def test_fast_start_uses_only_the_quick_compiler() -> None:
 
 
 @pytest.mark.parametrize("version", [(6, 8), (7, 13)])
-def test_before_7_14_nothing_is_said_of_geoip_because_the_node_would_refuse_it(version: tuple[int, int]) -> None:
+def test_before_7_14_there_is_no_geoip_variable_because_the_node_would_refuse_it(version: tuple[int, int]) -> None:
     assert "ingest.geoip.downloader.enabled" not in es.environment(version, heap_size="1g", fast_start=True)
 
 
@@ -109,7 +109,7 @@ def test_since_7_14_geoip_isnt_downloaded(version: tuple[int, int]) -> None:
     assert es.environment(version, heap_size="1g", fast_start=True)["ingest.geoip.downloader.enabled"] == "false"
 
 
-def test_before_8_nothing_is_said_of_security() -> None:
+def test_before_8_there_is_no_security_variable() -> None:
     assert "xpack.security.enabled" not in es.environment((7, 17), heap_size="1g", fast_start=True)
 
 
@@ -120,7 +120,7 @@ def test_since_8_security_is_off_and_the_launcher_starts_fast_too(version: tuple
     assert variables["CLI_JAVA_OPTS"] == "-XX:TieredStopAtLevel=1"
 
 
-def test_without_fast_start_the_launcher_is_left_alone() -> None:
+def test_without_fast_start_the_launcher_has_no_options() -> None:
     assert "CLI_JAVA_OPTS" not in es.environment((9, 5), heap_size="1g", fast_start=False)
 
 
@@ -172,7 +172,7 @@ def test_the_argument_image_with_tag_or_digest_beats_the_options_version(image: 
     assert define(image=image).image == image
 
 
-def test_an_option_image_with_a_tag_is_taken_as_it_is() -> None:
+def test_an_option_image_with_a_tag_is_used_unchanged() -> None:
     assert define(options={"es_image": "team/es:8.8.2"}).image == "team/es:8.8.2"
 
 
@@ -203,7 +203,7 @@ def test_an_image_that_doesnt_tell_its_version_counts_as_the_newest(image: str) 
     assert define(image=image).spec.environment["xpack.security.enabled"] == "false"
 
 
-def test_a_version_before_a_digest_is_told() -> None:
+def test_a_version_before_a_digest_is_read() -> None:
     image = "mine/es:7.17.9@sha256:" + "a" * 64
     assert "xpack.security.enabled" not in define(image=image).spec.environment
 
@@ -283,7 +283,7 @@ def test_health_is_asked_on_the_http_port_whatever_the_order_of_ports() -> None:
         (302, '{"status":"green"}'),
     ],
 )
-def test_nothing_else_is_healthy_and_the_answer_is_the_reason(status: int, body: str) -> None:
+def test_any_other_answer_isnt_healthy_and_is_shown_as_the_reason(status: int, body: str) -> None:
     with pytest.raises(NotReady) as raised:
         healthy(status, body)
     assert raised.value.message == f"GET {HEALTH} answered {status}: {body}"

@@ -1,4 +1,4 @@
-"""Images: pulled or not, built, and what is said when neither works."""
+"""Images: pulled or not, built, and the errors when neither works."""
 
 import hashlib
 import os
@@ -35,12 +35,12 @@ class RefusingEngine(FakeEngine):
 
 
 def pulled(engine: FakeEngine, image: str = "es:9", *, pull: str = "missing") -> None:
-    """See that the engine has an image."""
+    """Make sure that the engine has an image."""
     pulling.pulled(engine, image, pull=pull, progress=Progress(None))
 
 
 def refusal(reason: str, image: str = "es:9", *, status: int | None = 500) -> str:
-    """Return what is said when the engine can't pull for a reason."""
+    """Return the message when the engine can't pull for a reason."""
     engine = RefusingEngine(EngineError(f"The engine could not pull: {reason}", status=status, reason=reason))
     with pytest.raises(ImageError) as raised:
         pulled(engine, image)
@@ -55,14 +55,14 @@ def refusal(reason: str, image: str = "es:9", *, status: int | None = 500) -> st
         ("docker.elastic.co/es/es:9", "localhost:5000/hub", "localhost:5000/hub/docker.elastic.co/es/es:9"),
     ],
 )
-def test_a_mirror_stands_before_the_whole_name(image: str, prefix: str | None, full: str) -> None:
+def test_a_mirror_is_put_before_the_whole_name(image: str, prefix: str | None, full: str) -> None:
     assert pulling.prefixed(image, prefix) == full
 
 
 # pulling
 
 
-def test_missing_pulls_what_isnt_there() -> None:
+def test_missing_pulls_an_image_that_the_engine_doesnt_have() -> None:
     engine = FakeEngine()
     engine.registry["es:9"] = [{"status": "Downloading"}, {"status": "done"}]
     pulled(engine)
@@ -70,21 +70,21 @@ def test_missing_pulls_what_isnt_there() -> None:
 
 
 @pytest.mark.parametrize("pull", ["missing", "never"])
-def test_missing_and_never_ask_no_registry_for_what_is_there(pull: str) -> None:
+def test_missing_and_never_ask_no_registry_for_an_image_that_the_engine_has(pull: str) -> None:
     engine = FakeEngine()
     engine.images = {"es:9"}
     pulled(engine, pull=pull)
     assert engine.events == []
 
 
-def test_always_pulls_what_is_there() -> None:
+def test_always_pulls_an_image_that_the_engine_has() -> None:
     engine = FakeEngine()
     engine.images, engine.registry = {"es:9"}, {"es:9": []}
     pulled(engine, pull="always")
     assert engine.events == ["pull es:9"]
 
 
-def test_never_with_an_image_that_isnt_there_is_an_error_with_a_remedy() -> None:
+def test_never_is_an_error_with_a_remedy_if_the_engine_doesnt_have_the_image() -> None:
     engine = FakeEngine()
     engine.registry["es:9"] = []
     with pytest.raises(ImageError) as raised:
@@ -109,7 +109,7 @@ def test_never_with_an_image_that_isnt_there_is_an_error_with_a_remedy() -> None
         ("connection refused", "see that docker.io runs"),
     ],
 )
-def test_the_remedy_is_the_one_for_what_the_engine_said(reason: str, remedy: str) -> None:
+def test_the_remedy_fits_the_engines_error(reason: str, remedy: str) -> None:
     message = refusal(reason)
     assert message.startswith("The image es:9 can't be pulled: ")
     assert remedy in message
@@ -134,7 +134,7 @@ def test_the_registry_is_named_by_the_engines_own_rule(image: str, registry: str
     assert f"see that {registry} runs" in refusal("connection refused", image)
 
 
-def test_an_engine_that_gave_no_answer_is_no_trouble_of_the_registry() -> None:
+def test_an_engine_that_gives_no_answer_isnt_taken_for_a_registry_in_trouble() -> None:
     message = refusal("The engine at unix:///x gave no answer", status=None)
     assert "--foodtrucks-image-prefix" not in message
     assert "gave no answer" in message
@@ -156,7 +156,7 @@ def test_a_pull_ends_when_the_session_does() -> None:
         pulling.pulled(engine, "es:9", pull="missing", progress=Progress(None), cancelled=lambda: True)
 
 
-def test_a_pull_that_falls_silent_is_given_up() -> None:
+def test_a_pull_of_which_the_engine_reports_nothing_is_given_up() -> None:
     over = threading.Event()
 
     class SilentEngine(FakeEngine):
@@ -184,7 +184,7 @@ exit "$RESULT"
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a `docker` that has buildx before all others, and return the file where it writes what it was told."""
+    """Put a `docker` that has buildx first on PATH, and return the file to which it writes its arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "docker").write_text(COMMAND)
@@ -198,14 +198,14 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class CommandEngine(FakeEngine):
-    """An engine that has what the command line was told to build."""
+    """An engine that has the images that the command `docker` built."""
 
-    def __init__(self, told: Path) -> None:
+    def __init__(self, asked: Path) -> None:
         super().__init__()
-        self._told = told
+        self._asked = asked
 
     def image_id(self, image: str) -> str | None:
-        built = self._told.exists() and image in self._told.read_text().splitlines()
+        built = self._asked.exists() and image in self._asked.read_text().splitlines()
         return "sha256:built" if built else super().image_id(image)
 
     def untag_image(self, name: str) -> None:
@@ -217,7 +217,7 @@ def built_image(engine: FakeEngine, build: Build, **more: Any) -> str:
     return building.built(engine, build, digest=lambda text: hashlib.sha256(text.encode()).hexdigest(), **more)
 
 
-def test_a_lasting_name_says_nothing_of_the_arguments_to_who_has_not_got_the_key(asked: Path, context: Path) -> None:
+def test_a_lasting_name_tells_nothing_of_the_arguments_without_the_key(asked: Path, context: Path) -> None:
     build = Build(context, args=(("TOKEN", "hunter2"),))
     names: list[str] = []
     for key in ("one", "other"):
@@ -236,7 +236,7 @@ def context(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_build_goes_through_the_engines_own_command_line(asked: Path, context: Path) -> None:
+def test_a_build_uses_the_command_docker_if_there_is_one(asked: Path, context: Path) -> None:
     build = Build(context, args=(("BASE", "python"),), target="web")
     engine = CommandEngine(asked)
     built = built_image(engine, build, progress=Progress(None))
@@ -265,7 +265,7 @@ def test_no_other_process_sees_a_secret_of_a_build(asked: Path, context: Path) -
     assert "host=tcp://hunter2@h:2375\nbase=hunter2\nand more" in asked.read_text()
 
 
-def test_a_build_argument_that_the_command_line_reads_for_itself_goes_by_its_words(asked: Path, context: Path) -> None:
+def test_a_build_argument_that_the_command_reads_for_itself_is_on_its_command_line(asked: Path, context: Path) -> None:
     path = os.environ["PATH"]
     build = Build(context, args=(("PATH", "/only"), ("DOCKER_HOST", "tcp://h:1"), ("https_proxy", "http://p")))
     built_image(CommandEngine(asked), build, progress=Progress(None))
@@ -276,7 +276,7 @@ def test_a_build_argument_that_the_command_line_reads_for_itself_goes_by_its_wor
     assert "host=unix:///run/fake.sock\n" in told
 
 
-def test_a_build_argument_that_the_environment_has_already_goes_by_it(asked: Path, context: Path) -> None:
+def test_a_build_argument_that_the_environment_has_already_isnt_on_the_command_line(asked: Path, context: Path) -> None:
     build = Build(context, args=(("PATH", os.environ["PATH"]),))
     built_image(CommandEngine(asked), build, progress=Progress(None))
     assert "--build-arg\nPATH\n" in asked.read_text()
@@ -302,15 +302,13 @@ def test_an_image_whose_lasting_name_another_job_took_keeps_its_own(asked: Path,
     assert engine.events == []
 
 
-def test_an_image_that_the_builder_keeps_to_itself_is_an_error_with_a_remedy(asked: Path, context: Path) -> None:
+def test_an_image_that_the_builder_keeps_for_itself_is_an_error_with_a_remedy(asked: Path, context: Path) -> None:
     with pytest.raises(ImageError, match=r"the engine hasn't got it\. Remedy: .*docker buildx use default"):
         built_image(FakeEngine(), Build(context), progress=Progress(None))
     assert asked.exists()
 
 
-def test_without_buildx_the_old_builder_is_asked_for(
-    asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_buildx_the_old_builder_is_used(asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUILDX", "1")
     built_image(CommandEngine(asked), Build(context), progress=Progress(None))
     assert "buildkit=0" in asked.read_text()
@@ -347,7 +345,7 @@ def test_the_output_of_a_build_is_kept_in_bounded_memory(asked: Path, context: P
 
 
 @pytest.mark.parametrize("value", ["x" * 200_000, "a\0b"])
-def test_arguments_that_the_system_takes_to_no_command_are_told(asked: Path, context: Path, value: str) -> None:
+def test_build_arguments_that_the_system_refuses_are_an_error(asked: Path, context: Path, value: str) -> None:
     del asked
     with pytest.raises(ImageError, match=r"docker can't be run: .*Remedy: look at the limits of this process"):
         built_image(FakeEngine(), Build(context, args=(("A", value),)), progress=Progress(None))
@@ -375,7 +373,7 @@ def _no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_command_line")
-def test_without_a_command_line_a_build_goes_through_the_api(context: Path) -> None:
+def test_without_the_command_docker_a_build_uses_the_api(context: Path) -> None:
     engine = BuildingEngine()
     built = built_image(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
     (name,) = engine.named

@@ -112,3 +112,12 @@ def test_a_state_tells_whether_it_runs_and_whether_it_ended(status: str, *, runs
 )
 def test_a_container_on_anothers_network_has_no_address_of_its_own(mode: str, *, shares: bool) -> None:
     assert Inspected.of({"HostConfig": {"NetworkMode": mode}}).shares_network is shares
+
+
+@pytest.mark.parametrize(
+    "bindings",
+    [{"80/tcp": [{"HostIp": "", "HostPort": ""}]}, {"80/tcp": []}, {"80/tcp": None}, {"53/udp": [{"HostPort": "5"}]}],
+)
+def test_a_host_port_that_the_engine_chose_or_that_is_udp_is_none(bindings: Any) -> None:
+    """As `docker run --publish 80` writes it."""
+    assert Inspected.of({"HostConfig": {"PortBindings": bindings}}).host_ports == {}

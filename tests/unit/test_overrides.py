@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest_foodtrucks
-from pytest_foodtrucks.fixtures.overrides import WATCHED, InUse
+from pytest_foodtrucks.fixtures.overrides import InUse
+from pytest_foodtrucks.fixtures.stash import WATCHED
 
 
 def one() -> None:

@@ -1,4 +1,4 @@
-"""What is shown while the engine pulls or builds."""
+"""The lines and bars while the engine pulls or builds."""
 
 import io
 import os
@@ -23,12 +23,12 @@ class Terminal(io.StringIO):
 
 
 def downloading(layer: str, current: int, total: int) -> Mapping[str, Any]:
-    """Return an event of a layer under way."""
+    """Return an event of a layer that is arriving."""
     return {"id": layer, "status": "Downloading", "progressDetail": {"current": current, "total": total}}
 
 
 def done(layer: str) -> Mapping[str, Any]:
-    """Return an event of a layer that has come."""
+    """Return an event of a layer that has arrived."""
     return {"id": layer, "status": "Download complete", "progressDetail": {}}
 
 
@@ -70,21 +70,21 @@ def test_the_bytes_of_all_layers_are_added_up(events: Sequence[Mapping[str, Any]
         ([downloading("a", 2_000_000, 10_000_000), done("a")], "unpacking 10 MB"),
     ],
 )
-def test_words_tell_how_far_it_is(events: Sequence[Mapping[str, Any]], words: str) -> None:
-    assert added(events).words == words
+def test_the_amount_tells_how_far_it_is(events: Sequence[Mapping[str, Any]], words: str) -> None:
+    assert added(events).amount == words
 
 
 # lines
 
 
-def test_without_a_terminal_a_line_begins_and_a_line_ends_the_work() -> None:
+def test_without_a_terminal_work_begins_with_a_line_and_ends_with_a_line() -> None:
     stream, clock = io.StringIO(), Clock()
     with Progress(stream, clock=clock).working("pulling es"):
         clock.now += 2.5
     assert stream.getvalue() == "foodtrucks: pulling es …\nfoodtrucks: pulling es: done in 2.5 s\n"
 
 
-def test_a_line_obeys_no_terminal() -> None:
+def test_control_characters_in_a_line_are_escaped() -> None:
     stream = io.StringIO()
     Progress(stream).say("pulling \x1b]0;owned\x07\r")
     assert stream.getvalue() == "foodtrucks: pulling \\x1b]0;owned\\x07\\r\n"
@@ -141,7 +141,7 @@ def test_on_a_terminal_a_bar_shows_name_and_amount() -> None:
 
 
 @pytest.mark.usefixtures("_capable_terminal")
-def test_works_at_the_same_time_share_one_display_which_ends_with_the_last() -> None:
+def test_pieces_of_work_at_the_same_time_share_one_display_which_ends_with_the_last() -> None:
     stream = Terminal()
     progress, all_begun = Progress(stream), Barrier(2)
 
@@ -174,7 +174,7 @@ def test_a_terminal_that_cant_move_its_cursor_gets_lines(kind: str, monkeypatch:
     assert stream.getvalue().startswith("foodtrucks: pulling es …\n")
 
 
-def test_an_encoding_that_lacks_a_character_is_no_reason_to_fail() -> None:
+def test_a_character_that_the_encoding_lacks_is_no_error() -> None:
     """LC_ALL=POSIX without Python's UTF-8 mode, or a Latin-1 terminal."""
     code = """
 from pytest_foodtrucks.containers.progress import Progress, standard_error

@@ -12,10 +12,10 @@ from fakes.engine import FakeEngine
 from fakes.logs import WRITTEN
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
-from pytest_foodtrucks.fixtures.report import log_sections, message_alone, stays
+from pytest_foodtrucks.fixtures.report import log_sections, message_alone
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network_part import throwaway_network
-from pytest_foodtrucks.stacks.opening import clock_warning
+from pytest_foodtrucks.stacks.opening import clock_warning, stays
 
 T = TypeVar("T")
 
