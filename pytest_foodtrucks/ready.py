@@ -58,10 +58,10 @@ class Target(Protocol):
         """Return the state of the container's life."""
 
     def logs(self, *, tail: int | None = None) -> str:
-        """Return the container's log, all of it and as it is."""
+        """Return the container's log unchanged: all of it, or its last `tail` lines."""
 
     def last_words(self, *, lines: int) -> str:
-        """Return the last lines of the container's log, printable and as far as they aren't long."""
+        """Return the last lines of the container's log, printable, long ones cut."""
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
         """Search the container's log line by line, since its last start or a later moment (seconds of the epoch)."""
@@ -73,11 +73,11 @@ class Target(Protocol):
         """Tell whether something accepts connections, asked inside the container's network namespace."""
 
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
-        """Ask by HTTP and return status and body, of a long one the beginning; NotReady where no answer comes."""
+        """GET a path; return the status, and the body or its beginning. NotReady where no answer comes."""
 
 
 def target_of(service: Any) -> Target:
-    """Return what the checks of this module ask of a service: it shows people less."""
+    """Return what the checks of this module ask; the public `Service` has fewer methods."""
     target: Target = getattr(service, "__foodtrucks__", service)
     return target
 
@@ -311,7 +311,7 @@ def refuse_without_ports(ready: Check | Iterable[Check], ports: Sequence[int]) -
 
 
 _MAKERS: Final[tuple[object, ...]] = (http, tcp, log, healthcheck, exec, running)
-"""Asked like a check, without parentheses, most of these would return one, and so never say no."""
+"""Written without parentheses (`ready=ready.http`), most of these would return a check, and never raise NotReady."""
 
 
 def _no_check(check: object, seen: str = "") -> DefinitionError:

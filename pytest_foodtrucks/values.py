@@ -40,7 +40,7 @@ ones have many more modules."""
 
 
 class Unfit(ValueError):
-    """A value that won't do: as text what would, and in `why`, if that isn't plain, what is wrong with it."""
+    """A value isn't accepted: the text says what would be; `why` says what is wrong with it, if that isn't obvious."""
 
     def __init__(self, remedy: str, *, why: str = "") -> None:
         super().__init__(remedy)
@@ -184,7 +184,7 @@ def finite(value: object) -> bool:
 
 
 def unrolled(value: object) -> Any:
-    """Return what may be read more than once: the entries of an iterator, else the value itself."""
+    """Return an iterator's entries as a tuple, so that they can be read twice; else the value itself."""
     return tuple(entries(value)) if isinstance(value, Iterator) else value
 
 
@@ -221,7 +221,7 @@ def words_of_command(value: Any) -> tuple[str, ...]:
     return words
 
 
-# functions that somebody gave: what calling one would do, seen before it is called and by what it returned
+# functions of users: are they asynchronous, or generators?
 
 _VALUE: Final = "give a value, or a function whose parameters are fixtures, such as `lambda es_on_net: es_on_net.alias`"
 _BY_NAME: Final = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY})
@@ -244,7 +244,7 @@ def function_of_fixtures(value: Any) -> Any:
 
 
 def only_begins(function: object) -> bool:
-    """Tell whether calling a function only makes what is yet to run: a coroutine, or a generator of any kind."""
+    """Tell whether calling a function would only return a coroutine, or a generator of any kind."""
     while isinstance(function, functools.partial):
         function = function.func
     called = getattr(type(function), "__call__", None)  # noqa: B004 - the method, not whether there is one
@@ -265,8 +265,8 @@ def takes_one(function: Callable[..., Any]) -> bool:
 
 
 def has_only_begun(result: object) -> bool:
-    """Tell whether what a function returned is yet to run, as coroutines and generators are; such a one is ended."""
+    """Tell whether a function returned a coroutine, a generator or the like; a coroutine or generator is closed."""
     if inspect.iscoroutine(result) or inspect.isgenerator(result):
-        result.close()  # else Python tells of it once more
+        result.close()  # else Python warns about it too
         return True
     return isinstance(result, Awaitable | Iterator | AsyncIterator)

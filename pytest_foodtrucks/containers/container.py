@@ -98,7 +98,7 @@ class Container:
         return excerpt
 
     def last_words(self, *, lines: int) -> str:
-        """Return the last lines of its log, as far as they aren't long."""
+        """Return the last lines of its log, 16 kB of them at most."""
         return str(self._excerpt(lambda: Excerpt(head=0, tail=SHORT_TAIL), tail=lines))
 
     def _excerpt(self, empty: Callable[[], Excerpt], **which: Any) -> Excerpt:

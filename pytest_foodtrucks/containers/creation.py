@@ -23,8 +23,8 @@ _PORTS: Final = range(20_000, 32_768)
 class Creation:
     """A container that is created with host ports of its own, then started, then removed.
 
-    `title` is a part of its name, and stands for it in messages. `image` is a name or, of an image that was built, the
-    id; `built_as` is that image's name. Host ports are chosen here, because the engine would choose others at each
+    `title` is a part of its name, and stands for it in messages. `image` is a name, or the id if the image was built;
+    `built_as` is the name of a built image. Host ports are chosen here, because the engine would choose others at each
     start.
     """
 
@@ -99,7 +99,7 @@ class Creation:
 
 
 def free_port(engine: "Engine") -> int:
-    """Return a port of the engine's machine; if that is this machine, one that is free at this moment."""
+    """Return a host port for the engine's machine. If that is this machine, the port is free now."""
     for _ in range(_PORT_TRIES):
         port = random.choice(_PORTS)  # noqa: S311 - no secret
         if not (engine.local and in_use(engine.publish_on, port)):
@@ -108,7 +108,7 @@ def free_port(engine: "Engine") -> int:
 
 
 def in_use(address: str, port: int) -> bool:
-    """Tell whether a port is taken. At an address of another machine that can't be asked; there it counts as free."""
+    """Tell whether a port is taken. On another machine this can't be checked; the port then counts as free."""
     with socket.socket() as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of connections closed just now are free
         try:

@@ -89,7 +89,7 @@ class Progress:
             TextColumn("{task.description}", markup=False),
             console=Console(file=self._stream, force_terminal=True),
             transient=True,
-            # What tests print meanwhile is pytest's to capture.
+            # pytest captures what tests print meanwhile.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -111,7 +111,7 @@ class Progress:
         return update
 
     def say(self, line: str) -> None:
-        """Write a line; what isn't printable in it is escaped, since it may quote others."""
+        """Write a line. Unprintable characters are escaped: it may contain text from outside."""
         line = printable(line)
         with self._lock:
             if self._display is not None:
@@ -160,7 +160,7 @@ class Layers:
 
 
 def standard_error() -> IO[str] | None:
-    """Return a stream to what standard error is now, before pytest captures it; None if it is closed."""
+    """Return a stream to the current standard error, opened before pytest captures it; None if that is closed."""
     try:
         return output_to(2)
     except OSError:

@@ -24,8 +24,8 @@ T = TypeVar("T")
 class EngineClient:
     """What every request to an engine goes through; the requests themselves are in a subclass for each noun.
 
-    `url` is without its user part, so that it may be shown. `logins` are those of the registries that go before the
-    ones in Docker's configuration file.
+    `url` is without its user part, so that it may be shown. `logins`, to registries, take precedence over those
+    in Docker's configuration file.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class EngineClient:
         close_quietly(self.api)
 
     def _ask(self, what: str, request: Callable[[], T], *, policy: RetryPolicy = patience.question) -> T:
-        """Make a request, and again where the engine is busy or away: for what does no harm when it is done twice."""
+        """Make a request; repeat it if the engine is busy or away. Only for requests that may be made twice."""
 
         def ask() -> T:
             with self._asking(what):
@@ -61,7 +61,7 @@ class EngineClient:
         """Create something, and return its id: once, also where the answer got lost.
 
         After a lost answer, `find` looks whether the name is taken by something with the same labels. Names end
-        randomly, so that is what the lost answer was about.
+        in random characters, so what is found was created by the lost request.
         """
         lost = False
 
@@ -142,7 +142,7 @@ def if_found(request: Callable[[], T]) -> T | None:
 
 @contextmanager
 def gone_is_fine() -> Iterator[None]:
-    """Let a removal pass in this block where what is to be removed is gone, or somebody else is removing it."""
+    """Ignore in this block that a thing is gone already, or is being removed by somebody else."""
     try:
         yield
     except EngineError as error:

@@ -25,8 +25,9 @@ _PAUSE: Final = 0.25
 def assert_resolves(source: Source, target: Service | str) -> None:
     """Assert that a target's name leads to it from a source.
 
-    For a service that is each of its aliases, and its addresses on a network that both are on, nobody else's. A name
-    alone must exist. Raises ResolutionError, ProbeError where it can't be told, DefinitionError for what is no name.
+    If the target is a service, each of its aliases must resolve to its addresses on a network that both are on, and to
+    no others. If the target is only a name, the name must exist. Raises ResolutionError, ProbeError where it can't be
+    told, DefinitionError for what is no name.
     """
     _refuse_no_name(source, target)
     place = place_of(source)
@@ -91,7 +92,7 @@ def assert_reachable(
 
     Tried again for `timeout` seconds. Raises ReachabilityError, or ProbeError where it can't be told: the source
     doesn't run, the tool is missing, the target is paused (the kernel completes connections for it); or DefinitionError
-    where source, target or port are none.
+    where source, target or port isn't valid.
     """
     refuse_no_question(source, target, port)
     refuse_no_seconds(timeout)
@@ -172,7 +173,7 @@ def assert_isolated(source: Source, target: Service | str, port: int | None = No
 
     `port` defaults to all of the target's. `published` says that published ports may be reached. Raises
     IsolationError where there is a way, ProbeError where a control fails: then nothing can be told; and DefinitionError
-    where source, target or port are none.
+    where source, target or port isn't valid.
     """
     refuse_no_question(source, target, port)
     refuse_no_switch(published)

@@ -259,7 +259,7 @@ class _Asked:
 
 
 def _doubted(cell: Cell, doubt: str) -> Cell:
-    """Take back a connection to a target that there is a doubt about."""
+    """Make a connected cell inconclusive if there is a doubt about its target."""
     if not doubt or cell.sign != CONNECTED:
         return cell
     verdict = replace(cell.verdict, evidence=f"{doubt}; {cell.verdict.evidence}")
@@ -267,7 +267,7 @@ def _doubted(cell: Cell, doubt: str) -> Cell:
 
 
 def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[Cell]:
-    """Ask one source for all targets: first once, then for what doesn't connect with all controls."""
+    """Try all targets from one source once; ask again, with all controls, about those that didn't connect."""
     try:
         place = place_of(source)
         cells = _first_tries(place, targets)
@@ -303,7 +303,7 @@ def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
 def _first_try(place: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
     """Return a cell for what connects by its name, if that leads nowhere else.
 
-    By its address alone one try isn't enough: see what creating networks does to isolation.
+    By its address alone one try isn't enough: see probes/network_changes.py.
     """
     connected = [each for each in said if each.kind is VerdictKind.CONNECTED and each.address in found.addresses]
     if not connected or not set(found.addresses) <= expected:

@@ -14,9 +14,9 @@ from pytest_foodtrucks.sessions.state_folder import read_json, usable, write_jso
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A worker's wish for a service's names on a network; `part` is what all workers know a shared one by, else None.
+    """A worker's wish for a service's names on a network.
 
-    `who` is the service in a message's words.
+    `part` is the name by which all workers know a shared service, else None. `who` is the service in a message's words.
     """
 
     network: str
@@ -39,7 +39,7 @@ def claimed(folder: Path, claim: Claim, *, seconds: float, clear: Callable[[str]
     """Have a service's aliases for the length of a block, or, as a part that workers share, for the whole run.
 
     Waits for those that another worker's block has, for so many seconds at most; DefinitionError says who has one
-    then. `clear` removes what a worker that died under a service's first alias left there.
+    then. `clear` gets a service's first alias, and removes what a dead worker left under it.
     """
     with ExitStack() as held:
         for alias in sorted(claim.aliases, key=same_name):  # in one order, so that no two wait for each other
@@ -60,7 +60,7 @@ def _one(folder: Path, claim: Claim, alias: str, *, seconds: float, clear: Calla
         before = _read(note)
         if before is not None and before["part"] is not None and before["part"] != claim.part:
             raise claim.taken(alias, before["who"])
-        if before is not None and before["part"] is None:  # whoever lives leaves none
+        if before is not None and before["part"] is None:  # a worker that lives removes its note
             clear(before["service"])
         write_json(note, {"who": claim.who, "worker": claim.worker, "part": claim.part, "service": claim.aliases[0]})
         if claim.part is not None:

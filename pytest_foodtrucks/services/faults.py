@@ -123,7 +123,7 @@ def _mend(service: "RunningService", clock: Callable[[], float], sleep: Callable
 def _with_its_ports(
     service: "RunningService", act: Callable[[], object], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> None:
-    """Do what publishes a container's host ports, as soon as nobody else has them.
+    """Call `act`, which publishes a container's host ports, as soon as nobody else has them.
 
     The ports are checked first. Docker 20.10 can't connect a container whose host port is taken, and leaves it in a
     state that only a restart ends.
@@ -172,7 +172,7 @@ def _refuse_shared(service: "RunningService", name: str) -> None:
 
 
 def _refuse_unfit(service: "RunningService", name: str) -> None:
-    """Refuse a fault on a service that isn't up: the test would learn nothing, and its end would heal another fault."""
+    """Refuse a fault on a service that isn't up: its end would heal the earlier fault."""
     about = _inspected(service, name)
     if about.state.ended:
         raise FaultError(

@@ -157,11 +157,11 @@ class Network:
 
     @property
     def watcher(self) -> "Probe":
-        """A probe on this network that is kept, for questions from the network itself."""
+        """A probe on this network that stays, for questions from the network itself."""
         return self._watcher.get()
 
     def dismiss(self) -> None:
-        """Remove what was kept on it for questions."""
+        """Remove that probe, and the network's beacon."""
         try:
             self._watcher.close()
         finally:
@@ -227,7 +227,7 @@ class Network:
                     engine.remove_container(container)
 
     def _kept_aliases(self, definition: ServiceDefinition) -> dict[str, str]:
-        """Return the aliases of kept services here, but for the definition's own: they run even if no test asks."""
+        """Return the aliases of kept services here, except the definition's own: they run even if no test uses them."""
         if self.stack.kept_stack is None:
             return {}
         own = part_name(self.name, definition.alias)

@@ -161,7 +161,7 @@ class RunningService:
         return self.container.logs(since=since, tail=tail)
 
     def last_words(self, *, lines: int) -> str:
-        """Return the last lines of the container's log, printable and as far as they aren't long."""
+        """Return the last lines of the container's log, printable, long ones cut."""
         return self.container.last_words(lines=lines)
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> "Search":

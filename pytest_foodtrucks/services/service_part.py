@@ -58,7 +58,7 @@ class ServicePart:
         }
 
     def made_from(self) -> Mapping[str, object]:
-        """Return what makes it another service."""
+        """Return all values whose change makes it a different service."""
         return {
             **self._given(),
             "image": self.stack.engine.image_id(image_of(self.stack, self.definition)),
@@ -72,7 +72,7 @@ class ServicePart:
         return {
             **self.definition.spec.values(),
             "build": None if build is None else astuple(build),
-        }  # with what its repr hides
+        }  # its repr hides the arguments
 
     def start(self) -> Service:
         """Start it; note in a kept stack what its start put into the services that it requires."""

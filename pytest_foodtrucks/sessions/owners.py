@@ -78,9 +78,9 @@ def lease_file(state: Path, session_id: str) -> Path:
 def life(owner: Owner, state: Path, *, container_start: ContainerStart) -> Life:
     """Tell whether a session lives, by its process and its lease in the state folder `state`.
 
-    It is alive if its process lives, or if its watchdog holds its lease. It is dead if `process_life` says so, and its
-    lease is there and free, or its container has ended. So a state folder that was copied, removed or replaced proves
-    nothing.
+    It is alive if its process lives, or if its watchdog holds its lease. It is dead if `process_life`
+    says so and one of these is true: its lease is there and free; its container has ended. So a state folder that was
+    copied, removed or replaced proves nothing.
     """
     process = process_life(owner, state, container_start=container_start)
     if process is Life.ALIVE:
@@ -94,7 +94,7 @@ def life(owner: Owner, state: Path, *, container_start: ContainerStart) -> Life:
 
 
 def process_life(owner: Owner, state: Path, *, container_start: ContainerStart) -> Life:
-    """Tell whether a session's process lives; its lease isn't looked at, which a kept stack's holder doesn't need.
+    """Tell whether a session's process lives, without its lease. For the holder of a kept stack that is enough.
 
     It is dead if the process has certainly ended, if the machine was started anew since, or if its container has ended
     or was started anew.

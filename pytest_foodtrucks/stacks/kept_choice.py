@@ -40,9 +40,9 @@ def chosen_kept_stack(session: Session) -> KeptStack | None:
 
 
 def engine_words(engine_option: str, environ: Mapping[str, str]) -> str:
-    """Return the words for the engine that somebody set, which belong to the project of a kept stack.
+    """Return `on URL` or `on CONTEXT` if somebody set the engine, else an empty text.
 
-    Empty where nobody set one: then a project has one kept stack, whichever engine is found.
+    It is a part of the project's name, which messages show and from which the kept stack's id is made.
     """
     if "://" in engine_option:
         return f"on {without_user(engine_option)}"

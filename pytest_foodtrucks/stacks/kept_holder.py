@@ -50,7 +50,7 @@ class KeptHolder:
             sleep(_PAUSE)
 
     def leave(self, owner: Owner) -> None:
-        """Let nobody be the holder, if the owner still is."""
+        """Remove the holder's file, if `owner` is still the holder."""
         with self._locked():
             holder = self._read()
             if holder is not None and holder.session == owner.session:
@@ -65,7 +65,7 @@ class KeptHolder:
         return owners.process_life(holder, self._state, container_start=container_start) is Life.DEAD
 
     def _read(self) -> Owner | None:
-        """Return the holder; None also where the file is only half there: whoever wrote that is dead."""
+        """Return the holder; None also if the file is incomplete: its writer died."""
         try:
             return read_owner(self._file.read_text(encoding="utf-8"))
         except (FileNotFoundError, UnicodeDecodeError):

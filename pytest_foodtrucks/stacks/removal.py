@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _CLOCK_TOLERANCE: Final = 300.0
 """Seconds."""
 
-# All functions return how many things they found. What can't be removed is told by `remove_all`, `do_all`.
+# All functions return how many things they found. For what can't be removed `remove_all` and
+# `do_all` raise EngineError.
 
 # sessions
 
@@ -30,7 +31,7 @@ _CLOCK_TOLERANCE: Final = 300.0
 def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stack: KeptStack | None) -> int:
     """At a session's end, in its own process: remove its things, and the unfinished parts of its kept stack.
 
-    Where a test removed the records of the kept stack, that is all of it: no session could take it over.
+    If a test removed the records of the kept stack, all its parts count as unfinished: no session could take it over.
     """
     return remove_by_session_label(engine, session_id) + (
         0 if kept_stack is None else remove_unfinished_parts(engine, kept_stack)
@@ -40,8 +41,8 @@ def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stac
 def remove_things_of_watched_session(engine: "Engine", owner: Owner, kept_stack: KeptStack | None) -> int:
     """After a session's death, in its watchdog: remove its things, and the unfinished parts of its kept stack.
 
-    Another session may hold the kept stack by now; then that is left. `owner` is the dead session's, with the process
-    of the watchdog.
+    Another session may hold the kept stack by now; then the stack is left. `owner` is the dead session's owner, with
+    the watchdog in place of its process.
     """
     found = remove_by_session_label(engine, owner.session)
     with suppress(StateError):  # the next session of that state folder does it
@@ -68,7 +69,7 @@ def sweep_at_session_start(engine: "Engine", session: Session) -> int:
 def remove_things_of_dead_sessions(engine: "Engine", state: Path, *, unknown_before: float | None = None) -> int:
     """At a session's start, and by `foodtrucks prune`: remove the things of all sessions that are certainly dead.
 
-    `unknown_before`, in seconds of the epoch by the engine's clock, also removes what was created before then if nobody
+    With `unknown_before`, in seconds of the epoch by the engine's clock, also what was created before then, if nobody
     can tell whether its session lives.
     """
     lives: dict[str, Life] = {}
@@ -114,9 +115,9 @@ def _things(engine: "Engine", session_id: str) -> tuple[list[str], list[str]]:
 def remove_kept_stack(engine: "Engine", stack: KeptStack, owner: Owner, *, unknown: bool = False) -> int:
     """At a session's start, and by `foodtrucks prune`: remove a kept stack that no session holds.
 
-    `owner` holds it meanwhile. `unknown` also removes one of which nobody can tell whether the session that holds it
-    lives. A kept stack on another engine is left: what isn't found here may be there. So is one that a copy of the
-    state folder tells of: a session of the original may use it.
+    `owner` holds it meanwhile. With `unknown`, also one whose holder may be alive or dead. A kept stack on another
+    engine is left: what isn't found here may be there. A stack that is recorded in a copied state folder is left too: a
+    session with the original folder may use it.
     """
     if stack.is_copied() or not stack.is_on(engine) or not stack.hold(owner, engine.running_since, unknown=unknown):
         return 0

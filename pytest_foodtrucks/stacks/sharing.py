@@ -76,9 +76,10 @@ def _others(content: Mapping[str, Any], here: Mapping[str, str], state: Path) ->
 
 
 def fingerprints(values: Mapping[str, object], digest: Callable[[str], str]) -> dict[str, str]:
-    """Return what tells values from others and doesn't tell them: there may be secrets among them.
+    """Return a fingerprint of each value.
 
-    `digest` has a key that stays in the state folder: without one a short secret could be found by trying.
+    It shows whether values differ, and not what they are: some are secrets. `digest` has a key that stays in the state
+    folder: without one a short secret could be found by trying.
     """
     return {word: digest(repr(_ordered(value))) for word, value in values.items()}
 
