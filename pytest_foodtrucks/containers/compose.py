@@ -65,7 +65,7 @@ class ContainerSpec:
     ports: Sequence[int] = keyword_field(keywords.ports, _ports, default=())
     volumes: Sequence[str] = keyword_field(keywords.volumes, _volumes, default=())
     tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
-    mem_limit: int | None = keyword_field(keywords.memory, lambda size: {"HostConfig": {"Memory": size}})
+    mem_limit: int | None = keyword_field(keywords.memory_limit, lambda size: {"HostConfig": {"Memory": size}})
     user: str | None = keyword_field(keywords.user, lambda user: {"User": user})
     cap_add: Sequence[str] = keyword_field(
         keywords.capabilities, lambda names: {"HostConfig": {"CapAdd": list(names)}}, default=()

@@ -172,7 +172,7 @@ _LEAST_MEMORY: Final = 6 * 1024**2
 """Bytes; the engine refuses less, and takes 0 as no limit."""
 
 
-def memory(value: Any) -> int:
+def memory_limit(value: Any) -> int:
     """Check an amount of memory, and return it in bytes."""
     try:
         size = size_in_bytes(value if isinstance(value, int) and not isinstance(value, bool) else text(value))

@@ -120,7 +120,7 @@ class Network:
         if definition.ready is not None:
             ready.refuse_without_ports(definition.ready, definition.spec.ports)
         lasts = shared and self.stack.parts_outlive_fixtures
-        with self._claimed(definition), self._claimed_among_workers(definition, lasts=lasts):
+        with self._claimed_in_process(definition), self._claimed_among_workers(definition, lasts=lasts):
             if lasts:
                 with self._lasting(definition, service_type, seed=seed, requires=requires) as service:
                     yield service
@@ -181,7 +181,7 @@ class Network:
         self.stack.engine.disconnect(self.id, container)
 
     @contextmanager
-    def _claimed(self, definition: ServiceDefinition) -> Iterator[None]:
+    def _claimed_in_process(self, definition: ServiceDefinition) -> Iterator[None]:
         claim = self._claim(definition)
         with self._lock:
             claims = {**self._kept_aliases(definition), **self._claims}

@@ -67,7 +67,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
 
     def begin() -> T:
         if stack.kept_stack is not None:
-            return _taken_over(stack.kept_stack, part, digest, say=stack.say)
+            return _taken_over_or_started(stack.kept_stack, part, digest, say=stack.say)
         part.clear(None)  # of a worker that died while it started the same
         return part.start()
 
@@ -83,13 +83,15 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     return sharing.shared(stack.session.folder, part, digest=digest, on_other=refuse_other, start=begin)
 
 
-def _taken_over(kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
+def _taken_over_or_started(
+    kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]
+) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
     made_from = sharing.fingerprints(part.made_from(), digest)
     record = kept.record(part.name)
     if record is not None:
         try:
-            _refuse_other(record["made_from"], made_from)
+            _refuse_changed(record["made_from"], made_from)
             value = part.load(record["value"])
             part.take_over(value, record["value"])
         except (EngineError, StartError, _Differs) as reason:
@@ -112,7 +114,7 @@ class _Differs(Exception):
     """What was kept is made from something else."""
 
 
-def _refuse_other(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+def _refuse_changed(before: Mapping[str, str], now: Mapping[str, str]) -> None:
     words = sharing.differing(before, now)
     if words:
         raise _Differs(f"its {' and its '.join(words)} changed.")
