@@ -96,7 +96,7 @@ def heal(
     Raises FaultError, and what the wait for its readiness raises.
     """
     try:
-        _resume_connect_start(service, clock, sleep)
+        _make_whole(service, clock, sleep)
         service.wait_until_ready()
     except EngineError as error:
         _refuse_gone(service, f"was {name} and can't be healed", error)
@@ -106,9 +106,7 @@ def heal(
         raise FaultError(f"{service.alias} was {name} and can't be healed: {error}{remedy}") from error
 
 
-def _resume_connect_start(
-    service: "RunningService", clock: Callable[[], float], sleep: Callable[[float], None]
-) -> None:
+def _make_whole(service: "RunningService", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
     engine, container, network = service.stack.engine, service.container.id, service.network.id
     about = service.container.inspected()
     if about.status == "paused":

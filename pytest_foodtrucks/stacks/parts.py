@@ -67,7 +67,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
 
     def begin() -> T:
         if stack.kept_stack is not None:
-            return _taken_over_or_started(stack.kept_stack, part, digest, say=stack.say)
+            return _take_or_start(stack.kept_stack, part, digest, say=stack.say)
         part.clear(None)  # of a worker that died while it started the same
         return part.start()
 
@@ -83,9 +83,7 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     return sharing.shared(stack.session.folder, part, digest=digest, on_other=refuse_other, start=begin)
 
 
-def _taken_over_or_started(
-    kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]
-) -> T:
+def _take_or_start(kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
     made_from = sharing.fingerprints(part.made_from(), digest)
     record = kept.record(part.name)
