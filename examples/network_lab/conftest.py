@@ -27,7 +27,7 @@ stand = service(**ECHO, scope="module")
 @pytest.fixture(scope="module")
 def courier_on_both(courier, second_net):
     """The courier, on foodtrucks_net and on second_net: it has its names where they are given."""
-    second_net.connect(courier, aliases=courier.aliases)
+    second_net.connect(courier, aliases=[courier.alias])
     yield courier
     second_net.disconnect(courier)
 
