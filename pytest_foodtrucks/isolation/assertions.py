@@ -159,13 +159,27 @@ def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, o
 
 
 def _halted(place: "Probe", target: Service | str, verdict: Verdict) -> str:
-    """Say which service doesn't run: the one that is meant, or the one at the address that was asked."""
+    """Say which service doesn't run: the one that is meant, or the one behind the address that was asked."""
     at_address = None if verdict.address is None else _service(place, verdict.address)
-    for service in (_service(place, target), at_address):
+    for service in (_service(place, target), at_address, _published_at(place, verdict)):
         status = "running" if service is None else inspected(service.container).status
         if service is not None and status != "running":
             return f"{service.alias} is {status}"
     return ""
+
+
+def _published_at(place: "Probe", verdict: Verdict) -> Service | None:
+    """Return the session's service whose published port was asked, at an address of the engine's machine."""
+    if place.stack is None or verdict.address is None:
+        return None
+    here = inspected(place.subject)
+    for service in [each for each in place.stack.services if isinstance(each, Service)]:
+        there = inspected(service.container)
+        bound = {host_ip for hosts in there.published.values() for host_ip, port in hosts if port == verdict.port}
+        gateways = {gateway for each in (*here.attachments, *there.attachments) for gateway in each.gateways}
+        if bound and verdict.address in bound | gateways:
+            return service
+    return None
 
 
 def assert_isolated(source: Source, target: Service | str, port: int | None = None, *, published: bool = False) -> None:

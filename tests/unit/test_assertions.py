@@ -25,7 +25,7 @@ from pytest_foodtrucks import (
 )
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.isolation.assertions import ask_until_reached
-from pytest_foodtrucks.isolation.subjects import known
+from pytest_foodtrucks.isolation.subjects import known, place_of
 from pytest_foodtrucks.probes.probe import Probe
 
 
@@ -562,6 +562,22 @@ def test_a_paused_target_is_no_answer_by_whatever_name_or_address_it_is_asked_fo
         with scene.stack.showing(scene.es):
             told = message(ProbeError, lambda way=way: assert_reachable(scene.home, way, 9200))  # type: ignore[misc]
         assert "es is paused: for a process that doesn't run" in told, way
+
+
+@pytest.mark.parametrize("gateway", ["172.20.0.1", "172.30.0.1"], ids=["of the source's network", "of its own"])
+def test_a_paused_service_that_is_reached_by_its_published_port_is_no_answer(scene: Scene, gateway: str) -> None:
+    publish(scene, "0.0.0.0")  # noqa: S104 - the mutation
+    networks = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]
+    networks["home"]["Gateway"] = "172.30.0.1"
+    source = place_of(scene.abroad)
+    scene.world.containers[source.container.id]["NetworkSettings"]["Networks"]["abroad"]["Gateway"] = "172.20.0.1"
+    scene.world.knocks[gateway, 24000] = OPEN
+    scene.world.networks["abroad"] = {"Containers": {}}
+    with scene.stack.showing(scene.es):
+        assert_reachable(scene.abroad, gateway, 24000)
+        scene.say("paused")
+        told = message(ProbeError, lambda: assert_reachable(scene.abroad, gateway, 24000))
+    assert "es is paused: for a process that doesn't run" in told
 
 
 def test_a_paused_service_that_a_strange_name_leads_to_is_no_answer(scene: Scene) -> None:
