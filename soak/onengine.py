@@ -20,9 +20,12 @@ _CREDENTIALS: Final = "3i"  # process, user and group, by unix(7)
 
 
 def owned(engine: Engine, identities: Collection[str | None], *, kinds: Collection[Kind] = _KINDS) -> set[str]:
-    """Return the ids of what has an owner in one of some state folders; of containers also those that don't run."""
+    """Return the ids of what has an owner in one of some state folders; of containers also those that don't run.
+
+    None is no state folder: a session that was killed before it had one owns nothing, and kept things name no state.
+    """
     owners = {thing: owner for kind in kinds for thing, owner in engine.labels(kind, OWNER_LABEL).items()}
-    return {thing for thing, owner in owners.items() if state_of(owner) in identities}
+    return {thing for thing, owner in owners.items() if state_of(owner) in {*identities} - {None}}
 
 
 def volumes(engine: Engine) -> set[str]:
