@@ -106,3 +106,21 @@ def refuse_no_port(port: object) -> None:
     """Raise DefinitionError for what is no TCP port."""
     if isinstance(port, bool) or not isinstance(port, int) or port not in _PORTS:
         raise DefinitionError(f"The port {port!r:.100} is none. Remedy: give a number from 1 to 65535.")
+
+
+def port_and_protocol(port: object) -> tuple[int, str]:
+    """Return the number and the protocol of a port: 53, "53/tcp" or "53/udp".
+
+    Raises DefinitionError for what is none.
+    """
+    number, protocol = port, "tcp"
+    if isinstance(port, str):
+        digits, _, protocol = port.partition("/")
+        number = int(digits) if digits.isascii() and digits.isdigit() and "/" in port else port
+    if protocol not in {"tcp", "udp"}:
+        number = port
+    if isinstance(number, bool) or not isinstance(number, int) or number not in _PORTS:
+        raise DefinitionError(
+            f'The port {port!r:.100} is none. Remedy: give a number from 1 to 65535, or such as "53/udp".'
+        )
+    return number, protocol

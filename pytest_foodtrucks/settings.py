@@ -193,7 +193,7 @@ OPTIONS: Final = (
     Option("es-heap", _heap, "512m", "heap of Elasticsearch"),
     Option("es-jvm", _one_of(*JVM_MODES), "fast-start", "fast-start: compile for short lives; server: don't"),
     Option("web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package"),
-    Option("probe-image", _image, "busybox", "image that network questions are asked from"),
+    Option("probe-image", _image, "python:3.13-slim", "image with Python that network questions are asked from"),
     Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
     Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
     Option(

@@ -115,7 +115,7 @@ class Counted:
 def made(engine: Engine, kind: str, labels: Mapping[str, str]) -> Pair:
     """Make a pair on the engine; its subnet isn't of the engine's address pools, which have no room for so many."""
     name = f"foodtrucks-decoy-{secrets.token_hex(6)}"
-    image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+    image = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
     subnet = free_subnet([*engine.subnets(), *host_routes()])
     network = engine.create_network(name, driver="bridge", internal=False, labels=labels, subnet=subnet)
     config = {"Image": image, "Cmd": ["sleep", "3600"], "Labels": dict(labels), "HostConfig": {"NetworkMode": name}}

@@ -24,7 +24,7 @@ import pytest
 from figures import DOCUMENTS, WORD
 from pytest_foodtrucks import ready, service
 
-IMAGE = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+IMAGE = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
 fill = f"for n in $(seq {DOCUMENTS}); do echo {WORD} >> /data/menu; done"
 
 store = service(

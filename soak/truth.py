@@ -235,7 +235,7 @@ def _bare_image(soak: Soak) -> Iterator[str]:
     """Build the image of a service without tools, and remove it: here, since a session may be ended by force."""
     folder, tag = soak.folder / "bare", f"foodtrucks-soak-bare:{secrets.token_hex(4)}"
     folder.mkdir()
-    dockerfile = _BARE.format(image=os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox"))
+    dockerfile = _BARE.format(image=os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox"))
     (folder / "Dockerfile").write_text(dockerfile, encoding="utf-8")
     for _ in soak.engine.build(folder, dockerfile="Dockerfile", args={}, tag=tag):
         pass  # its lines end when it is done

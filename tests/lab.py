@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-IMAGE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
+IMAGE = os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox")
 PYTHON = os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")
 
 ECHO_COMMAND = ["nc", "-ll", "-p", "7000", "-e", "cat"]

@@ -20,14 +20,15 @@ from .builds import WEB, build, is_made, made_by
 from .recipes import FOLDER, Recipe
 
 _PYTHON = f"foodtrucks-local/python:{debian_base.PYTHON}"
+_BUSYBOX = "foodtrucks-local/busybox:latest"
 _REDIS = "foodtrucks-local/redis:8"
 
 IMAGES = Images(
     "foodtrucks-local/elasticsearch",
     servers.DEFAULT,
     WEB,
-    "foodtrucks-local/busybox:latest",
-    {"EXAMPLE_PYTHON_IMAGE": _PYTHON, "EXAMPLE_REDIS_IMAGE": _REDIS},
+    _PYTHON,
+    {"EXAMPLE_BUSYBOX_IMAGE": _BUSYBOX, "EXAMPLE_PYTHON_IMAGE": _PYTHON, "EXAMPLE_REDIS_IMAGE": _REDIS},
 )
 
 _REQUIREMENTS = (
@@ -47,7 +48,7 @@ def recipes(cache: Path) -> list[list[Recipe]]:
         partial(wheels.downloaded, _REQUIREMENTS),
     )
     return [
-        [Recipe(IMAGES.probe, FOLDER / "busybox", on_base, from_base)],
+        [Recipe(_BUSYBOX, FOLDER / "busybox", on_base, from_base)],
         [Recipe(_REDIS, FOLDER / "redis", on_base, from_base)],
         [python, Recipe(WEB, web.FOLDER, (("BASE", python.image),), (python.hash,))],
         *([_server(version, cache)] for version in servers.SHA256),

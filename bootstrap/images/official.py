@@ -24,7 +24,9 @@ _TRIAL = 8  # seconds
 
 def images() -> Images:
     """Return the official images; the server is the one that fits the installed client."""
-    return Images(ELASTICSEARCH_IMAGE, fitting_version(), WEB, "busybox:latest")
+    return Images(
+        ELASTICSEARCH_IMAGE, fitting_version(), WEB, "python:3.13-slim", {"EXAMPLE_BUSYBOX_IMAGE": "busybox:latest"}
+    )
 
 
 def registry_answers(engine: Engine) -> bool:
@@ -44,18 +46,21 @@ def registry_answers(engine: Engine) -> bool:
 def are_there(engine: Engine) -> bool:
     """Tell whether the engine has them all."""
     chosen = images()
-    pulls = (f"{chosen.elasticsearch}:{chosen.version}", chosen.probe)
-    return all(engine.image_exists(image) for image in pulls) and is_made(engine, _web())
+    return all(engine.image_exists(image) for image in _pulls(chosen)) and is_made(engine, _web())
 
 
 def make(engine: Engine) -> None:
     """Pull what is missing, and build the web app."""
     chosen = images()
-    for image in (f"{chosen.elasticsearch}:{chosen.version}", chosen.probe):
+    for image in _pulls(chosen):
         with step("image") as say:
             pulled(engine, image, pull="missing", progress=Progress(sys.stderr))
             say(image)
     build(engine, _web(), web.FOLDER)
+
+
+def _pulls(chosen: Images) -> tuple[str, ...]:
+    return (f"{chosen.elasticsearch}:{chosen.version}", chosen.probe, *chosen.examples.values())
 
 
 def _web() -> Recipe:

@@ -8,7 +8,7 @@ from pytest_foodtrucks import network, service
 
 # What listens on port 7000 and sends back what it gets.
 ECHO = {
-    "image": os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox"),
+    "image": os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox"),
     "command": ["nc", "-ll", "-p", "7000", "-e", "cat"],
     "ports": [7000],
 }

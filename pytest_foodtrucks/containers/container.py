@@ -134,6 +134,6 @@ class Container:
         """
         return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
 
-    def shell_starter(self, argv: Sequence[str]) -> "Callable[[], ExecStream]":
+    def opener(self) -> "Callable[[Sequence[str]], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""
-        return functools.partial(self.engine.open_exec, self.id, argv)
+        return functools.partial(self.engine.open_exec, self.id)

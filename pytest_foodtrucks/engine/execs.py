@@ -9,7 +9,7 @@ from typing import Any, Final
 from pytest_foodtrucks.values import checked, words_of_command
 
 from .asking import EngineClient
-from .descriptors import close_quietly
+from .descriptors import Descriptor, close_quietly
 
 _FRAME_HEAD: Final = 8
 _STANDARD_ERROR: Final = 2
@@ -35,11 +35,18 @@ class ExecStream:
         self._stream = stream
         self._socket = getattr(stream, "_sock", stream)  # a unix or TCP socket comes wrapped in a file, the others bare
         self._response = getattr(stream, "_response", None)  # where docker-py keeps what holds the connection
-        self._received = b""
+        self._received = self._came_with_the_head()
+        self._descriptor = Descriptor(self._socket.fileno())
 
     def send(self, data: bytes) -> None:
         """Send to its input; OSError where it is gone."""
+        self._refuse_foreign()
         self._socket.sendall(data)
+
+    def _refuse_foreign(self) -> None:
+        """Raise OSError where other code in this process closed the connection; its number may be another file's."""
+        if not self._descriptor.is_ours():
+            raise OSError("other code in this process closed the connection to the engine")
 
     def receive(self, seconds: float) -> bytes:
         """Wait for output, standard output and error together; nothing means that it has ended.
@@ -64,23 +71,29 @@ class ExecStream:
 
     def _frame(self, seconds: float | None) -> bytes:
         """Wait for the next frame; nothing means that the command has ended."""
+        self._refuse_foreign()
         self._socket.settimeout(seconds)
         while (frame := self._next_frame()) is None:
-            more = self._read()
+            more = self._socket.recv(65536)
             if not more:
                 return b""
             self._received += more
         return frame
 
-    def _read(self) -> bytes:
-        """Read what comes next; first what came together with the head of the engine's answer.
+    def _came_with_the_head(self) -> bytes:
+        """Return what came together with the head of the engine's answer: it is in a buffer of the answer's file.
 
-        That is in a buffer of the answer's file. docker-py reads from the socket alone, and so it loses that part.
+        docker-py reads from the socket alone, and so it loses that part.
         """
-        file = self._response.raw._fp.fp if self._response is not None else None  # noqa: SLF001 - as docker-py does
-        read = getattr(file, "read1", self._socket.recv)
-        more: bytes = read(65536)
-        return more
+        if self._response is None:
+            return b""
+        file = self._response.raw._fp.fp  # noqa: SLF001 - as docker-py does
+        self._socket.settimeout(0)
+        try:
+            buffered: bytes = file.read1(len(file.peek()))
+        except OSError:  # nothing there; what is wrong shows when the socket is read
+            return b""
+        return buffered
 
     def _next_frame(self) -> bytes | None:
         """Take a frame off what was received, once it is complete; the last 4 bytes of its head are its length."""

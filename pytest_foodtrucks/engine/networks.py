@@ -48,10 +48,20 @@ class NetworkRequests(EngineClient):
 
     def subnets(self) -> list[str]:
         """Return the subnets of all its networks."""
-        found = self._ask("list its networks", self.api.networks)
         return [
-            config["Subnet"] for network in found for config in network["IPAM"]["Config"] or () if "Subnet" in config
+            config["Subnet"]
+            for network in self._networks()
+            for config in network["IPAM"]["Config"] or ()
+            if "Subnet" in config
         ]
+
+    def gateways(self) -> set[str]:
+        """Return the addresses that the engine's machine has on its networks."""
+        configs = [config for network in self._networks() for config in (network.get("IPAM") or {}).get("Config") or ()]
+        return {gateway for config in configs if (gateway := gateway_of(config))}
+
+    def _networks(self) -> list[dict[str, Any]]:
+        return self._ask("list its networks", self.api.networks)
 
     def attached(self, network: str) -> dict[str, str]:
         """Return the containers' names on a network by their addresses, of both families."""

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
+from pytest_foodtrucks.probes.agent.questions import Connection
+from pytest_foodtrucks.probes.asking import look_up
+from pytest_foodtrucks.probes.beacons import stack_of
 from pytest_foodtrucks.probes.probe import name_of, refuse_no_seconds
 from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.service import Service
 
-from .inquiry import Finding, Inquiry, again, inquire, inquire_names, knocking, looking_up, refuse_no_switch
-from .messages import block, described
+from .inquiry import Finding, Inquiry, inquire, inquire_names, refuse_no_switch
+from .messages import again, block, connecting, described, looking_up
 from .subjects import Source, Subject, inspected, known, names_of, place_of, refuse_no_question, refuse_no_source
 
 if TYPE_CHECKING:
@@ -32,8 +35,10 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     _refuse_no_name(source, target)
     place = place_of(source)
     names = target.__foodtrucks__.aliases if isinstance(target, Service) else (target,)
-    (nobody, *found), _ = place.put([f"foodtrucks-nobody-{secrets.token_hex(4)}", *names], [])
-    for each in found:
+    nobody_name = f"foodtrucks-nobody-{secrets.token_hex(4)}"
+    found = look_up(place.agent, [nobody_name, *names])
+    nobody = found.pop(nobody_name)
+    for each in found.values():
         way, command = f"the name {each.name}", again(place, looking_up(each.name))
         if each.failure is not None:
             raise _unanswered(place, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
@@ -84,15 +89,15 @@ def _refuse_no_name(source: Source, name: Service | str) -> None:
 def assert_reachable(
     source: Source,
     target: Service | str,
-    port: int | None = None,
+    port: int | str | None = None,
     *,
     timeout: float = 5.0,
 ) -> None:
     """Assert that a source reaches a target by its name; `port` defaults to the first of the target's.
 
-    Tried again for `timeout` seconds. Raises ReachabilityError, or ProbeError where it can't be told: the source
-    doesn't run, the tool is missing, the target is paused (the kernel completes connections for it); or DefinitionError
-    where source, target or port isn't valid.
+    A port is a number, or such as "53/udp". Tried again for `timeout` seconds. Raises ReachabilityError, or ProbeError
+    where it can't be told: the source doesn't run, no agent starts there, the target is paused (the kernel completes
+    connections for it) or has no room for connections; or DefinitionError where source, target or port isn't valid.
     """
     refuse_no_question(source, target, port)
     refuse_no_seconds(timeout)
@@ -102,7 +107,7 @@ def assert_reachable(
 def ask_until_reached(
     source: Source,
     target: Service | str,
-    port: int | None,
+    port: int | str | None,
     *,
     timeout: float,
     clock: Callable[[], float] = time.monotonic,
@@ -119,7 +124,7 @@ def ask_until_reached(
     _refuse_unreached(place, target, verdict, f"{tried} times in {clock() - began:.1f} s")
 
 
-def _connected(source: Source, target: Service | str, port: int | None) -> "tuple[Probe, Verdict, bool]":
+def _connected(source: Source, target: Service | str, port: int | str | None) -> "tuple[Probe, Verdict, bool]":
     """Ask once, and tell whether asking again is of no use.
 
     What a source saw counts for nothing if it was restarted meanwhile: its network namespace is another one then.
@@ -182,7 +187,9 @@ def _published_at(place: "Probe", verdict: Verdict) -> Service | None:
     return None
 
 
-def assert_isolated(source: Source, target: Service | str, port: int | None = None, *, published: bool = False) -> None:
+def assert_isolated(
+    source: Source, target: Service | str, port: int | str | None = None, *, published: bool = False
+) -> None:
     """Assert that a source has no way to a target: by no name, at no address, through no published port.
 
     `port` defaults to all of the target's. `published` says that published ports may be reached. Raises
@@ -192,9 +199,7 @@ def assert_isolated(source: Source, target: Service | str, port: int | None = No
     refuse_no_question(source, target, port)
     refuse_no_switch(published)
     place = place_of(source)
-    if place.stack is None:
-        raise ProbeError(f"{place!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
-    (inquiry,) = inquire(place, [Subject.of(target, port, place.stack)], published=published)
+    (inquiry,) = inquire(place, [Subject.of(target, port, stack_of(place))], published=published)
     error = isolation_error(place, inquiry)
     if error is not None:
         raise error
@@ -246,7 +251,7 @@ def _source_state(place: "Probe") -> Sequence[str]:
 def _command(place: "Probe", name: str, verdict: Verdict) -> str:
     if verdict.address is None:
         return again(place, looking_up(name))
-    return again(place, knocking(verdict.address, verdict.port))
+    return again(place, connecting(Connection(verdict.address, verdict.port, verdict.protocol)))
 
 
 _NAMES: Final = (

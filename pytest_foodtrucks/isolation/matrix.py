@@ -16,16 +16,19 @@ from pytest_foodtrucks.errors import (
     ReachabilityError,
     StartError,
 )
-from pytest_foodtrucks.hostnames import refuse_no_port, refuse_no_target
-from pytest_foodtrucks.probes.probe import Knock, Probe
+from pytest_foodtrucks.hostnames import port_and_protocol, refuse_no_target
+from pytest_foodtrucks.probes.agent.questions import Connection
+from pytest_foodtrucks.probes.asking import ask
+from pytest_foodtrucks.probes.beacons import stack_of
+from pytest_foodtrucks.probes.probe import Probe, nonce
 from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
 from .assertions import isolation_error
-from .inquiry import Finding, Inquiry, again, inquire, knocking, refuse_no_switch
-from .messages import block, described
-from .subjects import Source, Subject, inspected, moved, place_of, refuse_no_source
+from .inquiry import Finding, Inquiry, inquire, refuse_no_switch
+from .messages import again, block, connecting, described
+from .subjects import Source, Subject, inspected, moved, place_of, refuse_no_source, written
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import Stack
@@ -200,12 +203,9 @@ def _label(thing: object) -> str:
 
 
 def _stack(source: Source) -> "Stack":
-    stack = source.__foodtrucks__.stack if isinstance(source, Service) else source.stack
-    if stack is None:
-        raise ProbeError(
-            f"{source!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network."
-        )
-    return stack
+    if isinstance(source, Probe):
+        return stack_of(source)
+    return source.__foodtrucks__.stack if isinstance(source, Service) else source.stack
 
 
 def _subject(target: Target, stack: "Stack") -> Subject:
@@ -214,12 +214,11 @@ def _subject(target: Target, stack: "Stack") -> Subject:
     if not isinstance(target, str):
         refuse_no_target(target)
     name, _, port = target.rpartition(":")
-    if not name or not re.fullmatch("[0-9]{1,9}", port):
+    if not name or not re.fullmatch("[0-9]{1,9}(/(tcp|udp))?", port):
         raise DefinitionError(f"The target {target!r} has no port. Remedy: write it name:port, or give the service.")
     host = name.removeprefix("[").removesuffix("]")
     refuse_no_target(host)
-    refuse_no_port(int(port))
-    return Subject.of(host, int(port), stack)
+    return Subject.of(host, written(port_and_protocol(port if "/" in port else int(port))), stack)
 
 
 @dataclass(frozen=True)
@@ -244,9 +243,13 @@ class _Asked:
             return f"{self.subject.label} is {after.status}; a process that doesn't run connects all the same"
         return "; ".join(moved(self.subject, self.before, after))
 
-    def first_tries(self) -> list[Knock]:
+    def first_tries(self) -> list[Connection]:
         """Return the connections that are tried first: one for each of its addresses."""
-        return [Knock(address, self.subject.ports[0], 1, _FIRST_SECONDS) for address in self.before.addresses]
+        number, protocol = self.subject.ports[0]
+        return [
+            Connection(address, number, protocol, tries=1, wait=_FIRST_SECONDS, text=nonce())
+            for address in self.before.addresses
+        ]
 
     def expected(self, networks: AbstractSet[str]) -> set[str]:
         """Return its addresses on some networks."""
@@ -285,17 +288,15 @@ def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[
 def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
     """Return the cells of what connects at the first try, all asked side by side; None for the others."""
     networks = set(inspected(place.subject).networks)
-    ours = [target for target in targets if target.subject.service is not None]
-    names = [target.subject.label for target in ours]
-    knocks = [knock for target in ours for knock in target.first_tries()]
-    resolutions, verdicts = place.put(names, knocks)
-    found, answers = dict(zip(names, resolutions, strict=True)), dict(zip(knocks, verdicts, strict=True))
+    ours = {target.subject.label: target.first_tries() for target in targets if target.subject.service is not None}
+    answers = ask(place.agent, list(ours), [connection for tries in ours.values() for connection in tries])
 
     def cell(target: _Asked) -> Cell | None:
-        if target.subject.service is None:
+        label = target.subject.label
+        if label not in ours:
             return _outside(place, target.subject)
-        said = [answers[knock] for knock in target.first_tries()]
-        return _first_try(place, found[target.subject.label], target.expected(networks), said)
+        said = [answers.verdicts[connection] for connection in ours[label]]
+        return _first_try(place, answers.names[label], target.expected(networks), said)
 
     return [cell(target) for target in targets]
 
@@ -312,12 +313,12 @@ def _first_try(place: Probe, found: Resolution, expected: AbstractSet[str], said
 
 
 def _outside(place: Probe, subject: Subject) -> Cell | None:
-    verdict = place.connect(subject.label, subject.ports[0])
+    verdict = place.connect(subject.label, written(subject.ports[0]))
     return _connected(place, subject.label, verdict) if verdict.kind is VerdictKind.CONNECTED else None
 
 
 def _connected(place: Probe, way: str, verdict: Verdict) -> Cell:
-    command = again(place, knocking(str(verdict.address), verdict.port))
+    command = again(place, connecting(Connection(str(verdict.address), verdict.port, verdict.protocol)))
     return Cell(CONNECTED, described(place), f"{way}, {verdict.address} port {verdict.port}", verdict, command)
 
 

@@ -1,11 +1,16 @@
-"""What a message shows of one way from a source to a target."""
+"""What a message shows of one way from a source to a target, and the command that asks the same again."""
 
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.probes.agent.questions import Connection
     from pytest_foodtrucks.probes.probe import Probe
 
     from .inquiry import Finding
+
+_USUAL_URLS: Final = frozenset({"unix:///var/run/docker.sock", "unix:///run/docker.sock"})
+"""Where docker asks unless it is told otherwise."""
 
 
 def described(place: "Probe") -> str:
@@ -24,3 +29,33 @@ def block(source: str, finding: "Finding", *, seen: str) -> str:
         ("again", finding.command),
     )
     return "\n".join(f"  {name:<10}{value}" for name, value in rows)
+
+
+def again(place: "Probe", code: str) -> str:
+    """Return a command line that runs Python code in the same place."""
+    url = place.container.engine.url
+    docker = "docker" if url in _USUAL_URLS else f"docker -H {url}"
+    stack = place.stack
+    image = "python:3.13-slim" if stack is None else stack.image(stack.settings.probe_image)
+    return f"{docker} run --rm --network container:{place.subject.name} {image} python3 -c {shlex.quote(code)}"
+
+
+def connecting(connection: "Connection") -> str:
+    """Return Python code that tries a connection as the probe does."""
+    end = (connection.address, connection.port)
+    if connection.protocol == "tcp":
+        return f'import socket; socket.create_connection({_quoted(end)}, 3); print("connected")'
+    family = "AF_INET6" if ":" in connection.address else "AF_INET"
+    return (
+        f"import socket; s = socket.socket(socket.{family}, socket.SOCK_DGRAM); s.settimeout(3); "
+        f's.connect({_quoted(end)}); s.send(b"{connection.text or "hello"}"); print(s.recv(65535))'
+    )
+
+
+def looking_up(name: str) -> str:
+    """Return Python code that looks a name up as applications do."""
+    return f'import socket; print({{each[4][0] for each in socket.getaddrinfo("{name}", None)}})'
+
+
+def _quoted(end: tuple[str, int]) -> str:
+    return f'("{end[0]}", {end[1]})'

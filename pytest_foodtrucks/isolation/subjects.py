@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
-from pytest_foodtrucks.hostnames import is_address, refuse_no_port, same_name
+from pytest_foodtrucks.hostnames import is_address, port_and_protocol, same_name
 from pytest_foodtrucks.probes.probe import Probe, name_of
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
@@ -19,13 +19,27 @@ if TYPE_CHECKING:
 
 Source = Probe | Service | Network
 
+Port = tuple[int, str]
+"""A number, and tcp or udp."""
 
-def refuse_no_question(source: Source, target: Service | str, port: int | None = None) -> None:
+
+def written(port: Port) -> int | str:
+    """Return a port as people write it: 53, or "53/udp"."""
+    number, protocol = port
+    return number if protocol == "tcp" else f"{number}/{protocol}"
+
+
+def joined(address: str, port: int) -> str:
+    """Return address and port as URLs have them."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def refuse_no_question(source: Source, target: Service | str, port: int | str | None = None) -> None:
     """Raise DefinitionError where source, target or port are none, before anything is started for the question."""
     refuse_no_source(source)
     name_of(target)
     if port is not None:
-        refuse_no_port(port)
+        port_and_protocol(port)
 
 
 def refuse_no_source(source: object) -> None:
@@ -66,22 +80,20 @@ def inspected(container: "Container") -> Inspected:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is asked about: a service, or something that isn't ours and that only a bystander can vouch for."""
+    """What is asked about: a service, or something that isn't ours and that only a probe outside can vouch for."""
 
     label: str
     names: tuple[str, ...]
-    ports: tuple[int, ...]
+    ports: tuple[Port, ...]
     service: Service | None
     stack: "Stack"
 
     @classmethod
-    def of(cls, target: Service | str, port: int | None, stack: "Stack", *, all_ports: bool = True) -> "Subject":
+    def of(cls, target: Service | str, port: int | str | None, stack: "Stack", *, all_ports: bool = True) -> "Subject":
         """Return the subject of a question; a name that one running service of the session has stands for it."""
         service = target if isinstance(target, Service) else known(target, stack)
-        if port is not None:
-            ports: tuple[int, ...] = (port,)
-        else:
-            ports = tuple(service.__foodtrucks__.container_ports) if service is not None else ()
+        asked = [port] if port is not None else [] if service is None else service.__foodtrucks__.container_ports
+        ports = tuple(map(port_and_protocol, asked))
         if not ports:
             raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=, or the service itself.")
         ports = ports if all_ports else ports[:1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.errors import EngineError, ProbeError
 from pytest_foodtrucks.stacks.on_demand import OnDemand
 
+from .agent.link import NoAnswer
 from .probe import Probe
 
 if TYPE_CHECKING:
@@ -22,16 +24,6 @@ IDLE: Final = ("tail", "-f", "/dev/null")
 DEFAULT: Final = "bridge"
 """The engine's default network."""
 
-BEACON_PORT: Final = 7777
-
-_SERVER: Final = f"httpd -f -p {BEACON_PORT} -h /beacon || nc -ll -p {BEACON_PORT} -e true"
-"""busybox' httpd took 60 connections at once in 0.1 s; its `nc -ll`, with a backlog of 2, let some wait 1 to 2 s.
-
-It is for images whose busybox has no httpd, such as Alpine's.
-"""
-
-_BEACON: Final = ("sh", "-c", _SERVER)
-
 
 @contextmanager
 def running_probe(
@@ -41,13 +33,12 @@ def running_probe(
     *,
     subject: Container | None = None,
     command: Sequence[str] = IDLE,
-    tmpfs: Sequence[str] = (),
 ) -> Iterator[Probe]:
     """Start a probe on a network, on the default bridge (`bridge`) or in a container's namespace, and remove it.
 
     `subject` is that container.
     """
-    spec = ContainerSpec(command=command, tmpfs=tmpfs)
+    spec = ContainerSpec(command=command)
     image = stack.image(stack.settings.probe_image)
     made = partial(
         Creation, stack.engine, spec, image=image, network=network, labels=stack.labels("probe"), title="probe"
@@ -77,40 +68,92 @@ def _runs(probe: Probe) -> bool:
         return False
 
 
-def keep_beacon(stack: "Stack", network: str) -> None:
-    """Let the network's beacon stay once it was started; `remove_beacon` is to be called before the network goes."""
-    stack.on_demand.setdefault(network, probe_on_demand(lambda: _running_beacon(stack, network)))
+# A network's own probes. Each asks, and is a beacon for whoever asks from another container on that network; the second
+# is started only where the first one asks itself.
 
 
-def remove_beacon(stack: "Stack", network: str) -> None:
-    """Remove a network's beacon, if there is one."""
-    kept = stack.on_demand.pop(network, None)
-    if kept is not None:
-        kept.close()
+def keep_probes(stack: "Stack", network: str) -> None:
+    """Let the network's own probes stay once they were started; `remove_probes` is to be called before it goes."""
+    place = "the default bridge" if network == DEFAULT else f"the network {network}"
+    for key in _keys(network):
+        stack.on_demand.setdefault(key, probe_on_demand(lambda: running_probe(stack, network, place)))
 
 
-def _running_beacon(stack: "Stack", network: str) -> AbstractContextManager[Probe]:
-    return running_probe(stack, network, f"a beacon on {network}", command=_BEACON, tmpfs=("/beacon",))
+def remove_probes(stack: "Stack", network: str) -> None:
+    """Remove a network's own probes, if there are any."""
+    for kept in [stack.on_demand.pop(key, None) for key in _keys(network)]:
+        if kept is not None:
+            kept.close()
+
+
+def network_probe(stack: "Stack", network: str) -> Probe:
+    """Return the first of a network's own probes."""
+    keep_probes(stack, network)
+    probe: Probe = stack.on_demand[_keys(network)[0]].get()
+    return probe
+
+
+def _keys(network: str) -> tuple[str, str]:
+    return f"first probe of {network}", f"second probe of {network}"
+
+
+def outside_probe(stack: "Stack") -> Probe:
+    """Return a probe on the default bridge that stays: it shows that something outside can be reached at all."""
+    return network_probe(stack, DEFAULT)
+
+
+def probe_on_default_bridge(stack: "Stack") -> AbstractContextManager[Probe]:
+    """Start a probe on the default bridge, where strangers are."""
+    return running_probe(stack, DEFAULT, "the default bridge")
+
+
+@dataclass(frozen=True)
+class Beacon:
+    """A container that surely listens: its name, its address and its port."""
+
+    name: str
+    network: str
+    address: str
+    port: int
 
 
 @contextmanager
-def beacon(place: Probe) -> Iterator[Probe]:
-    """Yield a container that surely listens on a network of the place's own, at BEACON_PORT.
+def beacon(place: Probe) -> Iterator[Beacon]:
+    """Yield a container that surely listens on a network of the place's own, and isn't the place itself.
 
     It stays on the default bridge, and on networks of ours; a stranger's network could not be removed while it is
-    there. Raises ProbeError where the place is on no network.
+    there. Raises ProbeError where the place is on no network, or the beacon doesn't listen.
     """
-    if place.stack is None:
-        raise ProbeError(f"{place!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
+    stack = stack_of(place)
     network = _network(place)
     if network == DEFAULT:
-        keep_beacon(place.stack, network)
-    kept = place.stack.on_demand.get(network)
-    if kept is not None:
-        yield kept.get()
-    else:
-        with _running_beacon(place.stack, network) as probe:
-            yield probe
+        keep_probes(stack, network)
+    if _keys(network)[0] not in stack.on_demand:
+        with running_probe(stack, network, f"the network {network}") as probe:
+            yield _lit(probe)
+        return
+    first = network_probe(stack, network)
+    yield _lit(first if first is not place else stack.on_demand[_keys(network)[1]].get())
+
+
+def stack_of(place: Probe) -> "Stack":
+    """Return what beacons are started for; ProbeError where a probe has none."""
+    if place.stack is None:
+        raise ProbeError(f"{place!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
+    return place.stack
+
+
+def _lit(probe: Probe) -> Beacon:
+    addresses = [address for attachment in probe.container.attachments for address in attachment.addresses]
+    try:
+        port = probe.agent.listen("tcp")
+    except NoAnswer as error:
+        raise ProbeError(f"The beacon {probe.container.name} doesn't listen: {error}") from error
+    if not addresses:
+        raise ProbeError(
+            f"The beacon {probe.container.name} has no address; its log says {probe.container.last_words(lines=3)!r}."
+        )
+    return Beacon(probe.container.name, probe.container.network, addresses[0], port)
 
 
 def _network(place: Probe) -> str:
@@ -124,15 +167,3 @@ def _network(place: Probe) -> str:
             f"{place.place} is on no network, so whatever it doesn't reach says nothing. Remedy: connect it first."
         )
     return place.subject.network if place.subject.network in on else on[0]
-
-
-def probe_on_default_bridge(stack: "Stack") -> AbstractContextManager[Probe]:
-    """Start a probe on the default bridge, where strangers are."""
-    return running_probe(stack, DEFAULT, "the default bridge")
-
-
-def bystander(stack: "Stack") -> Probe:
-    """Return a probe on the default bridge that is kept: it shows that something outside can be reached at all."""
-    key = f"bystander on {DEFAULT}"
-    probe: Probe = stack.on_demand.setdefault(key, probe_on_demand(lambda: probe_on_default_bridge(stack))).get()
-    return probe

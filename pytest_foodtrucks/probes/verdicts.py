@@ -1,12 +1,11 @@
-"""Verdicts: what can become of a name and of a connection, read from a tool's complete line and nothing less."""
+"""Verdicts: what can become of a name and of a connection, read from what the kernel and the name server said."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from pytest_foodtrucks.hostnames import is_address, same_name
+from .agent.questions import Arrivals, Connection, IcmpError, NameFound, Outcome, Packet, Query
 
 
 class VerdictKind(StrEnum):
@@ -32,42 +31,30 @@ class VerdictKind(StrEnum):
 BLOCKED: Final = frozenset({VerdictKind.DROPPED, VerdictKind.UNREACHABLE})
 """What isolation by address looks like."""
 
-_WORDS: Final = (
-    ("Connection refused", VerdictKind.REFUSED),
-    ("reset by peer", VerdictKind.REFUSED),
-    ("No route to host", VerdictKind.UNREACHABLE),
-    ("unreachable", VerdictKind.UNREACHABLE),
-    ("timed out", VerdictKind.DROPPED),
-)
-"""The C libraries' words: glibc's, and musl's in the official image."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A question's complete line: the tool's exit status, the seconds it took, and its words, lines parted by `|`.
-
-    Without a complete line `status` is None, and the words say what there was instead.
-    """
-
-    status: int | None
-    seconds: float
-    words: str
-
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try: what became of it, the seconds it took, and the tool's own words."""
+    """One try: what became of it, the seconds it took, and what was said.
+
+    `arrived` tells whether its packet was seen at the target; None where nobody watched there.
+    """
 
     kind: VerdictKind
     seconds: float
     words: str
+    local: tuple[str, int] | None = None
+    arrived: bool | None = None
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.seconds:.2f} s)"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An answered question: what became of it, for which address and port, and the tool's own words.
+    """An answered question: what became of it, for which address and port, and the evidence.
 
     `attempts` has each try. Tries that differ are never averaged: such a verdict is `flaky`, and inconclusive.
+    `protocol` is tcp or udp; by UDP `connected` means that an answer came, or that the datagram was seen to arrive.
     """
 
     kind: VerdictKind
@@ -76,21 +63,168 @@ class Verdict:
     tries: int
     evidence: str
     attempts: tuple[Attempt, ...] = ()
+    protocol: str = "tcp"
+
+    @classmethod
+    def inconclusive(cls, words: str, port: int = 0, protocol: str = "tcp") -> "Verdict":
+        """Return the verdict of a question that has no answer."""
+        return cls(VerdictKind.INCONCLUSIVE, None, port, 1, words, protocol=protocol)
 
     @property
     def flaky(self) -> bool:
         """Tell whether the tries differ, and not only in how they were blocked."""
-        return len({attempt.kind for attempt in self.attempts}) > 1 and not self.blocked
+        return len({attempt.kind for attempt in self.attempts}) > 1 and not self.silent
+
+    @property
+    def silent(self) -> bool:
+        """Tell whether each try was dropped, or met an ICMP error or no route."""
+        return bool(self.attempts) and all(attempt.kind in BLOCKED for attempt in self.attempts)
 
     @property
     def blocked(self) -> bool:
-        """Tell whether each try was dropped or met an ICMP error or no route."""
-        return bool(self.attempts) and all(attempt.kind in BLOCKED for attempt in self.attempts)
+        """Tell whether each try was stopped on its way: a packet that arrived was let through."""
+        return self.silent and not self.arrived
 
     @property
     def arrived(self) -> bool:
         """Tell whether a packet certainly got there, in one try at least."""
-        return any(attempt.kind in {VerdictKind.CONNECTED, VerdictKind.REFUSED} for attempt in self.attempts)
+        answered = {VerdictKind.CONNECTED, VerdictKind.REFUSED}
+        return any(attempt.arrived or attempt.kind in answered for attempt in self.attempts)
+
+
+# connections
+
+_NO_WAY: Final = {
+    "ENETUNREACH": "no route to that network",
+    "EHOSTUNREACH": "nobody on the network has that address",
+    "EINVAL": "a blackhole route",
+    "EACCES": "a prohibit route",
+    "EPERM": "the source's own firewall forbids it",
+    "ENETDOWN": "the network is down",
+}
+"""Errors by which the source itself says that there is no way, where no ICMP error came."""
+
+_ICMP: Final = {
+    (4, 3, 0): "network unreachable",
+    (4, 3, 1): "host unreachable",
+    (4, 3, 2): "protocol unreachable",
+    (4, 3, 3): "port unreachable",
+    (4, 3, 9): "network administratively prohibited",
+    (4, 3, 10): "host administratively prohibited",
+    (4, 3, 13): "administratively prohibited",
+    (4, 11, 0): "time to live exceeded",
+    (6, 1, 0): "no route to destination",
+    (6, 1, 1): "administratively prohibited",
+    (6, 1, 3): "address unreachable",
+    (6, 1, 4): "port unreachable",
+    (6, 1, 5): "source address failed policy",
+    (6, 1, 6): "reject route",
+}
+"""Names of ICMP errors (RFC 792, 1812, 4443)."""
+
+_PORT_UNREACHABLE: Final = {(4, 3, 3), (6, 1, 4)}
+
+
+def verdict_of(connection: Connection, outcomes: Sequence[Outcome]) -> Verdict:
+    """Return the verdict of all tries of one connection."""
+    return _of_attempts(connection, tuple(_attempt(connection, outcome) for outcome in outcomes))
+
+
+def _of_attempts(connection: Connection, attempts: tuple[Attempt, ...]) -> Verdict:
+    kinds = list(dict.fromkeys(attempt.kind for attempt in attempts))
+    kind = _kind_of(kinds)
+    evidence = str(attempts[0])
+    if len(kinds) > 1:
+        each = ", ".join(f"{sum(attempt.kind is kind for attempt in attempts)} {kind}" for kind in kinds)
+        flaky = "flaky, " if kind is VerdictKind.INCONCLUSIVE else ""
+        evidence = f"{flaky}of {len(attempts)} tries {each}: {'; '.join(map(str, attempts))}"
+    protocol = connection.protocol
+    return Verdict(kind, connection.address, connection.port, len(attempts), evidence, attempts, protocol)
+
+
+def _kind_of(kinds: Collection[VerdictKind]) -> VerdictKind:
+    """Return the kind on which tries agree.
+
+    ICMP errors are sent once a second at most (icmp(7), icmp_ratelimit), so of tries side by side some meet silence.
+    """
+    if set(kinds) == BLOCKED:
+        return VerdictKind.UNREACHABLE
+    return next(iter(kinds)) if len(kinds) == 1 else VerdictKind.INCONCLUSIVE
+
+
+def _attempt(connection: Connection, outcome: Outcome) -> Attempt:
+    kind, words = _read(connection, outcome)
+    return Attempt(kind, outcome.seconds, words, outcome.local)
+
+
+def _read(connection: Connection, outcome: Outcome) -> tuple[VerdictKind, str]:
+    """Return what an outcome means, and how a message says it."""
+    udp = connection.protocol == "udp"
+    if outcome.connected:
+        return VerdictKind.CONNECTED, "an answer came" if udp else "connected"
+    if outcome.icmp is not None:
+        refused = udp and outcome.icmp.sender == connection.address and _key(outcome.icmp) in _PORT_UNREACHABLE
+        return VerdictKind.REFUSED if refused else VerdictKind.UNREACHABLE, _said(outcome.icmp)
+    if outcome.error in {None, "ETIMEDOUT"}:
+        return VerdictKind.DROPPED, "no answer"
+    if outcome.error in {"ECONNREFUSED", "ECONNRESET"}:
+        return VerdictKind.REFUSED, f"a reset came, {outcome.error}"
+    link_local = connection.address.lower().startswith("fe80:")  # which is no address without an interface: EINVAL
+    if outcome.error in _NO_WAY and not link_local:
+        return VerdictKind.UNREACHABLE, f"{_NO_WAY[outcome.error]}, {outcome.error}"
+    return VerdictKind.INCONCLUSIVE, f"the source can't ask, {outcome.error}"
+
+
+def _key(icmp: IcmpError) -> tuple[int, int, int]:
+    return icmp.version, icmp.type, icmp.code
+
+
+def _said(icmp: IcmpError) -> str:
+    name = _ICMP.get(_key(icmp), "an ICMP error")
+    return f"{icmp.sender} said: {name} (ICMP{'v6' if icmp.version == 6 else ''} {icmp.type}/{icmp.code})"  # noqa: PLR2004
+
+
+def with_arrivals(verdict: Verdict, connection: Connection, seen: Arrivals, gateways: Collection[str]) -> Verdict:
+    """Return a verdict that says which of its packets arrived at the target, as an agent saw that watched there.
+
+    A packet may come from one of the target's `gateways` in place of the source, which then stands for it (NAT). By UDP
+    a datagram that arrived is enough.
+    """
+    attempts = tuple(_arrived(attempt, connection, seen, gateways) for attempt in verdict.attempts)
+    told = _of_attempts(connection, attempts)
+    if not told.silent:
+        return told
+    if not told.arrived:
+        words = "sent, never arrived at the target" if seen.complete else "whether it arrived couldn't be watched"
+        return replace(told, evidence=f"{told.evidence}; {words}")
+    evidence = f"{told.evidence}; sent, arrived, never answered"
+    if seen.overflows and told.kind is VerdictKind.DROPPED:
+        evidence += f": the target's listen queue was full {seen.overflows} times meanwhile"
+        return replace(told, kind=VerdictKind.INCONCLUSIVE, evidence=evidence)
+    return replace(told, evidence=evidence)
+
+
+def _arrived(attempt: Attempt, connection: Connection, seen: Arrivals, gateways: Collection[str]) -> Attempt:
+    if attempt.local is None:
+        return attempt
+    arrived = any(_is_of(packet, attempt.local, connection, gateways) for packet in seen.packets)
+    told = replace(attempt, arrived=True if arrived else False if seen.complete else None)
+    if arrived and connection.protocol == "udp" and told.kind is VerdictKind.DROPPED:
+        return replace(told, kind=VerdictKind.CONNECTED, words="the datagram arrived at the target")
+    return told
+
+
+def _is_of(packet: Packet, local: tuple[str, int], connection: Connection, gateways: Collection[str]) -> bool:
+    """Tell whether a packet belongs to a try."""
+    if packet.protocol != connection.protocol:
+        return False
+    if packet.protocol == "udp":
+        return bool(connection.text) and packet.text.startswith(connection.text)
+    same_ports = (packet.source_port, packet.port) == (local[1], connection.port)
+    return same_ports and packet.destination == connection.address and packet.source in {local[0], *gateways}
+
+
+# names
 
 
 @dataclass(frozen=True)
@@ -108,187 +242,25 @@ class Resolution:
         return self.failure is None and not self.addresses
 
 
-def read_connect(answer: Answer) -> VerdictKind:
-    """Read the probe's own words about a connection; anything short of a complete line is inconclusive."""
-    if answer.status is None:
-        return VerdictKind.INCONCLUSIVE
-    if answer.words == "open" and answer.status == 0:
-        return VerdictKind.CONNECTED
-    if answer.status == 0 or not answer.words.startswith("nc: "):
-        return VerdictKind.INCONCLUSIVE
-    return next((kind for words, kind in _WORDS if words in answer.words), VerdictKind.INCONCLUSIVE)
+def resolution_of(name: str, found: NameFound) -> Resolution:
+    """Return what became of a name: what an application gets counts, if the name server's answers agree with it."""
+    words = "; ".join(dict.fromkeys(map(_told, found.queries)))
+    if found.addresses:
+        return Resolution(name, found.addresses, None, f"{name} stands in /etc/hosts" if found.hosts else words)
+    failed = [query for query in found.queries if query.rcode not in {"NOERROR", "NXDOMAIN"}]
+    if failed or not found.queries:
+        return Resolution(name, (), VerdictKind.DNS_FAILED, words if words else "no name server was asked")
+    if any(query.addresses for query in found.queries) or found.error not in _ABSENT:
+        words = f"{words}, but an application there gets {found.error}"
+        return Resolution(name, (), VerdictKind.INCONCLUSIVE, words)
+    return Resolution(name, (), None, words)
 
 
-def of_attempts(address: str, port: int, answers: Sequence[Answer]) -> Verdict:
-    """Return the verdict of all tries of one address."""
-    attempts = tuple(Attempt(read_connect(answer), answer.seconds, answer.words) for answer in answers)
-    kinds = list(dict.fromkeys(attempt.kind for attempt in attempts))
-    evidence = _told(attempts[0])
-    if len(kinds) > 1:
-        each = ", ".join(f"{sum(attempt.kind is kind for attempt in attempts)} {kind}" for kind in kinds)
-        evidence = f"of {len(attempts)} tries {each}: {'; '.join(map(_told, attempts))}"
-    kind = _kind_of(attempts)
-    flaky = "flaky, " if len(kinds) > 1 and kind is VerdictKind.INCONCLUSIVE else ""
-    return Verdict(kind, address, port, len(attempts), f"{flaky}{evidence}", attempts)
+_ABSENT: Final = frozenset({"EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY"})
+"""What getaddrinfo(3) says of a name that doesn't exist, or that has no addresses."""
 
 
-def _told(attempt: Attempt) -> str:
-    return f"{attempt.words} ({attempt.seconds:.2f} s)"
-
-
-def after_recount(verdict: Verdict, counted: Sequence[Answer]) -> Verdict:
-    """Tell an ICMP error from a reset, for which the tool has the same words.
-
-    `counted` are further tries with the namespace's counters before and after. A refusal was no reset if not one TCP
-    segment came in meanwhile, and an ICMP error did. Each refusal must be such a one; where there is other traffic it
-    can't be told, and stays a refusal: the packet may have arrived.
-    """
-    refusals = [answer for answer in counted if answer.status is not None and "Connection refused" in answer.words]
-    if not refusals or not all(map(_without_reset, refusals)):
-        return verdict
-    attempts = tuple(
-        replace(attempt, kind=VerdictKind.UNREACHABLE) if attempt.kind is VerdictKind.REFUSED else attempt
-        for attempt in verdict.attempts
-    )
-    words = "no reset: an ICMP error came, and no TCP segment"
-    return replace(verdict, kind=_kind_of(attempts), evidence=f"{verdict.evidence}; {words}", attempts=attempts)
-
-
-def _kind_of(attempts: Sequence[Attempt]) -> VerdictKind:
-    """Return the kind on which tries agree.
-
-    ICMP errors are sent once a second at most (icmp(7), icmp_ratelimit), so of tries side by side some meet silence.
-    """
-    kinds = {attempt.kind for attempt in attempts}
-    if kinds == BLOCKED:
-        return VerdictKind.UNREACHABLE
-    return kinds.pop() if len(kinds) == 1 else VerdictKind.INCONCLUSIVE
-
-
-def _without_reset(answer: Answer) -> bool:
-    before, _, after = [*answer.words.split("|knocked|"), "", ""][:3]
-    (errors, segments), (errors_then, segments_then) = _counters(after), _counters(before)
-    return segments_then is not None and segments == segments_then and errors > errors_then
-
-
-def _counters(text: str) -> tuple[int, str | None]:
-    """Read how many ICMP errors came in, the fourth number of Icmp: in /proc/net/snmp, and how many TCP segments."""
-    four = re.search(r"Icmp: \d+ \d+ \d+ (\d+)", text)
-    six = re.search(r"Icmp6InDestUnreachs\s+(\d+)", text)
-    segments = re.search(r"Tcp: (?:-?\d+ ){9}(\d+)", text)
-    errors = sum(int(found[1]) for found in (four, six) if found is not None)
-    return errors, segments[1] if segments is not None else None
-
-
-_NO_ADDRESS: Final = ("Cannot assign requested address", "Address not available")
-"""What a connection to an IPv6 address says where the namespace has none of its own, and where ports ran out."""
-
-
-def needs_interfaces(verdict: Verdict) -> bool:
-    """Tell whether a verdict depends on whether the source has an IPv6 address at all."""
-    return verdict.address is not None and ":" in verdict.address and any(map(_without_address, verdict.attempts))
-
-
-def after_interfaces(verdict: Verdict, interfaces: Answer) -> Verdict:
-    """Tell a source without IPv6, which has no route, by /proc/net/if_inet6: a line for each address."""
-    if interfaces.status != 0 or any(line and line.split()[-1] != "lo" for line in interfaces.words.split("|")):
-        return verdict
-    attempts = tuple(
-        replace(attempt, kind=VerdictKind.UNREACHABLE) if _without_address(attempt) else attempt
-        for attempt in verdict.attempts
-    )
-    evidence = f"{verdict.evidence}; the source has no IPv6 address"
-    return replace(verdict, kind=_kind_of(attempts), evidence=evidence, attempts=attempts)
-
-
-def _without_address(attempt: Attempt) -> bool:
-    return any(words in attempt.words for words in _NO_ADDRESS)
-
-
-# names
-
-
-@dataclass(frozen=True)
-class Resolver:
-    """How a place looks names up: its hosts file, its search domains, and how many dots make a name absolute."""
-
-    hosts: tuple[tuple[str, str], ...] = ()
-    search: tuple[str, ...] = ()
-    dots: int = 1
-
-    def candidates(self, name: str) -> list[str]:
-        """Return the absolute names that an application's look-up asks for, in their order (resolv.conf(5)).
-
-        Asked so because busybox' nslookup leaves out the name itself where there are search domains.
-        """
-        if name.endswith("."):
-            return [name]
-        searched = [f"{name}.{domain.rstrip('.')}." for domain in self.search if domain.rstrip(".")]
-        return [f"{name}.", *searched] if name.count(".") >= self.dots else [*searched, f"{name}."]
-
-    def in_hosts(self, name: str) -> list[str]:
-        """Return the addresses that the hosts file gives for a name."""
-        return [address for address, host in self.hosts if same_name(host) == same_name(name)]
-
-
-def read_resolver(answer: Answer) -> Resolver | None:
-    """Read a place's resolv.conf and hosts file; None where they are incomplete."""
-    conf, marker, hosts = answer.words.partition("|=hosts=|")
-    if answer.status != 0 or not marker:
-        return None
-    found: dict[str, list[str]] = {}
-    for line in conf.split("|"):
-        key, *values = line.split("#")[0].split(";")[0].split() or [""]
-        found[key] = [*found.get(key, []), *values] if key == "options" else values
-    dots = [int(option[6:]) for option in found.get("options", []) if re.fullmatch(r"ndots:\d+", option)]
-    search = found.get("search", found.get("domain", []))
-    entries = [line.split("#")[0].split() for line in hosts.split("|")]
-    pairs = [(entry[0], host) for entry in entries for host in entry[1:] if is_address(entry[0])]
-    return Resolver(tuple(pairs), tuple(search), dots[-1] if dots else 1)
-
-
-def read_lookup(name: str, resolver: Resolver, answers: Sequence[Answer]) -> Resolution:
-    """Read what became of a name: the first of its candidates that exists counts, unless one before it failed."""
-    listed = resolver.in_hosts(name)
-    if listed:
-        return Resolution(name, tuple(dict.fromkeys(listed)), None, f"{name} stands in /etc/hosts")
-    for answer in answers:
-        addresses = _addresses(answer)
-        if isinstance(addresses, VerdictKind):
-            return Resolution(name, (), addresses, _shown(answer))
-        if addresses:
-            return Resolution(name, addresses, None, _shown(answer))
-    return Resolution(name, (), None, " / ".join(dict.fromkeys(map(_shown, answers))))
-
-
-_SERVER_FAILED: Final = (
-    "SERVFAIL",
-    "REFUSED",
-    "timed out",
-    "no servers could be reached",
-    "nslookup: can't connect",
-    ": No answer",  # busybox: one of the two queries had no reply
-)
-
-
-def _addresses(answer: Answer) -> tuple[str, ...] | VerdictKind:
-    """Return what nslookup found, nothing where the name doesn't exist, and the kind of failure where it can't be told.
-
-    It asks for IPv4 and IPv6. That there is no address counts only when both answers say so; one without any records
-    (the name exists, and has none of that family) is told by a bare heading.
-    """
-    if answer.status is None:
-        return VerdictKind.INCONCLUSIVE
-    told = re.sub(r"\AServer:.*\nAddress(?: \d+)?:.*(?:\n|\Z)", "", answer.words.replace("|", "\n"))
-    found = re.findall(r"^Address(?: \d+)?:\s+([0-9a-fA-F.:]+)", told, re.MULTILINE)
-    if found:
-        return tuple(dict.fromkeys(found))
-    if any(words in told for words in _SERVER_FAILED):
-        return VerdictKind.DNS_FAILED
-    if "NXDOMAIN" in told or told.count("Non-authoritative answer:") > 1:
-        return ()
-    return VerdictKind.INCONCLUSIVE
-
-
-def _shown(answer: Answer) -> str:
-    return " ".join(part.strip() for part in answer.words.split("|") if part.strip())
+def _told(query: Query) -> str:
+    addresses = f" {', '.join(query.addresses)} for {query.ttl} s" if query.addresses else ""
+    said = f"{query.rcode}{addresses}" if query.error is None else query.error
+    return f"{query.name} {query.type}: {said}, by {query.server}{' (TCP)' if query.tcp else ''}"

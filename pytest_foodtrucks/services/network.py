@@ -13,7 +13,7 @@ from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import same_name
-from pytest_foodtrucks.probes.beacons import keep_beacon, probe_on_demand, remove_beacon, running_probe
+from pytest_foodtrucks.probes.beacons import keep_probes, network_probe, remove_probes, running_probe
 from pytest_foodtrucks.stacks import parts
 from pytest_foodtrucks.values import checked, matching, shown
 
@@ -52,8 +52,7 @@ class Network:
         self.id = network_id
         self._claims: dict[str, str] = {}
         self._lock = Lock()
-        self._watcher = probe_on_demand(self.probe)
-        keep_beacon(stack, name)
+        keep_probes(stack, name)
 
     def __repr__(self) -> str:
         return f"<Network {self.name}>"
@@ -158,14 +157,11 @@ class Network:
     @property
     def watcher(self) -> "Probe":
         """A probe on this network that stays, for questions from the network itself."""
-        return self._watcher.get()
+        return network_probe(self.stack, self.name)
 
     def dismiss(self) -> None:
-        """Remove that probe, and the network's beacon."""
-        try:
-            self._watcher.close()
-        finally:
-            remove_beacon(self.stack, self.name)
+        """Remove that probe, and what else questions on this network were answered by."""
+        remove_probes(self.stack, self.name)
 
     def connect(self, target: "Service | Container | Probe | str", *, aliases: Sequence[str] = ()) -> None:
         """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""

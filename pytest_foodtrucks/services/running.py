@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.errors import DefinitionError, NotReady, ProbeError
+from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class RunningService:
     def listens(self, port: int) -> bool:
         """Tell whether something accepts connections at the service's own address, asked from beside it."""
         try:
-            return self.sidecar.listens(self.container.ip, port)
+            return accepts(self.sidecar.agent, self.sidecar.place, self.container.ip, port)
         except ProbeError as error:
             raise NotReady(str(error)) from error
 

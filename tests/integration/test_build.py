@@ -15,7 +15,7 @@ from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 from .conftest import Downstream
 
 FOLDER = "app-under-build"
-BASE = os.environ.get("FOODTRUCKS_PROBE_IMAGE", "busybox")
+BASE = os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox")
 
 HOLDS = """
 def test_it(app):

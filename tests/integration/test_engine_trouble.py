@@ -25,7 +25,7 @@ from pytest_foodtrucks.engine import patience
 
 patience.AWAY_SECONDS = patience.ANSWER_SECONDS = patience.BRIEF_SECONDS = 1  # what takes seconds takes no minutes here
 
-PROBE = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+PROBE = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
 END_WELL = "trap 'exit 0' TERM; sleep 600 & wait"
 echo = service(image=PROBE, command=["sh", "-c", END_WELL])
 other = service(image=PROBE, command=["sh", "-c", END_WELL])

@@ -31,7 +31,7 @@ def es_seed():
     return seed
 
 echo = service(
-    image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+    image=os.environ["EXAMPLE_BUSYBOX_IMAGE"],
     command=["sh", "-c", "trap exit TERM; nc -ll -p 7000 -e cat & wait"],
     environment={{"GREETING": GREETING}},
     ports=[7000],
@@ -147,7 +147,7 @@ def test_a_kept_services_alias_is_taken_even_if_no_test_asks_for_it(keeping: Kee
         from pytest_foodtrucks import DefinitionError
 
         def test_it(foodtrucks_net):
-            other = foodtrucks_net.service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], aliases=["other", "echo"])
+            other = foodtrucks_net.service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], aliases=["other", "echo"])
             with pytest.raises(DefinitionError, match="'echo' belongs to the service 'echo' of the kept stack"), other:
                 pass
         """
@@ -295,7 +295,7 @@ def hang(target):
     pathlib.Path("test_0-reached").touch()
     time.sleep(60)
 
-never_ready = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", ready=hang)
+never_ready = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", ready=hang)
 """
         )
     with keeping.downstream.started(*keeping.options) as process:

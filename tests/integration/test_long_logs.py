@@ -23,7 +23,7 @@ def test_a_failing_session_with_150_mb_of_logs(downstream: Downstream) -> None:
         from pytest_foodtrucks import ready, service
 
         loud = service(
-            image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+            image=os.environ["EXAMPLE_BUSYBOX_IMAGE"],
             command=[
                 "sh", "-c",
                 r"printf '\033]0;owned\007\033]52;c;cm0gLXJm\007\n';"

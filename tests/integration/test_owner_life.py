@@ -104,7 +104,7 @@ def test_it(echo, foodtrucks_net):
     Path("ready").touch()
     while not Path("go").exists():
         time.sleep(0.02)
-    with foodtrucks_net.service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 60", aliases=["late"]):
+    with foodtrucks_net.service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 60", aliases=["late"]):
         os.kill(os.getpid(), signal.SIGKILL)
 """,
     )

@@ -41,7 +41,7 @@ b = service(image="large-b:1", command="sleep 600")
 @pytest.fixture(scope="module")
 def registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that anyone may pull from."""
-    probe = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+    probe = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
     elasticsearch = f"{os.environ['FOODTRUCKS_ES_IMAGE']}:{os.environ['FOODTRUCKS_ES_VERSION']}"
     with running_registry(tmp_path_factory.mktemp("registry")) as running:
         running.push(foodtrucks_engine, probe, PROBE)
@@ -55,7 +55,7 @@ def registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 def locked_registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that wants a login."""
     with running_registry(tmp_path_factory.mktemp("locked-registry"), login=True) as running:
-        running.push(foodtrucks_engine, os.environ["FOODTRUCKS_PROBE_IMAGE"], PROBE, password=PASSWORD)
+        running.push(foodtrucks_engine, os.environ["EXAMPLE_BUSYBOX_IMAGE"], PROBE, password=PASSWORD)
         yield running
 
 
@@ -146,7 +146,7 @@ def test_never_says_which_image_is_missing(downstream: Downstream, mirror: Regis
 
 
 def test_never_takes_what_is_there(downstream: Downstream, mirror: Registry, foodtrucks_engine: Engine) -> None:
-    foodtrucks_engine.api.tag(os.environ["FOODTRUCKS_PROBE_IMAGE"], f"{mirror.address}/busybox", "latest")
+    foodtrucks_engine.api.tag(os.environ["EXAMPLE_BUSYBOX_IMAGE"], f"{mirror.address}/busybox", "latest")
     before = mirror.asked_for(PROBE)
     downstream.write(test_it=NEEDS_PROBE)
     result = downstream.run(f"--foodtrucks-image-prefix={mirror.address}", "--foodtrucks-pull=never", env=OFFICIAL)

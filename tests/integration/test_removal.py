@@ -14,7 +14,7 @@ import os
 import pytest
 from pytest_foodtrucks import ready, service
 
-echo = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="nc -ll -p 7000 -e cat", ports=[7000])
+echo = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="nc -ll -p 7000 -e cat", ports=[7000])
 """
 
 
@@ -117,7 +117,7 @@ def test_ctrl_c_leaves_nothing(
 import time
 def never(target):
     {wait}
-slow = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", ready=never)
+slow = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", ready=never)
 """
     body = f"import time\ndef test_it(echo):\n    {wait}\n"
     downstream.write(

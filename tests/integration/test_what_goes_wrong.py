@@ -73,7 +73,7 @@ def test_an_app_that_never_gets_ready(downstream: Downstream) -> None:
         from pytest_foodtrucks import ready, service
 
         web_on_net = service(
-            image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+            image=os.environ["EXAMPLE_BUSYBOX_IMAGE"],
             command=["sh", "-c", "echo still thinking; sleep 600"],
             ports=[5000],
             ready=ready.http("/healthz"),

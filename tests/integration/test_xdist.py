@@ -18,7 +18,7 @@ CASTAWAY = """
 import os
 from pytest_foodtrucks import service
 
-castaway = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
+castaway = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600")
 """
 
 SEED = """
@@ -201,7 +201,7 @@ def test_a_worker_that_dies_while_it_starts_a_service_leaves_no_second_one(downs
                 marker.touch()
                 os._exit(1)
 
-        echo = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", ready=crash_once)
+        echo = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", ready=crash_once)
         """,
         test_it="""
         import pytest
@@ -223,7 +223,7 @@ def test_a_failed_start_is_told_to_each_worker_and_tried_once(
         from pytest_foodtrucks import ready, service
 
         broken = service(
-            image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+            image=os.environ["EXAMPLE_BUSYBOX_IMAGE"],
             command=["sh", "-c", "echo oh no; exit 7"],
             ready=ready.log("oh yes"),
         )
@@ -275,7 +275,7 @@ def test_a_shared_service_that_another_worker_defines_otherwise_is_refused_and_n
         @pytest.fixture(scope="session", params=[1, 2])
         def line(request): return request.param
 
-        cache = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", {keyword}={value})
+        cache = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", {keyword}={value})
         """,
         test_it=f"""{AFTER}
 @one
@@ -306,13 +306,13 @@ def test_a_shared_service_that_starts_leaves_what_others_have_under_its_name_on_
         from pytest_foodtrucks import network, service
 
         net = network()
-        db = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
-        probe = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600")
+        db = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600")
+        probe = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600")
         """,
         test_it=f"""{AFTER}
 @one
 def test_first(net, net_probe):
-    image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+    image = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
     with net.service(image=image, command="sleep 600", aliases=["db"]) as own:
         pathlib.Path("up").touch()
         after("started")
@@ -338,7 +338,7 @@ def test_one_worker_at_a_time_has_an_alias_in_a_block(downstream: Downstream) ->
 
         @pytest.mark.parametrize("number", range(4))
         def test_it(number, foodtrucks_net, net_probe):
-            image = os.environ["FOODTRUCKS_PROBE_IMAGE"]
+            image = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
             with foodtrucks_net.service(image=image, command="sleep 600", aliases=["v"]) as own:
                 for _ in range(5):
                     assert net_probe.resolve("v") == [own.container.ip]
@@ -353,8 +353,8 @@ def test_what_is_not_shared_has_its_workers_name(downstream: Downstream) -> None
         import os
         from pytest_foodtrucks import service
 
-        own = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", shared=False)
-        passing = service(image=os.environ["FOODTRUCKS_PROBE_IMAGE"], command="sleep 600", scope="function")
+        own = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", shared=False)
+        passing = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", scope="function")
         """,
         test_it="""
         import pytest

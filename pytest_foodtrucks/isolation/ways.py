@@ -1,0 +1,100 @@
+"""The ways from a source to a target: the target's own addresses, and where its ports are published."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from pytest_foodtrucks.engine.inspected import Inspected
+from pytest_foodtrucks.engine.subnets import gateway_of
+from pytest_foodtrucks.errors import EngineError
+from pytest_foodtrucks.hostnames import addresses_of
+from pytest_foodtrucks.probes.agent import program
+from pytest_foodtrucks.probes.agent.questions import Connection
+from pytest_foodtrucks.probes.probe import Probe, nonce
+
+from .subjects import Subject, joined, written
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.engine import Engine
+
+ALL_ADDRESSES: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - read, not bound
+
+
+@dataclass(frozen=True)
+class Way:
+    """An address and a port to be tried; `published` is the host address that the port behind it was published on."""
+
+    text: str
+    connection: Connection
+    published: str | None = None
+
+
+def ways(place: Probe, source: Inspected, subject: Subject, target: Inspected) -> list[Way]:
+    """Return all ways by which a source could reach a target."""
+    direct = [
+        Way(f"{joined(address, number)}, its address on {attachment.network}", _connection(address, number, protocol))
+        for number, protocol in subject.ports
+        for attachment in target.attachments
+        for address in attachment.addresses
+    ]
+    published = [
+        Way(
+            f"{joined(address, host_port)}, where its port {written((number, protocol))} is published",
+            _connection(address, host_port, protocol),
+            host_ip,
+        )
+        for number, protocol in subject.ports
+        for host_ip, host_port in (target.published.get(number, ()) if protocol == "tcp" else ())
+        for address in _host_addresses(place.container.engine, source, target, host_ip)
+    ]
+    return direct + published
+
+
+def _connection(address: str, port: int, protocol: str) -> Connection:
+    return Connection(address, port, protocol, text=nonce() if protocol == "udp" else "")
+
+
+def _host_addresses(engine: "Engine", source: Inspected, target: Inspected, host_ip: str) -> list[str]:
+    """Return the addresses of the engine's machine at which a published port could be open to the source.
+
+    Those are the gateways of its networks and of the target's: an internal network's too, which no container has as its
+    route, and which leads to the machine all the same. A rootless engine refuses at its gateways what is open at its
+    machine's own addresses.
+    """
+    gateways = [
+        gateway
+        for attachment in (*source.attachments, *target.attachments)
+        for gateway in (*attachment.gateways, *_bridge_addresses(engine, attachment.network))
+    ]
+    named = [] if is_loopback_or_all(host_ip) else [host_ip]
+    return list(dict.fromkeys([*gateways, *named, *machine_addresses(engine)]))
+
+
+def machine_addresses(engine: "Engine") -> list[str]:
+    """Return the own addresses of the engine's machine, as far as they are known here; no bridge's, no loopback."""
+    own = program.addresses() if engine.local else []
+    try:
+        host = addresses_of(engine.host)
+    except OSError:  # a name that this machine doesn't know
+        host = ()
+    bridges = engine.gateways()
+    return [each for each in (*host, *own) if not _is_of_one_link(each) and each not in bridges]
+
+
+def _is_of_one_link(address: str) -> bool:
+    return address.startswith(("127.", "169.254.", "fe80:")) or address == "::1"
+
+
+def _bridge_addresses(engine: "Engine", network: str) -> list[str]:
+    try:
+        about = engine.inspect_network(network)
+    except EngineError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return []
+    return [gateway for config in about["IPAM"]["Config"] or [] if (gateway := gateway_of(config))]
+
+
+def is_loopback_or_all(host_ip: str) -> bool:
+    """Tell whether an address is no place of its own at which a published port could be found from elsewhere."""
+    return host_ip in ALL_ADDRESSES or host_ip == "::1" or host_ip.startswith("127.")
