@@ -10,7 +10,7 @@ from pytest_foodtrucks.errors import ProbeError
 
 from .agent.link import NoAnswer
 from .agent.questions import Agent, Connection
-from .verdicts import Resolution, Verdict, VerdictKind, resolution_of, verdict_of
+from .verdicts import Attempt, Resolution, Verdict, VerdictKind, resolution_of, verdict_of
 
 _AT_ONCE: Final = 3.0
 """Seconds within which an answer that is none was no silence; resolv.conf's patience ends later."""
@@ -64,9 +64,8 @@ def connect(agent: Agent, connections: Sequence[Connection]) -> tuple[dict[Conne
 
 
 def _unanswered(connection: Connection, words: str) -> Verdict:
-    return Verdict(
-        VerdictKind.INCONCLUSIVE, connection.address, connection.port, 1, words, protocol=connection.protocol
-    )
+    kind, attempts = VerdictKind.INCONCLUSIVE, (Attempt(VerdictKind.INCONCLUSIVE, 0.0, words),)
+    return Verdict(kind, connection.address, connection.port, 1, words, attempts, connection.protocol)
 
 
 def accepts(agent: Agent, place: str, address: str, port: int) -> bool:

@@ -145,14 +145,15 @@ def stack_of(place: Probe) -> "Stack":
 
 def _lit(probe: Probe) -> Beacon:
     addresses = [address for attachment in probe.container.attachments for address in attachment.addresses]
+    if not addresses:
+        raise ProbeError(
+            f"The beacon {probe.container.name} has no address; its log says {probe.container.last_words(lines=3)!r}. "
+            "Remedy: see why it ended; the probe image must have tail, and Python."
+        )
     try:
         port = probe.agent.listen("tcp")
     except NoAnswer as error:
         raise ProbeError(f"The beacon {probe.container.name} doesn't listen: {error}") from error
-    if not addresses:
-        raise ProbeError(
-            f"The beacon {probe.container.name} has no address; its log says {probe.container.last_words(lines=3)!r}."
-        )
     return Beacon(probe.container.name, probe.container.network, addresses[0], port)
 
 

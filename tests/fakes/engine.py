@@ -8,9 +8,9 @@ from pytest_foodtrucks.engine.labels import NAME_LABEL
 from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.errors import EngineError
 
+from .agent import FakeAgent, FakeStream
 from .engine_networks import FakeNetworks
 from .logs import stamped
-from .shell import OPEN, RESOLVER_FILES, FakeStream
 
 T = TypeVar("T")
 
@@ -23,13 +23,14 @@ def _bytes(text: str) -> bytes:
 class FakeEngine(FakeNetworks):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
-    `answer` is what a command in a container says, and a kept shell too; `log` is each container's log, and `log_error`
+    `answer` is what a command in a container says, and `agent` what an agent there does; `log` is each container's log, and `log_error`
     is raised where it is read. `created_at` is when everything was created.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
         super().__init__(host=host, local=local)
-        self.answer: Callable[[Sequence[str]], ExecResult] = lambda _: OPEN
+        self.answer: Callable[[Sequence[str]], ExecResult] = lambda _: ExecResult(0, "", "")
+        self.agent: Callable[[str, dict[str, Any]], Any] = FakeAgent()
         self.log = "a line of the log\n"
         self.log_error: EngineError | None = None
         self.closed = False
@@ -119,7 +120,7 @@ class FakeEngine(FakeNetworks):
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         del argv
         self.inspect_container(container)
-        return FakeStream(lambda argv: RESOLVER_FILES if argv == ["settings"] else self.answer(argv))
+        return FakeStream(self.agent)
 
     def remove_container(self, container: str) -> None:
         if self.containers.pop(container, None) is not None:

@@ -31,7 +31,7 @@ class FakeNetworks(Engine):
         self.local = local
         self.images: set[str] = set()
         self.named: dict[str, str] = {}
-        self.registry: dict[str, list[dict[str, Any]]] = {"busybox": []}
+        self.registry: dict[str, list[dict[str, Any]]] = {"busybox": [], "python:3.13-slim": []}
         self.containers: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
         self.start_errors: list[EngineError] = []
@@ -75,6 +75,9 @@ class FakeNetworks(Engine):
 
     def subnets(self) -> list[str]:
         return [config["Subnet"] for about in self.networks.values() for config in about["IPAM"]["Config"]]
+
+    def gateways(self) -> set[str]:
+        return {"172.30.0.1"}
 
     def inspect_network(self, network: str) -> dict[str, Any]:
         if network not in self.networks:

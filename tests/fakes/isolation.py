@@ -2,37 +2,61 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
+from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
 from .engine import FakeEngine
 from .session import new_stack
-from .shell import ABSENT, DROPPED, OPEN, REFUSED, RESOLVER_FILES, FakeStream, resolves_to
+from .agent import ABSENT, DROPPED, OPEN, FakeAgent, FakeStream, resolves_to
+
+
+BEACON = "172.30.0.2"
+"""The address of each probe."""
+
+
+class Outside(FakeAgent):
+    """What a source sees; `lit` and `lit_name` are what it sees of its beacon, `nobody` of a random name.
+
+    `meanwhile` is called once, while it is asked for a target.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(other=DROPPED)
+        self.lit: Any = OPEN
+        self.lit_name: Any = resolves_to(BEACON)
+        self.nobody: Any = ABSENT
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def outcomes(self, asked: dict[str, Any]) -> list[Any]:
+        if asked["port"] == 7777:
+            return [self.lit] * asked["tries"]
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return super().outcomes(asked)
+
+    def name(self, name: str) -> Any:
+        kinds = {"foodtrucks-nobody": self.nobody, "foodtrucks-probe": self.lit_name}
+        return kinds.get(name.rpartition("-")[0]) if name.startswith("foodtrucks-") else super().name(name)
 
 
 class World(FakeEngine):
-    """An engine in memory whose containers see each other as its attributes say.
+    """An engine in memory whose containers see each other as its agents say.
 
-    `names` and `knocks` are what the source sees of names, and of addresses with ports; `inside` what the sidecar sees
-    of the target; `lit` and `lit_name` what the source sees of its beacon, `nobody` of a random name. `meanwhile` is
-    called once, while the source is asked for the target. A list in `knocks` has an answer for each try.
+    `outside` answers for whoever is on a network, `inside` for the target's own namespace.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.names: dict[str, ExecResult] = {}
-        self.knocks: dict[tuple[str, int], ExecResult | list[ExecResult]] = {}
-        self.inside = OPEN
-        self.lit = OPEN
-        self.lit_name = resolves_to("172.30.0.2")
-        self.nobody = ABSENT
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.outside = Outside()
+        self.inside = FakeAgent()
+        self.inside.sockets = [("tcp", "0.0.0.0", port) for port in (9200, 9300)]  # noqa: S104 - told, not bound
 
     def start_container(self, container: str) -> None:
         super().start_container(container)
@@ -41,26 +65,7 @@ class World(FakeEngine):
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         super().open_exec(container, argv)
         beside = self.containers[container]["HostConfig"]["NetworkMode"].startswith("container:")
-        return FakeStream(lambda argv: self._inside(argv) if beside else self._outside(argv))
-
-    def _inside(self, argv: Sequence[str]) -> ExecResult:
-        return RESOLVER_FILES if argv[0] == "settings" else self.inside
-
-    def _outside(self, argv: Sequence[str]) -> ExecResult:
-        if argv[0] == "settings":
-            return RESOLVER_FILES
-        if argv[0] == "nslookup":
-            name = argv[1].rstrip(".")
-            kinds = {"foodtrucks-nobody": self.nobody, "foodtrucks-probe": self.lit_name}
-            return self.names.get(name, kinds.get(name.rpartition("-")[0], ABSENT))
-        if argv[2] == "7777":
-            return self.lit
-        meanwhile, self.meanwhile = self.meanwhile, lambda: None
-        meanwhile()
-        if argv[0] == "recount":
-            return REFUSED
-        result = self.knocks.get((argv[1], int(argv[2])), DROPPED)
-        return result.pop(0) if isinstance(result, list) else result
+        return FakeStream(self.inside if beside else self.outside)
 
 
 HOME, ABROAD = "172.30.0.9", "172.31.0.9"
@@ -91,5 +96,5 @@ class Scene:
 
     def together(self) -> None:
         """Let the source see `es` as on one network with it."""
-        self.world.names["es"] = resolves_to(HOME)
-        self.world.knocks[HOME, 9200] = OPEN
+        self.world.outside.names["es"] = resolves_to(HOME)
+        self.world.outside.connections[HOME, 9200] = OPEN

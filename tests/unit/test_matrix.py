@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fakes.isolation import ABROAD, HOME, Scene, World
-from fakes.shell import DROPPED, LOST, OPEN, REFUSED, resolves_to
+from fakes.agent import DROPPED, LOST, OPEN, REFUSED, resolves_to
 from pytest_foodtrucks import (
     DefinitionError,
     IsolationError,
@@ -123,7 +123,7 @@ def test_what_connects_by_name_is_connected(scene: Scene) -> None:
 
 
 def test_what_connects_by_address_alone_is_connected_too(scene: Scene) -> None:
-    scene.world.knocks[HOME, 9200] = OPEN
+    scene.world.outside.connections[HOME, 9200] = OPEN
     seen = reachability({"a": scene.abroad}, {"b": scene.es})
     assert seen.signs == {("a", "b"): "."}
     assert seen.cells["a", "b"].way == f"{HOME}:9200, its address on home"
@@ -142,26 +142,27 @@ def test_a_target_without_an_address_is_blocked_by_name(scene: Scene) -> None:
 
 
 def test_refused_is_neither_connected_nor_blocked(scene: Scene) -> None:
-    scene.world.knocks[HOME, 9200] = REFUSED
+    scene.world.outside.connections[HOME, 9200] = REFUSED
     seen = reachability([scene.abroad], [scene.es])
     assert (seen.signs["abroad", "es"], seen["abroad", "es"].kind) == ("!", "refused")
 
 
 def test_a_name_that_leads_elsewhere_is_inconclusive_though_its_address_connects(scene: Scene) -> None:
     scene.together()
-    scene.world.names["es"] = resolves_to(HOME, "172.30.0.7")
+    scene.world.outside.names["es"] = resolves_to(HOME, "172.30.0.7")
     assert reachability([scene.home], [scene.es]).signs != {("home", "es"): "X"}
 
 
 def test_a_control_that_fails_makes_it_inconclusive(scene: Scene) -> None:
-    scene.world.inside = REFUSED
+    scene.world.inside.sockets = []
+    scene.world.inside.other = REFUSED
     seen = reachability([scene.abroad], [scene.es])
     assert seen.signs == {("abroad", "es"): "!"}
     assert "nothing listens on port 9200" in seen["abroad", "es"].evidence
 
 
 def test_an_answer_that_was_lost_makes_it_inconclusive(scene: Scene) -> None:
-    scene.world.knocks[HOME, 9200] = LOST
+    scene.world.outside.connections[HOME, 9200] = LOST
     assert reachability([scene.abroad], [scene.es]).signs == {("abroad", "es"): "!"}
 
 
@@ -171,7 +172,7 @@ def pause(world: World, container: str) -> None:
 
 def test_a_connection_to_a_paused_target_is_inconclusive(scene: Scene) -> None:
     scene.together()
-    scene.world.meanwhile = lambda: pause(scene.world, scene.es.container.id)
+    scene.world.outside.meanwhile = lambda: pause(scene.world, scene.es.container.id)
     seen = reachability([scene.home], [scene.es])
     assert seen.signs == {("home", "es"): "!"}
     assert "es is paused; a process that doesn't run connects all the same" in seen["home", "es"].evidence
@@ -186,9 +187,9 @@ def test_a_source_that_doesnt_run_has_an_inconclusive_row(scene: Scene) -> None:
 
 
 def test_what_isnt_ours_is_named_with_its_port(scene: Scene) -> None:
-    scene.world.knocks["10.0.0.7", 53] = OPEN
+    scene.world.outside.connections["10.0.0.7", 53] = OPEN
     assert reachability([scene.abroad], ["10.0.0.7:53"]).signs == {("abroad", "10.0.0.7:53"): "."}
-    scene.world.knocks["10.0.0.7", 53] = DROPPED
+    scene.world.outside.connections["10.0.0.7", 53] = DROPPED
     seen = reachability([scene.abroad], ["10.0.0.7:53"])
     assert seen.signs == {("abroad", "10.0.0.7:53"): "!"}, "nobody reaches it"
     assert re.search(r"isn't reached from the default bridge either", seen["abroad", "10.0.0.7:53"].evidence)
