@@ -1,11 +1,17 @@
 """A table of who reaches whom: its cells, how it is drawn, and how it is checked against one that a test draws."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from types import MethodType
+from typing import Any, Final, Protocol
 
-from pytest_foodtrucks.errors import DefinitionError, IsolationError, ProbeError, ReachabilityError
+from pytest_foodtrucks.callers import calling_place
+from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, IsolationError, ProbeError, ReachabilityError
 from pytest_foodtrucks.probes.verdicts import Verdict
+from pytest_foodtrucks.values import checked, path, shown
 
 from .inquiry import Finding
 from .messages import block
@@ -15,7 +21,11 @@ BLOCKED: Final = "X"
 INCONCLUSIVE: Final = "!"
 SAME: Final = "-"
 
-LEGEND: Final = f"{CONNECTED} connected, {BLOCKED} blocked, {INCONCLUSIVE} inconclusive"
+WORDS: Final = {CONNECTED: "connected", BLOCKED: "blocked", INCONCLUSIVE: "inconclusive"}
+LEGEND: Final = ", ".join(f"{sign} {word}" for sign, word in WORDS.items())
+
+Pair = tuple[str, str]
+"""A source and a target."""
 
 
 @dataclass(frozen=True)
@@ -62,58 +72,130 @@ class Matrix:
         return ["  ".join(row).rstrip() for row in (head, *rows)]
 
 
-def assert_matrix(seen: Matrix, expected: str) -> None:
+class Subtests(Protocol):
+    """What `assert_matrix` asks of the fixture `subtests`, which is pytest's own or that of pytest-subtests."""
+
+    def test(self, msg: str | None = None, **kwargs: Any) -> AbstractContextManager[Any]:
+        """Report what happens in a `with` block as a test within the test."""
+
+
+def assert_matrix(seen: Matrix, expected: str | Path, subtests: Subtests | None = None) -> None:
     """Assert that a table is as one that is written out: a line of targets, then a line for each source.
 
-    Raises IsolationError where something is connected that should be blocked, else ReachabilityError where something
-    is blocked that should connect, else ProbeError where cells are inconclusive: those are never as expected.
+    The expected table is a text, or the path of a file in UTF-8; a relative path begins at the calling file. A line
+    that begins with `#` is a comment. Raises IsolationError where something is connected that should be blocked, else
+    ReachabilityError where something is blocked that should connect, else ProbeError where cells are inconclusive:
+    those are never as expected. Raises DefinitionError for a table that can't be read, or doesn't fit.
+
+    With pytest's fixture `subtests` each cell is a subtest, and fails by itself with the error of its kind.
     """
-    if not isinstance(seen, Matrix) or not isinstance(expected, str):
+    if not isinstance(seen, Matrix) or not isinstance(expected, str | Path):
         raise DefinitionError(
-            f"assert_matrix was given {seen!r:.50} and {expected!r:.50}. Remedy: give what `reachability` returned, "
-            "and the table as a text."
+            f"assert_matrix was given {shown(seen)} and {shown(expected)}. Remedy: give what `reachability` returned, "
+            "and the table as a text, or its file as a pathlib.Path."
         )
-    wanted = read_table(expected, seen)
+    if subtests is not None and not isinstance(getattr(subtests, "test", None), MethodType):
+        raise DefinitionError(
+            f"assert_matrix was given subtests={shown(subtests)}. Remedy: give the fixture `subtests`, which pytest "
+            "has since 9.0 and the plugin pytest-subtests brings for older ones; or leave it out."
+        )
+    wanted = _wanted(expected, seen)
+    if subtests is None:
+        _compare(seen, wanted)
+    else:
+        _compare_each(seen, wanted, subtests)
+
+
+def _compare(seen: Matrix, wanted: Mapping[Pair, str]) -> None:
+    """Raise one error for all cells that differ."""
     wrong = [pair for pair in seen.cells if seen.signs[pair] != wanted[pair]]
     if not wrong:
         return
     differences = {pair: sign if pair in wrong else SAME for pair, sign in seen.signs.items()}
     tables = ((wanted, "expected"), (seen.signs, "seen"), (differences, "differences"))
     drawn = "\n\n".join("\n".join(seen.draw(signs, title)) for signs, title in tables)
-    shown = "\n".join(_shown(pair, seen.cells[pair], wanted[pair]) for pair in wrong)
-    message = (
-        f"{len(wrong)} of {len(seen.cells)} cells of the matrix aren't as expected ({LEGEND}):\n\n{drawn}\n\n{shown}\n"
-        "Remedy: look at who is on which network; mend the table where it expects what isn't meant."
+    cells = "\n".join(f"{_arrow(pair)}:\n{_lines(seen.cells[pair], wanted[pair])}" for pair in wrong)
+    raise _error_of({seen.signs[pair] for pair in wrong})(
+        f"{len(wrong)} of {len(seen.cells)} cells of the matrix aren't as expected ({LEGEND}):\n\n{drawn}\n\n{cells}\n"
+        f"{_REMEDY}"
     )
-    signs = {seen.signs[pair] for pair in wrong}
+
+
+def _compare_each(seen: Matrix, wanted: Mapping[Pair, str], subtests: Subtests) -> None:
+    """Raise an error for each cell that differs, in a subtest of its own."""
+    for pair, cell in seen.cells.items():
+        with subtests.test(msg=_arrow(pair)):
+            if cell.sign != wanted[pair]:
+                raise _error_of({cell.sign})(
+                    f"{_arrow(pair)} is {WORDS[cell.sign]}, and should be {WORDS[wanted[pair]]}:\n"
+                    f"{_lines(cell, wanted[pair])}\n{_REMEDY}"
+                )
+
+
+def _error_of(signs: AbstractSet[str]) -> type[FoodtrucksError]:
+    """Return the error for signs that weren't expected; the gravest one counts."""
     if CONNECTED in signs:
-        raise IsolationError(message)
-    raise ReachabilityError(message) if BLOCKED in signs else ProbeError(message)
+        return IsolationError
+    return ReachabilityError if BLOCKED in signs else ProbeError
 
 
-def read_table(text: str, matrix: Matrix) -> dict[tuple[str, str], str]:
-    """Read an expected table; DefinitionError where it doesn't have just the matrix' cells, each `.` or `X`."""
-    lines = [line.split() for line in text.splitlines() if line.strip()]
+def _arrow(pair: Pair) -> str:
+    return " → ".join(pair)
+
+
+def _lines(cell: Cell, wanted: str) -> str:
+    """Return the lines that show a cell that isn't as wanted."""
+    words = {CONNECTED: "connected", BLOCKED: "no way: dropped, unreachable, or unresolved by name"}[wanted]
+    seen = f"{cell.sign} ({cell.verdict.kind})"
+    finding = Finding(cell.way, words, cell.verdict, cell.command, isolated=False, reached=False)
+    return block(cell.source, finding, seen=seen)
+
+
+def _wanted(expected: str | Path, matrix: Matrix) -> dict[Pair, str]:
+    """Read the expected table from a text, or from a file."""
+    if isinstance(expected, str):
+        return read_table(expected, matrix)
+    file = calling_place().file.parent / checked("expected", expected, path)
+    return read_table(_content(file), matrix, name=f"The expected table in {file}")
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")  # some editors begin UTF-8 with a byte order mark
+    except UnicodeDecodeError as error:
+        raise DefinitionError(
+            f"The expected table's file {file} isn't UTF-8 ({error.reason} at byte {error.start}). Remedy: save it as "
+            "text in UTF-8."
+        ) from error
+    except OSError as error:
+        raise DefinitionError(
+            f"The expected table's file {file} can't be read ({error.strerror}). Remedy: give the path of a text file; "
+            "a relative path begins at the folder of the file that calls assert_matrix."
+        ) from error
+
+
+def read_table(text: str, matrix: Matrix, *, name: str = "The expected table") -> dict[Pair, str]:
+    """Read an expected table; DefinitionError where it doesn't have just the matrix' cells, each `.` or `X`.
+
+    Empty lines are passed over, and those that begin with `#`. `name` is what an error calls the table.
+    """
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     targets = lines[0] if lines else []
     rows = {" ".join(line[: -len(targets)]): line[-len(targets) :] for line in lines[1:]} if targets else {}
     signs = {(source, target): sign for source, row in rows.items() for target, sign in zip(targets, row, strict=False)}
-    missing = [f"{source} → {target}" for source, target in matrix.cells if (source, target) not in signs]
-    unknown = [f"{source} → {target}" for source, target in signs if (source, target) not in matrix.cells]
+    missing = [_arrow(pair) for pair in matrix.cells if pair not in signs]
+    unknown = [_arrow(pair) for pair in signs if pair not in matrix.cells]
     odd = sorted({sign for sign in signs.values() if sign not in {CONNECTED, BLOCKED}})
-    if missing or unknown or odd or len(rows) != len(lines) - 1:
+    twice = len(rows) != len(lines) - 1 or len(set(targets)) != len(targets)
+    if missing or unknown or odd or twice:
         lists = {"missing": missing, "unknown": unknown, f"signs other than {CONNECTED} and {BLOCKED}": odd}
         words = "; ".join(f"{what}: {', '.join(names)}" for what, names in lists.items() if names)
         raise DefinitionError(
-            f"The expected table doesn't fit the matrix ({words if words else 'a row stands twice'}). Remedy: write a "
+            f"{name} doesn't fit the matrix ({words if words else 'a row or a target stands twice'}). Remedy: write a "
             "line with the targets' names, and below it for each source a line with its name and a sign for each "
             "target, as this one that was seen:\n" + "\n".join(matrix.draw(matrix.signs))
         )
     return signs
 
 
-def _shown(pair: tuple[str, str], cell: Cell, wanted: str) -> str:
-    words = {CONNECTED: "connected", BLOCKED: "no way: dropped, unreachable, or unresolved by name"}[wanted]
-    seen = f"{cell.sign} ({cell.verdict.kind})"
-    finding = Finding(cell.way, words, cell.verdict, cell.command, isolated=False, reached=False)
-    rows = block(cell.source, finding, seen=seen)
-    return f"{pair[0]} → {pair[1]}:\n{rows}"
+_REMEDY: Final = "Remedy: look at who is on which network; mend the table where it expects what isn't meant."

@@ -1,6 +1,10 @@
 """A table of who reaches whom: how it is drawn, and compared with what a test draws."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from unittest import TestCase
 
 import pytest
 
@@ -87,7 +91,8 @@ def test_the_message_has_expected_seen_and_differences() -> None:
         ("es web more\na . X X", "unknown: a → more"),
         ("es web\na . X\nb . X", "unknown: b → es, b → web"),
         ("es web\na . !", "signs other than . and X: !"),
-        ("es web\na . X\na . X", "a row stands twice"),
+        ("es web\na . X\na . X", "a row or a target stands twice"),
+        ("es web es\na X X .", "a row or a target stands twice"),
         ("es web\na .", "missing: a → es, a → web"),
     ],
 )
@@ -102,3 +107,123 @@ def test_a_table_that_doesnt_fit_is_refused_with_one_that_does(table: str, words
 def test_a_matrix_is_compared_with_a_text(seen: Any, expected: Any) -> None:
     with pytest.raises(DefinitionError, match="Remedy: give what `reachability` returned, and the table as a text"):
         assert_matrix(seen, expected)
+
+
+def test_lines_that_begin_with_a_hash_are_comments() -> None:
+    assert_matrix(matrix(a=".X"), "# who\n  es web\n  # reaches: whom . X\n  a . X\n#")
+
+
+# in a file
+
+
+def test_a_table_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "expected.txt"
+    file.write_text("# whose\n         es  web\nenvoyée  .   X\n", encoding="utf-8")
+    assert_matrix(matrix(envoyée=".X"), file)
+    with pytest.raises(IsolationError, match="1 of 2 cells"):
+        assert_matrix(matrix(envoyée=".."), file)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_table(tmp_path: Path) -> None:
+    file = tmp_path / "expected.txt"
+    file.write_text("es web\na . X", encoding="utf-8-sig")
+    assert_matrix(matrix(a=".X"), file)
+
+
+def test_a_relative_path_begins_at_the_calling_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DefinitionError) as raised:
+        assert_matrix(matrix(a=".X"), Path("tables/no.txt"))
+    assert str(Path(__file__).parent / "tables/no.txt") in str(raised.value)
+
+
+def test_a_table_in_a_file_that_doesnt_fit_is_told_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "expected.txt"
+    file.write_text("es web\nb . X")
+    with pytest.raises(DefinitionError) as raised:
+        assert_matrix(matrix(a=".X"), file)
+    assert str(raised.value).startswith(f"The expected table in {file} doesn't fit the matrix (missing: a → es")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, r"can't be read \(No such file or directory\)\. Remedy: give the path of a text file"),
+        ("a folder", r"can't be read \(Is a directory\)\. Remedy: give the path of a text file"),
+        ("es web\na . X".encode("utf-16"), r"isn't UTF-8 \(invalid start byte at byte 0\)\. Remedy: save it"),
+        (b"es web\na\xe9 . X", r"isn't UTF-8 \(invalid continuation byte at byte 8\)\. Remedy: save it"),
+    ],
+    ids=["missing", "folder", "utf-16", "latin-1"],
+)
+def test_a_file_that_cant_be_read_is_named(tmp_path: Path, content: bytes | str | None, words: str) -> None:
+    file = tmp_path / "expected.txt"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        file.mkdir()
+    with pytest.raises(DefinitionError, match=f"The expected table's file {file} {words}"):
+        assert_matrix(matrix(a=".X"), file)
+
+
+def test_a_path_that_is_none_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="is no path"):
+        assert_matrix(matrix(a=".X"), Path("a\0b"))
+
+
+# by subtests
+
+
+class Recorder:
+    """The fixture `subtests`, with what became of each."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str | None, Exception | None] = {}
+
+    @contextmanager
+    def test(self, msg: str | None = None, **_: Any) -> Iterator[None]:
+        self.ended[msg] = None
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - as pytest does
+            self.ended[msg] = error
+
+
+def test_each_cell_is_a_subtest_that_fails_by_itself() -> None:
+    subtests = Recorder()
+    assert_matrix(matrix(a=".X", b=".X"), "es web\na X .\nb . X", subtests)
+    assert {name: type(error) for name, error in subtests.ended.items()} == {
+        "a → es": IsolationError,
+        "a → web": ReachabilityError,
+        "b → es": type(None),
+        "b → web": type(None),
+    }
+
+
+def test_an_inconclusive_cell_fails_its_subtest_whatever_is_expected() -> None:
+    subtests = Recorder()
+    assert_matrix(matrix(a="!!"), "es web\na X .", subtests)
+    assert [type(error) for error in subtests.ended.values()] == [ProbeError, ProbeError]
+
+
+def test_a_subtest_shows_its_cell_alone() -> None:
+    subtests = Recorder()
+    assert_matrix(matrix(probe="..", bridge=".X"), "es web\nprobe . .\nbridge X X", subtests)
+    assert str(subtests.ended["bridge → es"]) == (
+        "bridge → es is connected, and should be blocked:\n  source    bridge\n  way       its address\n"
+        "  expected  no way: dropped, unreachable, or unresolved by name\n  seen      . (connected)\n"
+        "  evidence  words\n  again     docker run\n"
+        "Remedy: look at who is on which network; mend the table where it expects what isn't meant."
+    )
+
+
+def test_a_table_that_doesnt_fit_makes_no_subtests() -> None:
+    subtests = Recorder()
+    with pytest.raises(DefinitionError, match="missing: a → web"):
+        assert_matrix(matrix(a=".X"), "es\na .", subtests)
+    assert subtests.ended == {}
+
+
+@pytest.mark.parametrize("subtests", [False, True, 5, "subtests", Recorder, TestCase(), pytest, {}])
+def test_what_is_no_subtests_is_refused(subtests: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"subtests=.*Remedy: give the fixture `subtests`"):
+        assert_matrix(matrix(a=".X"), "es web\na . X", subtests)
