@@ -13,6 +13,7 @@ from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, Isolation
 from pytest_foodtrucks.probes.verdicts import Verdict
 from pytest_foodtrucks.values import checked, path, shown
 
+from .documents import Entry, as_html, as_markdown
 from .inquiry import Finding
 from .messages import block
 
@@ -38,6 +39,11 @@ class Cell:
     verdict: Verdict
     command: str
 
+    @property
+    def entry(self) -> Entry:
+        """What a document shows of it."""
+        return Entry(self.sign, WORDS[self.sign], self.verdict.evidence)
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -60,6 +66,25 @@ class Matrix:
     def signs(self) -> dict[tuple[str, str], str]:
         """The sign of each cell."""
         return {pair: cell.sign for pair, cell in self.cells.items()}
+
+    def to_markdown(self) -> str:
+        """Return the table in GitHub's Markdown, a row for each source, with the legend below.
+
+        Names are escaped: Markdown and HTML in them are shown, not obeyed.
+        """
+        return as_markdown(self.targets, self._entries(), WORDS)
+
+    def to_html(self) -> str:
+        """Return the table as a fragment of HTML, to be put into a page: it brings its style, and needs nothing else.
+
+        Each cell has its sign, a word for screen readers, and the evidence as `title`. Colours follow the reader's
+        choice of light or dark, and say nothing that the signs don't. All text is escaped, names and evidence.
+        """
+        return as_html(self.targets, self._entries(), WORDS)
+
+    def _entries(self) -> dict[str, list[Entry]]:
+        """Return for each source what a document shows of its cells."""
+        return {source: [self.cells[source, target].entry for target in self.targets] for source in self.sources}
 
     def draw(self, signs: Mapping[tuple[str, str], str], title: str = "") -> list[str]:
         """Return the lines of the table with these signs in it."""

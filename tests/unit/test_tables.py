@@ -1,7 +1,9 @@
 """A table of who reaches whom: how it is drawn, and compared with what a test draws."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from unittest import TestCase
@@ -227,3 +229,120 @@ def test_a_table_that_doesnt_fit_makes_no_subtests() -> None:
 def test_what_is_no_subtests_is_refused(subtests: Any) -> None:
     with pytest.raises(DefinitionError, match=r"subtests=.*Remedy: give the fixture `subtests`"):
         assert_matrix(matrix(a=".X"), "es web\na . X", subtests)
+
+
+# for documentation
+
+DOCS = (Path(__file__).parents[2] / "docs/network-lab.md").read_text(encoding="utf-8")
+NASTY = 'a|b `c` *d* <script>alert(1)</script> &amp; "e" [f](g) _h_ i_j ~k~ $l$\\\nm\x1b'
+"""A name or an evidence with what Markdown and HTML obey."""
+
+
+def evident(evidence: str, name: str = "a") -> Matrix:
+    """Return a matrix of one cell with an evidence."""
+    verdict = Verdict(VerdictKind.CONNECTED, None, 80, 1, evidence)
+    return Matrix((name,), (name,), {(name, name): Cell(".", name, "its address", verdict, "docker run")})
+
+
+def test_markdown_has_a_row_for_each_source_and_the_legend_below() -> None:
+    assert matrix(probe="..", bridge="X!").to_markdown() == (
+        "| source | es  | web |\n| ------ | :-: | :-: |\n| probe  | `.` | `.` |\n| bridge | `X` | `!` |\n\n"
+        "`.` connected, `X` blocked, `!` inconclusive"
+    )
+
+
+def test_the_documented_markdown_is_the_documented_table() -> None:
+    drawn = re.search(r"```\n( +truck .*?)\n\(", DOCS, re.DOTALL)
+    assert drawn is not None
+    head, *lines = drawn[1].splitlines()
+    targets = tuple(head.split())
+    rows = {" ".join(words[:-5]): words[-5:] for words in map(str.split, lines)}
+    cells = {
+        (source, target): Cell(sign, source, "", Verdict(KINDS[sign], None, 80, 1, ""), "")
+        for source, signs in rows.items()
+        for target, sign in zip(targets, signs, strict=True)
+    }
+    assert f"\n\n{Matrix(tuple(rows), targets, cells).to_markdown()}\n\n" in DOCS
+
+
+def test_what_markdown_obeys_is_escaped() -> None:
+    _, _, row, *_ = evident("", NASTY).to_markdown().splitlines()
+    assert (
+        row
+        == (
+            r"| a\|b \`c\` \*d\* &lt;script&gt;alert(1)&lt;/script&gt; &amp;amp; "
+            r'"e" \[f\](g) \_h\_ i_j \~k\~ \$l\$\\ m\\x1b | `.`'
+        )
+        + " " * (len(row) - row.index("`.`") - 5)
+        + " |"
+    )
+
+
+class Reader(HTMLParser):
+    """Notes the tags of some HTML, and the texts that are outside of its style."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of each element of a kind."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_html_has_headings_signs_words_and_the_evidence() -> None:
+    read = Reader(matrix(probe="..", bridge="X!").to_html())
+    assert read.open == []
+    assert [each["scope"] for each in read.all("th")] == ["col", "col", "col", "row", "row"]
+    assert [each["class"] for each in read.all("td")] == ["connected", "connected", "blocked", "inconclusive"]
+    assert {each["title"] for each in read.all("td")} == {"words"}
+    assert "bridge X blocked ! inconclusive" in " ".join(text.strip() for text in read.texts if text.strip())
+
+
+def test_html_escapes_names_and_evidence() -> None:
+    read = Reader(evident(NASTY, NASTY).to_html())
+    shown = NASTY.replace("\n", " ").replace("\x1b", "\\x1b")
+    assert read.texts.count(shown) == 2
+    assert read.all("td")[0]["title"] == shown
+    assert read.all("script") == []
+
+
+def test_html_needs_nothing_else_and_styles_nothing_else() -> None:
+    html = matrix(a=".X").to_html()
+    assert not re.search("url\\(|@import|src=|href=|<script", html)
+    style = html[html.index("<style>") + 7 : html.index("</style>")]
+    selectors = re.findall(r"([^{}]+)\{", re.sub("@media[^{]*", "", style))
+    assert {each.split()[0] for each in selectors if each.strip()} == {".foodtrucks-matrix"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_colour_of_a_text_is_readable_on_its_ground(scheme: str) -> None:
+    light, dark = matrix(a=".X").to_html().split("@media (prefers-color-scheme: dark)")
+    colours = dict(re.findall("--([a-z-]+): #([0-9a-f]{6});", light if scheme == "light" else dark))
+    grounds = [name for name in colours if name.endswith("-ground")]
+    assert len(grounds) == 5
+    for name in grounds:
+        one, other = sorted((luminance(colours[name]), luminance(colours[name.removesuffix("-ground")])))
+        assert (other + 0.05) / (one + 0.05) >= 7, name
+
+
+def luminance(colour: str) -> float:
+    """Return a colour's relative luminance, as WCAG 2.2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
