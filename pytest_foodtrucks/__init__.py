@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     )
     from .fixtures.factories import elasticsearch_service, network, service
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
-    from .isolation.matrix import Matrix, assert_matrix, reachability
+    from .isolation.matrix import reachability
+    from .isolation.tables import Matrix, assert_matrix
     from .probes.probe import Probe
     from .probes.verdicts import Verdict, VerdictKind
     from .services.es import ElasticsearchService
@@ -79,7 +80,8 @@ _HOMES = {
     "engine.engine": ("Engine",),
     "fixtures.factories": ("elasticsearch_service", "network", "service"),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
-    "isolation.matrix": ("Matrix", "assert_matrix", "reachability"),
+    "isolation.matrix": ("reachability",),
+    "isolation.tables": ("Matrix", "assert_matrix"),
     "probes.probe": ("Probe",),
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.es": ("ElasticsearchService",),

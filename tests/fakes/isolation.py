@@ -12,10 +12,9 @@ from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
+from .agent import ABSENT, DROPPED, OPEN, FakeAgent, FakeStream, resolves_to
 from .engine import FakeEngine
 from .session import new_stack
-from .agent import ABSENT, DROPPED, OPEN, FakeAgent, FakeStream, resolves_to
-
 
 BEACON = "172.30.0.2"
 """The address of each probe."""

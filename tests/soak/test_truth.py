@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 
 from pytest_foodtrucks import EngineError, IsolationError, Matrix, ProbeError, Verdict, VerdictKind
-from pytest_foodtrucks.isolation.matrix import Cell
+from pytest_foodtrucks.isolation.tables import Cell
 from pytest_foodtrucks.probes.verdicts import Attempt
 from soak import questions, truth
 from soak.machine import ROOT

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from fakes.agent import ABSENT, DROPPED, LOST, OPEN, REFUSED, SILENT, resolves_to
 from fakes.isolation import ABROAD, HOME, Scene
 from fakes.machine import Clock
-from fakes.agent import ABSENT, DROPPED, LOST, OPEN, REFUSED, SILENT, resolves_to
 from pytest_foodtrucks import (
     DefinitionError,
     EngineError,
@@ -64,7 +64,10 @@ def test_connected_isnt_isolated_and_the_message_shows_the_way(scene: Scene) -> 
     told = message(IsolationError, lambda: assert_isolated(scene.home, scene.es))
     assert "es isn't isolated from the network home; it is open this way:" in told
     assert f"way       {HOME}:9200, its address on home\n  expected  dropped or unreachable\n" in told
-    assert "seen      connected, in each of 3 tries\n  evidence  connected (0.01 s)\n  again     docker -H unix:///run/fake.sock run --rm" in told
+    assert (
+        "seen      connected, in each of 3 tries\n  evidence  connected (0.01 s)\n  again     docker -H unix:///run/fake.sock run --rm"
+        in told
+    )
     assert "Remedy: " in told
 
 
@@ -251,7 +254,10 @@ def spoil_source_by_restart(scene: Scene) -> None:
         (spoil_beacon, "the network abroad doesn't reach the beacon at 172.30.0.2:7777"),
         (spoil_names, "of a container on the source's own network, doesn't resolve"),
         (spoil_wildcard, "resolves to 10.9.9.9: a wildcard in a search domain"),
-        (spoil_name_server, "the name server has no answer for a random name either (dns_failed: x. A: no answer, by 127.0.0.11"),
+        (
+            spoil_name_server,
+            "the name server has no answer for a random name either (dns_failed: x. A: no answer, by 127.0.0.11",
+        ),
         (spoil_listener, "nothing listens on port 9200 of es, asked in its own network namespace"),
         (spoil_address, "es had the addresses 172.30.0.9, and has 172.30.0.10 now"),
         (spoil_by_restart, "es was started anew meanwhile"),
@@ -469,7 +475,9 @@ def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
     scene.world.networks["abroad"] = {"Containers": {}}
     assert_reachable(bare, "es", 9200)
     told = message(ReachabilityError, lambda: assert_reachable(bare, "nope", 9200, timeout=0))
-    assert f"run --rm --network container:{bare.subject.name} python:3.13-slim python3 -c 'import socket; print(" in told
+    assert (
+        f"run --rm --network container:{bare.subject.name} python:3.13-slim python3 -c 'import socket; print(" in told
+    )
 
 
 # reachability
