@@ -6,7 +6,6 @@ also in those that set no option. So the checks of what somebody set are importe
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 ENGINES: Final = ("auto", "docker")
@@ -25,9 +24,11 @@ PULL_MODES: Final = ("missing", "always", "never")
 ELASTICSEARCH_IMAGE: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Where and with which images the services run."""
+class Settings(NamedTuple):
+    """Where and with which images the services run.
+
+    It is no dataclass, because making one of so many fields takes eight times as long, in each session.
+    """
 
     engine: str
     host: str | None
@@ -47,7 +48,7 @@ class Settings:
         """Show the engine's URL without its user part."""
         from .engine.urls import without_user
 
-        shown = {**vars(self), "engine": without_user(self.engine)}
+        shown = {**self._asdict(), "engine": without_user(self.engine)}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 

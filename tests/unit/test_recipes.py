@@ -1,6 +1,5 @@
 """What a factory was called with: the ready-made fixtures' recipes are those that the factories would make."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ def recipe(fixture: object) -> Recipe:
 
 def without_place(recipe: Recipe) -> dict[str, object]:
     """Return what a recipe has, but for the line of the call."""
-    return {name: value for name, value in asdict(recipe).items() if name != "place"}
+    return {name: value for name, value in vars(recipe).items() if name != "place"}
 
 
 def test_es_on_net_is_what_the_factory_would_make() -> None:
