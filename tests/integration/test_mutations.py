@@ -284,7 +284,7 @@ def spoiled(on: Network, *, started_as: str) -> Iterator[Probe]:
     stack = on.stack
     settings = stack.settings
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stack, "settings", type(settings)(**{**vars(settings), "probe_image": started_as}))
+        patch.setattr(stack, "settings", settings._replace(probe_image=started_as))
         probe = running_probe(stack, on.name, "a probe of an image without tools")
         with probe as started:
             patch.undo()
