@@ -15,8 +15,8 @@ from pytest_foodtrucks.probes.probe import name_of, refuse_no_seconds
 from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.service import Service
 
-from .inquiry import Finding, Inquiry, inquire, inquire_names, refuse_no_switch
-from .messages import again, block, connecting, described, looking_up
+from .inquiry import Inquiry, inquire, inquire_names, refuse_no_switch
+from .messages import Finding, again, block, connecting, described, looking_up
 from .subjects import Source, Subject, inspected, known, names_of, place_of, refuse_no_question, refuse_no_source
 
 if TYPE_CHECKING:

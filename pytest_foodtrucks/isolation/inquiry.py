@@ -13,25 +13,9 @@ from pytest_foodtrucks.probes.verdicts import BLOCKED, Resolution, Verdict, Verd
 from pytest_foodtrucks.services.service import Service
 
 from .controls import SourceControl, TargetControl, no_answers
-from .messages import again, connecting, looking_up
+from .messages import Finding, again, connecting, looking_up
 from .subjects import Subject, inspected
 from .ways import ALL_ADDRESSES, Way, ways
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One way from a source to a target: what was expected there, and what was seen.
-
-    `isolated` and `reached` are both false where the way couldn't be judged.
-    """
-
-    way: str
-    expected: str
-    verdict: Verdict
-    command: str
-    isolated: bool
-    reached: bool
-    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,32 @@
 """What a message shows of one way from a source to a target, and the command that asks the same again."""
 
 import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.probes.agent.questions import Connection
     from pytest_foodtrucks.probes.probe import Probe
-
-    from .inquiry import Finding
+    from pytest_foodtrucks.probes.verdicts import Verdict
 
 _USUAL_URLS: Final = frozenset({"unix:///var/run/docker.sock", "unix:///run/docker.sock"})
 """Where docker asks unless it is told otherwise."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One way from a source to a target: what was expected there, and what was seen.
+
+    `isolated` and `reached` are both false where the way couldn't be judged.
+    """
+
+    way: str
+    expected: str
+    verdict: "Verdict"
+    command: str
+    isolated: bool
+    reached: bool
+    remark: str = ""
 
 
 def described(place: "Probe") -> str:
@@ -18,7 +34,7 @@ def described(place: "Probe") -> str:
     return f"{place.place} ({place.subject.name})"
 
 
-def block(source: str, finding: "Finding", *, seen: str) -> str:
+def block(source: str, finding: Finding, *, seen: str) -> str:
     """Return the lines that show a finding; `seen` is what became of it in a few words."""
     rows = (
         ("source", source),

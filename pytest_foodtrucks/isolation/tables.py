@@ -14,8 +14,7 @@ from pytest_foodtrucks.probes.verdicts import Verdict
 from pytest_foodtrucks.values import checked, path, shown
 
 from .documents import Entry, as_html, as_markdown
-from .inquiry import Finding
-from .messages import block
+from .messages import Finding, block
 
 CONNECTED: Final = "."
 BLOCKED: Final = "X"

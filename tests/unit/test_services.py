@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from fakes.agent import REFUSED, FakeAgent, http_reply
 from fakes.container import state
 from fakes.engine import FakeEngine
 from fakes.session import new_stack, settings
-from fakes.shell import OPEN, REFUSED
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.probes.beacons import running_probe
@@ -87,6 +87,13 @@ def app() -> Iterator[int]:
 def engine() -> FakeEngine:
     """Return an engine in memory."""
     return FakeEngine()
+
+
+@pytest.fixture
+def agent(engine: FakeEngine) -> FakeAgent:
+    """Return what an agent on that engine answers."""
+    assert isinstance(engine.agent, FakeAgent)
+    return engine.agent
 
 
 @pytest.fixture
@@ -227,34 +234,33 @@ def test_fetch_reads_the_beginning_of_a_long_body(
 
 
 def test_fetch_from_beside_reads_the_beginning_of_a_long_body_too(
-    engine: FakeEngine, network: Network, up: ExitStack
+    agent: FakeAgent, network: Network, up: ExitStack
 ) -> None:
     service = run(network, up)
-    head = "HTTP/1.0 200 OK\r\n\r\n"
-    engine.answer = lambda _: ExecResult(None, head + "x" * 2 * LONGEST_BODY, "")
+    agent.reply = http_reply(b"x" * 2 * LONGEST_BODY)
     assert service.__foodtrucks__.fetch("/", port=80) == (200, "x" * LONGEST_BODY)
 
 
 def test_fetch_from_beside_tells_of_an_answer_whose_time_is_over(
-    engine: FakeEngine, network: Network, up: ExitStack
+    agent: FakeAgent, network: Network, up: ExitStack
 ) -> None:
-    engine.answer = lambda _: ExecResult(143, "HTTP/1.0 200 OK\r\n\r\nhalf", "Terminated")
+    agent.reply = http_reply(trouble="the answer didn't end within 2 s")
     with pytest.raises(NotReady, match=r"GET / on port 80: .*the answer didn't end within 2 s"):
         run(network, up).__foodtrucks__.fetch("/", port=80)
 
 
 def test_fetch_of_a_port_that_isnt_published_asks_from_beside_the_service(
-    engine: FakeEngine, network: Network, up: ExitStack
+    engine: FakeEngine, agent: FakeAgent, network: Network, up: ExitStack
 ) -> None:
-    engine.answer = lambda _: ExecResult(0, "HTTP/1.0 200 OK\r\n\r\nbeside", "")
+    agent.reply = http_reply(b"beside")
     service = run(network, up, ports=[5000])
     assert service.__foodtrucks__.fetch("/", port=80) == (200, "beside")
     modes = [about["HostConfig"]["NetworkMode"] for about in engine.containers.values()]
     assert modes == ["net", f"container:{service.container.id}"]
 
 
-def test_fetch_from_beside_without_an_answer_isnt_ready(engine: FakeEngine, network: Network, up: ExitStack) -> None:
-    engine.answer = lambda _: ExecResult(1, "", "nc: refused")
+def test_fetch_from_beside_without_an_answer_isnt_ready(agent: FakeAgent, network: Network, up: ExitStack) -> None:
+    agent.reply = http_reply(trouble="ConnectionRefusedError")
     with pytest.raises(NotReady, match=r"GET / on port 80: .*no complete answer"):
         run(network, up).__foodtrucks__.fetch("/", port=80)
 
@@ -270,17 +276,17 @@ def test_one_probe_beside_a_service_serves_all_questions_and_goes_with_it(
     assert engine.containers == {}
 
 
-def test_nothing_listens_where_the_probe_isnt_connected(engine: FakeEngine, network: Network, up: ExitStack) -> None:
-    engine.answer = lambda _: REFUSED
+def test_nothing_listens_where_the_probe_isnt_connected(agent: FakeAgent, network: Network, up: ExitStack) -> None:
+    agent.other = REFUSED
     assert not run(network, up).__foodtrucks__.listens(5000)
 
 
 def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: Network, up: ExitStack) -> None:
     service = run(network, up)
-    engine.answer = lambda _: OPEN
+    engine.answer = lambda _: ExecResult(3, "out", "err")
     assert service.__foodtrucks__.state() == state()
     assert service.logs() == "a line of the log\n"
-    assert service.exec(["ls"]) == OPEN
+    assert service.exec(["ls"]) == ExecResult(3, "out", "err")
 
 
 # the default check
@@ -295,9 +301,9 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
     ],
 )
 def test_without_ready_it_is_the_health_check_else_each_port(
-    engine: FakeEngine, network: Network, keywords: dict[str, Any], reason: str
+    agent: FakeAgent, network: Network, keywords: dict[str, Any], reason: str
 ) -> None:
-    engine.answer = lambda _: REFUSED
+    agent.other = REFUSED
     with pytest.raises(NotReadyInTime, match=reason), running_service(network.stack, network.ref, defined(**keywords)):
         pass
 
@@ -363,7 +369,7 @@ def test_a_service_that_dies_at_its_start_is_removed_and_its_log_shown(stack: St
 
 
 def test_a_service_that_isnt_ready_in_time_is_removed_with_its_probe(engine: FakeEngine, network: Network) -> None:
-    engine.answer = lambda _: ExecResult(0, "", "")
+    engine.agent = FakeAgent(other=REFUSED)
     with pytest.raises(NotReadyInTime), running_service(network.stack, network.ref, defined(ports=[5000])):
         pass
     assert engine.containers == {}

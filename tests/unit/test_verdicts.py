@@ -1,220 +1,217 @@
-"""Reading a tool's line: what is complete and known is a verdict, and all else is inconclusive."""
+"""What the kernel and the name server said: what is known is a verdict, and all else is inconclusive."""
+
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pytest_foodtrucks.probes.verdicts import (
-    Answer,
-    Resolver,
-    Verdict,
-    VerdictKind,
-    after_interfaces,
-    after_recount,
-    needs_interfaces,
-    of_attempts,
-    read_connect,
-    read_lookup,
-    read_resolver,
-)
+from pytest_foodtrucks.probes.agent.questions import Arrivals, Connection, IcmpError, NameFound, Outcome, Packet, Query
+from pytest_foodtrucks.probes.verdicts import Verdict, VerdictKind, resolution_of, verdict_of, with_arrivals
 
-REFUSED = "nc: can't connect to remote host (1.2.3.4): Connection refused"
-SERVER = "Server:\t\t127.0.0.11|Address:\t127.0.0.11:53|"
-ABSENT = Answer(1, 0.0, SERVER + "** server can't find x: NXDOMAIN|** server can't find x: NXDOMAIN")
-FOUND = Answer(0, 0.0, SERVER + "Name:\tx|Address: 10.9.9.9")
-SILENT = Answer(1, 5.0, ";; connection timed out; no servers could be reached")
+TCP, UDP = Connection("10.0.0.1", 80), Connection("10.0.0.1", 53, "udp", text="nonce")
+LOCAL = ("10.0.0.9", 40000)
+CONNECTED = Outcome(connected=True, error=None, icmp=None, local=LOCAL, seconds=0.01)
+SILENT = replace(CONNECTED, connected=False, seconds=3.0)
+
+
+def failed(error: str | None, *icmp: Any) -> Outcome:
+    """Return a try that met an error number, or an ICMP error: version, type, code, sender."""
+    return replace(SILENT, error=error, icmp=IcmpError(*icmp) if icmp else None, seconds=0.0)
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "kind"),
+    ("outcome", "kind", "words"),
     [
-        (0, "open", VerdictKind.CONNECTED),
-        (1, REFUSED, VerdictKind.REFUSED),
-        (1, "nc: 10.0.0.1 (10.0.0.1:80): Connection refused", VerdictKind.REFUSED),
-        (1, "nc: read error: Connection reset by peer", VerdictKind.REFUSED),
-        (1, "nc: can't connect to remote host (1.2.3.4): No route to host", VerdictKind.UNREACHABLE),
-        (1, "nc: can't connect to remote host: Network is unreachable", VerdictKind.UNREACHABLE),
-        (1, "nc: can't connect to remote host: Host is unreachable", VerdictKind.UNREACHABLE),
-        (1, "nc: can't connect to remote host (1.2.3.4): Connection timed out", VerdictKind.DROPPED),
-        (1, "nc: timed out", VerdictKind.DROPPED),
+        (CONNECTED, "connected", "connected"),
+        (SILENT, "dropped", "no answer"),
+        (failed("ETIMEDOUT"), "dropped", "no answer"),
+        (failed("ECONNREFUSED"), "refused", "a reset came, ECONNREFUSED"),
+        (failed("ECONNRESET"), "refused", "a reset came, ECONNRESET"),
+        (
+            failed("ECONNREFUSED", 4, 3, 3, "10.0.0.1"),
+            "unreachable",
+            "10.0.0.1 said: port unreachable (ICMP 3/3)",
+        ),
+        (
+            failed("EHOSTUNREACH", 4, 3, 13, "172.18.0.1"),
+            "unreachable",
+            "172.18.0.1 said: administratively prohibited (ICMP 3/13)",
+        ),
+        (
+            failed("EACCES", 6, 1, 1, "fd00::1"),
+            "unreachable",
+            "fd00::1 said: administratively prohibited (ICMPv6 1/1)",
+        ),
+        (failed("EHOSTUNREACH", 4, 99, 7, "10.9.9.9"), "unreachable", "10.9.9.9 said: an ICMP error (ICMP 99/7)"),
+        (failed("ENETUNREACH"), "unreachable", "no route to that network, ENETUNREACH"),
+        (failed("EHOSTUNREACH"), "unreachable", "nobody on the network has that address, EHOSTUNREACH"),
+        (failed("EINVAL"), "unreachable", "a blackhole route, EINVAL"),
+        (failed("EACCES"), "unreachable", "a prohibit route, EACCES"),
+        (failed("EPERM"), "unreachable", "the source's own firewall forbids it, EPERM"),
+        (failed("EMFILE"), "inconclusive", "the source can't ask, EMFILE"),
+        (failed("EADDRNOTAVAIL"), "inconclusive", "the source can't ask, EADDRNOTAVAIL"),
     ],
 )
-def test_a_complete_answer_is_told_by_the_tools_words(status: int, words: str, kind: VerdictKind) -> None:
-    assert read_connect(Answer(status, 0.0, words)) is kind
+def test_each_outcome_is_a_kind(outcome: Outcome, kind: str, words: str) -> None:
+    verdict = verdict_of(TCP, [outcome])
+    assert (verdict.kind, verdict.evidence) == (kind, f"{words} ({outcome.seconds:.2f} s)")
+    assert (verdict.address, verdict.port, verdict.tries, verdict.protocol) == ("10.0.0.1", 80, 1, "tcp")
+
+
+def test_an_address_of_one_link_alone_cant_be_asked_without_its_interface() -> None:
+    assert verdict_of(Connection("fe80::1", 80), [failed("EINVAL")]).kind is VerdictKind.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("outcome", "kind"),
     [
-        (None, "open"),
-        (None, REFUSED),
-        (1, "open"),
-        (0, ""),
-        (0, "nc: timed out"),
-        (0, "open|open"),
-        (0, "opened"),
-        (1, ""),
-        (127, "sh: nc: not found"),
-        (127, "sh: nc: not found: Connection refused"),
-        (1, "nc: bad address 'es'"),
-        (1, "nc: unrecognized option: e"),
-        (143, "Terminated"),
-        (1, "Connection refused"),
+        (CONNECTED, "connected"),
+        (failed("ECONNREFUSED", 4, 3, 3, "10.0.0.1"), "refused"),
+        (failed("ECONNREFUSED", 4, 3, 3, "10.0.0.254"), "unreachable"),
+        (failed("EHOSTUNREACH", 4, 3, 10, "10.0.0.1"), "unreachable"),
+        (SILENT, "dropped"),
     ],
 )
-def test_half_an_answer_and_odd_words_are_inconclusive(status: int | None, words: str) -> None:
-    assert read_connect(Answer(status, 0.0, words)) is VerdictKind.INCONCLUSIVE
+def test_by_udp_the_targets_own_port_unreachable_is_a_refusal(outcome: Outcome, kind: str) -> None:
+    verdict = verdict_of(UDP, [outcome])
+    assert (verdict.kind, verdict.protocol) == (kind, "udp")
 
 
 def test_tries_that_agree_are_one_verdict() -> None:
-    verdict = of_attempts("10.0.0.1", 80, [Answer(1, 3.0, "nc: timed out")] * 3)
+    verdict = verdict_of(TCP, [SILENT] * 3)
     assert (verdict.kind, verdict.tries, verdict.blocked, verdict.flaky) == (VerdictKind.DROPPED, 3, True, False)
     assert [attempt.seconds for attempt in verdict.attempts] == [3.0] * 3
 
 
 def test_an_icmp_error_and_silence_are_unreachable_for_such_errors_come_once_a_second() -> None:
-    verdict = of_attempts("10.0.0.1", 80, [Answer(1, 3.0, "nc: timed out"), Answer(1, 3.0, "nc: No route to host")])
+    verdict = verdict_of(TCP, [SILENT, failed("EHOSTUNREACH", 4, 3, 1, "10.0.0.254")])
     assert (verdict.kind, verdict.flaky, verdict.blocked) == (VerdictKind.UNREACHABLE, False, True)
-    assert verdict.evidence.startswith("of 2 tries 1 dropped, 1 unreachable: nc: timed out (3.00 s); nc: No route")
+    assert verdict.evidence.startswith("of 2 tries 1 dropped, 1 unreachable: no answer (3.00 s); 10.0.0.254 said")
+
+
+def test_tries_that_differ_are_flaky_and_inconclusive() -> None:
+    verdict = verdict_of(TCP, [SILENT, CONNECTED])
+    assert (verdict.kind, verdict.flaky, verdict.blocked) == (VerdictKind.INCONCLUSIVE, True, False)
+    assert verdict.evidence.startswith("flaky, of 2 tries 1 dropped, 1 connected")
 
 
 def test_a_verdict_without_tries_is_not_blocked() -> None:
     assert not Verdict(VerdictKind.UNRESOLVED, None, 80, 1, "NXDOMAIN").blocked
 
 
-# a reset or an ICMP error
+# what arrives
 
 
-def recount(*, errors: int = 1, segments: int = 0, words: str = REFUSED, six: bool = False) -> Answer:
-    """Return a try during which so many ICMP errors and TCP segments came in."""
-    icmp = "Icmp6InDestUnreachs   \t{}" if six else "Icmp: 7 0 0 {} 7 7"
-    rows = [f"{icmp.format(7 + e)}|Tcp: 1 200 120000 -1 5 0 5 0 0 {7 + s} 9 0" for e, s in ((0, 0), (errors, segments))]
-    return Answer(0, 0.0, f"{rows[0]}|knocked|{words}|knocked|{rows[1]}")
+def seen(*packets: Packet, complete: bool = True, overflows: int = 0) -> Arrivals:
+    return Arrivals(packets, complete, overflows)
 
 
-ONCE_REFUSED = of_attempts("10.0.0.1", 80, [Answer(1, 0.0, REFUSED)])
+SYN = Packet("tcp", *LOCAL, "10.0.0.1", 80, "")
+
+
+def test_a_packet_that_never_arrives_is_blocked_on_its_way() -> None:
+    verdict = with_arrivals(verdict_of(TCP, [SILENT]), TCP, seen(), [])
+    assert (verdict.kind, verdict.blocked, verdict.arrived) == (VerdictKind.DROPPED, True, False)
+    assert verdict.evidence == "no answer (3.00 s); sent, never arrived at the target"
+
+
+@pytest.mark.parametrize("outcome", [SILENT, failed("ECONNREFUSED", 4, 3, 3, "10.0.0.1")])
+def test_a_packet_that_arrives_was_let_through_whatever_became_of_it_there(outcome: Outcome) -> None:
+    verdict = with_arrivals(verdict_of(TCP, [outcome]), TCP, seen(SYN), [])
+    assert (verdict.silent, verdict.blocked, verdict.arrived) == (True, False, True)
+    assert verdict.evidence.endswith("; sent, arrived, never answered")
+
+
+def test_a_listen_queue_without_room_leaves_no_verdict() -> None:
+    verdict = with_arrivals(verdict_of(TCP, [SILENT]), TCP, seen(SYN, overflows=2), [])
+    assert (verdict.kind, verdict.arrived) == (VerdictKind.INCONCLUSIVE, True)
+    assert verdict.evidence.endswith("never answered: the target's listen queue was full 2 times meanwhile")
+
+
+def test_where_not_each_packet_was_seen_nothing_is_claimed() -> None:
+    verdict = with_arrivals(verdict_of(TCP, [SILENT]), TCP, seen(complete=False), [])
+    assert verdict.evidence.endswith("whether it arrived couldn't be watched")
+    assert [attempt.arrived for attempt in verdict.attempts] == [None]
 
 
 @pytest.mark.parametrize(
-    "counted",
-    [[recount()], [recount(), recount(errors=2)], [recount(six=True)], [recount(words="nc: timed out"), recount()]],
-    ids=["once", "twice", "IPv6", "one was silent"],
-)
-def test_refusals_with_an_icmp_error_and_no_tcp_segment_are_unreachable(counted: list[Answer]) -> None:
-    verdict = after_recount(ONCE_REFUSED, counted)
-    assert (verdict.kind, verdict.blocked) == (VerdictKind.UNREACHABLE, True)
-
-
-@pytest.mark.parametrize(
-    "counted",
+    "other",
     [
-        [],
-        [recount(errors=0, segments=1)],
-        [recount(segments=1)],
-        [recount(errors=0)],
-        [recount(), recount(segments=1)],
-        [recount(words="open")],
-        [Answer(0, 0.0, f"|knocked|{REFUSED}|knocked|")],
-        [Answer(None, 0.0, f"no complete answer: {REFUSED}")],
+        replace(SYN, source_port=40001),
+        replace(SYN, port=81),
+        replace(SYN, destination="10.0.0.2"),
+        replace(SYN, source="10.0.0.8"),
+        replace(SYN, protocol="udp", text="nonce"),
     ],
-    ids=["not asked", "reset", "other traffic", "nothing", "one reset", "connected now", "no counters", "lost"],
 )
-def test_otherwise_it_stays_refused(counted: list[Answer]) -> None:
-    assert after_recount(ONCE_REFUSED, counted) == ONCE_REFUSED
+def test_others_packets_are_none_of_its_own(other: Packet) -> None:
+    assert not with_arrivals(verdict_of(TCP, [SILENT]), TCP, seen(other), ["10.0.0.254"]).arrived
 
 
-def test_a_refusal_among_drops_that_was_an_icmp_error_is_blocked() -> None:
-    mixed = of_attempts("10.0.0.1", 80, [Answer(1, 0.0, REFUSED), Answer(1, 3.0, "nc: timed out")])
-    assert (mixed.kind, mixed.flaky) == (VerdictKind.INCONCLUSIVE, True)
-    verdict = after_recount(mixed, [recount()])
-    assert (verdict.kind, verdict.blocked, verdict.flaky) == (VerdictKind.UNREACHABLE, True, False)
+def test_a_gateway_may_stand_for_the_source() -> None:
+    packet = replace(SYN, source="10.0.0.254")
+    assert with_arrivals(verdict_of(TCP, [SILENT]), TCP, seen(packet), ["10.0.0.254"]).arrived
 
 
-# no IPv6
-
-NO_ADDRESS = Answer(1, 0.0, "nc: can't connect to remote host: Cannot assign requested address")
-NO_SIX = of_attempts("fd00::2", 80, [NO_ADDRESS])
-LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
-GLOBAL = "fd000000000000000000000000000003 1f 40 00 82     eth0"
-
-
-def test_only_what_says_so_of_an_ipv6_address_depends_on_interfaces() -> None:
-    assert needs_interfaces(NO_SIX)
-    assert not needs_interfaces(of_attempts("10.0.0.1", 80, [NO_ADDRESS]))
-    assert not needs_interfaces(of_attempts("fd00::2", 80, [Answer(1, 0.0, "nc: timed out")]))
-
-
-@pytest.mark.parametrize("lines", ["", LOOPBACK])
-def test_a_source_without_ipv6_has_no_route(lines: str) -> None:
-    verdict = after_interfaces(NO_SIX, Answer(0, 0.0, lines))
-    assert (verdict.kind, verdict.blocked) == (VerdictKind.UNREACHABLE, True)
-    assert verdict.evidence.endswith("the source has no IPv6 address")
-
-
-@pytest.mark.parametrize("answer", [Answer(0, 0.0, f"{LOOPBACK}|{GLOBAL}"), Answer(None, 0.0, "")])
-def test_where_ports_ran_out_or_nothing_is_known_it_stays_inconclusive(answer: Answer) -> None:
-    assert after_interfaces(NO_SIX, answer).kind is VerdictKind.INCONCLUSIVE
+def test_by_udp_a_datagram_that_arrives_is_a_way() -> None:
+    packet = Packet("udp", "10.9.9.9", 1, "10.0.0.1", 53, "nonce and more")
+    verdict = with_arrivals(verdict_of(UDP, [SILENT] * 3), UDP, seen(packet), [])
+    assert (verdict.kind, verdict.evidence) == (VerdictKind.CONNECTED, "the datagram arrived at the target (3.00 s)")
+    assert with_arrivals(verdict_of(UDP, [SILENT]), UDP, seen(replace(packet, text="other")), []).blocked
 
 
 # names
 
-
-def test_a_resolver_is_read_from_its_files() -> None:
-    words = "# made by hand|search a.example b.example.|nameserver 10.0.0.1|options timeout:1|options ndots:2 rotate"
-    resolver = read_resolver(Answer(0, 0.0, f"{words}|=hosts=|127.0.0.1\tlocalhost me # us|bad line|10.0.0.5 db"))
-    assert resolver == Resolver(
-        (("127.0.0.1", "localhost"), ("127.0.0.1", "me"), ("10.0.0.5", "db")), ("a.example", "b.example."), 2
-    )
+QUERY = Query("x.", "A", "127.0.0.11", "NXDOMAIN", (), None, tcp=False, error=None)
+BOTH = (QUERY, replace(QUERY, type="AAAA"))
 
 
-@pytest.mark.parametrize(
-    "answer", [Answer(None, 0.0, "nameserver 1|=hosts=|"), Answer(1, 0.0, "cat: /etc/hosts: none|=hosts=|"), ABSENT]
-)
-def test_half_a_resolver_is_none(answer: Answer) -> None:
-    assert read_resolver(answer) is None
+def found(*queries: Query, addresses: tuple[str, ...] = (), error: str | None = "EAI_NONAME", hosts: Any = ()) -> Any:
+    return resolution_of("x", NameFound(addresses, None if addresses else error, hosts, queries))
 
 
-def test_a_short_name_is_searched_first_unless_no_dots_make_it_absolute() -> None:
-    assert Resolver(search=("a.example", "."), dots=1).candidates("es") == ["es.a.example.", "es."]
-    assert Resolver(search=("a.example",), dots=0).candidates("es") == ["es.", "es.a.example."]
-    assert Resolver(search=("a.example",), dots=1).candidates("es.net") == ["es.net.", "es.net.a.example."]
-    assert Resolver(search=("a.example",)).candidates("es.") == ["es."]
-    assert Resolver().candidates("es") == ["es."]
+def test_a_name_has_the_addresses_that_an_application_gets() -> None:
+    answered = replace(QUERY, rcode="NOERROR", addresses=("10.0.0.1",), ttl=600)
+    told = found(answered, replace(BOTH[1], rcode="NOERROR"), addresses=("10.0.0.1",))
+    assert (told.addresses, told.failure) == (("10.0.0.1",), None)
+    assert told.words == "x. A: NOERROR 10.0.0.1 for 600 s, by 127.0.0.11; x. AAAA: NOERROR, by 127.0.0.11"
 
 
-def test_the_hosts_file_comes_before_the_name_server() -> None:
-    found = read_lookup("DB", Resolver((("10.0.0.5", "db"),)), [ABSENT])
-    assert (found.addresses, found.failure) == (("10.0.0.5",), None)
+def test_a_name_in_the_hosts_file_says_so() -> None:
+    told = found(*BOTH, addresses=("10.0.0.1",), hosts=("10.0.0.1",))
+    assert (told.addresses, told.words) == (("10.0.0.1",), "x stands in /etc/hosts")
 
 
-def test_the_first_name_that_exists_counts() -> None:
-    assert read_lookup("x", Resolver(), [ABSENT, FOUND]).addresses == ("10.9.9.9",)
-
-
-def test_a_failure_before_it_counts_more() -> None:
-    assert read_lookup("x", Resolver(), [SILENT, FOUND]).failure is VerdictKind.DNS_FAILED
-
-
-def test_a_name_is_absent_only_if_each_candidate_is() -> None:
-    assert read_lookup("x", Resolver(), [ABSENT, ABSENT]).absent
-    assert not read_lookup("x", Resolver(), [ABSENT, SILENT]).absent
+@pytest.mark.parametrize("rcode", ["NXDOMAIN", "NOERROR"])
+def test_a_name_that_both_say_isnt_there_is_absent(rcode: str) -> None:
+    told = found(*(replace(query, rcode=rcode) for query in BOTH))
+    assert told.absent
+    assert rcode in told.words
 
 
 @pytest.mark.parametrize(
-    ("words", "failure"),
+    ("query", "words"),
     [
-        (SERVER + "** server can't find x: NXDOMAIN|** server can't find x: SERVFAIL", VerdictKind.DNS_FAILED),
-        (SERVER + "Non-authoritative answer:|;; connection timed out", VerdictKind.DNS_FAILED),
-        (SERVER + "Non-authoritative answer:|*** Can't find x: No answer", VerdictKind.DNS_FAILED),
-        (SERVER + "Non-authoritative answer:", VerdictKind.INCONCLUSIVE),
-        (SERVER + "Non-authoritative answer:|Non-authoritative answer:", None),
-        ("sh: nslookup: not found", VerdictKind.INCONCLUSIVE),
+        (replace(QUERY, rcode="SERVFAIL"), "x. A: SERVFAIL, by 127.0.0.11"),
+        (replace(QUERY, rcode="REFUSED", tcp=True), "x. A: REFUSED, by 127.0.0.11 (TCP)"),
+        (replace(QUERY, rcode=None, error="no answer"), "x. A: no answer, by 127.0.0.11"),
+        (replace(QUERY, rcode=None, error="ECONNREFUSED"), "x. A: ECONNREFUSED, by 127.0.0.11"),
     ],
 )
-def test_a_name_without_addresses_is_absent_only_if_both_families_say_so(
-    words: str, failure: VerdictKind | None
-) -> None:
-    found = read_lookup("x", Resolver(), [Answer(1, 0.0, words)])
-    assert (found.addresses, found.failure) == ((), failure)
+def test_what_is_no_answer_is_a_failure_and_never_an_absent_name(query: Query, words: str) -> None:
+    told = found(query, BOTH[1])
+    assert (told.failure, told.absent) == (VerdictKind.DNS_FAILED, False)
+    assert words in told.words
 
 
-def test_a_line_that_was_lost_is_no_answer() -> None:
-    assert read_lookup("x", Resolver(), [Answer(None, 0.0, "heard ''")]).failure is VerdictKind.INCONCLUSIVE
+def test_without_a_question_to_a_name_server_nothing_is_known() -> None:
+    assert found().failure is VerdictKind.DNS_FAILED
+
+
+@pytest.mark.parametrize(
+    ("addresses", "error"), [(("10.0.0.1",), "EAI_NONAME"), ((), "EAI_AGAIN"), ((), "EAI_FAIL"), ((), "no answer")]
+)
+def test_where_application_and_name_server_differ_nothing_is_known(addresses: tuple[str, ...], error: str) -> None:
+    told = found(replace(QUERY, rcode="NOERROR", addresses=addresses), BOTH[1], error=error)
+    assert told.failure is VerdictKind.INCONCLUSIVE
+    assert told.words.endswith(f"but an application there gets {error}")
