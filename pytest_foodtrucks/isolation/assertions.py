@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
-from pytest_foodtrucks.probes.agent.questions import Connection
+from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.asking import look_up
 from pytest_foodtrucks.probes.beacons import stack_of
 from pytest_foodtrucks.probes.probe import name_of, refuse_no_seconds

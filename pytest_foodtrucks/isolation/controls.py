@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
 from pytest_foodtrucks.errors import EngineError, StartError
+from pytest_foodtrucks.probes.agent.client import Agent, Arrivals, Connection
 from pytest_foodtrucks.probes.agent.link import NoAnswer
-from pytest_foodtrucks.probes.agent.questions import Agent, Arrivals, Connection
 from pytest_foodtrucks.probes.asking import Answers, connect
 from pytest_foodtrucks.probes.beacons import DEFAULT, Beacon, outside_probe
 from pytest_foodtrucks.probes.probe import Probe

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.hostnames import port_and_protocol, refuse_no_target
-from pytest_foodtrucks.probes.agent.questions import Connection
+from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.asking import ask
 from pytest_foodtrucks.probes.beacons import stack_of
 from pytest_foodtrucks.probes.probe import Probe, nonce

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pytest_foodtrucks.probes.agent.questions import Connection
+    from pytest_foodtrucks.probes.agent.client import Connection
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.probes.verdicts import Verdict
 

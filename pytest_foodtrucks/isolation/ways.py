@@ -9,7 +9,7 @@ from pytest_foodtrucks.engine.subnets import gateway_of
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.hostnames import addresses_of
 from pytest_foodtrucks.probes.agent import program
-from pytest_foodtrucks.probes.agent.questions import Connection
+from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.probe import Probe, nonce
 
 from .subjects import Subject, joined, written

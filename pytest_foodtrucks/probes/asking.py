@@ -8,8 +8,8 @@ from typing import Final
 
 from pytest_foodtrucks.errors import ProbeError
 
+from .agent.client import Agent, Connection
 from .agent.link import NoAnswer
-from .agent.questions import Agent, Connection
 from .verdicts import Attempt, Resolution, Verdict, VerdictKind, resolution_of, verdict_of
 
 _AT_ONCE: Final = 3.0

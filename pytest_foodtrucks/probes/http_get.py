@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 from pytest_foodtrucks.errors import DefinitionError, ProbeError
 from pytest_foodtrucks.hostnames import refuse_no_port, refuse_no_target
 
+from .agent.client import Agent, HttpReply
 from .agent.link import NoAnswer
-from .agent.questions import Agent, HttpReply
 
 _PORTS: Final = {"http": 80, "https": 443}
 

@@ -10,8 +10,8 @@ from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, S
 from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, refuse_no_target
 
 from . import http_get
+from .agent.client import Agent, Connection
 from .agent.link import NoAnswer
-from .agent.questions import Agent, Connection
 from .asking import connect, look_up
 from .http_get import HttpAnswer
 from .network_changes import DISTURBED, undisturbed

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from .agent.questions import Arrivals, Connection, IcmpError, NameFound, Outcome, Packet, Query
+from .agent.client import Arrivals, Connection, IcmpError, NameFound, Outcome, Packet, Query
 
 
 class VerdictKind(StrEnum):

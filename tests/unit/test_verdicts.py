@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_foodtrucks.probes.agent.questions import Arrivals, Connection, IcmpError, NameFound, Outcome, Packet, Query
+from pytest_foodtrucks.probes.agent.client import Arrivals, Connection, IcmpError, NameFound, Outcome, Packet, Query
 from pytest_foodtrucks.probes.verdicts import Verdict, VerdictKind, resolution_of, verdict_of, with_arrivals
 
 TCP, UDP = Connection("10.0.0.1", 80), Connection("10.0.0.1", 53, "udp", text="nonce")
