@@ -96,16 +96,14 @@ class TestRed:
         assert rows["way"] == f"{address}:7000, its address on {echo.__foodtrucks__.network.name}"
         assert rows["expected"] == "dropped or unreachable"
         assert rows["seen"] == "connected, in each of 3 tries"
-        assert rows["evidence"].startswith("open (0.")
-        assert ask_again(rows["again"]) == "connected\nexit status 0\n"
+        assert rows["evidence"].startswith("connected (0.")
+        assert ask_again(rows["again"]) == "connected\n"
 
     def test_isolation_where_the_packet_arrives(self, home_probe: Probe, echo: Service) -> None:
         with pytest.raises(IsolationError) as error:
             assert_isolated(home_probe, echo, 7001)
         assert told(error)["seen"] == "refused, in each of 3 tries"
-        said = ask_again(told(error)["again"])
-        assert "Connection refused" in said
-        assert "exit status 1" in said
+        assert "Connection refused" in ask_again(told(error)["again"])
 
     def test_reachability_where_there_is_no_way(self, abroad: Network, stranger: Service, echo: Service) -> None:
         for source in (abroad, stranger):
@@ -115,7 +113,7 @@ class TestRed:
             assert (rows["way"], rows["expected"]) == ("the name echo, port 7000", "connected")
             assert rows["seen"].startswith("unresolved, asked 1 times")
             assert "NXDOMAIN" in rows["evidence"]
-            assert "NXDOMAIN" in ask_again(rows["again"])
+            assert "gaierror" in ask_again(rows["again"])
 
     def test_reachability_where_nothing_listens(self, home_probe: Probe, echo: Service) -> None:
         with pytest.raises(ReachabilityError, match="see that the target listens") as error:
@@ -174,7 +172,7 @@ def test_a_sidecar_is_made_anew_when_its_service_restarted(home: Network, echo: 
 
 
 class TestOutside:
-    """What is no service of ours: a bystander on the default bridge vouches for it."""
+    """What is no service of ours: a probe on the default bridge vouches for it."""
 
     def test_an_address_that_nobody_reaches_says_nothing(self, home: Network) -> None:
         with pytest.raises(ProbeError, match="isn't reached from the default bridge either"):
