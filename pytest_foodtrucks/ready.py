@@ -300,13 +300,14 @@ def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:
     return checks
 
 
-def refuse_without_ports(ready: Check | Iterable[Check], ports: Sequence[int]) -> None:
-    """Raise DefinitionError for a check of the service's own ports where it has none."""
+def refuse_without_ports(ready: Check | Iterable[Check], ports: Iterable[int | str]) -> None:
+    """Raise DefinitionError for a check of the service's own TCP ports where it has none."""
+    by_tcp = [port for port in ports if isinstance(port, int) or not str(port).endswith("/udp")]
     for check in as_checks(ready):
-        if isinstance(check, PortCheck) and check.port is None and not ports:
+        if isinstance(check, PortCheck) and check.port is None and not by_tcp:
             raise DefinitionError(
-                f"ready={check.call} asks a port of the service, and it has none. Remedy: name the container's port "
-                "with ports=, or in the check with port=."
+                f"ready={check.call} asks a TCP port of the service, and it has none. Remedy: name the container's "
+                "port with ports=, or in the check with port=."
             )
 
 

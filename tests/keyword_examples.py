@@ -84,8 +84,8 @@ EXAMPLES: Mapping[str, Example] = {
         body={"NetworkingConfig": {"EndpointsConfig": {"net": {"Aliases": ["es"]}}}},
     ),
     "ports": Example(
-        right=[80, [80, 443], []],
-        wrong=["80", True, float("nan"), {80}, [None], 10**30, b"80"],
+        right=[80, [80, 443], [], ["53/udp", "53/tcp"]],
+        wrong=["80", "80/sctp", "0/udp", "53/udp/", True, float("nan"), {80}, [None], 10**30, b"80"],
         body={"ExposedPorts": {"80/tcp": {}}},
     ),
     "volumes": Example(

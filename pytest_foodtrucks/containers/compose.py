@@ -34,8 +34,8 @@ def _environment(content: Mapping[str, str]) -> Body:
     return {"Env": [f"{name}={value}" for name, value in content.items()]}
 
 
-def _ports(ports: Sequence[int]) -> Body:
-    return {"ExposedPorts": {f"{port}/tcp": {} for port in ports}}
+def _ports(ports: Sequence[int | str]) -> Body:
+    return {"ExposedPorts": {f"{port}/tcp" if isinstance(port, int) else port: {} for port in ports}}
 
 
 def _volumes(volumes: Sequence[str]) -> Body:
@@ -62,7 +62,7 @@ class ContainerSpec:
     environment: Mapping[str, str] = keyword_field(keywords.environment, _environment, default_factory=dict, repr=False)
     aliases: Sequence[str] = keyword_field(keywords.host_names, default=())
     """Without a body: `engine_config` writes them, because they belong to the network."""
-    ports: Sequence[int] = keyword_field(keywords.ports, _ports, default=())
+    ports: Sequence[int | str] = keyword_field(keywords.ports, _ports, default=())
     volumes: Sequence[str] = keyword_field(keywords.volumes, _volumes, default=())
     tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
     mem_limit: int | None = keyword_field(keywords.memory_limit, lambda size: {"HostConfig": {"Memory": size}})
@@ -73,6 +73,11 @@ class ContainerSpec:
     healthcheck: Mapping[str, Any] | None = keyword_field(
         keywords.healthcheck, lambda check: {"Healthcheck": dict(check)}
     )
+
+    @property
+    def tcp_ports(self) -> tuple[int, ...]:
+        """The ports without those of UDP."""
+        return tuple(port for port in self.ports if isinstance(port, int))
 
     def values(self) -> dict[str, Any]:
         """Return the value of each keyword."""

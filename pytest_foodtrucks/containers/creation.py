@@ -50,7 +50,7 @@ class Creation:
         self.container = self._create()
 
     def _create(self) -> Container:
-        host_ports = {port: free_port(self._engine) for port in self._spec.ports}
+        host_ports = {port: free_port(self._engine) for port in self._spec.tcp_ports}
         config = engine_config(
             self._spec,
             image=self._image,

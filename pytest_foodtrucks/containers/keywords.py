@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import refuse_no_host_name, same_name
+from pytest_foodtrucks.hostnames import port_and_protocol, refuse_no_host_name, same_name
 from pytest_foodtrucks.units import nanoseconds, size_in_bytes
 from pytest_foodtrucks.values import Unfit, entries, is_list, matching, path, shown, text, texts, whole
 
@@ -65,18 +65,20 @@ def _has_text_of_its_own(value: object) -> bool:
     return number or (type(value).__str__ is not object.__str__ and not isinstance(value, bytes | BaseException))
 
 
-def ports(value: Any) -> tuple[int, ...]:
-    """Check ports of the container, and leave out doubles."""
-    given = entries(value) if is_list(value) else [value]
-    for port in given:
-        try:
-            whole(port, least=1, most=65535)
-        except Unfit:
-            raise DefinitionError(
-                f"ports has {shown(port)}. Remedy: give the container's ports as numbers, such as [5000]; each gets a "
-                "free port of the host."
-            ) from None
-    return tuple(dict.fromkeys(given))
+def ports(value: Any) -> tuple[int | str, ...]:
+    """Check ports of the container, and leave out doubles; a UDP port stays a text such as "53/udp"."""
+    return tuple(dict.fromkeys(map(_port, entries(value) if is_list(value) else [value])))
+
+
+def _port(value: Any) -> int | str:
+    try:
+        number, protocol = port_and_protocol(value)
+    except DefinitionError:
+        raise DefinitionError(
+            f"ports has {shown(value)}. Remedy: give the container's ports as numbers, such as [5000]; each gets a "
+            'free port of the host. A UDP port is written "53/udp", and isn\'t published.'
+        ) from None
+    return number if protocol == "tcp" else f"{number}/{protocol}"
 
 
 _OWN_NAMES: Final = re.compile(r"(?:.*\.)?localhost|ip6-.*")

@@ -92,7 +92,7 @@ class Subject:
     def of(cls, target: Service | str, port: int | str | None, stack: "Stack", *, all_ports: bool = True) -> "Subject":
         """Return the subject of a question; a name that one running service of the session has stands for it."""
         service = target if isinstance(target, Service) else known(target, stack)
-        asked = [port] if port is not None else [] if service is None else service.__foodtrucks__.container_ports
+        asked = [port] if port is not None else [] if service is None else service.__foodtrucks__.asked_ports
         ports = tuple(map(port_and_protocol, asked))
         if not ports:
             raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=, or the service itself.")

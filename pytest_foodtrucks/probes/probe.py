@@ -49,8 +49,8 @@ class Inside(Protocol):
     """What a probe asks of a service."""
 
     @property
-    def container_ports(self) -> Sequence[int]:
-        """The TCP ports, by their numbers in the container."""
+    def asked_ports(self) -> Sequence[int | str]:
+        """The ports, as the container has them: a number, or such as "53/udp"."""
 
     @property
     def sidecar(self) -> "Probe":
@@ -269,6 +269,6 @@ def name_of(target: "Target | str") -> str:
 def _port(target: "Target | str", port: int | str | None) -> tuple[int, str]:
     if port is not None:
         return port_and_protocol(port)
-    if isinstance(target, str) or not target.__foodtrucks__.container_ports:
+    if isinstance(target, str) or not target.__foodtrucks__.asked_ports:
         raise ProbeError(f"Which port of {target} is to be asked? Remedy: give port=.")
-    return port_and_protocol(target.__foodtrucks__.container_ports[0])
+    return port_and_protocol(target.__foodtrucks__.asked_ports[0])

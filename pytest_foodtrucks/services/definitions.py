@@ -42,7 +42,7 @@ class ServiceKeywords(TypedDict, total=False):
     entrypoint: Value[Sequence[str] | str | None]
     environment: Value[Mapping[str, object] | Sequence[str]]
     aliases: Value[Sequence[str]]
-    ports: Value[Sequence[int]]
+    ports: Value[Sequence[int | str]]
     volumes: Value[Sequence[str]]
     tmpfs: Value[Sequence[str] | str]
     mem_limit: Value[str | int | None]

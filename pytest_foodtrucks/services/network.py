@@ -117,7 +117,7 @@ class Network:
         already, and for a check of a port where there is none.
         """
         if definition.ready is not None:
-            ready.refuse_without_ports(definition.ready, definition.spec.ports)
+            ready.refuse_without_ports(definition.ready, definition.spec.tcp_ports)
         lasts = shared and self.stack.parts_outlive_fixtures
         with self._claimed_in_process(definition), self._claimed_among_workers(definition, lasts=lasts):
             if lasts:

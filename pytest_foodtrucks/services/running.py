@@ -75,7 +75,8 @@ class RunningService:
         self.network = network
         self.container = container
         self.aliases = definition.spec.aliases
-        self.container_ports = definition.spec.ports
+        self.container_ports = definition.spec.tcp_ports
+        self.asked_ports = definition.spec.ports
         self.closing = ExitStack()
         self._definition = definition
         self._service = service

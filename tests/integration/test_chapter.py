@@ -45,7 +45,8 @@ def run(foodtrucks_net: Network) -> Iterator[Run]:
 
         def start(command: list[str] = IDLE_COMMAND, *, network: str | None = None) -> Probe:
             name = f"foodtrucks-stranger-{secrets.token_hex(4)}"
-            config = {"Image": stack.image(IMAGE), "Cmd": command, "Labels": dict(stack.labels("stranger"))}
+            image = IMAGE if command is ECHO_COMMAND else PYTHON  # who asks needs Python
+            config = {"Image": stack.image(image), "Cmd": command, "Labels": dict(stack.labels("stranger"))}
             if network is not None:
                 config["HostConfig"] = {"NetworkMode": network}
             created = stack.engine.create_container(name, config)

@@ -77,7 +77,7 @@ def test_each_address_is_a_way_and_each_port(scene: Scene) -> None:
     home = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]["home"]
     home["GlobalIPv6Address"] = "fd00::9"
     scene.world.outside.connections["fd00::9", 9300] = OPEN
-    scene.es.__foodtrucks__.container_ports = (9200, 9300)
+    scene.es.__foodtrucks__.asked_ports = (9200, 9300)
     assert "way       [fd00::9]:9300, its" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
     assert_isolated(scene.abroad, scene.es, 9200)
 

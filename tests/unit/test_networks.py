@@ -139,7 +139,7 @@ def test_a_check_of_a_port_where_there_is_none_is_refused_before_anything_starts
 ) -> None:
     with throwaway_network(new_stack(engine)) as net:
         with (
-            pytest.raises(DefinitionError, match="asks a port of the service, and it has none"),
+            pytest.raises(DefinitionError, match="asks a TCP port of the service, and it has none"),
             net.service(image="busybox", aliases=["victim"], ready=check),
         ):
             raise AssertionError

@@ -14,7 +14,7 @@ _MARGIN: Final = 6.0
 """Seconds that a busy machine may take to carry a question and its answer."""
 
 _LOOK_UP_SECONDS: Final = 12.0
-"""For which a name server may be silent: resolv.conf's usual two attempts of 5 s each, and a little."""
+"""For which name servers may be silent: resolv.conf's usual 5 s for each of two, and a little."""
 
 _NAMES_AT_ONCE: Final = 10
 """The engine's resolver answers only some of a burst: 38 of 48."""

@@ -510,7 +510,7 @@ def host_lines() -> list[list[str]]:
 
 def resolver() -> dict[str, Any]:
     """Return what resolv.conf says (resolv.conf(5))."""
-    found: dict[str, Any] = {"servers": [], "search": [], "ndots": 1, "timeout": 5, "attempts": 2}
+    found: dict[str, Any] = {"servers": [], "search": [], "ndots": 1, "timeout": 5}
     for line in read("/etc/resolv.conf").splitlines():
         key, *values = re.split("[#;]", line)[0].split() or [""]
         if key == "nameserver":
@@ -518,7 +518,7 @@ def resolver() -> dict[str, Any]:
         elif key in ("search", "domain"):
             found["search"] = values
         elif key == "options":
-            numbers = (value.split(":") for value in values if re.fullmatch(r"(ndots|timeout|attempts):\d+", value))
+            numbers = (value.split(":") for value in values if re.fullmatch(r"(ndots|timeout):\d+", value))
             found.update((option, int(number)) for option, number in numbers)
     found["servers"] = found["servers"][:3] or ["127.0.0.1"]
     return found
@@ -554,9 +554,9 @@ class Query:
         return self.outcome["rcode"] in ("NOERROR", "NXDOMAIN") and not self.outcome["addresses"]
 
     def ask(self) -> None:
-        """Ask one server after the other, as often as resolv.conf has it, until one answers."""
+        """Ask one server after the other, each for as long as resolv.conf has it, until one answers."""
         conf = resolver()
-        for server in conf["servers"] * max(1, conf["attempts"]):
+        for server in conf["servers"]:
             wait = min(max(1, conf["timeout"]), self.ends - time.monotonic())
             if wait <= 0:
                 return
@@ -719,15 +719,29 @@ class Get:
             words = ", ".join(sorted(lengths))[:50]
             self.said["trouble"] = f"the answer's Content-Length is {words!r}, which is no number of bytes."
             return
-        length, body, most = response.length, b"", self.url["most"]
+        length, most = response.length, self.url["most"]
+        body, trouble = body_of(response, most)
+        self.said["body"] = base64.b64encode(body).decode()
+        broke_off = trouble is not None or (length is not None and len(body) < length)
+        if broke_off and (most is None or len(body) < most):
+            of = f" of {length}" if length is not None else ""
+            self.said["trouble"] = f"the answer broke off after {len(body)}{of} bytes: {trouble or 'its end came'}"
+
+
+def body_of(response: Any, most: int | None) -> tuple[bytes, str | None]:
+    """Return an answer's body, of a long one the beginning, and what ended it before its end."""
+    import http.client  # `answer` has imported it
+
+    body = bytearray()
+    try:
         while most is None or len(body) < most:
             more = response.read1(65536)
             if not more:
                 break
             body += more
-        self.said["body"] = base64.b64encode(body).decode()
-        if length is not None and len(body) < length and (most is None or len(body) < most):
-            self.said["trouble"] = f"the answer broke off after {len(body)} of {length} bytes."
+    except (OSError, http.client.HTTPException) as error:
+        return bytes(body), f"{type(error).__name__}: {error}"
+    return bytes(body), None
 
 
 # the namespace itself
