@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from lab import ECHO, ECHO_COMMAND, IDLE_COMMAND, IMAGE
+from lab import ECHO, ECHO_COMMAND, IDLE_COMMAND, IMAGE, PYTHON
 from pytest_foodtrucks import (
     Container,
     ElasticsearchService,
