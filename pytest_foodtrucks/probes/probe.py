@@ -2,6 +2,7 @@
 
 import ipaddress
 import secrets
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -77,6 +78,7 @@ class Probe:
         self.subject = subject if subject is not None else container
         self.stack = stack
         self.agent = Agent(container.opener())
+        self._finalizer = weakref.finalize(self, self.agent.close)  # nobody need close a probe
 
     def __repr__(self) -> str:
         return f"<Probe in {self.place}>"
