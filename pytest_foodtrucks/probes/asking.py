@@ -16,6 +16,10 @@ _AT_ONCE: Final = 3.0
 """Seconds within which an answer that is none was no silence; resolv.conf's patience ends later."""
 
 
+_MORE_TIMES: Final = 2
+"""How often names that failed are asked for again; of a burst the engine's resolver answers only some."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """What became of names and of connections; `changed` tells that the source's addresses changed meanwhile."""
@@ -34,13 +38,15 @@ def ask(agent: Agent, names: Sequence[str] = (), connections: Sequence[Connectio
 
 
 def look_up(agent: Agent, names: Sequence[str]) -> dict[str, Resolution]:
-    """Look names up; once more those that failed at once."""
+    """Look names up; again those that failed, if that was at once, or the name server answers for others meanwhile."""
     if not names:
         return {}
     began = time.monotonic()
     found = _looked_up(agent, names)
-    failed = [name for name, resolution in found.items() if resolution.failure is not None]
-    if failed and time.monotonic() - began < _AT_ONCE:
+    for _ in range(_MORE_TIMES):
+        failed = [name for name, resolution in found.items() if resolution.failure is not None]
+        if not failed or (len(failed) == len(found) and time.monotonic() - began >= _AT_ONCE):
+            break
         found |= _looked_up(agent, failed)
     return found
 

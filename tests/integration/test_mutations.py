@@ -3,9 +3,7 @@
 A row expects the right verdict, or ProbeError: the question can't be answered, and says why.
 """
 
-import os
 import secrets
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +13,7 @@ from pathlib import Path
 import pytest
 from docker.types import IPAMConfig, IPAMPool
 
-from lab import ECHO, ECHO_COMMAND, IDLE, IDLE_COMMAND, IMAGE, PYTHON
+from lab import ECHO, ECHO_COMMAND, IDLE, IDLE_COMMAND, IMAGE, PYTHON, rejecting
 from pytest_foodtrucks import (
     IsolationError,
     Network,
@@ -378,18 +376,6 @@ class TestTheWay:
         finally:
             engine.clear_network(name)
             api.remove_network(name)
-
-
-@contextmanager
-def rejecting(target: Service, answer: str) -> Iterator[None]:
-    """Let a target's firewall reject what comes to its port."""
-    pid = target.container.inspect()["State"]["Pid"]
-    rule = ["INPUT", "-p", "tcp", "--dport", "7000", "-j", "REJECT", "--reject-with", answer]
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    iptables = [*sudo, "nsenter", f"--net=/proc/{pid}/ns/net", "iptables", "-w"]
-    subprocess.run([*iptables, "-A", *rule], check=True)
-    yield
-    subprocess.run([*iptables, "-D", *rule], check=True)
 
 
 @contextmanager

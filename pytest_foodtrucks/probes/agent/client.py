@@ -16,7 +16,7 @@ _MARGIN: Final = 6.0
 _LOOK_UP_SECONDS: Final = 12.0
 """For which name servers may be silent: resolv.conf's usual 5 s for each of two, and a little."""
 
-_NAMES_AT_ONCE: Final = 10
+_NAMES_AT_ONCE: Final = 6
 """The engine's resolver answers only some of a burst: 38 of 48."""
 
 

@@ -1,0 +1,143 @@
+"""Verdicts under attack: what was read wrongly once from other people's traffic, full queues, and changes meanwhile."""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from lab import ECHO, IDLE, IMAGE, PYTHON, rejecting
+from pytest_foodtrucks import (
+    FoodtrucksError,
+    IsolationError,
+    Network,
+    ProbeError,
+    Service,
+    assert_isolated,
+    assert_reachable,
+    reachability,
+    ready,
+    service,
+)
+
+_BUSY = """
+import socket, threading, time
+
+server = socket.socket()
+server.bind(("", 7000))
+server.listen(0)
+
+def hold():
+    while True:
+        try:
+            client = socket.create_connection(("127.0.0.1", 7000), 1)
+            time.sleep(4)
+            client.close()
+        except OSError:
+            pass
+
+for _ in range(4):
+    threading.Thread(target=hold, daemon=True).start()
+print("ready", flush=True)
+while True:
+    connection, _ = server.accept()
+    time.sleep(4)
+    connection.close()
+"""
+"""A server with the shortest queue, whose clients are slow."""
+
+busy = service(
+    image=PYTHON, command=["python3", "-u", "-c", _BUSY], ports=[7000], network="home", ready=ready.log("ready")
+)
+neighbour = service(**IDLE, network="home")
+stranger = service(**IDLE, network="abroad")
+echo = service(**ECHO, network="home")
+
+
+def outcome(ask: Callable[[], None]) -> str:
+    """Ask, and return `green`, or the error's type."""
+    try:
+        ask()
+    except FoodtrucksError as error:
+        return type(error).__name__
+    return "green"
+
+
+def test_a_busy_server_on_the_same_network_is_never_isolated_and_never_out_of_reach(
+    neighbour: Service, busy: Service
+) -> None:
+    isolated = [outcome(lambda: assert_isolated(neighbour, busy)) for _ in range(5)]
+    assert set(isolated) == {"IsolationError"}
+    reached = [outcome(lambda: assert_reachable(neighbour, busy, timeout=1)) for _ in range(5)]
+    assert set(reached) <= {"green", "ProbeError"}
+
+
+def test_a_busy_server_on_another_network_is_isolated(stranger: Service, busy: Service) -> None:
+    assert_isolated(stranger, busy)
+
+
+_CHATTER = """
+import socket, threading
+server = socket.create_server(("127.0.0.1", 0))
+def serve():
+    while True:
+        server.accept()[0].close()
+threading.Thread(target=serve, daemon=True).start()
+while True:
+    socket.create_connection(server.getsockname()).close()
+"""
+
+
+def test_a_sources_own_traffic_doesnt_make_a_reset_of_an_icmp_error(home: Network, echo: Service) -> None:
+    command = ["python3", "-c", _CHATTER]
+    with (
+        home.service(image=PYTHON, command=command, aliases=["chatter"]) as chatter,
+        rejecting(echo, "icmp-port-unreachable"),
+    ):
+        verdict = chatter.__foodtrucks__.sidecar.connect(echo)
+        assert verdict.kind == "unreachable"
+        assert "port unreachable (ICMP 3/3)" in verdict.evidence
+
+
+@contextmanager
+def joining(network: Network, who: Service, after: float) -> Iterator[None]:
+    """Connect a service to a network in the middle of a block."""
+    timer = threading.Timer(after, network.connect, [who])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        network.disconnect(who)
+
+
+def test_a_source_that_joins_the_targets_network_meanwhile_isnt_isolated(
+    home: Network, stranger: Service, echo: Service
+) -> None:
+    assert_isolated(stranger, echo)  # so that what asks is there already
+    for after in (0.3, 1.5, 2.5):
+        with joining(home, stranger, after), pytest.raises((ProbeError, IsolationError)):
+            assert_isolated(stranger, echo)
+
+
+def test_a_table_of_fifteen_by_fifteen_has_no_inconclusive_cell(home: Network, abroad: Network) -> None:
+    command = ["httpd", "-f", "-p", "7000"]
+    with ExitStack() as undo:
+        services = [
+            undo.enter_context(
+                network.service(
+                    image=IMAGE, command=command, ports=[7000], aliases=[f"t{number}-{secrets.token_hex(2)}"]
+                )
+            )
+            for number in range(15)
+            for network in [home if number % 2 else abroad]
+        ]
+        matrix = reachability(services, services)
+    expected = {
+        (source.alias, target.alias): "." if first % 2 == second % 2 else "X"
+        for first, source in enumerate(services)
+        for second, target in enumerate(services)
+    }
+    odd = {pair: matrix[pair].evidence for pair, sign in matrix.signs.items() if sign != expected[pair]}
+    assert odd == {}
