@@ -129,7 +129,7 @@ def test_an_answer_of_another_version_or_with_a_trouble_is_none(amiss: dict[str,
 def test_a_silent_agent_has_no_answer_and_is_replaced() -> None:
     starts = Starts(hung := Stream(lambda _: []))
     link = Link(starts)
-    with pytest.raises(NoAnswer, match="silent: nothing came within 0.01 s"):
+    with pytest.raises(NoAnswer, match=r"silent: nothing came within 0\.01 s"):
         link.ask("about", within=0.01)
     assert hung.closed
     assert link.ask("about", within=5) == "about"
@@ -227,7 +227,7 @@ def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     link._ready()  # noqa: SLF001 - greeted
     agent = link._agent  # noqa: SLF001
     assert agent is not None
-    asking = threading.Thread(target=lambda: pytest.raises(NoAnswer, agent.ask, "about", {}, 60))
+    asking = threading.Thread(target=lambda: pytest.raises(NoAnswer, agent.ask, "about", {}, 60))  # noqa: RUF061 - in a thread
     asking.start()
     stream.receiving.wait(10)
     closing = threading.Thread(target=link.close)

@@ -157,7 +157,7 @@ class _RunningAgent:
         return f"{self.ended}; heard {noise!r}" if noise else self.ended
 
     def _read(self, seconds: float) -> bool:
-        """Take what comes within so many seconds, and tell whether anything did; end where it is the end, or too much."""
+        """Take what comes in so many seconds, and tell whether anything did; end where it is the end, or too much."""
         time.sleep(0)  # lets another thread have the lock
         with self._lock:
             try:
