@@ -1,15 +1,18 @@
 """The agent's program, in this process, against sockets on loopback: no container, no engine."""
 
 import ast
+import base64
 import os
 import resource
 import socket
+import ssl
 import struct
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -308,7 +311,7 @@ RIGHT = answer("10.0.0.1", "10.0.0.2", "fd00::1", ttl=7)
     ids=["right", "slow", "truncated", "alias", "wrong id", "wrong question", "garbage"],
 )
 def test_the_right_answer_is_taken(
-    monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, rcode: str, tcp: bool
+    monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, rcode: str, *, tcp: bool
 ) -> None:
     found = query(monkeypatch, behaviour)
     assert (found["addresses"], found["ttl"], found["error"]) == (["10.0.0.1", "10.0.0.2"], 7, None)
@@ -397,3 +400,157 @@ def test_a_name_server_is_asked_by_a_process_with_many_open_files(monkeypatch: p
         for _ in range(1100):
             undo.callback(os.close, os.dup(file.fileno()))
         assert query(monkeypatch, RIGHT)["rcode"] == "NOERROR"
+
+
+# HTTP
+
+
+@contextmanager
+def web(*pieces: bytes, stays: bool = False, trickle: bool = False, context: Any = None) -> Iterator[int]:
+    """Send these pieces to whoever asks; `trickle` sends the last again and again, `stays` doesn't hang up."""
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError), connection:  # the client may hang up, or refuse the certificate
+            plain = context.wrap_socket(connection, server_side=True) if context else connection
+            with plain:
+                plain.recv(65536)
+                for piece in pieces:
+                    plain.sendall(piece)
+                while trickle and not over.wait(0.02):
+                    plain.sendall(pieces[-1])
+                if stays:
+                    over.wait(20)
+
+    with bound() as (listening, port):
+        listening.listen()
+
+        def accept() -> None:
+            with suppress(OSError):  # nobody came
+                serve(listening.accept()[0])
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield port
+        finally:
+            over.set()
+            with suppress(OSError):  # wakes who accepts
+                listening.shutdown(socket.SHUT_RDWR)
+            thread.join(20)
+
+
+def get(port: int, **values: Any) -> dict[str, Any]:
+    url = {"addresses": [HOME], "port": port, "host": "es", "netloc": f"es:{port}", "path": "/", "tls": False}
+    return program.http(**{**url, "ca": None, "wait": 10, "most": None, **values})
+
+
+def body(said: dict[str, Any]) -> bytes:
+    return base64.b64decode(said["body"])
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        HELLO,
+        HELLO + b" and more",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        OK + b"\r\nhello",
+        OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        OK + b"Content-Length: 5, 5\r\n\r\nhello",
+    ],
+    ids=["length", "more than its length", "chunked", "no length", "length twice", "length twice in a line"],
+)
+def test_a_whole_answer_has_its_body_and_no_trouble(told: bytes) -> None:
+    with web(told) as port:
+        said = get(port)
+    assert (said["status"], body(said), said["trouble"]) == (200, b"hello", None)
+
+
+def test_an_answer_ends_with_its_length_although_the_server_stays() -> None:
+    with web(HELLO, stays=True) as port:
+        said = get(port, wait=2)
+    assert (body(said), said["trouble"]) == (b"hello", None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"",
+        b"HTTP/1.1 20",
+        OK,
+        OK + b"Content-Le",
+        OK + b"Content-Length: 6\r\n\r\nhello",
+        OK + b"Content-Length: 6, 6\r\n\r\nhello",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nhello",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        OK + b"Content-Length: many\r\n\r\nhello",
+        b"SSH-2.0-OpenSSH\r\n",
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_not_whole_has_a_trouble(told: bytes) -> None:
+    with web(told) as port:
+        assert get(port)["trouble"]
+
+
+@pytest.mark.parametrize(
+    "pieces", [(OK, b"X: y\r\n"), (OK + b"\r\n", b"x"), (OK + b"Content-Length: 999999\r\n\r\n", b"x")]
+)
+def test_an_answer_that_trickles_ends_within_its_time(pieces: tuple[bytes, ...]) -> None:
+    with web(*pieces, trickle=True) as port:
+        assert "didn't end within 0.4 s" in get(port, wait=0.4)["trouble"]
+
+
+def test_of_a_long_body_the_beginning_is_enough() -> None:
+    with web(OK + b"\r\n", b"x" * 1000, trickle=True) as port:
+        said = get(port, most=3000)
+    assert len(body(said)) >= 3000
+    assert said["trouble"] is None
+
+
+def test_the_second_address_is_asked_when_the_first_refuses() -> None:
+    with web(HELLO) as port:
+        said = get(port, addresses=["127.0.0.2", HOME])
+    assert (said["address"], body(said)) == (HOME, b"hello")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, Any]]:
+    """Make a certificate for es, its own authority: as PEM, and as a server's context."""
+
+    def made(name: str) -> tuple[str, Any]:
+        folder = tmp_path_factory.mktemp(name)
+        key, pem = folder / "key", folder / "pem"
+        words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=es -addext subjectAltName=DNS:es"
+        subprocess.run([*words.split(), "-keyout", key, "-out", pem], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem, key)
+        return pem.read_text(), context
+
+    return made
+
+
+def test_https_is_verified_with_the_authority(authority: Callable[[str], tuple[str, Any]]) -> None:
+    (ca, context), (other, _) = authority("one"), authority("two")
+    with web(HELLO, context=context) as port:
+        said = get(port, tls=True, ca=ca)
+    assert (body(said), said["trouble"], said["tls"]["verified"]) == (b"hello", None, True)
+    assert said["tls"]["certificate"].split() == ca.split()
+    with web(HELLO, context=context) as port:
+        assert not get(port, tls=True)["tls"]["verified"]
+    for wrong in ({"ca": other}, {"ca": ca, "host": "web"}):
+        with web(HELLO, context=context) as port:
+            said = get(port, tls=True, **wrong)
+        assert "CERTIFICATE_VERIFY_FAILED" in said["trouble"]
+        assert said["status"] is None
+
+
+def test_a_server_that_says_nothing_to_https_ends_within_its_time() -> None:
+    with web(stays=True) as port:
+        assert "didn't end within 0.4 s" in get(port, tls=True, wait=0.4)["trouble"]
