@@ -82,7 +82,7 @@ def test_a_full_backlog_is_silence() -> None:
         listening.listen(0)
         for _ in range(2):
             waiting = undo.enter_context(socket.socket())
-            waiting.setblocking(False)
+            waiting.settimeout(0)
             waiting.connect_ex((HOME, port))
         assert outcome(port, wait=0.2) == (False, None)
 
@@ -156,7 +156,7 @@ def file_limit(most: int) -> Iterator[None]:
 
 
 def test_more_connections_than_files_are_tried_one_after_the_other() -> None:
-    used = len(os.listdir("/proc/self/fd"))
+    used = len(list(Path("/proc/self/fd").iterdir()))
     with bound() as (_, port), file_limit(used + program.SPARE_FILES + 5):
         tries = program.connect([asked(port, tries=300)])["tries"]["0"]
     assert [each["error"] for each in tries] == ["ECONNREFUSED"] * 300
@@ -223,7 +223,7 @@ def test_an_address_of_proc_is_read(text: str, address: str) -> None:
 
 @pytest.fixture
 def texts(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The only files that the program finds."""
+    """Let the program find these files alone."""
     found: dict[str, str] = {}
     monkeypatch.setattr(program, "read", lambda path: found.get(path, ""))
     return found

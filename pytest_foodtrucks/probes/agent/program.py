@@ -703,7 +703,8 @@ class Get:
             client.sock = self.socket
             client.response_class = with_whole_head  # type: ignore[assignment]
             client.request("GET", self.url["path"], headers={"Host": self.url["netloc"], "Connection": "close"})
-            self.take(client.getresponse())
+            with client.getresponse() as response:
+                self.take(response)
         except (OSError, http.client.HTTPException) as error:
             self.said["trouble"] = f"{type(error).__name__}: {error}"
         finally:
