@@ -15,6 +15,9 @@ _FRAME_HEAD: Final = 8
 _STANDARD_ERROR: Final = 2
 """The first byte of a frame: 1 is standard output."""
 
+_SEND_SECONDS: Final = 10.0
+"""For which the other end may take nothing of what is sent."""
+
 
 @dataclass(frozen=True)
 class ExecResult:
@@ -41,6 +44,7 @@ class ExecStream:
     def send(self, data: bytes) -> None:
         """Send to its input; OSError where it is gone."""
         self._refuse_foreign()
+        self._socket.settimeout(_SEND_SECONDS)  # not what the last receive had, which may be a millisecond
         self._socket.sendall(data)
 
     def _refuse_foreign(self) -> None:

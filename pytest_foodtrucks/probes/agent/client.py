@@ -184,7 +184,7 @@ def _reading(answer: object) -> Iterator[None]:
     """Take what isn't as it should be for no answer."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise NoAnswer(f"the agent's answer can't be read ({error}): {answer!r:.300}") from error
 
 
@@ -194,15 +194,28 @@ def _outcome(told: Mapping[str, Any]) -> Outcome:
     )
     local = None if told["local"] is None else (str(told["local"][0]), int(told["local"][1]))
     outcome = Outcome(told["connected"], told["error"], icmp, local, float(told["seconds"]))
-    if not isinstance(outcome.connected, bool) or (outcome.connected and (outcome.error or icmp)):
+    if not isinstance(outcome.connected, bool) or (outcome.error is None and icmp is not None):
+        raise ValueError("it contradicts itself")
+    if not isinstance(outcome.error, str | None) or (outcome.connected and outcome.error is not None):
         raise ValueError("it contradicts itself")
     return outcome
 
 
 def _name_found(told: Mapping[str, Any]) -> NameFound:
-    queries = tuple(Query(**{**query, "addresses": tuple(query["addresses"])}) for query in told["queries"])
+    queries = tuple(Query(**{**query, "addresses": _texts(query["addresses"])}) for query in told["queries"])
     application = told["application"]
-    return NameFound(tuple(application["addresses"]), application["error"], tuple(told["hosts"]), queries)
+    found = NameFound(_texts(application["addresses"]), application["error"], _texts(told["hosts"]), queries)
+    if (found.addresses and found.error is not None) or any(
+        (query.rcode is None) == (query.error is None) for query in queries
+    ):
+        raise ValueError("it contradicts itself")
+    return found
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+        raise TypeError("it has no list of texts")
+    return tuple(told)
 
 
 def _arrivals(told: Any) -> Arrivals:

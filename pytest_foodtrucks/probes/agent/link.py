@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from importlib.resources import files
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.errors import EngineError
@@ -105,17 +105,19 @@ class _RunningAgent:
     def __init__(self, stream: "ExecStream") -> None:
         self._stream = stream
         self._process = os.getpid()
-        self._lock = Lock()
+        self._lock = RLock()
         self._answers: dict[str, Any] = {}
         self._line = bytearray()
-        self._noise = b""
+        self._noise = bytearray()
         self.ended = ""
 
     def runs(self) -> bool:
         """Tell whether it can be asked; another process has only a copy of the way to it."""
-        if not self.ended:
-            self._read(_GLANCE)
-        return not self.ended and self._process == os.getpid()
+        if self._process != os.getpid():
+            return False  # what is read here would be missing there
+        while not self.ended and self._read(_GLANCE):
+            pass  # what it said before it ended
+        return not self.ended
 
     def send(self, data: bytes) -> None:
         """Send to its input; NoAnswer where it is gone."""
@@ -146,30 +148,32 @@ class _RunningAgent:
     def end(self, why: str) -> None:
         """Hang up, and leave whoever waits without an answer."""
         self.ended = self.ended or why
-        self._stream.close()
+        with self._lock:  # while another thread reads, its descriptor's number must not become another file's
+            self._stream.close()
 
     def trouble(self) -> str:
         """Say why it ended, with the end of what came and was no answer."""
         noise = (self._noise + self._line).decode(errors="replace").strip()[-300:]
         return f"{self.ended}; heard {noise!r}" if noise else self.ended
 
-    def _read(self, seconds: float) -> None:
-        """Take what comes within so many seconds; end where that is the end, or too much."""
+    def _read(self, seconds: float) -> bool:
+        """Take what comes in so many seconds, and tell whether anything did; end where it is the end, or too much."""
         time.sleep(0)  # lets another thread have the lock
         with self._lock:
             try:
                 more = self._stream.receive(seconds)
             except TimeoutError:
-                return
+                return False
             except (OSError, ValueError) as error:
                 self.end(f"the agent is gone: {error}")
-                return
+                return False
             self._take(more)
         if not more:
             self.end("the agent ended")
         if len(self._line) > _LONGEST_LINE or len(self._noise) > _MOST_NOISE:
             self._line, self._noise = self._line[-_SHOWN:], self._noise[-_SHOWN:]
             self.end("the agent says too much for an answer")
+        return bool(more)
 
     def _take(self, more: bytes) -> None:
         first, *others = more.split(b"\n")
@@ -192,6 +196,6 @@ class _RunningAgent:
 
 
 def _read_reply(reply: Any) -> Any:
-    if reply.get("v") != VERSION or "answer" not in reply:
+    if reply.get("v") != VERSION or "answer" not in reply or "trouble" in reply:
         raise NoAnswer(f"the agent has no answer: {reply.get('trouble', reply)!r:.300}")
     return reply["answer"]

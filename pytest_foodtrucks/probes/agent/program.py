@@ -67,6 +67,13 @@ def say(data: bytes) -> None:
             data = data[os.write(1, data) :]
 
 
+def readable(waiting: socket.socket, seconds: float) -> bool:
+    """Wait until a socket has something to read; select() takes no descriptor above 1023."""
+    poll = select.poll()
+    poll.register(waiting, select.POLLIN)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
 def read(path: str) -> str:
     """Return a file's text; nothing where there is no such file."""
     try:
@@ -134,12 +141,21 @@ class Try:
         """Write down the outcome: 0 for a connection or a reply, an error number, or None for silence."""
         if code == errno.EADDRNOTAVAIL and ":" in self.asked["address"] and not has_ipv6():
             code = errno.ENETUNREACH
+        if code == 0 and self.is_itself():
+            code = errno.ECONNREFUSED
         self.outcome["connected"] = code == 0
         self.outcome["error"] = errno.errorcode.get(code, str(code)) if code else None
         self.outcome["icmp"] = icmp_error(self.socket) if code else None
         self.outcome["seconds"] = round(time.monotonic() - self.began, 6)
         self.socket.close()
         return True
+
+    def is_itself(self) -> bool:
+        """Tell whether the socket reached itself: on one host the kernel may choose the target's port for its own."""
+        try:
+            return bool(self.socket.getsockname() == self.socket.getpeername())
+        except OSError:  # the other end has closed it since
+            return False
 
 
 def icmp_error(asking: socket.socket) -> dict[str, Any] | None:
@@ -276,9 +292,16 @@ VISITORS: dict[tuple[str, int], list[list[Any]]] = {}
 
 def listen(protocol: str) -> dict[str, int]:
     """Listen on all addresses, and take whoever comes; return the port, the same each time."""
-    for known, port in VISITORS:
-        if known == protocol:
-            return {"port": port}
+    with LISTENING:
+        known = [port for each, port in VISITORS if each == protocol]
+        return {"port": known[0] if known else begin_to_listen(protocol)}
+
+
+LISTENING = threading.Lock()
+
+
+def begin_to_listen(protocol: str) -> int:
+    """Listen on a free port of all addresses, and return it."""
     six = socket.has_dualstack_ipv6()
     listening = socket.socket(
         socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
@@ -291,22 +314,30 @@ def listen(protocol: str) -> dict[str, int]:
     port = listening.getsockname()[1]
     came = VISITORS[protocol, port] = []
     threading.Thread(target=receive, args=(listening, protocol, came), daemon=True).start()
-    return {"port": port}
+    return int(port)
 
 
 def receive(listening: socket.socket, protocol: str, came: list[list[Any]]) -> None:
     """Note who comes; send a datagram's text back."""
     while True:
-        if protocol == "udp":
-            data, peer = listening.recvfrom(65536)
-            listening.sendto(data, peer)
-        else:
-            connection, peer = listening.accept()
-            connection.close()
-            data = b""
-        address = peer[0].removeprefix("::ffff:")
-        came.append([address, peer[1], data[:200].decode("utf-8", "replace")])
-        del came[:-10000]
+        try:
+            receive_one(listening, protocol, came)
+        except OSError:  # noqa: PERF203 - a reply isn't allowed, or a visitor has gone: there may be others
+            time.sleep(0.01)
+
+
+def receive_one(listening: socket.socket, protocol: str, came: list[list[Any]]) -> None:
+    """Note one visitor, before the reply, which may fail."""
+    if protocol == "udp":
+        data, peer = listening.recvfrom(65536)
+    else:
+        connection, peer = listening.accept()
+        connection.close()
+        data = b""
+    came.append([peer[0].removeprefix("::ffff:"), peer[1], data[:200].decode("utf-8", "replace")])
+    del came[:-10000]
+    if protocol == "udp":
+        listening.sendto(data, peer)
 
 
 def visitors(protocol: str, port: int) -> list[list[Any]]:
@@ -355,7 +386,7 @@ class Watch:
         program = array.array("B", b"".join(struct.pack("=HBBI", *line) for line in FIRST_PACKETS))
         pointer = struct.pack("HP", len(FIRST_PACKETS), program.buffer_info()[0])
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
-        while select.select([self.socket], [], [], 0)[0]:  # what came before there was a filter
+        while readable(self.socket, 0):  # what came before there was a filter
             self.socket.recv(1)
         self.thread.start()
 
@@ -364,7 +395,7 @@ class Watch:
         assert self.socket is not None  # noqa: S101 - for the type checker
         while True:
             last = self.stopping.is_set()
-            while select.select([self.socket], [], [], 0 if last else 0.05)[0]:
+            while readable(self.socket, 0 if last else 0.05):
                 data, address = self.socket.recvfrom(256)
                 if address[2] != PACKET_OUTGOING and len(self.packets) < MOST_PACKETS:
                     self.packets += first_packet(data)
@@ -474,8 +505,9 @@ class LookUp:
         """Ask the C library: hosts file, search domains, name service switch."""
         try:
             found = socket.getaddrinfo(self.name, None, type=socket.SOCK_STREAM)
-        except OSError as error:
-            self.application = {"addresses": [], "error": GAI_ERRORS.get(error.errno or 0, str(error))}
+        except (OSError, ValueError) as error:  # ValueError: it is no name
+            code = getattr(error, "errno", None) or 0
+            self.application = {"addresses": [], "error": GAI_ERRORS.get(code, str(error))}
         else:
             self.application = {"addresses": list(dict.fromkeys(each[4][0] for each in found)), "error": None}
 
@@ -586,7 +618,7 @@ class Query:
             while time.monotonic() < ends:
                 asking.send(self.message)
                 again = min(ends, time.monotonic() + 1)
-                while select.select([asking], [], [], max(0.0, again - time.monotonic()))[0]:
+                while readable(asking, again - time.monotonic()):
                     reply = asking.recv(65536)
                     if self.is_reply(reply):
                         return reply
@@ -610,13 +642,14 @@ class Query:
         """Take the addresses from a reply, and the shortest time for which they may be kept."""
         try:
             records = list(self.records(reply))
-        except (IndexError, struct.error):
+        except (IndexError, ValueError, struct.error):
             self.outcome["error"] = "a reply that can't be read"
             return
         rcode = reply[3] & 15
-        self.outcome.update(rcode=RCODES.get(rcode, str(rcode)), error=None)
-        self.outcome["addresses"] = list(dict.fromkeys(address for address, _ in records))
-        self.outcome["ttl"] = min((ttl for _, ttl in records), default=None)
+        addresses = list(dict.fromkeys(address for address, _ in records))
+        ttl = min((ttl for _, ttl in records), default=None)
+        # At once: out of time, another thread reads it meanwhile.
+        self.outcome.update(rcode=RCODES.get(rcode, str(rcode)), addresses=addresses, ttl=ttl, error=None)
 
     def records(self, reply: bytes) -> Iterator[tuple[str, int]]:
         """Yield address and time of each record of the kind that was asked for (RFC 1035, 4.1)."""
@@ -628,7 +661,9 @@ class Query:
             kind, _, ttl, length = struct.unpack_from("!HHIH", reply, at)
             data = reply[at + 10 : at + 10 + length]
             at += 10 + length
-            if kind == KINDS[self.kind] and len(data) == length:
+            if len(data) != length:
+                raise ValueError("the reply is cut off")
+            if kind == KINDS[self.kind]:
                 yield socket.inet_ntop(socket.AF_INET if self.kind == "A" else socket.AF_INET6, data), ttl
 
 
@@ -666,8 +701,10 @@ class Get:
             self.open()
             client = http.client.HTTPConnection(self.url["host"], self.url["port"])
             client.sock = self.socket
+            client.response_class = with_whole_head  # type: ignore[assignment]
             client.request("GET", self.url["path"], headers={"Host": self.url["netloc"], "Connection": "close"})
-            self.take(client.getresponse())
+            with client.getresponse() as response:
+                self.take(response)
         except (OSError, http.client.HTTPException) as error:
             self.said["trouble"] = f"{type(error).__name__}: {error}"
         finally:
@@ -682,8 +719,12 @@ class Get:
         """Let whatever waits for the other end wait no longer."""
         self.late = True
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except (AttributeError, OSError):  # it isn't connected yet, and has a limit of its own, or isn't any more
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # TLS' own shutdown would end under a reader
+        except (
+            TypeError,
+            AttributeError,
+            OSError,
+        ):  # it isn't connected yet, and has a limit of its own, or isn't any more
             pass
 
     def open(self) -> None:
@@ -696,6 +737,7 @@ class Get:
             except OSError as error:
                 trouble = error
                 continue
+            self.socket.settimeout(max(0.001, self.ends - time.monotonic()))
             self.said["address"] = address
             return self.secure() if self.url["tls"] else None
         raise trouble
@@ -706,9 +748,10 @@ class Get:
 
         ca = self.url["ca"]
         context = ssl.create_default_context(cadata=ca) if ca else ssl._create_unverified_context()  # noqa: S323, SLF001
-        self.socket = context.wrap_socket(self.socket, server_hostname=self.url["host"])
+        self.socket = context.wrap_socket(self.socket, server_hostname=self.url["host"], do_handshake_on_connect=False)
+        self.socket.do_handshake()
         certificate = ssl.DER_cert_to_PEM_cert(self.socket.getpeercert(binary_form=True))
-        self.said["tls"] = {"version": self.socket.version(), "certificate": certificate, "verified": ca is not None}
+        self.said["tls"] = {"version": self.socket.version(), "certificate": certificate, "verified": bool(ca)}
 
     def take(self, response: Any) -> None:
         """Take an answer's status, headers and body; say what of them isn't as it should be."""
@@ -719,8 +762,9 @@ class Get:
             words = ", ".join(sorted(lengths))[:50]
             self.said["trouble"] = f"the answer's Content-Length is {words!r}, which is no number of bytes."
             return
-        length, most = response.length, self.url["most"]
-        body, trouble = body_of(response, most)
+        length = response.length if response.chunked or not lengths or response.length == 0 else int(lengths.pop())
+        most = self.url["most"]
+        body, trouble = body_of(response, length, most)
         self.said["body"] = base64.b64encode(body).decode()
         broke_off = trouble is not None or (length is not None and len(body) < length)
         if broke_off and (most is None or len(body) < most):
@@ -728,20 +772,46 @@ class Get:
             self.said["trouble"] = f"the answer broke off after {len(body)}{of} bytes: {trouble or 'its end came'}"
 
 
-def body_of(response: Any, most: int | None) -> tuple[bytes, str | None]:
+def body_of(response: Any, length: int | None, most: int | None) -> tuple[bytes, str | None]:
     """Return an answer's body, of a long one the beginning, and what ended it before its end."""
     import http.client  # `answer` has imported it
 
     body = bytearray()
     try:
-        while most is None or len(body) < most:
-            more = response.read1(65536)
+        while (most is None or len(body) < most) and (length is None or len(body) < length):
+            more = response.read1(65536 if length is None else min(65536, length - len(body)))
             if not more:
                 break
             body += more
     except (OSError, http.client.HTTPException) as error:
         return bytes(body), f"{type(error).__name__}: {error}"
     return bytes(body), None
+
+
+def with_whole_head(connection: Any, *values: Any, **named: Any) -> Any:
+    """Return http.client's answer, whose head must end with an empty line: it takes a broken-off one for whole."""
+    import http.client
+
+    response = http.client.HTTPResponse(connection, *values, **named)
+    response.fp = WholeLines(response.fp)  # type: ignore[assignment]
+    return response
+
+
+class WholeLines:
+    """A file that raises where a line isn't whole."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def readline(self, most: int = -1) -> bytes:
+        """Return a whole line, or `most` bytes of it."""
+        line: bytes = self.file.readline(most)
+        if not line.endswith(b"\n") and len(line) != most:
+            raise ConnectionError("the answer broke off")
+        return line
 
 
 # the namespace itself

@@ -1,0 +1,556 @@
+"""The agent's program, in this process, against sockets on loopback: no container, no engine."""
+
+import ast
+import base64
+import os
+import resource
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from name_server import EMPTY, NXDOMAIN, REFUSED, SERVFAIL, SILENT, Behaviour, NameServer, answer
+from pytest_foodtrucks.probes.agent import program
+
+SOURCE = Path(program.__file__).read_text(encoding="utf-8")
+HOME = "127.0.0.1"
+
+
+def test_python_3_9_can_read_the_program() -> None:
+    ast.parse(SOURCE, feature_version=(3, 9))
+
+
+def test_one_argument_of_a_command_could_hold_it() -> None:
+    assert len(SOURCE.encode()) < 128 << 10
+
+
+def test_it_imports_the_standard_library_alone() -> None:
+    nodes = list(ast.walk(ast.parse(SOURCE)))
+    imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+# connections
+
+
+@contextmanager
+def bound(kind: int = socket.SOCK_STREAM, address: str = HOME) -> Iterator[tuple[socket.socket, int]]:
+    """Give a socket with a port of its own."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with closing(socket.socket(family, kind)) as made:
+        made.bind((address, 0))
+        yield made, made.getsockname()[1]
+
+
+def asked(port: int, address: str = HOME, **values: Any) -> dict[str, Any]:
+    told = {"key": "0", "protocol": "tcp", "address": address, "port": port, "text": "hello", "tries": 1, "wait": 5}
+    return {**told, **values}
+
+
+def outcome(port: int, address: str = HOME, **values: Any) -> tuple[bool, str | None]:
+    (only,) = program.connect([asked(port, address, **values)])["tries"]["0"]
+    return only["connected"], only["error"]
+
+
+def test_an_open_port_connects_from_an_own_port() -> None:
+    with bound() as (listening, port):
+        listening.listen()
+        (only,) = program.connect([asked(port)])["tries"]["0"]
+        connection, peer = listening.accept()
+        connection.close()
+    assert only["connected"]
+    assert only["local"] == list(peer)
+
+
+def test_a_closed_port_refuses() -> None:
+    with bound() as (_, port):
+        assert outcome(port) == (False, "ECONNREFUSED")
+
+
+def test_a_full_backlog_is_silence() -> None:
+    with bound() as (listening, port), ExitStack() as undo:
+        listening.listen(0)
+        for _ in range(2):
+            waiting = undo.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex((HOME, port))
+        assert outcome(port, wait=0.2) == (False, None)
+
+
+def test_a_port_that_reaches_itself_is_closed() -> None:
+    with bound() as (taken, port):
+        taken.close()
+        each = program.Try(asked(port))
+        each.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        each.socket.bind((HOME, port))
+        assert each.start() or each.look()
+    assert each.outcome["error"] == "ECONNREFUSED"
+    assert not each.outcome["connected"]
+
+
+@contextmanager
+def replying() -> Iterator[int]:
+    """Reply to one datagram."""
+    with bound(socket.SOCK_DGRAM) as (server, port):
+
+        def reply() -> None:
+            data, peer = server.recvfrom(100)
+            server.sendto(data, peer)
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        yield port
+        thread.join(10)
+
+
+def test_a_datagram_that_is_answered_connects() -> None:
+    with replying() as port:
+        assert outcome(port, protocol="udp") == (True, None)
+
+
+def test_a_datagram_to_a_closed_port_has_the_icmp_error() -> None:
+    with bound(socket.SOCK_DGRAM) as (taken, port):
+        taken.close()
+        (only,) = program.connect([asked(port, protocol="udp")])["tries"]["0"]
+    assert only["error"] == "ECONNREFUSED"
+    assert only["icmp"] == {"version": 4, "type": 3, "code": 3, "from": HOME}
+
+
+def test_a_datagram_that_nobody_answers_is_silence() -> None:
+    with bound(socket.SOCK_DGRAM) as (_, port):
+        assert outcome(port, protocol="udp", wait=0.2) == (False, None)
+
+
+def test_a_datagram_without_an_answer_is_sent_again() -> None:
+    with bound(socket.SOCK_DGRAM) as (server, port):
+        assert outcome(port, protocol="udp", wait=1.2) == (False, None)
+        assert [server.recv(100) for _ in range(2)] == [b"hello"] * 2
+
+
+@pytest.mark.skipif("00000000000000000000000000000001" not in program.read("/proc/net/if_inet6"), reason="no ::1 here")
+def test_ipv6_connects_and_refuses() -> None:
+    with bound(address="::1") as (listening, port):
+        assert outcome(port, "::1") == (False, "ECONNREFUSED")
+        listening.listen()
+        assert outcome(port, "::1") == (True, None)
+
+
+@contextmanager
+def file_limit(most: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_connections_than_files_are_tried_one_after_the_other() -> None:
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    with bound() as (_, port), file_limit(used + program.SPARE_FILES + 5):
+        tries = program.connect([asked(port, tries=300)])["tries"]["0"]
+    assert [each["error"] for each in tries] == ["ECONNREFUSED"] * 300
+
+
+# who comes
+
+
+def until(true: Callable[[], Any]) -> Any:
+    """Wait for what another thread does."""
+    ends = time.monotonic() + 10
+    while not (found := true()) and time.monotonic() < ends:
+        time.sleep(0.005)
+    return found
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_it_listens_on_the_same_port_each_time_and_notes_who_comes(protocol: str) -> None:
+    port = program.listen(protocol)["port"]
+    assert program.listen(protocol) == {"port": port}
+    (only,) = program.connect([asked(port, protocol=protocol, text="who's there")])["tries"]["0"]
+    assert only["connected"]
+    noted = [*only["local"], "who's there" if protocol == "udp" else ""]
+    assert until(lambda: noted in program.visitors(protocol, port))
+    assert [protocol, "::", port] in program.listening() or [protocol, "0.0.0.0", port] in program.listening()  # noqa: S104
+
+
+def test_a_visitor_whose_reply_fails_is_noted_and_so_is_the_next() -> None:
+    class Forbidden(socket.socket):
+        def sendto(self, *_: Any) -> int:
+            raise PermissionError
+
+    came: list[list[Any]] = []
+    listening = Forbidden(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.bind((HOME, 0))
+    threading.Thread(target=program.receive, args=(listening, "udp", came), daemon=True).start()
+    with bound(socket.SOCK_DGRAM) as (client, _):
+        for text in (b"1", b"2"):
+            client.sendto(text, listening.getsockname())
+        assert until(lambda: [each[2] for each in came] == ["1", "2"])
+
+
+def test_listening_has_what_listens_and_nothing_else() -> None:
+    with bound() as (listening, port), bound(socket.SOCK_DGRAM) as (_, udp_port):
+        assert ["tcp", HOME, port] not in program.listening()
+        listening.listen()
+        assert ["tcp", HOME, port] in program.listening()
+        assert ["udp", HOME, udp_port] in program.listening()
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the texts are a little-endian machine's")
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("0100007F:0050", "127.0.0.1"),
+        ("00000000000000000000000001000000:0050", "::1"),
+        ("B80D0120000000000000000001000000:0050", "2001:db8::1"),
+    ],
+)
+def test_an_address_of_proc_is_read(text: str, address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    assert socket.inet_ntop(family, program.address_of(text)) == address
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Let the program find these files alone."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr(program, "read", lambda path: found.get(path, ""))
+    return found
+
+
+def test_counters_are_read_by_their_names(texts: dict[str, str]) -> None:
+    texts["/proc/net/netstat"] = "TcpExt: A ListenDrops ListenOverflows\nTcpExt: 1 2 3\nIpExt: ListenDrops\nIpExt: 9\n"
+    assert program.counters() == {"ListenOverflows": 3, "ListenDrops": 2}
+
+
+def test_counters_that_the_kernel_has_not_are_0(texts: dict[str, str]) -> None:
+    del texts
+    assert program.counters() == {"ListenOverflows": 0, "ListenDrops": 0}
+
+
+# names
+
+
+def test_resolv_conf_is_read_as_its_manual_says(texts: dict[str, str]) -> None:
+    texts["/etc/resolv.conf"] = """# a comment
+nameserver 10.0.0.1 # another
+nameserver ::1
+nameserver 10.0.0.3
+nameserver 10.0.0.4
+domain old
+search a.example b.example.
+options ndots:2 timeout:1 rotate ndots:x
+"""
+    servers, search = ["10.0.0.1", "::1", "10.0.0.3"], ["a.example", "b.example."]
+    assert program.resolver() == {"servers": servers, "search": search, "ndots": 2, "timeout": 1}
+
+
+def test_without_resolv_conf_this_host_is_asked(texts: dict[str, str]) -> None:
+    del texts
+    assert program.resolver() == {"servers": [HOME], "search": [], "ndots": 1, "timeout": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("es.", ["es."]),
+        ("es", ["es.a.example.", "es.b.example.", "es."]),
+        ("es.a", ["es.a.", "es.a.a.example.", "es.a.b.example."]),
+    ],
+)
+def test_candidates_are_in_their_order(name: str, names: list[str]) -> None:
+    assert program.candidates(name, {"search": ["a.example", "b.example.", "."], "ndots": 1}) == names
+
+
+def test_the_hosts_file_is_read_without_its_comments(texts: dict[str, str]) -> None:
+    texts["/etc/hosts"] = "# none\n\n10.0.0.1 es ES.local # es2\n::1 localhost\n"
+    assert program.host_lines() == [["10.0.0.1", "es", "ES.local"], ["::1", "localhost"]]
+
+
+@contextmanager
+def name_server(monkeypatch: pytest.MonkeyPatch, names: dict[str, Any], search: tuple[str, ...] = ()) -> Iterator[Any]:
+    with NameServer(names) as server:
+        conf = {"servers": [HOME], "search": [*search], "ndots": 1, "timeout": 1}
+        monkeypatch.setattr(program, "DNS_PORT", server.port)
+        monkeypatch.setattr(program, "resolver", lambda: conf)
+        yield server
+
+
+def query(monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, kind: str = "A", wait: float = 5) -> dict[str, Any]:
+    with name_server(monkeypatch, {"es": behaviour}):
+        asking = program.Query("es.", kind, time.monotonic() + wait)
+        asking.ask()
+    return asking.outcome
+
+
+RIGHT = answer("10.0.0.1", "10.0.0.2", "fd00::1", ttl=7)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "rcode", "tcp"),
+    [
+        (RIGHT, "NOERROR", False),
+        (answer("10.0.0.1", "10.0.0.2", ttl=7, delay=0.3), "NOERROR", False),
+        (answer("10.0.0.1", "10.0.0.2", ttl=7, truncated=True), "NOERROR", True),
+        (answer("10.0.0.1", "10.0.0.2", ttl=7, chain=("a", "b")), "NOERROR", False),
+        (answer("10.0.0.1", "10.0.0.2", ttl=7, wrong_id=True, then_right=True), "NOERROR", False),
+        (answer("10.0.0.1", "10.0.0.2", ttl=7, wrong_question="web", then_right=True), "NOERROR", False),
+        (answer("10.0.0.1", "10.0.0.2", ttl=7, garbage="00", then_right=True), "NOERROR", False),
+    ],
+    ids=["right", "slow", "truncated", "alias", "wrong id", "wrong question", "garbage"],
+)
+def test_the_right_answer_is_taken(
+    monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, rcode: str, *, tcp: bool
+) -> None:
+    found = query(monkeypatch, behaviour)
+    assert (found["addresses"], found["ttl"], found["error"]) == (["10.0.0.1", "10.0.0.2"], 7, None)
+    assert (found["rcode"], found["tcp"], found["server"]) == (rcode, tcp, HOME)
+
+
+def test_an_ipv6_address_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert query(monkeypatch, RIGHT, "AAAA")["addresses"] == ["fd00::1"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "rcode"),
+    [(EMPTY, "NOERROR"), (NXDOMAIN, "NXDOMAIN"), (SERVFAIL, "SERVFAIL"), (REFUSED, "REFUSED")],
+)
+def test_an_answer_without_addresses_has_its_code(
+    monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, rcode: str
+) -> None:
+    found = query(monkeypatch, behaviour)
+    assert (found["rcode"], found["addresses"], found["error"]) == (rcode, [], None)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        SILENT,
+        Behaviour(wrong_id=True),
+        Behaviour(wrong_question="web"),
+        Behaviour(garbage="0102030405060708090a0b0c0d"),
+    ],
+    ids=["silent", "wrong id", "wrong question", "garbage"],
+)
+def test_what_is_no_answer_is_none(monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour) -> None:
+    found = query(monkeypatch, behaviour, wait=0.3)
+    assert (found["rcode"], found["addresses"], found["error"]) == (None, [], "no answer")
+
+
+def test_a_name_server_that_is_not_there_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with name_server(monkeypatch, {}), bound(socket.SOCK_DGRAM) as (taken, port):
+        taken.close()
+        monkeypatch.setattr(program, "DNS_PORT", port)
+        asking = program.Query("es.", "A", time.monotonic() + 1)
+        asking.ask()
+    assert asking.outcome["error"] == "ECONNREFUSED"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 9, 4) + b"\x0a\0\0",
+        b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 9, 3) + b"\x0a\0\0",
+        b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 9, 9) + b"\1a",
+        b"\xc0\x0c\0\1",
+        b"",
+    ],
+    ids=["address cut off", "short address", "alias cut off", "head cut off", "nothing"],
+)
+def test_a_reply_that_is_cut_off_is_no_answer(record: bytes) -> None:
+    asking = program.Query("es.", "A", 0)
+    asking.take(asking.message[:2] + struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0) + asking.question + record)
+    found = asking.outcome
+    assert (found["rcode"], found["addresses"], found["error"]) == (None, [], "a reply that can't be read")
+
+
+def test_a_name_is_asked_for_in_its_search_domain_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with name_server(monkeypatch, {"es": answer("10.0.0.1")}, ("a.example",)):
+        found = program.look_up(["es"], 5)["es"]
+    told = [(each["name"], each["type"], each["rcode"]) for each in found["queries"]]
+    assert told == [
+        ("es.a.example.", "A", "NXDOMAIN"),
+        ("es.a.example.", "AAAA", "NXDOMAIN"),
+        ("es.", "A", "NOERROR"),
+        ("es.", "AAAA", "NOERROR"),
+    ]
+
+
+def test_a_silent_name_server_leaves_the_application_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with name_server(monkeypatch, {"es": SILENT}):
+        found = program.look_up(["es"], 0.3)["es"]
+    assert found["application"] == {"addresses": [], "error": "no answer"}
+    assert [each["error"] for each in found["queries"]] == ["no answer"] * 2
+
+
+def test_a_name_server_is_asked_by_a_process_with_many_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with file_limit(min(hard, 4096)), open(os.devnull, "rb") as file, ExitStack() as undo:  # noqa: PTH123
+        for _ in range(1100):
+            undo.callback(os.close, os.dup(file.fileno()))
+        assert query(monkeypatch, RIGHT)["rcode"] == "NOERROR"
+
+
+# HTTP
+
+
+@contextmanager
+def web(*pieces: bytes, stays: bool = False, trickle: bool = False, context: Any = None) -> Iterator[int]:
+    """Send these pieces to whoever asks; `trickle` sends the last again and again, `stays` doesn't hang up."""
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError), connection:  # the client may hang up, or refuse the certificate
+            plain = context.wrap_socket(connection, server_side=True) if context else connection
+            with plain:
+                plain.recv(65536)
+                for piece in pieces:
+                    plain.sendall(piece)
+                while trickle and not over.wait(0.02):
+                    plain.sendall(pieces[-1])
+                if stays:
+                    over.wait(20)
+
+    with bound() as (listening, port):
+        listening.listen()
+
+        def accept() -> None:
+            with suppress(OSError):  # nobody came
+                serve(listening.accept()[0])
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield port
+        finally:
+            over.set()
+            with suppress(OSError):  # wakes who accepts
+                listening.shutdown(socket.SHUT_RDWR)
+            thread.join(20)
+
+
+def get(port: int, **values: Any) -> dict[str, Any]:
+    url = {"addresses": [HOME], "port": port, "host": "es", "netloc": f"es:{port}", "path": "/", "tls": False}
+    return program.http(**{**url, "ca": None, "wait": 10, "most": None, **values})
+
+
+def body(said: dict[str, Any]) -> bytes:
+    return base64.b64decode(said["body"])
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        HELLO,
+        HELLO + b" and more",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        OK + b"\r\nhello",
+        OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        OK + b"Content-Length: 5, 5\r\n\r\nhello",
+    ],
+    ids=["length", "more than its length", "chunked", "no length", "length twice", "length twice in a line"],
+)
+def test_a_whole_answer_has_its_body_and_no_trouble(told: bytes) -> None:
+    with web(told) as port:
+        said = get(port)
+    assert (said["status"], body(said), said["trouble"]) == (200, b"hello", None)
+
+
+def test_an_answer_ends_with_its_length_although_the_server_stays() -> None:
+    with web(HELLO, stays=True) as port:
+        said = get(port, wait=2)
+    assert (body(said), said["trouble"]) == (b"hello", None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"",
+        b"HTTP/1.1 20",
+        OK,
+        OK + b"Content-Le",
+        OK + b"Content-Length: 6\r\n\r\nhello",
+        OK + b"Content-Length: 6, 6\r\n\r\nhello",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nhello",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        OK + b"Content-Length: many\r\n\r\nhello",
+        b"SSH-2.0-OpenSSH\r\n",
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_not_whole_has_a_trouble(told: bytes) -> None:
+    with web(told) as port:
+        assert get(port)["trouble"]
+
+
+@pytest.mark.parametrize(
+    "pieces", [(OK, b"X: y\r\n"), (OK + b"\r\n", b"x"), (OK + b"Content-Length: 999999\r\n\r\n", b"x")]
+)
+def test_an_answer_that_trickles_ends_within_its_time(pieces: tuple[bytes, ...]) -> None:
+    with web(*pieces, trickle=True) as port:
+        assert "didn't end within 0.4 s" in get(port, wait=0.4)["trouble"]
+
+
+def test_of_a_long_body_the_beginning_is_enough() -> None:
+    with web(OK + b"\r\n", b"x" * 1000, trickle=True) as port:
+        said = get(port, most=3000)
+    assert len(body(said)) >= 3000
+    assert said["trouble"] is None
+
+
+def test_the_second_address_is_asked_when_the_first_refuses() -> None:
+    with web(HELLO) as port:
+        said = get(port, addresses=["127.0.0.2", HOME])
+    assert (said["address"], body(said)) == (HOME, b"hello")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, Any]]:
+    """Make a certificate for es, its own authority: as PEM, and as a server's context."""
+
+    def made(name: str) -> tuple[str, Any]:
+        folder = tmp_path_factory.mktemp(name)
+        key, pem = folder / "key", folder / "pem"
+        words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=es -addext subjectAltName=DNS:es"
+        subprocess.run([*words.split(), "-keyout", key, "-out", pem], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem, key)
+        return pem.read_text(), context
+
+    return made
+
+
+def test_https_is_verified_with_the_authority(authority: Callable[[str], tuple[str, Any]]) -> None:
+    (ca, context), (other, _) = authority("one"), authority("two")
+    with web(HELLO, context=context) as port:
+        said = get(port, tls=True, ca=ca)
+    assert (body(said), said["trouble"], said["tls"]["verified"]) == (b"hello", None, True)
+    assert said["tls"]["certificate"].split() == ca.split()
+    with web(HELLO, context=context) as port:
+        assert not get(port, tls=True)["tls"]["verified"]
+    for wrong in ({"ca": other}, {"ca": ca, "host": "web"}):
+        with web(HELLO, context=context) as port:
+            said = get(port, tls=True, **wrong)
+        assert "CERTIFICATE_VERIFY_FAILED" in said["trouble"]
+        assert said["status"] is None
+
+
+def test_a_server_that_says_nothing_to_https_ends_within_its_time() -> None:
+    with web(stays=True) as port:
+        assert "didn't end within 0.4 s" in get(port, tls=True, wait=0.4)["trouble"]
