@@ -97,6 +97,7 @@ class Verdict:
 _NO_WAY: Final = {
     "ENETUNREACH": "no route to that network",
     "EHOSTUNREACH": "nobody on the network has that address",
+    "EAFNOSUPPORT": "the source's kernel has no IPv6",
     "EINVAL": "a blackhole route",
     "EACCES": "a prohibit route",
     "EPERM": "the source's own firewall forbids it",

@@ -122,7 +122,7 @@ class TestANetworkOfOnesOwn:
 
     def test_es_resolves_to_elasticsearch(self, es_on_net: ElasticsearchService, net_probe: Probe) -> None:
         assert_resolves(net_probe, es_on_net)
-        assert net_probe.resolve("es") == [es_on_net.container.ip]
+        assert es_on_net.container.ip in net_probe.resolve("es")
 
     def test_es_answers_by_its_name(self, es_on_net: ElasticsearchService, net_probe: Probe) -> None:
         answer = net_probe.http("http://es:9200/_nodes?filter_path=nodes.*.version")
@@ -253,7 +253,7 @@ class TestAgainAndAgain:
     def test_it(web_client, es_client, net_probe, es_on_net):
         assert web_client.get("/search?q=taco").json()["hits"] > 0
         assert es_client.count(index="trucks")["count"] == 733
-        assert net_probe.resolve("es") == [es_on_net.container.ip]
+        assert es_on_net.container.ip in net_probe.resolve("es")
     """
 
     def test_two_sessions_at_once_do_not_collide_and_nor_does_the_next_one(self, downstream: Downstream) -> None:

@@ -125,7 +125,7 @@ def test_clients_trust_no_proxy_of_the_environment(web_client: httpx2.Client, we
 
 
 def test_a_probe_resolves_names(net_probe: Probe, bridge_probe: Probe, es_on_net: ElasticsearchService) -> None:
-    assert net_probe.resolve("es") == [es_on_net.container.ip]
+    assert es_on_net.container.ip in net_probe.resolve("es")
     assert net_probe.resolve("no-such-name") == []
     assert bridge_probe.resolve("es") == []
 

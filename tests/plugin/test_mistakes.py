@@ -51,7 +51,7 @@ AT_DEFINITION = {
     "service(image='a', shared=True, scope='module')": f"shared=True with scope='module': {SHARED}",
     "service(image='a', scope='sesion')": "scope='sesion' is none of pytest's. Remedy: use one of session, *",
     "network(scope='sesion')": "scope='sesion' is none of pytest's. Remedy: *",
-    "service(image='a', ready=ready.http('/up'))": "ready=ready.http('/up') asks a TCP port *, and it has none. Remedy: *",
+    "service(image='a', ready=ready.http('/up'))": "ready=ready.http('/up') asks a TCP port *, and it has none. *",
     "service(image='a', ready=[ready.tcp()], ports=[])": "ready=ready.tcp() asks a TCP port of the service, *",
     "elasticsearch_service(ready=ready.http('/'), ports=[])": "ready=ready.http('/') asks a TCP port of the service, *",
     "service(image='a', ready=ready.http('up'))": "ready.http('up') is no path. Remedy: begin it with a slash, *",

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import errno
 import os
 import resource
 import socket
@@ -143,6 +144,22 @@ def test_ipv6_connects_and_refuses() -> None:
         assert outcome(port, "::1") == (False, "ECONNREFUSED")
         listening.listen()
         assert outcome(port, "::1") == (True, None)
+
+
+def test_where_the_kernel_has_no_ipv6_the_other_family_is_asked_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = socket.socket
+
+    def without_ipv6(family: int = socket.AF_INET, *values: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return make(family, *values)
+
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    with bound() as (server, port):
+        server.listen()
+        told = program.connect([{**asked(port, "::1"), "key": "six"}, {**asked(port), "key": "four"}])["tries"]
+    assert [each["error"] for each in told["six"]] == ["EAFNOSUPPORT"] * len(told["six"])
+    assert all(each["connected"] for each in told["four"])
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def failed(error: str | None, *icmp: Any) -> Outcome:
         (failed("EHOSTUNREACH", 4, 99, 7, "10.9.9.9"), "unreachable", "10.9.9.9 said: an ICMP error (ICMP 99/7)"),
         (failed("ENETUNREACH"), "unreachable", "no route to that network, ENETUNREACH"),
         (failed("EHOSTUNREACH"), "unreachable", "nobody on the network has that address, EHOSTUNREACH"),
+        (failed("EAFNOSUPPORT"), "unreachable", "the source's kernel has no IPv6, EAFNOSUPPORT"),
         (failed("EINVAL"), "unreachable", "a blackhole route, EINVAL"),
         (failed("EACCES"), "unreachable", "a prohibit route, EACCES"),
         (failed("EPERM"), "unreachable", "the source's own firewall forbids it, EPERM"),

@@ -201,7 +201,13 @@ class Connections:
 
     def start(self, asked: dict[str, Any]) -> None:
         """Start a try."""
-        each = Try(asked)
+        try:
+            each = Try(asked)
+        except OSError as error:  # there is no IPv6, or no room for another open file
+            word = errno.errorcode.get(error.errno or 0, str(error))
+            failed = {"connected": False, "error": word, "icmp": None, "local": None, "seconds": 0.0}
+            self.ended[asked["key"]].append(failed)
+            return
         if each.start():
             self.ended[asked["key"]].append(each.outcome)
             return
