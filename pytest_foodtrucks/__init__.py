@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from .fixtures.factories import elasticsearch_service, network, service
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
+    from .isolation.egress import assert_no_egress
     from .isolation.matrix import reachability
     from .isolation.tables import Matrix, assert_matrix
     from .probes.probe import Probe
@@ -65,6 +66,7 @@ __all__ = [
     "VerdictKind",
     "assert_isolated",
     "assert_matrix",
+    "assert_no_egress",
     "assert_not_resolves",
     "assert_reachable",
     "assert_resolves",
@@ -80,6 +82,7 @@ _HOMES = {
     "engine.engine": ("Engine",),
     "fixtures.factories": ("elasticsearch_service", "network", "service"),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
+    "isolation.egress": ("assert_no_egress",),
     "isolation.matrix": ("reachability",),
     "isolation.tables": ("Matrix", "assert_matrix"),
     "probes.probe": ("Probe",),

@@ -3,9 +3,9 @@
 No other module takes that JSON apart, so this is where the differences between engines belong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .logs import moment
 
@@ -70,6 +70,8 @@ class Inspected:
     """Where each TCP port is published now: host addresses and host ports."""
     image: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The variables of its environment that name a proxy; there may be a password in them."""
     healthcheck: tuple[str, ...] = ()
     """The command of its health check; empty where it has none."""
 
@@ -88,6 +90,7 @@ class Inspected:
             published=_published(networks.get("Ports") or {}),
             image=config.get("Image", ""),
             labels=config.get("Labels") or {},
+            proxies=_proxies(config.get("Env") or ()),
             healthcheck=_healthcheck(config.get("Healthcheck") or {}),
         )
 
@@ -110,6 +113,14 @@ class Inspected:
     def addresses(self) -> tuple[str, ...]:
         """Its addresses of both families on all networks."""
         return tuple(address for attachment in self.attachments for address in attachment.addresses)
+
+
+def _proxies(variables: Sequence[str]) -> dict[str, str]:
+    pairs = (variable.partition("=") for variable in variables)
+    return {name: url for name, _, url in pairs if name.lower() in _PROXY_VARIABLES and url}
+
+
+_PROXY_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "ftp_proxy", "all_proxy"})
 
 
 def _state(state: Mapping[str, Any]) -> ContainerState:

@@ -63,6 +63,11 @@ class NetworkRequests(EngineClient):
     def _networks(self) -> list[dict[str, Any]]:
         return self._ask("list its networks", self.api.networks)
 
+    def proxies(self) -> dict[str, str]:
+        """Return the proxies that the engine itself uses, by the names of its settings."""
+        about = self._ask("tell its proxies", self.api.info)
+        return {name: about[name] for name in ("HttpProxy", "HttpsProxy") if about.get(name)}
+
     def attached(self, network: str) -> dict[str, str]:
         """Return the containers' names on a network by their addresses, of both families."""
         found = (self.inspect_network(network).get("Containers") or {}).values()

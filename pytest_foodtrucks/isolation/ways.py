@@ -64,7 +64,7 @@ def _host_addresses(engine: "Engine", source: Inspected, target: Inspected, host
     gateways = [
         gateway
         for attachment in (*source.attachments, *target.attachments)
-        for gateway in (*attachment.gateways, *_bridge_addresses(engine, attachment.network))
+        for gateway in (*attachment.gateways, *bridge_addresses(engine, attachment.network))
     ]
     named = [] if is_loopback_or_all(host_ip) else [host_ip]
     return list(dict.fromkeys([*gateways, *named, *machine_addresses(engine)]))
@@ -85,7 +85,8 @@ def _is_of_one_link(address: str) -> bool:
     return address.startswith(("127.", "169.254.", "fe80:")) or address == "::1"
 
 
-def _bridge_addresses(engine: "Engine", network: str) -> list[str]:
+def bridge_addresses(engine: "Engine", network: str) -> list[str]:
+    """Return the addresses that the engine's machine has on a network; none where that is gone."""
     try:
         about = engine.inspect_network(network)
     except EngineError as error:

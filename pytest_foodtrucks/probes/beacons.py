@@ -143,6 +143,11 @@ def stack_of(place: Probe) -> "Stack":
     return place.stack
 
 
+def outside_beacon(stack: "Stack") -> Beacon:
+    """Return the default bridge's own probe as one that surely listens."""
+    return _lit(outside_probe(stack))
+
+
 def _lit(probe: Probe) -> Beacon:
     addresses = [address for attachment in probe.container.attachments for address in attachment.addresses]
     if not addresses:

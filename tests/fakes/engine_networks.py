@@ -76,6 +76,9 @@ class FakeNetworks(Engine):
     def subnets(self) -> list[str]:
         return [config["Subnet"] for about in self.networks.values() for config in about["IPAM"]["Config"]]
 
+    def proxies(self) -> dict[str, str]:
+        return {}
+
     def gateways(self) -> set[str]:
         return {"172.30.0.1"}
 

@@ -1,0 +1,143 @@
+"""Nothing leads out: each verdict agrees with what reached an internet that the tests built."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from internet import Internet, internet
+from lab import IDLE, IMAGE, PYTHON
+from pytest_foodtrucks import (
+    DefinitionError,
+    IsolationError,
+    Network,
+    Probe,
+    ProbeError,
+    ReachabilityError,
+    Service,
+    assert_no_egress,
+    service,
+)
+from pytest_foodtrucks.probes.agent import program
+
+boxed = service(**IDLE, network="island")
+free = service(**IDLE, network="abroad")
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Internet]:
+    with internet() as made:
+        yield made
+
+
+@pytest.fixture
+def ways(outside: Internet) -> list[str]:
+    """Return the ways to the internet that was built: by TCP and by UDP to each of its addresses."""
+    outside.forget()
+    return [f"{address}:{port}" for address in outside.addresses for port in ("443", "9999/udp")]
+
+
+@pytest.fixture
+def machine(outside: Internet) -> list[str]:
+    """Return the engine's machine as subnets: Docker's networks, and its own addresses.
+
+    On Docker 20.10 an internal network leads to what listens there, by the machine's own addresses too.
+    """
+    del outside  # which gives the machine another address
+    own = [address for address in program.addresses() if not address.startswith(("127.", "fe80:", "::1"))]
+    return ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", *own_subnets(own)]
+
+
+def own_subnets(addresses: list[str]) -> list[str]:
+    return [f"{address}/{128 if ':' in address else 32}" for address in addresses]
+
+
+def test_from_an_internal_network_nothing_reaches_the_internet(
+    boxed: Service, ways: list[str], machine: list[str]
+) -> None:
+    assert_no_egress(boxed, via=ways, allow=machine)
+
+
+def test_from_a_bridge_each_way_is_told_and_has_arrived(
+    free: Service, outside: Internet, ways: list[str], machine: list[str]
+) -> None:
+    with pytest.raises(IsolationError, match="Something leads out of the network namespace of free") as raised:
+        assert_no_egress(free, via=ways, allow=machine)
+    told = str(raised.value)
+    assert all(f"  way       {way}\n" in told for way in ways)
+    ports = {(each.kind, each.port) for each in outside.arrived()}
+    assert {("tcp", 443), ("udp", 9999)} <= ports
+
+
+def test_a_default_bridge_leads_out(bridge_probe: Probe, ways: list[str], machine: list[str]) -> None:
+    with pytest.raises(IsolationError, match="Something leads out of the default bridge"):
+        assert_no_egress(bridge_probe, via=ways, allow=machine)
+
+
+def test_what_is_allowed_may_be_reached(free: Service, ways: list[str], machine: list[str]) -> None:
+    with pytest.raises(IsolationError) as raised:
+        assert_no_egress(free, via=ways, allow=[*machine, ways[0]])
+    assert f"  way       {ways[0]}\n" not in str(raised.value)
+    assert f"  way       {ways[1]}\n" in str(raised.value)
+
+
+def test_where_each_way_is_allowed_nothing_is_known(
+    free: Service, ways: list[str], machine: list[str], outside: Internet
+) -> None:
+    with pytest.raises(ProbeError, match="each way that would be asked is allowed, so that none is left"):
+        assert_no_egress(free, via=ways, allow=[*machine, *own_subnets(list(outside.addresses))])
+
+
+def test_where_no_way_leads_anywhere_nothing_is_known(boxed: Service, machine: list[str]) -> None:
+    with pytest.raises(ProbeError, match="no way leads anywhere from the default bridge either"):
+        assert_no_egress(boxed, via=["nobody.invalid"], allow=machine)
+
+
+def test_what_is_allowed_and_down_is_told(island: Network, boxed: Service, ways: list[str], machine: list[str]) -> None:
+    command = ["httpd", "-f", "-p", "7000"]
+    with island.service(image=IMAGE, command=command, ports=[7000], aliases=["tool"]) as tool:
+        assert_no_egress(boxed, via=ways, allow=[*machine, tool, "tool:7000"])
+        with tool.stopped(), pytest.raises(ReachabilityError, match="tool is allowed, and isn't reached from"):
+            assert_no_egress(boxed, via=ways, allow=[*machine, tool])
+    with pytest.raises(ReachabilityError, match="nobody:7000 is allowed, and isn't reached"):
+        assert_no_egress(boxed, via=ways, allow=[*machine, "nobody:7000"])
+
+
+def test_the_engines_machine_is_a_way(free: Service, ways: list[str]) -> None:
+    with pytest.raises(IsolationError, match="the engine's machine"):
+        assert_no_egress(free, via=ways, allow=["198.18.0.0/15"])
+
+
+_PROXY = "import http.server; http.server.test(port=3128)"
+
+
+def test_a_proxy_that_the_environment_names_is_a_way(island: Network, ways: list[str], machine: list[str]) -> None:
+    with (
+        island.service(image=PYTHON, command=["python3", "-c", _PROXY], ports=[3128], aliases=["proxy"]) as proxy,
+        island.service(
+            **IDLE, aliases=["proxied"], environment={"HTTPS_PROXY": f"http://me:hunter2@{proxy.container.ip}:3128"}
+        ) as proxied,
+    ):
+        with pytest.raises(IsolationError, match="the proxy of HTTPS_PROXY") as raised:
+            assert_no_egress(proxied, via=ways)
+        assert "hunter2" not in str(raised.value)
+        assert_no_egress(proxied, via=ways, allow=[*machine, proxy])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("via", "192.0.2.1:443"),
+        ("via", ["es:443"]),
+        ("via", ["192.0.2.1:0"]),
+        ("via", [5]),
+        ("via", ["127.0.0.2:80"]),
+        ("via", ["[::1]:80"]),
+        ("allow", ["10.0.0.0/99"]),
+        ("allow", ["es"]),
+        ("allow", "es:9200"),
+        ("allow", [None]),
+    ],
+)
+def test_what_is_no_way_is_refused(boxed: Service, keyword: str, value: object) -> None:
+    with pytest.raises(DefinitionError, match="Remedy: "):
+        assert_no_egress(boxed, **{keyword: value})  # type: ignore[arg-type]
