@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
 from pytest_foodtrucks.errors import EngineError, StartError
 from pytest_foodtrucks.probes.agent.client import Agent, Arrivals, Connection
-from pytest_foodtrucks.probes.agent.link import NoAnswer
+from pytest_foodtrucks.probes.agent.link import NoReply
 from pytest_foodtrucks.probes.asking import Answers, connect
 from pytest_foodtrucks.probes.beacons import DEFAULT, Beacon, outside_probe
 from pytest_foodtrucks.probes.probe import Probe
@@ -106,7 +106,7 @@ class TargetControl:
             return
         try:
             self._seen = self._undo.enter_context(agent.watching())
-        except NoAnswer as error:
+        except NoReply as error:
             self._doubts.append(f"what arrives at {self.subject.label} can't be watched: {error}")
 
     def end(self) -> None:
@@ -114,7 +114,7 @@ class TargetControl:
         try:
             if self._seen is not None:
                 self.arrivals = self._seen()
-        except NoAnswer as error:
+        except NoReply as error:
             self._doubts.append(f"what arrived at {self.subject.label} can't be told: {error}")
         self._undo.close()
         after = self._look()
@@ -164,7 +164,7 @@ class TargetControl:
         try:
             agent = service.__foodtrucks__.sidecar.agent
             sockets = agent.listening()
-        except (NoAnswer, EngineError, StartError) as error:
+        except (NoReply, EngineError, StartError) as error:
             return [f"whether {service.alias} listens can't be asked: {error}"]
         mute = [port for port in self.subject.ports if not _listens(sockets, port, addresses)]
         return [

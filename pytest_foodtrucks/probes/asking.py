@@ -9,7 +9,7 @@ from typing import Final
 from pytest_foodtrucks.errors import ProbeError
 
 from .agent.client import Agent, Connection
-from .agent.link import NoAnswer
+from .agent.link import NoReply
 from .verdicts import Attempt, Resolution, Verdict, VerdictKind, resolution_of, verdict_of
 
 _AT_ONCE: Final = 3.0
@@ -54,7 +54,7 @@ def look_up(agent: Agent, names: Sequence[str]) -> dict[str, Resolution]:
 def _looked_up(agent: Agent, names: Sequence[str]) -> dict[str, Resolution]:
     try:
         return {name: resolution_of(name, found) for name, found in agent.look_up(names).items()}
-    except NoAnswer as error:
+    except NoReply as error:
         return {name: Resolution(name, (), VerdictKind.INCONCLUSIVE, str(error)) for name in names}
 
 
@@ -64,7 +64,7 @@ def connect(agent: Agent, connections: Sequence[Connection]) -> tuple[dict[Conne
         return {}, False
     try:
         tries, changed = agent.connect(connections)
-    except NoAnswer as error:
+    except NoReply as error:
         return {each: _unanswered(each, str(error)) for each in connections}, False
     return {each: verdict_of(each, outcomes) for each, outcomes in tries.items()}, changed
 

@@ -13,7 +13,7 @@ from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.errors import EngineError, ProbeError
 from pytest_foodtrucks.stacks.on_demand import OnDemand
 
-from .agent.link import NoAnswer
+from .agent.link import NoReply
 from .probe import Probe
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _lit(probe: Probe) -> Beacon:
         )
     try:
         port = probe.agent.listen("tcp")
-    except NoAnswer as error:
+    except NoReply as error:
         raise ProbeError(f"The beacon {probe.container.name} doesn't listen: {error}") from error
     return Beacon(probe.container.name, probe.container.network, addresses[0], port)
 

@@ -12,7 +12,7 @@ from pytest_foodtrucks.errors import DefinitionError, ProbeError
 from pytest_foodtrucks.hostnames import refuse_no_port, refuse_no_target
 
 from .agent.client import Agent, HttpReply
-from .agent.link import NoAnswer
+from .agent.link import NoReply
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -61,7 +61,7 @@ def taken_apart(url: str) -> tuple[SplitResult, str]:
 def get(
     agent: Agent, parts: SplitResult, addresses: Sequence[str], *, timeout: float, ca: str | None, most: int | None
 ) -> HttpAnswer:
-    """GET a URL at the first of its host's addresses that takes a connection; NoAnswer where none is complete.
+    """GET a URL at the first of its host's addresses that takes a connection; NoReply where none is complete.
 
     Of an answer of more than `most` bytes the beginning is enough.
     """
@@ -78,10 +78,10 @@ def get(
         most=LONGEST_ANSWER if most is None else most,
     )
     if reply.trouble is not None or reply.status is None:
-        raise NoAnswer(_shown(reply))
+        raise NoReply(_shown(reply))
     body = base64.b64decode(reply.body)
     if most is None and len(body) >= LONGEST_ANSWER:
-        raise NoAnswer(f"the answer is longer than {LONGEST_ANSWER >> 20} MB")
+        raise NoReply(f"the answer is longer than {LONGEST_ANSWER >> 20} MB")
     details = TlsDetails(**reply.tls) if reply.tls is not None else None
     return HttpAnswer(reply.status, dict(reply.headers), body[:most].decode(errors="replace"), details)
 

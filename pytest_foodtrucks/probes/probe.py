@@ -12,7 +12,7 @@ from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no
 
 from . import http_get
 from .agent.client import Agent, Connection
-from .agent.link import NoAnswer
+from .agent.link import NoReply
 from .asking import connect, look_up
 from .http_get import HttpAnswer
 from .network_changes import DISTURBED, undisturbed
@@ -167,7 +167,7 @@ class Probe:
         """
         try:
             verdicts, changed = self._watched(connections, target)
-        except (NoAnswer, EngineError, StartError) as error:  # of who watches
+        except (NoReply, EngineError, StartError) as error:  # of who watches
             verdicts, changed = connect(self.agent, connections)
             verdicts = {
                 each: replace(verdict, evidence=f"{verdict.evidence}; nobody watched at the target: {error}")
@@ -237,7 +237,7 @@ class Probe:
             raise ProbeError(f"{self.place}: {url} can't be asked: the name {host!r} doesn't resolve.")
         try:
             return http_get.get(self.agent, parts, addresses, timeout=timeout, ca=ca, most=most)
-        except NoAnswer as error:
+        except NoReply as error:
             raise ProbeError(f"{self.place}: GET {url}: {error}") from error
 
 

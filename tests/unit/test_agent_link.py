@@ -13,7 +13,7 @@ from fakes.agent import OPEN, PROHIBITED, resolves_to
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.probes.agent import link as link_module
 from pytest_foodtrucks.probes.agent.client import Agent, Connection
-from pytest_foodtrucks.probes.agent.link import Link, NoAnswer
+from pytest_foodtrucks.probes.agent.link import Link, NoReply
 
 Says = Callable[[dict[str, Any]], list[bytes]]
 """What an agent says to a question; b"" is its end, nothing is silence."""
@@ -69,7 +69,7 @@ class Starts:
 
 def no_answer(says: Says, within: float = 5) -> str:
     """Return why there is no answer from an agent that says this."""
-    with pytest.raises(NoAnswer) as raised:
+    with pytest.raises(NoReply) as raised:
         Link(Starts(Stream(says))).ask("about", within=within)
     return str(raised.value)
 
@@ -129,7 +129,7 @@ def test_an_answer_of_another_version_or_with_a_trouble_is_none(amiss: dict[str,
 def test_a_silent_agent_has_no_answer_and_is_replaced() -> None:
     starts = Starts(hung := Stream(lambda _: []))
     link = Link(starts)
-    with pytest.raises(NoAnswer, match=r"silent: nothing came within 0\.01 s"):
+    with pytest.raises(NoReply, match=r"silent: nothing came within 0\.01 s"):
         link.ask("about", within=0.01)
     assert hung.closed
     assert link.ask("about", within=5) == "about"
@@ -148,14 +148,14 @@ def test_an_agent_that_died_before_it_is_asked_is_replaced(last_words: list[byte
 
 def test_an_agent_that_dies_while_it_is_asked_is_replaced_for_the_next_question() -> None:
     link = Link(Starts(Stream(lambda _: [b"Killed\n", b""])))
-    with pytest.raises(NoAnswer, match="the agent ended; heard 'Killed'"):
+    with pytest.raises(NoReply, match="the agent ended; heard 'Killed'"):
         link.ask("about", within=5)
     assert link.ask("about", within=5) == "about"
 
 
 def test_a_container_without_python_is_told_with_the_remedy() -> None:
     says: Says = lambda _: [b'exec failed: "python3": executable file not found in $PATH\n', b""]  # noqa: E731
-    with pytest.raises(NoAnswer, match=r"(?s)no agent starts there.*exec failed.*Remedy: give --foodtrucks-probe-imag"):
+    with pytest.raises(NoReply, match=r"(?s)no agent starts there.*exec failed.*Remedy: give --foodtrucks-probe-imag"):
         Link(Starts(Stream(greets=says))).ask("about", within=5)
 
 
@@ -163,7 +163,7 @@ def test_an_engine_that_starts_nothing_is_no_answer() -> None:
     def start(argv: Sequence[str]) -> ExecStream:
         raise OSError(f"no {argv[0]}")
 
-    with pytest.raises(NoAnswer, match="no python3"):
+    with pytest.raises(NoReply, match="no python3"):
         Link(start).ask("about", within=5)
 
 
@@ -227,7 +227,7 @@ def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     link._ready()  # noqa: SLF001 - greeted
     agent = link._agent  # noqa: SLF001
     assert agent is not None
-    asking = threading.Thread(target=lambda: pytest.raises(NoAnswer, agent.ask, "about", {}, 60))  # noqa: RUF061 - in a thread
+    asking = threading.Thread(target=lambda: pytest.raises(NoReply, agent.ask, "about", {}, 60))  # noqa: RUF061 - in a thread
     asking.start()
     stream.receiving.wait(10)
     closing = threading.Thread(target=link.close)
@@ -286,13 +286,13 @@ def test_three_tries_are_read() -> None:
     ids=str,
 )
 def test_a_try_that_contradicts_itself_is_no_answer(amiss: dict[str, Any]) -> None:
-    with pytest.raises(NoAnswer, match="can't be read"):
+    with pytest.raises(NoReply, match="can't be read"):
         connect(OPEN, OPEN, {**OPEN, **amiss})
 
 
 @pytest.mark.parametrize("tries", [0, 2, 4])
 def test_another_number_of_tries_is_no_answer(tries: int) -> None:
-    with pytest.raises(NoAnswer, match="another number of tries"):
+    with pytest.raises(NoReply, match="another number of tries"):
         connect(*[OPEN] * tries)
 
 
@@ -300,7 +300,7 @@ def test_another_number_of_tries_is_no_answer(tries: int) -> None:
 def test_an_answer_of_another_form_is_no_answer(answer: Any) -> None:
     agent = Agent(Starts(Stream(lambda question: [reply(question, answer=answer)])))
     for ask in (lambda: agent.connect([WEB]), lambda: agent.look_up(["web"])):
-        with pytest.raises(NoAnswer, match="can't be read"):
+        with pytest.raises(NoReply, match="can't be read"):
             ask()
 
 
@@ -326,5 +326,5 @@ def test_a_name_is_read() -> None:
     ids=str,
 )
 def test_a_name_that_contradicts_itself_is_no_answer(amiss: dict[str, Any]) -> None:
-    with pytest.raises(NoAnswer, match="can't be read"):
+    with pytest.raises(NoReply, match="can't be read"):
         look_up({**(resolves_to("10.0.0.1") or {}), **amiss})

@@ -655,6 +655,21 @@ def listed(thing: str, name: str, **labels: str) -> dict[str, Any]:
     return {"Id": thing, "Names": [f"/{name}"], "Name": name, **about}
 
 
+def test_the_machines_addresses_on_networks_are_their_gateways(daemon: Daemon, engine: Engine) -> None:
+    nets = [
+        {"IPAM": {"Config": [{"Subnet": "172.18.0.0/16", "Gateway": "172.18.0.1"}, {"Subnet": "10.55.0.0/24"}]}},
+        {"IPAM": {"Config": None}},
+        {},
+    ]
+    daemon.answers["GET /networks"] = (200, json.dumps(nets).encode())
+    assert engine.gateways() == {"172.18.0.1", "10.55.0.1"}
+
+
+def test_the_engines_own_proxies_are_told(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /info"] = (200, {"HttpProxy": "http://10.0.0.1:3128", "HttpsProxy": ""})
+    assert engine.proxies() == {"HttpProxy": "http://10.0.0.1:3128"}
+
+
 def test_labels_are_read_again_where_an_engine_ignores_the_filter(daemon: Daemon, engine: Engine) -> None:
     things = [listed("mine", "victim", l="v"), listed("theirs", "victim", l="w"), {"Id": "bare"}]
     daemon.answers["GET /containers/json"] = (200, json.dumps(things).encode())

@@ -121,3 +121,10 @@ def test_a_container_on_anothers_network_has_no_address_of_its_own(mode: str, *,
 def test_a_host_port_that_the_engine_chose_or_that_is_udp_is_none(bindings: Any) -> None:
     """As `docker run --publish 80` writes it."""
     assert Inspected.of({"HostConfig": {"PortBindings": bindings}}).host_ports == {}
+
+
+def test_proxies_are_those_of_the_environment_and_never_shown() -> None:
+    environment = ["HTTP_PROXY=http://me:hunter2@10.0.0.1:3128", "https_proxy=10.0.0.1", "NO_PROXY=es", "ALL_PROXY="]
+    seen = Inspected.of({**ANSWER, "Config": {"Env": environment}})
+    assert seen.proxies == {"HTTP_PROXY": "http://me:hunter2@10.0.0.1:3128", "https_proxy": "10.0.0.1"}
+    assert "hunter2" not in repr(seen)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .link import Link, NoAnswer
+from .link import Link, NoReply
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.execs import ExecStream
@@ -117,7 +117,7 @@ class HttpReply:
 class Agent:
     """A program in a container that is asked there, and is started when it is first asked.
 
-    Each method raises NoAnswer where there is no answer that can be read.
+    Each method raises NoReply where there is no answer that can be read.
     """
 
     def __init__(self, start: "Callable[[Sequence[str]], ExecStream]") -> None:
@@ -185,7 +185,7 @@ def _reading(answer: object) -> Iterator[None]:
     try:
         yield
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise NoAnswer(f"the agent's answer can't be read ({error}): {answer!r:.300}") from error
+        raise NoReply(f"the agent's answer can't be read ({error}): {answer!r:.300}") from error
 
 
 def _outcome(told: Mapping[str, Any]) -> Outcome:

@@ -45,7 +45,7 @@ _MOST_NOISE: Final = 1 << 20
 _SHOWN: Final = 300
 
 
-class NoAnswer(Exception):
+class NoReply(Exception):
     """A question to an agent has no answer; the message says what there was instead."""
 
 
@@ -61,7 +61,7 @@ class Link:
         self._agent: _RunningAgent | None = None
 
     def ask(self, question: str, *, within: float, **values: Any) -> Any:
-        """Return the agent's answer; NoAnswer where none comes `within` so many seconds, or one that is none."""
+        """Return the agent's answer; NoReply where none comes `within` so many seconds, or one that is none."""
         return self._ready().ask(question, values, within)
 
     def _ready(self) -> "_RunningAgent":
@@ -74,13 +74,13 @@ class Link:
         try:
             agent = _RunningAgent(self._start(ARGV))
         except (OSError, EngineError) as error:
-            raise NoAnswer(str(error)) from error
+            raise NoReply(str(error)) from error
         try:
             agent.send(_program())
             agent.ask("hello", {}, _HELLO_SECONDS)
-        except NoAnswer as error:
+        except NoReply as error:
             agent.end("")
-            raise NoAnswer(
+            raise NoReply(
                 f"no agent starts there ({error}). Remedy: give --foodtrucks-probe-image an image with Python 3.9 or "
                 "later, such as python:3.13-slim"
             ) from error
@@ -120,26 +120,26 @@ class _RunningAgent:
         return not self.ended
 
     def send(self, data: bytes) -> None:
-        """Send to its input; NoAnswer where it is gone."""
+        """Send to its input; NoReply where it is gone."""
         try:
             with self._lock:
                 self._stream.send(data)
         except OSError as error:
             self.end(f"the agent is gone: {error}")
-            raise NoAnswer(self.trouble()) from error
+            raise NoReply(self.trouble()) from error
 
     def ask(self, question: str, values: dict[str, Any], seconds: float) -> Any:
-        """Ask, and wait for the answer; NoAnswer where it ends, is silent for so long, or has none."""
+        """Ask, and wait for the answer; NoReply where it ends, is silent for so long, or has none."""
         key, deadline = secrets.token_hex(8), time.monotonic() + seconds
         self._answers[key] = None
         try:
             self.send(json.dumps({"v": VERSION, "id": key, "ask": question, **values}).encode() + b"\n")
             while self._answers[key] is None:
                 if self.ended:
-                    raise NoAnswer(self.trouble())
+                    raise NoReply(self.trouble())
                 if time.monotonic() >= deadline:
                     self.end(f"the agent is silent: nothing came within {seconds:g} s")
-                    raise NoAnswer(self.trouble())
+                    raise NoReply(self.trouble())
                 self._read(_SLICE)
             return _read_reply(self._answers[key])
         finally:
@@ -197,5 +197,5 @@ class _RunningAgent:
 
 def _read_reply(reply: Any) -> Any:
     if reply.get("v") != VERSION or "answer" not in reply or "trouble" in reply:
-        raise NoAnswer(f"the agent has no answer: {reply.get('trouble', reply)!r:.300}")
+        raise NoReply(f"the agent has no answer: {reply.get('trouble', reply)!r:.300}")
     return reply["answer"]
