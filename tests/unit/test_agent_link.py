@@ -67,7 +67,7 @@ class Starts:
         return self.streams[min(self.started, len(self.streams)) - 1]
 
 
-def no_answer(says: Says, within: float = 5) -> str:
+def no_answer(says: Says, within: float = 60) -> str:
     """Return why there is no answer from an agent that says this."""
     with pytest.raises(NoReply) as raised:
         Link(Starts(Stream(says))).ask("about", within=within)

@@ -713,6 +713,7 @@ class Get:
                 self.take(response)
         except (OSError, http.client.HTTPException) as error:
             self.said["trouble"] = f"{type(error).__name__}: {error}"
+            self.late = self.late or isinstance(error, socket.timeout)
         finally:
             timer.cancel()
             if self.socket is not None:
