@@ -14,8 +14,9 @@ from typing import Any, Final
 import pytest
 
 import name_server
+from bootstrap.images.debian_base import install_tools
 from name_server import answer, to_json
-from namespaces import Namespace, joined
+from namespaces import Namespace, joined, root
 from pytest_foodtrucks.probes.agent.client import Agent, Connection, IcmpError, NameFound, Outcome
 from pytest_foodtrucks.probes.agent.link import Link, NoAnswer
 
@@ -451,21 +452,56 @@ def check_all(agent: Agent, here: Namespace, there: Namespace, certificate: Path
     agent.close()
 
 
-def pythons() -> list[str]:
-    """Return the Pythons of this machine that the program is for, each version once."""
-    found = {".".join(map(str, sys.version_info[:2])): sys.executable}
-    for minor in range(9, 20):
-        with_version = [f"python3.{minor}", "-c", "import sys; print(sys.executable)"]
+def pythons() -> dict[str, str]:
+    """Return the Pythons of this machine that the program is for, by their versions: those on the path, and pyenv's."""
+    listed = [sys.executable, *(f"python3.{minor}" for minor in range(9, 20))]
+    listed += map(str, sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")))
+    found: dict[str, str] = {}
+    for each in listed:
+        command = [each, "-c", "import sys; print(*sys.version_info[:2], sys.executable)"]
         try:
-            told = subprocess.run(with_version, capture_output=True, text=True, check=True).stdout.strip()
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError):  # there is none, or a stand-in that has none
             continue
-        found.setdefault(f"3.{minor}", told)
-    return list(found.values())
+        major, minor, path = told.split(maxsplit=2)
+        if int(minor) >= 9:
+            found.setdefault(f"{major}.{minor}", path.strip())
+    return found
 
 
-@pytest.mark.parametrize("python", pythons())
+@pytest.mark.parametrize("python", (found := pythons()).values(), ids=found)
 def test_each_python_of_this_machine_gives_the_same_answers(
     here: Namespace, there: Namespace, certificate: Path, python: str
 ) -> None:
     check_all(here.agent(python), here, there, certificate)
+
+
+IN_FOLDER: Final = """
+mkdir -p "$0/proc"
+mount --bind /proc "$0/proc"
+for file in hosts resolv.conf; do touch "$0/etc/$file"; mount --bind "/etc/$file" "$0/etc/$file"; done
+exec chroot "$0" "$@"
+"""
+"""Runs a command in the folder that has a whole system, with the namespace's files in /etc."""
+
+
+@pytest.fixture
+def oldest(tmp_path: Path) -> Iterator[Path]:
+    """Make a folder with the oldest Debian that has Python 3.9, from the distribution's packages."""
+    install_tools()
+    tar, folder = tmp_path / "debian.tar", tmp_path / "debian"
+    made = ("mmdebstrap", "--mode=auto", "--variant=extract", "--include=python3", "--format=tar")
+    root("unshare", "--mount", *made, "bullseye", str(tar))
+    folder.mkdir()
+    root("tar", "-C", str(folder), "--exclude=./dev/*", "-xf", str(tar))
+    root("cp", "/etc/nsswitch.conf", str(folder / "etc/nsswitch.conf"))  # base-files makes it when it is set up
+    yield folder
+    root("rm", "-r", "--one-file-system", str(folder))
+
+
+@pytest.mark.slow
+def test_debian_11s_python_gives_the_same_answers(
+    here: Namespace, there: Namespace, certificate: Path, oldest: Path
+) -> None:
+    agent = here.agent("python3", ("unshare", "--mount", "sh", "-ec", IN_FOLDER, str(oldest)))
+    check_all(agent, here, there, certificate)
