@@ -158,8 +158,8 @@ def _set_up(each: Namespace) -> None:
     root(*inside, "link", "set", _DEVICE, "up")
     root(*inside, "address", "add", f"{each.address}/24", "dev", _DEVICE)
     root(*inside, "address", "add", f"{each.address6}/64", "dev", _DEVICE, "nodad")
-    for setting in ("net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0"):  # an error for each packet
-        each.exec("sysctl", "-qw", setting)
+    for setting in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):  # an error for each packet
+        each.exec("sh", "-c", f"echo 0 >/proc/sys/net/{setting}")
 
 
 def _remove(each: Namespace) -> None:

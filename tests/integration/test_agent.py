@@ -15,8 +15,10 @@ import pytest
 
 import name_server
 from bootstrap.images.debian_base import install_tools
+from lab import IDLE, IDLE_COMMAND, PYTHON
 from name_server import answer, to_json
 from namespaces import Namespace, joined, root
+from pytest_foodtrucks import Service, ready, service
 from pytest_foodtrucks.probes.agent.client import Agent, Connection, IcmpError, NameFound, Outcome
 from pytest_foodtrucks.probes.agent.link import Link, NoAnswer
 
@@ -342,6 +344,46 @@ def test_an_agent_ends_with_its_input(here: Namespace) -> None:
     process = here.streams[-1].process
     asked.close()
     assert process.wait(20) == 0
+
+
+ENDLESS: Final = """
+import socket
+server = socket.create_server(("", 7000))
+print("ready", flush=True)
+while True:
+    connection, _ = server.accept()
+    try:
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+    except OSError:
+        connection.close()
+"""
+
+endless = service(
+    image=PYTHON, command=["python3", "-u", "-c", ENDLESS], ports=[7000], network="home", ready=ready.log("ready")
+)
+small = service(image=PYTHON, command=IDLE_COMMAND, mem_limit="64m", network="home")
+bare = service(**IDLE, network="home")
+
+
+def test_an_agent_that_the_kernel_kills_for_its_memory_has_no_answer_and_is_replaced(
+    endless: Service, small: Service
+) -> None:
+    agent = Agent(small.container.opener())
+    address = endless.container.ip
+    with pytest.raises(NoAnswer, match=r"the agent ended|MemoryError"):
+        agent.http(
+            addresses=[address], port=7000, host="a", netloc="a", path="/", tls=False, ca=None, wait=60, most=None
+        )
+    assert seen(tried(agent, address, 7000)) == (True, None, None)
+    assert small.container.status == "running"
+    agent.close()
+
+
+def test_in_an_image_without_python_no_agent_starts(bare: Service) -> None:
+    with pytest.raises(NoAnswer, match=r"(?s)no agent starts there .*python3.*Remedy: give --foodtrucks-probe-image"):
+        Agent(bare.container.opener()).about()
 
 
 # each Python
