@@ -3,6 +3,7 @@
 import ast
 import base64
 import errno
+import json
 import os
 import resource
 import socket
@@ -86,6 +87,19 @@ def test_a_full_backlog_is_silence() -> None:
             waiting.settimeout(0)
             waiting.connect_ex((HOME, port))
         assert outcome(port, wait=0.2) == (False, None)
+
+
+def test_a_connection_that_is_not_made_yet_is_not_over() -> None:
+    with bound() as (listening, port), ExitStack() as undo:
+        listening.listen(0)
+        for _ in range(2):
+            waiting = undo.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex((HOME, port))
+        each = program.Try(asked(port))
+        undo.callback(each.socket.close)
+        assert not each.start()
+        assert not each.look()  # the kernel wakes who waits for it before it has an ICMP error's number
 
 
 def test_a_port_that_reaches_itself_is_closed() -> None:
@@ -571,3 +585,47 @@ def test_https_is_verified_with_the_authority(authority: Callable[[str], tuple[s
 def test_a_server_that_says_nothing_to_https_ends_within_its_time() -> None:
     with web(stays=True) as port:
         assert "didn't end within 0.4 s" in get(port, tls=True, wait=0.4)["trouble"]
+
+
+# questions that can't be answered
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, question: Callable[[], Any], call: Callable[[bytes], Any]) -> Any:
+    """Return the reply to a question that the program has for this test."""
+    said: list[bytes] = []
+    monkeypatch.setattr(program, "say", said.append)
+    monkeypatch.setitem(program.QUESTIONS, "test", question)
+    call(b'{"v": 1, "id": "7", "ask": "test"}\n')
+    return json.loads(b"".join(said))
+
+
+def test_an_answer_that_can_not_be_written_down_is_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = answered(monkeypatch, lambda: {"body": b"no JSON"}, program.answer)
+    assert (reply["id"], "answer" in reply) == ("7", False)
+    assert reply["trouble"].startswith("TypeError")
+
+
+def no_threads(thread: threading.Thread) -> None:
+    del thread
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_question_for_which_there_is_no_thread_is_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", no_threads)
+    reply = answered(monkeypatch, dict, program.begin)
+    assert reply == {"v": 1, "id": "7", "trouble": "RuntimeError: can't start new thread"}
+
+
+def test_a_name_that_can_not_be_asked_for_is_a_trouble_and_no_silent_server() -> None:
+    with pytest.raises(ValueError, match="range"):
+        program.look_up(["x" * 300], 5)
+
+
+def test_a_look_up_that_has_no_thread_for_a_query_is_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(calls: list[Any]) -> None:
+        del calls
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(program, "side_by_side", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        program.look_up(["es"], 5)

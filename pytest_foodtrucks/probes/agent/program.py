@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-# What Python's socket module has no names for: linux/in.h, in6.h, socket.h, if_packet.h, if_ether.h.
+# What Python's socket module has no names for: linux/in.h, in6.h, socket.h, if_packet.h, if_ether.h, net/tcp_states.h.
 IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000
+TCP_SYN_SENT, TCP_CLOSE = 2, 7
 SO_ATTACH_FILTER, SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING, ETH_P_ALL = 26, 263, 6, 4, 3
 
 SPARE_FILES = 64
@@ -42,8 +43,17 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # each connection is an open file
     for line in sys.stdin.buffer:
-        threading.Thread(target=answer, args=(line,), daemon=True).start()
+        begin(line)
     os._exit(0)  # whatever threads still ask
+
+
+def begin(line: bytes) -> None:
+    """Begin to answer one question."""
+    try:
+        threading.Thread(target=answer, args=(line,), daemon=True).start()
+    except RuntimeError as error:  # there may be no more threads
+        message = json.loads(line)
+        say(written({"v": message["v"], "id": message["id"], "trouble": shown(error)}))
 
 
 def answer(line: bytes) -> None:
@@ -51,10 +61,20 @@ def answer(line: bytes) -> None:
     message = json.loads(line)
     reply = {"v": message.pop("v"), "id": message.pop("id")}
     try:
-        reply["answer"] = QUESTIONS[message.pop("ask")](**message)
+        data = written({**reply, "answer": QUESTIONS[message.pop("ask")](**message)})
     except Exception as error:  # noqa: BLE001 - whatever it was, the one who asked must hear of it
-        reply["trouble"] = f"{type(error).__name__}: {error}"
-    say(json.dumps(reply).encode() + b"\n")
+        data = written({**reply, "trouble": shown(error)})
+    say(data)
+
+
+def written(reply: dict[str, Any]) -> bytes:
+    """Return a reply as a line."""
+    return json.dumps(reply).encode() + b"\n"
+
+
+def shown(error: BaseException) -> str:
+    """Return how a trouble shows an error."""
+    return f"{type(error).__name__}: {error}"
 
 
 SAYING = threading.Lock()
@@ -128,7 +148,7 @@ class Try:
     def look(self) -> bool:
         """See what became of it; tell whether it is over."""
         if not self.udp:
-            return self.end(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+            return self.look_by_tcp()
         try:
             self.socket.recv(65536)
         except BlockingIOError:
@@ -136,6 +156,15 @@ class Try:
         except OSError as error:
             return self.end(error.errno)
         return self.end(0)
+
+    def look_by_tcp(self) -> bool:
+        """See what became of a connection.
+
+        The kernel wakes who waits when an ICMP error has come, and only then sets the error's number (tcp_v4_err).
+        """
+        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return False if code == 0 and state in (TCP_SYN_SENT, TCP_CLOSE) else self.end(code)
 
     def end(self, code: int | None) -> bool:
         """Write down the outcome: 0 for a connection or a reply, an error number, or None for silence."""
@@ -493,8 +522,16 @@ class LookUp:
         self.hosts = [first for first, *others in host_lines() if same(name) in map(same, others)]
         self.queries: list[dict[str, Any]] = []
         self.application: dict[str, Any] = {"addresses": [], "error": "no answer"}
-        self.thread = threading.Thread(target=self.ask, daemon=True)
+        self.failure: Exception | None = None
+        self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
+
+    def run(self) -> None:
+        """Ask, and keep an error for who waits: without an answer it would look like a silent server."""
+        try:
+            self.ask()
+        except Exception as error:  # noqa: BLE001 - raised by `found`
+            self.failure = error
 
     def ask(self) -> None:
         """Ask the name server for each of the names that search domains make of it, until one is known."""
@@ -520,6 +557,8 @@ class LookUp:
     def found(self) -> dict[str, Any]:
         """Return what is known when it is done, or out of time."""
         self.thread.join(max(0.0, self.ends - time.monotonic()))
+        if self.failure is not None:
+            raise self.failure
         return {"application": self.application, "hosts": self.hosts, "queries": self.queries}
 
 
@@ -712,7 +751,7 @@ class Get:
             with client.getresponse() as response:
                 self.take(response)
         except (OSError, http.client.HTTPException) as error:
-            self.said["trouble"] = f"{type(error).__name__}: {error}"
+            self.said["trouble"] = shown(error)
             self.late = self.late or isinstance(error, socket.timeout)
         finally:
             timer.cancel()
@@ -791,7 +830,7 @@ def body_of(response: Any, length: int | None, most: int | None) -> tuple[bytes,
                 break
             body += more
     except (OSError, http.client.HTTPException) as error:
-        return bytes(body), f"{type(error).__name__}: {error}"
+        return bytes(body), shown(error)
     return bytes(body), None
 
 
