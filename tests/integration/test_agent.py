@@ -20,7 +20,7 @@ from name_server import answer, to_json
 from namespaces import Namespace, joined, root
 from pytest_foodtrucks import Service, ready, service
 from pytest_foodtrucks.probes.agent.client import Agent, Connection, IcmpError, NameFound, Outcome
-from pytest_foodtrucks.probes.agent.link import Link, NoAnswer
+from pytest_foodtrucks.probes.agent.link import Link, NoReply
 
 SERVERS: Final = """
 import socket, socketserver, ssl, sys, threading
@@ -310,7 +310,7 @@ def test_a_stopped_agent_has_no_answer_and_is_replaced(here: Namespace) -> None:
     link.ask("about", within=20)
     stopped = here.streams[-1].process
     os.kill(stopped.pid, signal.SIGSTOP)
-    with pytest.raises(NoAnswer, match="silent"):
+    with pytest.raises(NoReply, match="silent"):
         link.ask("about", within=0.5)
     assert link.ask("hello", within=20)["python"]
     stopped.kill()
@@ -324,7 +324,7 @@ def test_an_agent_that_is_killed_while_it_asks_has_no_answer_and_is_replaced(her
     with there.firewall("INPUT", "-p", "tcp", "-j", "DROP"):
         killing = threading.Timer(0.5, process.kill)
         killing.start()
-        with pytest.raises(NoAnswer, match="the agent ended"):
+        with pytest.raises(NoReply, match="the agent ended"):
             tried(asked, there.address, OPEN, wait=60)
     assert seen(tried(asked, there.address, OPEN)) == (True, None, None)
     asked.close()
@@ -332,7 +332,7 @@ def test_an_agent_that_is_killed_while_it_asks_has_no_answer_and_is_replaced(her
 
 def test_an_agent_without_the_memory_for_an_answer_says_so_and_goes_on(here: Namespace, there: Namespace) -> None:
     asked = here.agent(before=("prlimit", f"--as={400 << 20}"))
-    with pytest.raises(NoAnswer, match="MemoryError"):
+    with pytest.raises(NoReply, match="MemoryError"):
         asked.http(**url(there, "/long", most=None, wait=60))
     assert asked.http(**url(there)).status == 200
     asked.close()
@@ -372,7 +372,7 @@ def test_an_agent_that_the_kernel_kills_for_its_memory_has_no_answer_and_is_repl
 ) -> None:
     agent = Agent(small.container.opener())
     address = endless.container.ip
-    with pytest.raises(NoAnswer, match=r"the agent ended|MemoryError"):
+    with pytest.raises(NoReply, match=r"the agent ended|MemoryError"):
         agent.http(
             addresses=[address], port=7000, host="a", netloc="a", path="/", tls=False, ca=None, wait=60, most=None
         )
@@ -382,7 +382,7 @@ def test_an_agent_that_the_kernel_kills_for_its_memory_has_no_answer_and_is_repl
 
 
 def test_in_an_image_without_python_no_agent_starts(bare: Service) -> None:
-    with pytest.raises(NoAnswer, match=r"(?s)no agent starts there .*python3.*Remedy: give --foodtrucks-probe-image"):
+    with pytest.raises(NoReply, match=r"(?s)no agent starts there .*python3.*Remedy: give --foodtrucks-probe-image"):
         Agent(bare.container.opener()).about()
 
 
