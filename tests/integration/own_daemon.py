@@ -120,6 +120,7 @@ def own_daemon(source: Engine, *options: str) -> Iterator[OwnDaemon]:
         daemon.start()
         undo.callback(daemon.clear)
         with closing(daemon.engine()) as engine:
-            content = b"".join(source.api.get_image(os.environ["EXAMPLE_BUSYBOX_IMAGE"]))
-            engine.api.load_image(content)  # type: ignore[no-untyped-call] # a gap of types-docker
+            for variable in ("EXAMPLE_BUSYBOX_IMAGE", "FOODTRUCKS_PROBE_IMAGE"):
+                content = b"".join(source.api.get_image(os.environ[variable]))
+                engine.api.load_image(content)  # type: ignore[no-untyped-call] # a gap of types-docker
         yield daemon

@@ -17,7 +17,7 @@ from .registry import PASSWORD, Line, Registry, auths, line_to, running_registry
 from .terminal import Screen, run_on_terminal
 
 ES = "docker.elastic.co/elasticsearch/elasticsearch:9.5.0"
-PROBE = "busybox:latest"
+PROBE = "python:3.13-slim"
 LARGE = ("large-a:1", "large-b:1")
 LARGE_SIZE = 4_000_000
 MIDWAY = 1_000_000
@@ -41,13 +41,13 @@ b = service(image="large-b:1", command="sleep 600")
 @pytest.fixture(scope="module")
 def registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that anyone may pull from."""
-    probe = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
+    small = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
     elasticsearch = f"{os.environ['FOODTRUCKS_ES_IMAGE']}:{os.environ['FOODTRUCKS_ES_VERSION']}"
     with running_registry(tmp_path_factory.mktemp("registry")) as running:
-        running.push(foodtrucks_engine, probe, PROBE)
+        running.push(foodtrucks_engine, os.environ["FOODTRUCKS_PROBE_IMAGE"], PROBE)
         running.push(foodtrucks_engine, elasticsearch, ES)
         for image in LARGE:
-            running.push_new(foodtrucks_engine, probe, image, size=LARGE_SIZE)
+            running.push_new(foodtrucks_engine, small, image, size=LARGE_SIZE)
         yield running
 
 
@@ -55,7 +55,7 @@ def registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 def locked_registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that wants a login."""
     with running_registry(tmp_path_factory.mktemp("locked-registry"), login=True) as running:
-        running.push(foodtrucks_engine, os.environ["EXAMPLE_BUSYBOX_IMAGE"], PROBE, password=PASSWORD)
+        running.push(foodtrucks_engine, os.environ["FOODTRUCKS_PROBE_IMAGE"], PROBE, password=PASSWORD)
         yield running
 
 
@@ -101,14 +101,14 @@ def test_official_names_are_pulled_once_and_stay(downstream: Downstream, mirror:
 def test_it(es_on_net, net_probe):
     assert es_on_net.container.image == "{mirror.address}/{ES}"
     assert net_probe.resolve("es") == [es_on_net.container.ip]
-    assert net_probe.container.image == "{mirror.address}/busybox"
+    assert net_probe.container.image == "{mirror.address}/python:3.13-slim"
 """
     )
     before = mirror.asked_for(ES), mirror.asked_for(PROBE)
     options = (f"--foodtrucks-image-prefix={mirror.address}", "--foodtrucks-es-version=9.5.0")
     first = downstream.run(*options, env=OFFICIAL)
     first.assert_outcomes(passed=1)
-    for image in (f"{mirror.address}/{ES}", f"{mirror.address}/busybox"):
+    for image in (f"{mirror.address}/{ES}", f"{mirror.address}/python:3.13-slim"):
         first.stderr.fnmatch_lines(
             [f"foodtrucks: pulling {image} …", f"foodtrucks: pulling {image}: done in *.? s"], consecutive=True
         )
@@ -139,14 +139,14 @@ def test_never_says_which_image_is_missing(downstream: Downstream, mirror: Regis
     downstream.write(test_it=NEEDS_PROBE)
     result = downstream.run(f"--foodtrucks-image-prefix={mirror.address}", "--foodtrucks-pull=never", env=OFFICIAL)
     assert one_error(result) == (
-        f"The image {mirror.address}/busybox isn't on the engine, and pull is never. Remedy: pull or build it, or set "
-        "--foodtrucks-pull=missing."
+        f"The image {mirror.address}/python:3.13-slim isn't on the engine, and pull is never. Remedy: pull or build it, or "
+        "set --foodtrucks-pull=missing."
     )
     assert mirror.asked_for(PROBE) == before
 
 
 def test_never_takes_what_is_there(downstream: Downstream, mirror: Registry, foodtrucks_engine: Engine) -> None:
-    foodtrucks_engine.api.tag(os.environ["EXAMPLE_BUSYBOX_IMAGE"], f"{mirror.address}/busybox", "latest")
+    foodtrucks_engine.api.tag(os.environ["FOODTRUCKS_PROBE_IMAGE"], f"{mirror.address}/python", "3.13-slim")
     before = mirror.asked_for(PROBE)
     downstream.write(test_it=NEEDS_PROBE)
     result = downstream.run(f"--foodtrucks-image-prefix={mirror.address}", "--foodtrucks-pull=never", env=OFFICIAL)
@@ -172,7 +172,7 @@ def test_a_registry_that_is_down(downstream: Downstream) -> None:
     with line_to("127.0.0.1:1") as line:
         address = line.address
     error = one_error(downstream.run(f"--foodtrucks-image-prefix={address}", timeout=30, env=OFFICIAL))
-    assert error.startswith(f"The image {address}/busybox can't be pulled: ")
+    assert error.startswith(f"The image {address}/python:3.13-slim can't be pulled: ")
     assert f"connection refused. Remedy: see that {address} runs" in error
 
 
@@ -180,7 +180,7 @@ def test_a_registry_whose_name_nobody_knows(downstream: Downstream) -> None:
     downstream.write(test_it=NEEDS_PROBE)
     result = downstream.run("--foodtrucks-image-prefix=no-such-host.invalid", timeout=60, env=OFFICIAL)
     error = one_error(result)
-    assert error.startswith("The image no-such-host.invalid/busybox can't be pulled: ")
+    assert error.startswith("The image no-such-host.invalid/python:3.13-slim can't be pulled: ")
     assert "no such host. Remedy: see that no-such-host.invalid runs and that the engine reaches it" in error
 
 
@@ -198,7 +198,7 @@ def test_a_registry_that_wants_another_login(
     )
     error = one_error(result)
     words = "no basic auth credentials" if password is None else "unauthorized: authentication required"
-    assert error.startswith(f"The image {locked_mirror.address}/busybox can't be pulled: ")
+    assert error.startswith(f"The image {locked_mirror.address}/python:3.13-slim can't be pulled: ")
     assert f"{words}. Remedy: look at its name, or log in to {locked_mirror.address} (docker login, or " in error
 
 
@@ -236,7 +236,7 @@ def test_a_credential_helper_that_is_missing(downstream: Downstream, mirror: Reg
             env={**OFFICIAL, "DOCKER_CONFIG": str(downstream.folder)},
         )
     )
-    assert error.startswith(f"The engine could not be asked to pull {mirror.address}/busybox: Credentials store error")
+    assert error.startswith(f"The engine could not be asked to pull {mirror.address}/python:3.13-slim: Credentials store error")
     assert "docker-credential-no-such-helper" in error
     assert "Remedy: look at Docker's configuration (config.json and its credential helpers)" in error
 
@@ -331,5 +331,5 @@ def test_workers_write_lines_on_the_terminal_that_they_share(downstream: Downstr
         environ=official(),
     )
     assert "━" not in shown
-    assert f"foodtrucks: pulling {mirror.address}/busybox …" in Screen(shown).lines
+    assert f"foodtrucks: pulling {mirror.address}/python:3.13-slim …" in Screen(shown).lines
     assert "= 2 passed in " in Screen(shown).lines[-2]
