@@ -270,6 +270,90 @@ def test_counters_that_the_kernel_has_not_are_0(texts: dict[str, str]) -> None:
     assert program.counters() == {"ListenOverflows": 0, "ListenDrops": 0}
 
 
+def ipv4_packet(protocol: int, content: bytes, options: bytes = b"") -> bytes:
+    length = 5 + len(options) // 4
+    ends = socket.inet_aton("10.0.0.1") + socket.inet_aton("10.0.0.2")
+    return bytes([0x40 | length]) + bytes(8) + bytes([protocol]) + bytes(2) + ends + options + content
+
+
+def ipv6_packet(protocol: int, content: bytes) -> bytes:
+    ends = socket.inet_pton(socket.AF_INET6, "fd00::1") + socket.inet_pton(socket.AF_INET6, "fd00::2")
+    return b"\x60" + bytes(5) + bytes([protocol, 64]) + ends + content
+
+
+PORTS = struct.pack("!HH", 40000, 80)
+
+
+@pytest.mark.parametrize(
+    ("packet", "told"),
+    [
+        (ipv4_packet(6, PORTS), ["tcp", "10.0.0.1", 40000, "10.0.0.2", 80, ""]),
+        (ipv4_packet(6, PORTS, options=bytes(8)), ["tcp", "10.0.0.1", 40000, "10.0.0.2", 80, ""]),
+        (ipv4_packet(17, PORTS + bytes(4) + b"hi"), ["udp", "10.0.0.1", 40000, "10.0.0.2", 80, "hi"]),
+        (ipv6_packet(6, PORTS), ["tcp", "fd00::1", 40000, "fd00::2", 80, ""]),
+        (ipv6_packet(17, PORTS + bytes(4) + b"hi"), ["udp", "fd00::1", 40000, "fd00::2", 80, "hi"]),
+    ],
+    ids=["tcp", "tcp with options", "udp", "tcp by IPv6", "udp by IPv6"],
+)
+def test_a_packet_is_read(packet: bytes, told: list[Any]) -> None:
+    assert program.first_packet(packet) == [told]
+    if told[0] == "tcp":
+        assert program.first_packet(packet[:-1]) == []
+
+
+@pytest.mark.parametrize("packet", [b"", b"\x45", b"\x60"], ids=repr)
+def test_a_packet_that_is_cut_off_is_none(packet: bytes) -> None:
+    assert program.first_packet(packet) == []
+
+
+def test_ipv6_is_there_with_an_address_beside_loopbacks(texts: dict[str, str]) -> None:
+    assert not program.has_ipv6()
+    texts["/proc/net/if_inet6"] = f"{1:032x} 01 80 10 80       lo\n"
+    assert not program.has_ipv6()
+    texts["/proc/net/if_inet6"] += "fd000000000000000000000000000001 02 40 00 80     eth0\n"
+    assert program.has_ipv6()
+
+
+def test_about_has_addresses_and_routes_from_proc(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"HTTP_PROXY": "http://proxy:1", "PATH": "/bin"})
+    texts["/proc/net/fib_trie"] = (
+        "Main:\n  |-- 10.0.0.0\n     /24 link UNICAST\n  |-- 10.0.0.7\n     /32 host LOCAL\n"
+        "Local:\n  |-- 10.0.0.7\n     /32 host LOCAL\n  |-- 10.0.0.255\n     /32 link BROADCAST\n"
+    )
+    texts["/proc/net/if_inet6"] = "fd000000000000000000000000000001 02 40 00 80     eth0\n"
+    texts["/proc/net/route"] = "Iface Destination Gateway\neth0 00000000 0100000A\n"
+    told = program.about()
+    assert told["addresses"] == ["10.0.0.7", "fd00::1"]
+    assert told["routes"] == [["eth0", "00000000", "0100000A"]]
+    assert told["proxies"] == {"HTTP_PROXY": "http://proxy:1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "is_one"),
+    [
+        (17, b"", True),
+        (20, bytes([socket.AF_INET, 24, 0, 253]), True),
+        (21, bytes([socket.AF_INET6, 64, 0, 0]), True),
+        (20, bytes([socket.AF_INET6, 64, 0, 253]), False),
+        (16, bytes(4), False),
+    ],
+    ids=["link gone", "IPv4", "IPv6", "IPv6 of one link alone", "link changed"],
+)
+def test_a_change_of_an_address_is_told_from_the_rest(kind: int, body: bytes, *, is_one: bool) -> None:
+    changes = program.AddressChanges()
+    assert changes.is_change((kind, body)) is is_one
+    assert changes.count() == 0
+
+
+def test_more_changes_than_there_was_room_for_are_a_change() -> None:
+    class Overrun:
+        def recv(self, *_: Any) -> bytes:
+            raise OSError(105, "No buffer space available")
+
+    found: Any = program.messages(Overrun())  # type: ignore[arg-type]
+    assert [kind for kind, _ in found] == [program.AddressChanges.LINK_GONE]
+
+
 # names
 
 
