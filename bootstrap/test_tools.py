@@ -1,4 +1,4 @@
-"""What only the tests need: a registry on loopback, a browser for the page, a clock that is wrong."""
+"""What only the tests need: a registry on loopback, a browser for the page, a clock that is wrong, network namespaces."""
 
 import shutil
 
@@ -9,6 +9,10 @@ _PACKAGES = {
     "docker-registry": ("docker-registry",),
     "chromium": ("chromium", "fonts-dejavu-core"),
     "faketime": ("faketime",),
+    "ip": ("iproute2",),
+    "iptables": ("iptables",),
+    "openssl": ("openssl",),
+    "nsenter": ("util-linux",),
 }
 """Commands, and the distribution's packages that have them, with what they need besides."""
 

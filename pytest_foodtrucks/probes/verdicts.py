@@ -165,7 +165,9 @@ def _read(connection: Connection, outcome: Outcome) -> tuple[VerdictKind, str]:
         return VerdictKind.CONNECTED, "an answer came" if udp else "connected"
     if outcome.icmp is not None:
         refused = udp and outcome.icmp.sender == connection.address and _key(outcome.icmp) in _PORT_UNREACHABLE
-        return VerdictKind.REFUSED if refused else VerdictKind.UNREACHABLE, _said(outcome.icmp)
+        own = outcome.local is not None and outcome.icmp.sender == outcome.local[0] and outcome.error == "EHOSTUNREACH"
+        words = f"{_NO_WAY['EHOSTUNREACH']}, EHOSTUNREACH" if own and not refused else _said(outcome.icmp)
+        return VerdictKind.REFUSED if refused else VerdictKind.UNREACHABLE, words
     if outcome.error in {None, "ETIMEDOUT"}:
         return VerdictKind.DROPPED, "no answer"
     if outcome.error in {"ECONNREFUSED", "ECONNRESET"}:

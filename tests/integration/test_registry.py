@@ -139,8 +139,8 @@ def test_never_says_which_image_is_missing(downstream: Downstream, mirror: Regis
     downstream.write(test_it=NEEDS_PROBE)
     result = downstream.run(f"--foodtrucks-image-prefix={mirror.address}", "--foodtrucks-pull=never", env=OFFICIAL)
     assert one_error(result) == (
-        f"The image {mirror.address}/python:3.13-slim isn't on the engine, and pull is never. Remedy: pull or build it, "
-        "or set --foodtrucks-pull=missing."
+        f"The image {mirror.address}/python:3.13-slim isn't on the engine, and pull is never. Remedy: pull or build "
+        "it, or set --foodtrucks-pull=missing."
     )
     assert mirror.asked_for(PROBE) == before
 

@@ -43,6 +43,11 @@ def failed(error: str | None, *icmp: Any) -> Outcome:
             "fd00::1 said: administratively prohibited (ICMPv6 1/1)",
         ),
         (failed("EHOSTUNREACH", 4, 99, 7, "10.9.9.9"), "unreachable", "10.9.9.9 said: an ICMP error (ICMP 99/7)"),
+        (
+            failed("EHOSTUNREACH", 4, 3, 1, LOCAL[0]),
+            "unreachable",
+            "nobody on the network has that address, EHOSTUNREACH",
+        ),
         (failed("ENETUNREACH"), "unreachable", "no route to that network, ENETUNREACH"),
         (failed("EHOSTUNREACH"), "unreachable", "nobody on the network has that address, EHOSTUNREACH"),
         (failed("EAFNOSUPPORT"), "unreachable", "the source's kernel has no IPv6, EAFNOSUPPORT"),
