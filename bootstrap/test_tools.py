@@ -1,4 +1,4 @@
-"""What only the tests need: a registry on loopback, a browser for the page, a clock that is wrong, network namespaces."""
+"""What only the tests need: a registry on loopback, a browser, a clock that is wrong, network namespaces."""
 
 import shutil
 
