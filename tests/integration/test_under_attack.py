@@ -50,9 +50,9 @@ while True:
 busy = service(
     image=PYTHON, command=["python3", "-u", "-c", _BUSY], ports=[7000], network="home", ready=ready.log("ready")
 )
-neighbour = service(**IDLE, network="home")
-stranger = service(**IDLE, network="abroad")
-echo = service(**ECHO, network="home")
+beside = service(**IDLE, network="home")
+apart = service(**IDLE, network="abroad")
+attacked = service(**ECHO, network="home")
 
 
 def outcome(ask: Callable[[], None]) -> str:
@@ -65,16 +65,16 @@ def outcome(ask: Callable[[], None]) -> str:
 
 
 def test_a_busy_server_on_the_same_network_is_never_isolated_and_never_out_of_reach(
-    neighbour: Service, busy: Service
+    beside: Service, busy: Service
 ) -> None:
-    isolated = [outcome(lambda: assert_isolated(neighbour, busy)) for _ in range(5)]
+    isolated = [outcome(lambda: assert_isolated(beside, busy)) for _ in range(5)]
     assert set(isolated) == {"IsolationError"}
-    reached = [outcome(lambda: assert_reachable(neighbour, busy, timeout=1)) for _ in range(5)]
+    reached = [outcome(lambda: assert_reachable(beside, busy, timeout=1)) for _ in range(5)]
     assert set(reached) <= {"green", "ProbeError"}
 
 
-def test_a_busy_server_on_another_network_is_isolated(stranger: Service, busy: Service) -> None:
-    assert_isolated(stranger, busy)
+def test_a_busy_server_on_another_network_is_isolated(apart: Service, busy: Service) -> None:
+    assert_isolated(apart, busy)
 
 
 _CHATTER = """
@@ -89,13 +89,13 @@ while True:
 """
 
 
-def test_a_sources_own_traffic_doesnt_make_a_reset_of_an_icmp_error(home: Network, echo: Service) -> None:
+def test_a_sources_own_traffic_doesnt_make_a_reset_of_an_icmp_error(home: Network, attacked: Service) -> None:
     command = ["python3", "-c", _CHATTER]
     with (
         home.service(image=PYTHON, command=command, aliases=["chatter"]) as chatter,
-        rejecting(echo, "icmp-port-unreachable"),
+        rejecting(attacked, "icmp-port-unreachable"),
     ):
-        verdict = chatter.__foodtrucks__.sidecar.connect(echo)
+        verdict = chatter.__foodtrucks__.sidecar.connect(attacked)
         assert verdict.kind == "unreachable"
         assert "port unreachable (ICMP 3/3)" in verdict.evidence
 
@@ -113,12 +113,12 @@ def joining(network: Network, who: Service, after: float) -> Iterator[None]:
 
 
 def test_a_source_that_joins_the_targets_network_meanwhile_isnt_isolated(
-    home: Network, stranger: Service, echo: Service
+    home: Network, apart: Service, attacked: Service
 ) -> None:
-    assert_isolated(stranger, echo)  # so that what asks is there already
+    assert_isolated(apart, attacked)  # so that what asks is there already
     for after in (0.3, 1.5, 2.5):
-        with joining(home, stranger, after), pytest.raises((ProbeError, IsolationError)):
-            assert_isolated(stranger, echo)
+        with joining(home, apart, after), pytest.raises((ProbeError, IsolationError)):
+            assert_isolated(apart, attacked)
 
 
 def test_a_table_of_fifteen_by_fifteen_has_no_inconclusive_cell(home: Network, abroad: Network) -> None:
