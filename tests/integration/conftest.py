@@ -3,12 +3,14 @@
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pytest_foodtrucks import Engine, network
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
@@ -41,6 +43,13 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture
+def only_unknown_things() -> Iterator[None]:
+    """Let one test at a time have things of unknown owners on the engine, or remove all that are there."""
+    with FileLock(Path(tempfile.gettempdir(), "pytest-foodtrucks-tests-unknown-things.lock")):
+        yield
 
 
 def identities_in(folder: Path) -> set[str]:

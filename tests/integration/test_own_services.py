@@ -135,8 +135,9 @@ class TestReadiness:
             assert made.container.logs() == "up\n"
 
     def test_http_asks_from_beside_where_nothing_is_published(self, foodtrucks_net: Network) -> None:
+        request = 'while read -r line && [ "${#line}" -gt 1 ]; do :; done'  # what isn't read makes a reset of the end
         answer = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\nwell'"
-        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"read line; {answer}"]
+        server = ["nc", "-ll", "-p", "80", "-e", "sh", "-c", f"{request}; {answer}"]
         check = ready.http("/", port=80)
         with foodtrucks_net.service(image=IMAGE, command=server, ready=check, aliases=["unpublished"]) as made:
             assert made.__foodtrucks__.fetch("/", port=80) == (200, "well")

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from pytest_foodtrucks import Engine
 
 from .conftest import Downstream, watchdog_of
@@ -79,6 +81,7 @@ def test_closing_all_descriptors():
 """
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_nothing_that_a_test_does_in_the_process_ends_its_stack(
     downstream: Downstream, state: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +102,8 @@ def test_a_watchdog_that_was_killed_is_there_again_before_the_next_service(
         test_it="""
 import os, signal, time
 from pathlib import Path
+
+import pytest
 
 def test_it(echo, foodtrucks_net):
     Path("ready").touch()
@@ -121,6 +126,7 @@ def test_it(echo, foodtrucks_net):
     assert gone(lambda: ours_on_engine() - before)
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_a_container_of_an_image_that_was_made_of_ours_is_none_of_ours(
     downstream: Downstream, state: Path, foodtrucks_engine: Engine
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_disk_that_gets_full_is_one_clear_message_to_each_worker(downstream: D
     result.stdout.fnmatch_lines("*The state folder * can't be used: No space left on device. Remedy: make room there*")
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"two words"])
 def test_a_corrupt_state_folder_is_one_clear_message_and_nothing_of_others_goes(
     downstream: Downstream, tmp_path: Path, foodtrucks_engine: Engine, content: bytes
@@ -76,6 +77,7 @@ def test_a_corrupt_state_folder_is_one_clear_message_and_nothing_of_others_goes(
         foodtrucks_engine.remove_network(decoy)
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 @pytest.mark.parametrize(("fake", "told"), [("-90s", "[89]? s ahead of"), ("+1d", "864?? s behind")])
 def test_a_wrong_clock_is_told_and_allowed_for(
     downstream: Downstream, tmp_path: Path, foodtrucks_engine: Engine, fake: str, told: str

@@ -141,6 +141,7 @@ def test_a_session_whose_watchdog_was_killed_too_is_made_good_by_the_next(
     assert not session.left()
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
     downstream: Downstream, state: Path, tmp_path: Path, foodtrucks_engine: Engine
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_sweep_leaves_alone_what_is_not_provably_orphaned(
         others.end()
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_sessions_on_a_copy_of_the_state_folder_remove_and_take_nothing(
     hang: Hang, downstream: Downstream, state: Path, state_home: Path, foodtrucks_engine: Engine
 ) -> None:
