@@ -124,6 +124,16 @@ EXAMPLES: Mapping[str, Example] = {
         wrong=["", "NET-ADMIN", "a b", [5], {"NET_ADMIN"}, "NET_ADMIN\0"],
         body={"HostConfig": {"CapAdd": ["NET_ADMIN"]}},
     ),
+    "dns": Example(
+        right=["127.0.0.1", ["::1"]],
+        wrong=["", "localhost", "127.0.0.1:53", "127.1", [5], {"127.0.0.1"}],
+        body={"HostConfig": {"Dns": ["127.0.0.1"]}},
+    ),
+    "dns_search": Example(
+        right=["example.com", ["."]],
+        wrong=["", "a b", "-a", [5], {"example.com"}],
+        body={"HostConfig": {"DnsSearch": ["example.com"]}},
+    ),
     "healthcheck": Example(
         right=[{"test": "true"}],
         wrong=[

@@ -59,7 +59,8 @@ class Behaviour:
 Names = Mapping[str, "Behaviour | Mapping[str, Behaviour]"]
 """A behaviour for each name, in lower case without the final dot, or one for each type of it, as "A" and "AAAA".
 
-"*" stands for all other names (without it: NXDOMAIN), or for all other types (without it: no records).
+"*.example" stands for all other names in a domain, "*" for all other names (without it: NXDOMAIN), or for all other
+types (without it: no records).
 """
 
 
@@ -238,7 +239,9 @@ class NameServer:
         return [] if ended else _answers(behaviour, question, asked, query)
 
     def _behaviour(self, question: Question) -> Behaviour:
-        told = self._names.get(question.name, self._names.get("*", NXDOMAIN))
+        labels = question.name.split(".")
+        wildcards = [".".join(["*", *labels[at:]]) for at in range(1, len(labels) + 1)]
+        told = next((self._names[name] for name in [question.name, *wildcards] if name in self._names), NXDOMAIN)
         return told if isinstance(told, Behaviour) else told.get(question.type, told.get("*", EMPTY))
 
 

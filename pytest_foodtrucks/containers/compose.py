@@ -70,6 +70,12 @@ class ContainerSpec:
     cap_add: Sequence[str] = keyword_field(
         keywords.capabilities, lambda names: {"HostConfig": {"CapAdd": list(names)}}, default=()
     )
+    dns: Sequence[str] = keyword_field(
+        keywords.name_servers, lambda servers: {"HostConfig": {"Dns": list(servers)}}, default=()
+    )
+    dns_search: Sequence[str] = keyword_field(
+        keywords.search_domains, lambda domains: {"HostConfig": {"DnsSearch": list(domains)}}, default=()
+    )
     healthcheck: Mapping[str, Any] | None = keyword_field(
         keywords.healthcheck, lambda check: {"Healthcheck": dict(check)}
     )

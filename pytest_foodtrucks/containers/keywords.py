@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import port_and_protocol, refuse_no_host_name, same_name
+from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, same_name
 from pytest_foodtrucks.units import nanoseconds, size_in_bytes
 from pytest_foodtrucks.values import Unfit, entries, is_list, matching, path, shown, text, texts, whole
 
@@ -198,6 +198,25 @@ def capabilities(value: Any) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[A-Za-z_]+", name) for name in names):
         raise Unfit("give the kernel's names, such as ['NET_ADMIN']")
     return names
+
+
+def name_servers(value: Any) -> tuple[str, ...]:
+    """Check addresses of name servers."""
+    servers = one_or_texts(value)
+    if not all(map(is_address, servers)):
+        raise Unfit("give the addresses of name servers, such as ['127.0.0.1']")
+    return servers
+
+
+def search_domains(value: Any) -> tuple[str, ...]:
+    """Check domains that are put behind names; one dot means none at all."""
+    domains = one_or_texts(value)
+    try:
+        for domain in domains:
+            refuse_no_host_name("no.domain" if domain == "." else domain)
+    except DefinitionError:
+        raise Unfit("give domains, such as ['example.com']") from None
+    return domains
 
 
 _TESTS: Final = ("CMD", "CMD-SHELL", "NONE")

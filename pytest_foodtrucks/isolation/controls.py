@@ -24,19 +24,28 @@ _LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
 class SourceControl:
-    """A place that is asked, and what shows that asking works there: a beacon, names, and that it stays where it is."""
+    """A place that is asked, and what shows that asking works there: a beacon, names, and that it stays where it is.
 
-    def __init__(self, place: Probe, beacon: Beacon) -> None:
+    `absolute` says that the names that are asked for are so, and that no search domain is put behind them; `nobody` is
+    a name that nobody has.
+    """
+
+    def __init__(self, place: Probe, beacon: Beacon, *, absolute: bool = False) -> None:
         self._place = place
         self._beacon = beacon
         self.before = inspected(place.subject)
-        self._nobody = f"foodtrucks-nobody-{secrets.token_hex(4)}"
-        self.names = (self._nobody, beacon.name)
+        nobody = f"foodtrucks-nobody-{secrets.token_hex(4)}"
+        self.nobody = f"{nobody}.invalid." if absolute else nobody
+        self.names = (self.nobody, beacon.name)
         self.connection = Connection(beacon.address, beacon.port, tries=2)
 
     def doubts(self, answers: Answers) -> list[str]:
         """Say which control failed."""
         return [*self._unlit(answers.verdicts[self.connection]), *self.doubts_of_names(answers)]
+
+    def doubts_of_connections(self, answers: Answers) -> list[str]:
+        """Say which control of connections failed."""
+        return [*self._unlit(answers.verdicts[self.connection]), *self._changed(answers)]
 
     def doubts_of_names(self, answers: Answers) -> list[str]:
         """Say which control of names failed."""
@@ -64,7 +73,7 @@ class SourceControl:
         if nobody.addresses:
             doubts.append(
                 f"the random name {nobody.name} resolves to {', '.join(nobody.addresses)}: a wildcard in a search "
-                "domain, which answers for any name"
+                "domain or in the name server, which answers for any name"
             )
         elif nobody.failure is not None and not self.knows_containers_only(answers):
             doubts.append(f"the name server has no answer for a random name either ({nobody.failure}: {nobody.words})")

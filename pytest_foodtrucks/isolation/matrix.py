@@ -19,8 +19,10 @@ from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
 from .assertions import isolation_error
+from .egress import listed
 from .inquiry import Inquiry, inquire, refuse_no_switch
 from .messages import again, connecting, described
+from .outside import WELL_KNOWN, Area, Outside, WayOut, ask_for_ways_out, command, way_out
 from .subjects import Source, Subject, inspected, moved, place_of, refuse_no_source, written
 from .tables import BLOCKED, CONNECTED, INCONCLUSIVE, Cell, Matrix
 
@@ -39,17 +41,29 @@ def reachability(
     targets: Mapping[str, Target] | Sequence[Target],
     *,
     published: bool = False,
+    outside: bool | Iterable[str] = False,
 ) -> Matrix:
     """Ask each source for each target, at the first of its ports, and return the whole table.
 
     A mapping gives the names that the table has; else they are aliases, and networks' names. A target that is no
     service is written `name:port`. Blocked means by all ways, as `assert_isolated` means it, with the same controls;
     `published` says that published ports may be reached. Sources are asked side by side.
+
+    With `outside` the table has further columns, which tell what `assert_no_egress` asks: `internet` and `names` for
+    the addresses and names that it lists, or that are well known where it is True; `machine`, the engine's; and
+    `bridge`, the default bridge. One way that leads there is enough for a `.`.
     """
     rows, columns = _named(sources), _named(targets)
-    if not rows or not columns:
+    named = _ways_out(outside)
+    areas = [area for area in Area if named and area in {*(way.area for way in named), Area.MACHINE, Area.BRIDGE}]
+    if not rows or not (columns or areas):
         raise DefinitionError("A matrix needs sources and targets. Remedy: give at least one of each.")
     refuse_no_switch(published)
+    if set(areas) & columns.keys():
+        raise DefinitionError(
+            f"The targets {', '.join(columns)} have a name that a column of outside= has ({', '.join(areas)}). Remedy: "
+            "give a mapping with another name."
+        )
     for source in rows.values():
         refuse_no_source(source)
     stack = _stack(next(iter(rows.values())))
@@ -58,13 +72,25 @@ def reachability(
         row_cells = list(
             pool.map(lambda source: _row(source, list(asked.values()), published=published), rows.values())
         )
+        further = list(pool.map(lambda source: _outside_cells(source, named, areas), rows.values()))
     doubts = [target.doubt() for target in asked.values()]
     cells = {
         (row, column): _doubted(cell, doubt)
         for row, cells in zip(rows, row_cells, strict=True)
         for column, cell, doubt in zip(columns, cells, doubts, strict=True)
     }
-    return Matrix(tuple(rows), tuple(columns), cells)
+    cells |= {(row, area): cell for row, found in zip(rows, further, strict=True) for area, cell in found.items()}
+    return Matrix(tuple(rows), (*columns, *areas), cells)
+
+
+def _ways_out(outside: object) -> list[WayOut]:
+    """Return the ways that are named; none where nothing outside is asked for."""
+    if outside is False:
+        return []
+    ways = [way_out(each) for each in listed("outside", WELL_KNOWN if outside is True else outside)]
+    if not ways:
+        raise DefinitionError("outside= names nothing. Remedy: give addresses such as '192.0.2.1:443', or True.")
+    return ways
 
 
 def _named(things: Mapping[str, T] | Sequence[T]) -> dict[str, T]:
@@ -168,8 +194,11 @@ def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[
             for target, cell in zip(targets, cells, strict=True)
         ]
     except (ProbeError, EngineError, StartError) as error:
-        unknown = Verdict(VerdictKind.INCONCLUSIVE, None, 0, 1, str(error))
-        return [Cell(INCONCLUSIVE, _label(source), "none: nothing can be asked", unknown, "none") for _ in targets]
+        return [_unknown(_label(source), "none: nothing can be asked", str(error)) for _ in targets]
+
+
+def _unknown(source: str, way: str, words: str) -> Cell:
+    return Cell(INCONCLUSIVE, source, way, Verdict.inconclusive(words), "none")
 
 
 def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
@@ -181,7 +210,7 @@ def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
     def cell(target: _Asked) -> Cell | None:
         label = target.subject.label
         if label not in ours:
-            return _outside(place, target.subject)
+            return _stranger(place, target.subject)
         said = [answers.verdicts[connection] for connection in ours[label]]
         return _first_try(place, answers.names[label], target.expected(networks), said)
 
@@ -199,7 +228,7 @@ def _first_try(place: Probe, found: Resolution, expected: AbstractSet[str], said
     return _connected(place, f"the name {found.name}", connected[0])
 
 
-def _outside(place: Probe, subject: Subject) -> Cell | None:
+def _stranger(place: Probe, subject: Subject) -> Cell | None:
     verdict = place.connect(subject.label, written(subject.ports[0]))
     return _connected(place, subject.label, verdict) if verdict.kind is VerdictKind.CONNECTED else None
 
@@ -215,8 +244,7 @@ def _inquired(place: Probe, inquiry: Inquiry) -> Cell:
     blocked = [finding for finding in inquiry.findings if finding.verdict.blocked]
     deciding = [*inquiry.reached, *inquiry.open, *blocked, *inquiry.findings]
     if not deciding:
-        unknown = Verdict(VerdictKind.INCONCLUSIVE, None, 0, 1, str(error))
-        return Cell(INCONCLUSIVE, described(place), "none: it has no name and no address", unknown, "none")
+        return _unknown(described(place), "none: it has no name and no address", str(error))
     finding = deciding[0]
     sign = INCONCLUSIVE if error is not None else BLOCKED
     if finding.reached and finding.verdict.kind is VerdictKind.CONNECTED:
@@ -224,3 +252,35 @@ def _inquired(place: Probe, inquiry: Inquiry) -> Cell:
     doubts = f"{'; '.join(inquiry.doubts)}; " if inquiry.doubts else ""
     verdict = replace(finding.verdict, evidence=f"{doubts}{finding.verdict.evidence}")
     return Cell(sign, described(place), finding.way, verdict, finding.command)
+
+
+# outside
+
+
+def _outside_cells(source: Source, named: Sequence[WayOut], areas: Sequence[Area]) -> dict[Area, Cell]:
+    """Return a source's cell for each area outside."""
+    if not areas:
+        return {}
+    try:
+        place = place_of(source)
+        seen = ask_for_ways_out(place, named, asked=lambda _: True)
+        return {area: _of_area(place, seen, area) for area in areas}
+    except (ProbeError, EngineError, StartError) as error:
+        return {area: _unknown(_label(source), "none: nothing can be asked", str(error)) for area in areas}
+
+
+def _of_area(place: Probe, seen: Outside, area: Area) -> Cell:
+    """Return the cell of one area: connected by any way, blocked if a judged way is, and nothing is doubtful."""
+    if area is Area.BRIDGE and seen.on_bridge:
+        verdict = Verdict(VerdictKind.CONNECTED, None, 0, 1, "the source is on the default bridge itself")
+        return Cell(CONNECTED, described(place), "its own network", verdict, "none")
+    out, judged = ([way for way in ways if way.area is area] for ways in (seen.out, seen.judged))
+    if out:
+        return Cell(CONNECTED, described(place), out[0].text, seen.verdict(out[0]), command(place, out[0]))
+    unclear = [*seen.doubts, *seen.unclear(area)]
+    if not judged:
+        tried = "; ".join(f"{way.text}: {seen.words_of_control(way)}" for way in seen.ways if way.area is area)
+        unclear.append(f"no way leads there from the default bridge either: {tried or 'none is known'}")
+    if unclear:
+        return _unknown(described(place), "none could be judged", "; ".join(unclear))
+    return Cell(BLOCKED, described(place), judged[0].text, seen.verdict(judged[0]), command(place, judged[0]))

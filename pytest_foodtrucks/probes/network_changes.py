@@ -12,6 +12,10 @@ T = TypeVar("T")
 ROUNDS: Final = 4
 """How often a question is asked that networks' creation disturbs."""
 
+_LOOK_BACK: Final = 0.1
+"""Seconds. The event of a creation comes after all that it does, so one from before the question says nothing; and an
+event that made a question doubtful is not to be seen again when it is asked anew."""
+
 _STEADY_SINCE: Final = 28
 """Docker's major version."""
 
@@ -35,7 +39,7 @@ def undisturbed(ask: Callable[[], T], engine: "Engine", *, suspect: Callable[[T]
     for _ in range(ROUNDS):
         began = time.monotonic()
         answer = ask()
-        if not suspect(answer) or not engine.networks_changed(time.monotonic() - began + 1):
+        if not suspect(answer) or not engine.networks_changed(time.monotonic() - began + _LOOK_BACK):
             return answer, True
     return answer, False
 

@@ -48,6 +48,8 @@ class ServiceKeywords(TypedDict, total=False):
     mem_limit: Value[str | int | None]
     user: Value[str | int | None]
     cap_add: Value[Sequence[str]]
+    dns: Value[Sequence[str]]
+    dns_search: Value[Sequence[str]]
     healthcheck: Value[Mapping[str, Any] | None]
     timeout: Value[float | None]
     ready: "Check | Iterable[Check] | None"

@@ -97,7 +97,7 @@ class FakeAgent:
         return LOST if any(each is LOST for each in found.values()) else found
 
     def name(self, name: str) -> Any:
-        found = self.names.get(name.rstrip("."), ABSENT)
+        found = self.names.get(name, self.names.get(name.rstrip("."), ABSENT))
         return found.pop(0) if isinstance(found, list) else found
 
     def listening(self) -> Any:

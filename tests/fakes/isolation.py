@@ -34,7 +34,7 @@ class Outside(FakeAgent):
         self.meanwhile: Callable[[], object] = lambda: None
 
     def outcomes(self, asked: dict[str, Any]) -> list[Any]:
-        if asked["port"] == 7777:
+        if (asked["address"], asked["port"]) == (BEACON, 7777):
             return [self.lit] * asked["tries"]
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
@@ -48,23 +48,28 @@ class Outside(FakeAgent):
 class World(FakeEngine):
     """An engine in memory whose containers see each other as its agents say.
 
-    `outside` answers for whoever is on a network, `inside` for the target's own namespace.
+    `outside` answers for whoever is on a network, `bridge` (by default the same) for whoever is on the default one, and
+    `inside` for the target's own namespace.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.outside = Outside()
+        self.outside = self.bridge = Outside()
         self.inside = FakeAgent()
         self.inside.sockets = [("tcp", "0.0.0.0", port) for port in (9200, 9300)]  # noqa: S104 - told, not bound
 
     def start_container(self, container: str) -> None:
         super().start_container(container)
+        default = self.containers[container]["NetworkSettings"]["Networks"].get("bridge")
+        if default is not None:
+            default["IPAddress"] = "172.17.0.2"
         self.containers[container]["State"]["StartedAt"] = f"start {next(self._numbers)}"
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         super().open_exec(container, argv)
-        beside = self.containers[container]["HostConfig"]["NetworkMode"].startswith("container:")
-        return FakeStream(self.inside if beside else self.outside)
+        network = self.containers[container]["HostConfig"]["NetworkMode"]
+        on_network = self.bridge if network == "bridge" else self.outside
+        return FakeStream(self.inside if network.startswith("container:") else on_network)
 
 
 HOME, ABROAD = "172.30.0.9", "172.31.0.9"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from internet import Internet, internet
-from lab import IDLE, IMAGE, PYTHON
+from lab import ECHO, IDLE, IMAGE, PYTHON
+from name_server import answer
 from pytest_foodtrucks import (
     DefinitionError,
     IsolationError,
@@ -14,18 +15,23 @@ from pytest_foodtrucks import (
     ProbeError,
     ReachabilityError,
     Service,
+    assert_matrix,
     assert_no_egress,
+    assert_resolves,
+    reachability,
     service,
 )
 from pytest_foodtrucks.probes.agent import program
 
 boxed = service(**IDLE, network="island")
 free = service(**IDLE, network="abroad")
+mate = service(**ECHO, network="abroad")
 
 
 @pytest.fixture(scope="module")
 def outside() -> Iterator[Internet]:
-    with internet() as made:
+    names = {"known.example": answer("198.51.100.10"), "*.wild.example": answer("203.0.113.10")}
+    with internet(names) as made:
         yield made
 
 
@@ -121,6 +127,63 @@ def test_a_proxy_that_the_environment_names_is_a_way(island: Network, ways: list
             assert_no_egress(proxied, via=ways)
         assert "hunter2" not in str(raised.value)
         assert_no_egress(proxied, via=ways, allow=[*machine, proxy])
+
+
+def asked_names(outside: Internet) -> set[str]:
+    """Return the names that reached the internet's name server."""
+    return {each.name for each in outside.arrived() if each.kind == "dns"}
+
+
+def test_a_name_that_gets_out_is_told_and_has_arrived(
+    abroad: Network, outside: Internet, ways: list[str], machine: list[str]
+) -> None:
+    allow = [*machine, *own_subnets(list(outside.addresses))]
+    with abroad.service(**IDLE, aliases=["asker"], dns=[outside.address]) as asker:
+        with pytest.raises(IsolationError, match=r"resolved to 203\.0\.113\.10") as raised:
+            assert_no_egress(asker, via=["*.wild.example", *ways], allow=allow)
+        [random] = {name for name in asked_names(outside) if name.endswith(".wild.example")}
+        assert f"  way       the name {random}\n" in str(raised.value)
+        with pytest.raises(ProbeError, match="no way leads anywhere"):
+            assert_no_egress(asker, via=["unknown.example"], allow=allow)
+
+
+def test_a_name_that_a_search_domain_completes_does_not_get_out(
+    abroad: Network, outside: Internet, machine: list[str]
+) -> None:
+    with abroad.service(**IDLE, aliases=["searcher"], dns=[outside.address], dns_search=["wild.example"]) as searcher:
+        with pytest.raises(ProbeError, match="no way leads anywhere"):
+            assert_no_egress(searcher, via=["unknown.example"], allow=machine)
+        with pytest.raises(IsolationError, match=r"resolved to 198\.51\.100\.10"):
+            assert_no_egress(searcher, via=["known.example"], allow=machine)
+
+
+def test_no_name_leaves_a_service_without_a_name_server(
+    island: Network, outside: Internet, ways: list[str], machine: list[str]
+) -> None:
+    """The remedy of the message."""
+    with (
+        island.service(**IDLE, aliases=["mute"], dns=["127.0.0.1"]) as mute,
+        island.service(**IDLE, aliases=["elsewhere"], dns=[outside.address]) as elsewhere,
+    ):
+        for each in (mute, elsewhere):
+            assert_no_egress(each, via=["known.example", *ways], allow=machine)
+            assert_resolves(each, "mute")
+    assert asked_names(outside) == set()
+
+
+def test_the_same_as_columns_of_a_table(
+    boxed: Service, free: Service, mate: Service, bridge_probe: Probe, ways: list[str]
+) -> None:
+    seen = reachability([boxed, free, bridge_probe], [mate], outside=ways)
+    assert_matrix(
+        seen,
+        """
+                            mate  internet  machine  bridge
+        boxed               X     X         .        X
+        free                .     .         .        X
+        the default bridge  X     .         .        .
+        """,
+    )
 
 
 @pytest.mark.parametrize(

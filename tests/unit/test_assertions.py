@@ -444,6 +444,7 @@ def test_a_strangers_network_has_a_beacon_for_the_question_only(scene: Scene) ->
 def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(scene: Scene) -> None:
     source = scene.abroad.watcher
     scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {"host": {}}
+    scene.world.outside.connections["172.17.0.2", 7777] = OPEN
     scene.world.outside.lit_name = ABSENT
     assert_isolated(source, scene.es)
     assert "first probe of bridge" in scene.stack.on_demand
