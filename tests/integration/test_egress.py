@@ -1,10 +1,16 @@
 """Nothing leads out: each verdict agrees with what reached an internet that the tests built."""
 
+import random
+import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from internet import Internet, internet
+from internet import Arrival, Internet, internet
 from lab import ECHO, IDLE, IMAGE, PYTHON
 from name_server import answer
 from pytest_foodtrucks import (
@@ -204,3 +210,72 @@ def test_the_same_as_columns_of_a_table(
 def test_what_is_no_way_is_refused(boxed: Service, keyword: str, value: object) -> None:
     with pytest.raises(DefinitionError, match="Remedy: "):
         assert_no_egress(boxed, **{keyword: value})  # type: ignore[arg-type]
+
+
+PROXY = "http://198.51.100.10:443"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and the ways that it is about."""
+
+    source: Service
+    via: list[str]
+    allow: list[str]
+
+    @property
+    def ways(self) -> set[str]:
+        proxy = "PROXY=" in "".join(self.source.container.inspect()["Config"]["Env"])
+        return {*self.via, *(["198.51.100.10:443"] if proxy else [])} - set(self.allow)
+
+    def led(self, outside: Internet) -> set[str]:
+        """Try each way by other means, and return those that the internet's log shows."""
+        outside.forget()
+        for way in self.ways:
+            host, _, port = way.partition(":")
+            udp = " -u" if port.endswith("/udp") else ""
+            code = f"echo hello | nc -w 1{udp} {host} {port.split('/')[0]}" if port else f"nslookup {host}."
+            self.source.exec(["timeout", "2", "sh", "-c", code])
+        arrived = outside.arrived()
+        return {way for way in self.ways if any(_is_of(way, each) for each in arrived)}
+
+    def told(self, machine: list[str]) -> set[str]:
+        """Return the ways that the assertion says lead out."""
+        try:
+            assert_no_egress(self.source, via=self.via, allow=[*machine, *self.allow])
+        except IsolationError as error:
+            ways = re.findall(r"^  way       (?:the name )?([^ ,\n]+)", str(error), re.MULTILINE)
+            return set(ways)
+        return set()
+
+
+def _is_of(way: str, arrival: Arrival) -> bool:
+    host, _, port = way.partition(":")
+    if not port:
+        return (arrival.kind, arrival.name) == ("dns", host)
+    return (arrival.destination, arrival.port) == (host, int(port.split("/")[0]))
+
+
+@pytest.mark.slow
+def test_two_hundred_questions_agree_with_the_log_of_what_arrived(
+    island: Network, abroad: Network, outside: Internet, ways: list[str], machine: list[str]
+) -> None:
+    keywords: list[dict[str, Any]] = [{}, {"environment": {"HTTPS_PROXY": PROXY}}, {"dns": [outside.address]}]
+    generator = random.Random(13)  # noqa: S311 - no secret
+    with ExitStack() as undo:
+        sources = [
+            undo.enter_context(network.service(**IDLE, **each, aliases=[f"sandbox-{number}-{place}"]))
+            for place, network in (("in", island), ("out", abroad))
+            for number, each in enumerate(keywords)
+        ]
+        seen: Counter[str] = Counter()
+        for number in range(200):
+            source = sources[number % len(sources)]
+            chosen = generator.sample([*ways, "known.example"], generator.randint(1, 4))
+            free = source.container.network == abroad.name
+            allow = [each for each in chosen if free and ":" in each and each != ways[0] and generator.random() < 0.2]
+            question = Asked(source, [*chosen, ways[0]], allow)
+            told, led = question.told(machine), question.led(outside)
+            assert told == led, f"question {number}: {question}"
+            seen["leads out" if led else "nothing leads out"] += 1
+    print(dict(seen))  # noqa: T201 - for docs/reliability.md
