@@ -7,18 +7,25 @@ from typing import Any
 
 from pytest_foodtrucks.engine.execs import ExecStream
 
-OPEN: dict[str, Any] = {"connected": True, "error": None, "icmp": None, "local": ["172.30.0.3", 40000], "seconds": 0.01}
+OPEN: dict[str, Any] = {
+    "connected": True,
+    "error": None,
+    "icmp": None,
+    "local": ["172.30.0.3", 40000],
+    "seconds": 0.01,
+    "segments": [2, 1],
+}
 """What an agent says of a try that connected."""
 
 REFUSED = {**OPEN, "connected": False, "error": "ECONNREFUSED"}
-DROPPED = {**OPEN, "connected": False, "seconds": 3.0}
+DROPPED = {**OPEN, "connected": False, "seconds": 3.0, "segments": [2, 0]}
 PROHIBITED = {
     **OPEN,
     "connected": False,
     "error": "EHOSTUNREACH",
     "icmp": {"version": 4, "type": 3, "code": 13, "from": "172.30.0.1"},
 }
-NO_IPV6 = {**OPEN, "connected": False, "error": "ENETUNREACH", "local": None}
+NO_IPV6 = {**OPEN, "connected": False, "error": "ENETUNREACH", "local": None, "segments": None}
 
 LOST = None
 """A question that nobody answered: the agent ended."""

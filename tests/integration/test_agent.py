@@ -19,8 +19,10 @@ from lab import IDLE, IDLE_COMMAND, PYTHON
 from name_server import answer, to_json
 from namespaces import Namespace, joined, root
 from pytest_foodtrucks import Service, ready, service
+from pytest_foodtrucks.probes.agent import link as link_module
 from pytest_foodtrucks.probes.agent.client import Agent, Connection, IcmpError, NameFound, Outcome
 from pytest_foodtrucks.probes.agent.link import Link, NoReply
+from pytest_foodtrucks.probes.verdicts import verdict_of
 
 SERVERS: Final = """
 import socket, socketserver, ssl, sys, threading
@@ -161,6 +163,28 @@ def test_a_reset_by_a_firewall_has_no_icmp_error(agent: Agent, there: Namespace,
     with there.firewall("INPUT", "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset", six=six):
         assert seen(tried(agent, address, OPEN)) == (False, "ECONNREFUSED", None)
     assert seen(tried(agent, address, OPEN)) == (True, None, None)
+
+
+def test_a_kernel_that_shows_no_icmp_error_of_a_connection_tells_it_from_a_reset(
+    here: Namespace, there: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = b"IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000"
+    asked_for_nothing = numbers.replace(b"25", b"26")  # IPV6_V6ONLY: by IPv6 the kernel shows what it is asked for
+    source = link_module._program().replace(numbers, asked_for_nothing)  # noqa: SLF001 - as it is sent
+    assert asked_for_nothing in source
+    monkeypatch.setattr(link_module, "_program", lambda: source)
+    agent, connection = here.agent(), Connection(there.address6, OPEN, tries=1)
+    told = {}
+    for answer_of in ("icmp6-port-unreachable", "icmp6-adm-prohibited", "tcp-reset"):
+        with there.firewall("INPUT", "-p", "tcp", "-j", "REJECT", "--reject-with", answer_of, six=True):
+            outcomes = agent.connect([connection])[0][connection]
+        told[answer_of] = (outcomes[0].error, outcomes[0].icmp, verdict_of(connection, outcomes).kind)
+    agent.close()
+    assert told == {
+        "icmp6-port-unreachable": ("ECONNREFUSED", None, "unreachable"),
+        "icmp6-adm-prohibited": ("EACCES", None, "unreachable"),
+        "tcp-reset": ("ECONNREFUSED", None, "refused"),
+    }
 
 
 @pytest.mark.parametrize("six", [False, True])

@@ -282,6 +282,8 @@ def test_three_tries_are_read() -> None:
         {"connected": False, "error": 111},
         {"local": []},
         {"seconds": None},
+        {"segments": [1]},
+        {"segments": "12"},
     ],
     ids=str,
 )

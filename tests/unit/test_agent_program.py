@@ -74,9 +74,19 @@ def test_an_open_port_connects_from_an_own_port() -> None:
     assert only["local"] == list(peer)
 
 
-def test_a_closed_port_refuses() -> None:
+def test_a_closed_port_refuses_with_a_segment() -> None:
     with bound() as (_, port):
-        assert outcome(port) == (False, "ECONNREFUSED")
+        (only,) = program.connect([asked(port)])["tries"]["0"]
+    assert (only["connected"], only["error"], only["segments"]) == (False, "ECONNREFUSED", [1, 1])
+
+
+def test_a_kernel_that_counts_no_segments_tells_none() -> None:
+    class Older(socket.socket):
+        def getsockopt(self, level: int, option: int, length: int = 0) -> Any:
+            return super().getsockopt(level, option, min(length, 104))
+
+    with closing(Older()) as asking:
+        assert program.segments(asking) is None
 
 
 def test_a_full_backlog_is_silence() -> None:

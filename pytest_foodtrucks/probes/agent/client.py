@@ -53,6 +53,8 @@ class Outcome:
     local: tuple[str, int] | None
     """From where it was sent: address and port."""
     seconds: float
+    segments: tuple[int, int] | None
+    """How many TCP segments were sent, and how many came; None where the source's kernel doesn't tell."""
 
 
 @dataclass(frozen=True)
@@ -193,12 +195,23 @@ def _outcome(told: Mapping[str, Any]) -> Outcome:
         None if told["icmp"] is None else IcmpError(*(told["icmp"][key] for key in ("version", "type", "code", "from")))
     )
     local = None if told["local"] is None else (str(told["local"][0]), int(told["local"][1]))
-    outcome = Outcome(told["connected"], told["error"], icmp, local, float(told["seconds"]))
+    outcome = Outcome(
+        told["connected"], told["error"], icmp, local, float(told["seconds"]), _segments(told["segments"])
+    )
     if not isinstance(outcome.connected, bool) or (outcome.error is None and icmp is not None):
         raise ValueError("it contradicts itself")
     if not isinstance(outcome.error, str | None) or (outcome.connected and outcome.error is not None):
         raise ValueError("it contradicts itself")
     return outcome
+
+
+def _segments(told: Sequence[object] | None) -> tuple[int, int] | None:
+    if told is None:
+        return None
+    sent, came = told
+    if not isinstance(sent, int) or not isinstance(came, int):
+        raise TypeError("it has no numbers of segments")
+    return sent, came
 
 
 def _name_found(told: Mapping[str, Any]) -> NameFound:
