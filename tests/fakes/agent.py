@@ -87,7 +87,8 @@ class FakeAgent:
     def hello(self) -> Any:
         return {"python": "3.13.0", "kernel": "6.1"}
 
-    def connect(self, connections: list[dict[str, Any]]) -> Any:
+    def connect(self, connections: list[dict[str, Any]], begin: float) -> Any:
+        del begin
         tries = {each["key"]: self.outcomes(each) for each in connections}
         lost = any(outcome is LOST for outcomes in tries.values() for outcome in outcomes)
         return LOST if lost else {"tries": tries, "changes": self.changes}

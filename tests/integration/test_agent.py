@@ -19,7 +19,9 @@ from lab import IDLE, IDLE_COMMAND, PYTHON
 from name_server import answer, to_json
 from namespaces import Namespace, joined, root
 from pytest_foodtrucks import Service, ready, service
+from pytest_foodtrucks.probes.agent import client as client_module
 from pytest_foodtrucks.probes.agent import link as link_module
+from pytest_foodtrucks.probes.agent import program
 from pytest_foodtrucks.probes.agent.client import Agent, Connection, IcmpError, NameFound, Outcome
 from pytest_foodtrucks.probes.agent.link import Link, NoReply
 from pytest_foodtrucks.probes.verdicts import verdict_of
@@ -202,6 +204,21 @@ def test_of_many_tries_that_are_rejected_at_once_none_connects(agent: Agent, the
     with there.firewall("INPUT", "-p", "tcp", "-j", "REJECT", "--reject-with", "icmp-admin-prohibited"):
         outcomes = agent.connect([connection])[0][connection]
     assert {outcome.connected for outcome in outcomes} == {False}
+
+
+def test_more_silent_connections_than_there_may_be_open_files_have_an_answer_each(
+    here: Namespace, there: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_MARGIN", 3.0)
+    few_files = here.agent(before=("prlimit", f"--nofile={program.SPARE_FILES + 10}"))
+    silent = [Connection(there.address, port, wait=1.0) for port in range(9100, 9130)]
+    connections = [*silent, Connection(there.address, OPEN), Connection(there.address, CLOSED)]
+    with there.firewall("INPUT", "-p", "tcp", "--dport", "9100:9129", "-j", "DROP"):
+        outcomes = few_files.connect(connections)[0]
+    few_files.close()
+    told = [{(outcome.connected, outcome.error) for outcome in outcomes[each]} for each in connections]
+    assert told == [*[{(False, None)}] * 30, {(True, None)}, {(False, "ECONNREFUSED")}]
+    assert {len(outcomes[each]) for each in connections} == {3}
 
 
 def test_what_the_sources_own_firewall_forbids_is_its_own_error(

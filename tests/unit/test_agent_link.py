@@ -5,11 +5,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fakes.agent import OPEN, PROHIBITED, resolves_to
+from fakes.agent import OPEN, PROHIBITED, REFUSED, resolves_to
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.probes.agent import link as link_module
 from pytest_foodtrucks.probes.agent.client import Agent, Connection
@@ -292,10 +293,37 @@ def test_a_try_that_contradicts_itself_is_no_answer(amiss: dict[str, Any]) -> No
         connect(OPEN, OPEN, {**OPEN, **amiss})
 
 
-@pytest.mark.parametrize("tries", [0, 2, 4])
-def test_another_number_of_tries_is_no_answer(tries: int) -> None:
-    with pytest.raises(NoReply, match="another number of tries"):
-        connect(*[OPEN] * tries)
+def test_more_tries_than_were_asked_for_are_no_answer() -> None:
+    with pytest.raises(NoReply, match="more tries"):
+        connect(*[OPEN] * 4)
+
+
+def test_an_agent_that_makes_no_try_has_no_answer() -> None:
+    with pytest.raises(NoReply, match="makes no try"):
+        connect()
+
+
+def test_what_an_agent_had_no_room_for_is_asked_for_again() -> None:
+    asked: list[dict[str, int]] = []
+
+    def one_try_at_once(question: dict[str, Any]) -> list[bytes]:
+        asked.append({each["address"]: each["tries"] for each in question["connections"]})
+        tries = {each["key"]: [REFUSED] if each["key"] == "0" else [] for each in question["connections"]}
+        return [reply(question, answer={"tries": tries, "changes": int(len(asked) == 2)})]
+
+    es = replace(WEB, address="172.30.0.3", tries=1)
+    outcomes, changed = Agent(Starts(Stream(one_try_at_once))).connect([WEB, es])
+    assert asked == [
+        {WEB.address: 3, es.address: 1},
+        {WEB.address: 2, es.address: 1},
+        {WEB.address: 1, es.address: 1},
+        {es.address: 1},
+    ]
+    assert {each: [one.error for one in told] for each, told in outcomes.items()} == {
+        WEB: ["ECONNREFUSED"] * 3,
+        es: ["ECONNREFUSED"],
+    }
+    assert changed
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", {}, {"tries": {}}, {"tries": {"0": None}}], ids=str)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _MARGIN: Final = 6.0
 """Seconds that a busy machine may take to carry a question and its answer."""
 
+_BEGIN_SECONDS: Final = 2.0
+"""Within which an agent begins its tries; those for which it has no room then are asked for again."""
+
 _LOOK_UP_SECONDS: Final = 12.0
 """For which name servers may be silent: resolv.conf's usual 5 s for each of two, and a little."""
 
@@ -127,17 +130,31 @@ class Agent:
         self.close = self._link.close
 
     def connect(self, connections: Sequence[Connection]) -> tuple[dict[Connection, tuple[Outcome, ...]], bool]:
-        """Try connections side by side; return their tries, and whether addresses of the source changed meanwhile."""
-        asked = {str(key): connection for key, connection in enumerate(connections)}
-        within = max((connection.wait for connection in connections), default=0.0) + _MARGIN
-        answer = self._link.ask(
-            "connect", within=within, connections=[{"key": key, **vars(each)} for key, each in asked.items()]
-        )
+        """Try connections side by side; return their tries, and whether addresses of the source changed meanwhile.
+
+        The agent makes as many tries at once as it may have files open; the others it is asked for again.
+        """
+        found: dict[Connection, tuple[Outcome, ...]] = dict.fromkeys(connections, ())
+        changed = False
+        while left := {each: each.tries - len(tries) for each, tries in found.items() if len(tries) < each.tries}:
+            more, changed_now = self._connect(left)
+            found.update({each: found[each] + tries for each, tries in more.items()})
+            changed = changed or changed_now
+        return found, changed
+
+    def _connect(self, left: Mapping[Connection, int]) -> tuple[dict[Connection, tuple[Outcome, ...]], bool]:
+        """Ask for so many tries of each connection; return those that were made, at least one."""
+        within = max(each.wait for each in left) + _BEGIN_SECONDS + _MARGIN
+        asked = [{**vars(each), "key": str(key), "tries": left[each]} for key, each in enumerate(left)]
+        answer = self._link.ask("connect", within=within, connections=asked, begin=_BEGIN_SECONDS)
         with _reading(answer):
-            tries = {asked[key]: tuple(map(_outcome, answer["tries"][key])) for key in asked}
-            if any(len(outcomes) != connection.tries for connection, outcomes in tries.items()):
-                raise ValueError("it has another number of tries")
-            return tries, bool(answer["changes"])
+            tries = {each: tuple(map(_outcome, answer["tries"][str(key)])) for key, each in enumerate(left)}
+            if any(len(outcomes) > left[each] for each, outcomes in tries.items()):
+                raise ValueError("it has more tries than it was asked for")
+            changed = bool(answer["changes"])
+        if not any(tries.values()):
+            raise NoReply("the agent makes no try: it may have no more files open")
+        return tries, changed
 
     def look_up(self, names: Iterable[str]) -> dict[str, NameFound]:
         """Look names up side by side, some at a time."""

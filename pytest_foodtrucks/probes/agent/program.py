@@ -225,44 +225,56 @@ def has_ipv6() -> bool:
 
 
 class Connections:
-    """Connections that are tried side by side, each by several tries at once."""
+    """Connections that are tried side by side, each by several tries at once: those that can begin in so many seconds.
 
-    def __init__(self, asked: list[dict[str, Any]]) -> None:
+    There may be no room for others: each try is an open file until it is over.
+    """
+
+    def __init__(self, asked: list[dict[str, Any]], begin: float) -> None:
         self.ended: dict[str, list[dict[str, Any]]] = {each["key"]: [] for each in asked}
-        self.due = [each for each in asked for _ in range(each["tries"])]
+        self.due = [each for each in reversed(asked) for _ in range(each["tries"])]
         self.running: dict[int, Try] = {}
         self.poll = select.poll()
-        self.most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES
+        self.most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+        self.last_begin = time.monotonic() + begin
 
     def ask(self) -> dict[str, list[dict[str, Any]]]:
-        """Try all, and return the outcomes of each connection by its key."""
-        while self.due or self.running:
-            while self.due and len(self.running) < max(1, self.most):
-                self.start(self.due.pop(0))
+        """Return the outcomes of each connection by its key; fewer than its tries, where not all could begin."""
+        while self.running or self.may_begin():
+            while self.may_begin() and len(self.running) < self.most and self.start(self.due[-1]):
+                self.due.pop()
             for number, _ in self.poll.poll(self.pause()):
                 if self.running[number].look():
                     self.over(number)
             self.expire()
         return self.ended
 
-    def start(self, asked: dict[str, Any]) -> None:
-        """Start a try."""
+    def may_begin(self) -> bool:
+        """Tell whether there is something that may begin yet."""
+        return bool(self.due) and time.monotonic() < self.last_begin
+
+    def start(self, asked: dict[str, Any]) -> bool:
+        """Start a try; tell whether there was room for it."""
         try:
             each = Try(asked)
         except OSError as error:  # there is no IPv6, or no room for another open file
-            word = errno.errorcode.get(error.errno or 0, str(error))
-            self.ended[asked["key"]].append({**no_outcome(), "error": word})
-            return
+            no_room = error.errno in (errno.EMFILE, errno.ENFILE)
+            if not no_room:
+                word = errno.errorcode.get(error.errno or 0, str(error))
+                self.ended[asked["key"]].append({**no_outcome(), "error": word})
+            return not no_room
         if each.start():
             self.ended[asked["key"]].append(each.outcome)
-            return
-        self.running[each.socket.fileno()] = each
-        self.poll.register(each.socket, select.POLLIN if each.udp else select.POLLOUT)
+        else:
+            self.running[each.socket.fileno()] = each
+            self.poll.register(each.socket, select.POLLIN if each.udp else select.POLLOUT)
+        return True
 
     def pause(self) -> float:
         """Return for how long nothing is due, in milliseconds."""
+        now = time.monotonic()
         moments = [min(each.ends, each.again) for each in self.running.values()]
-        return max(0.0, min(moments, default=0.0) - time.monotonic()) * 1000 + 1
+        return max(0.0, min(moments, default=now + 0.02) - now) * 1000 + 1
 
     def over(self, number: int) -> None:
         """Put an ended try to the outcomes of its connection."""
@@ -279,13 +291,14 @@ class Connections:
                 self.over(number)
 
 
-def connect(connections: list[dict[str, Any]]) -> dict[str, Any]:
+def connect(connections: list[dict[str, Any]], begin: float) -> dict[str, Any]:
     """Try connections side by side; return the tries of each by its key, and how often own addresses changed.
 
     Each has key, protocol, address, port, text (a datagram's), tries (how many at once) and wait (for an answer).
+    Tries for which there is no room within `begin` seconds aren't made, and are missing in the answer.
     """
     changes = AddressChanges()
-    tries = Connections(connections).ask()
+    tries = Connections(connections, begin).ask()
     return {"tries": tries, "changes": changes.count()}
 
 
