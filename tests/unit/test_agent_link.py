@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -225,9 +226,7 @@ class BlockedStream(Stream):
 def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     stream = BlockedStream()
     link = Link(Starts(stream))
-    link._ready()  # noqa: SLF001 - greeted
-    agent = link._agent  # noqa: SLF001
-    assert agent is not None
+    agent = link._ready()  # noqa: SLF001 - greeted
     asking = threading.Thread(target=lambda: pytest.raises(NoReply, agent.ask, "about", {}, 60))  # noqa: RUF061 - in a thread
     asking.start()
     stream.receiving.wait(10)
@@ -240,21 +239,78 @@ def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     assert not stream.closed_meanwhile
 
 
+def in_forked_process(call: Callable[[], Any]) -> Any:
+    """Return what a function returns in a forked process; None where it doesn't end."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends it
+        try:
+            os.write(writing, json.dumps(call()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return json.loads(told) if told else None
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_asks_another_agent_and_reads_nothing_of_the_first() -> None:
     starts = Starts(first := Stream())
     link = Link(starts)
     link.ask("about", within=5)
-    before, (reading, writing) = first.received, os.pipe()
-    child = os.fork()
-    if child == 0:
-        told = [link.ask("about", within=5), starts.started, first.received - before, first.closed]
-        os.write(writing, json.dumps(told).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        assert json.loads(file.read()) == ["about", 2, 0, False]
-    os.waitpid(child, 0)
+    before = first.received
+    told = in_forked_process(
+        lambda: [link.ask("about", within=5), starts.started, first.received - before, first.closed]
+    )
+    assert told == ["about", 2, 0, False]
+
+
+class SlowStarts(Starts):
+    """The first agent takes until the test lets it start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starting, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, argv: Sequence[str]) -> ExecStream:
+        stream = super().__call__(argv)
+        if self.started == 1:
+            self.starting.set()
+            self.go_on.wait(60)
+        return stream
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_asks_although_a_thread_of_its_parent_was_starting_an_agent() -> None:
+    link = Link(starts := SlowStarts())
+    asking = threading.Thread(target=link.ask, args=("about",), kwargs={"within": 5})
+    asking.start()
+    starts.starting.wait(10)
+    told = in_forked_process(lambda: link.ask("about", within=5))
+    starts.go_on.set()
+    asking.join()
+    assert told == "about"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_closes_although_a_thread_of_its_parent_was_reading() -> None:
+    stream = BlockedStream()
+    link = Link(Starts(stream))
+    asking = threading.Thread(target=lambda: pytest.raises(NoReply, link.ask, "about", within=60))  # noqa: RUF061 - in a thread
+    asking.start()
+    stream.receiving.wait(10)
+
+    def close_and_ask() -> Any:
+        link.close()
+        return link.ask("about", within=5)
+
+    told = in_forked_process(close_and_ask)
+    stream.go_on.set()
+    asking.join()
+    assert told == "about"
 
 
 # the client

@@ -218,7 +218,7 @@ def test_more_connections_than_files_are_tried_one_after_the_other() -> None:
 
 def test_tries_for_which_there_is_no_room_in_time_are_not_made() -> None:
     with silent() as port, file_limit(program.SPARE_FILES + 5):
-        told = tries(asked(port, key="first", tries=4), asked(port, key="second", tries=4), begin=0.01)
+        told = tries(*(asked(port, key=key, tries=4, wait=0.3) for key in ("first", "second")), begin=0.01)
     assert {key: len(each) for key, each in told.items()} == {"first": 4, "second": 1}
     assert {each["error"] for outcomes in told.values() for each in outcomes} == {None}
 
