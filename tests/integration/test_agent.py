@@ -14,10 +14,11 @@ from typing import Any, Final
 import pytest
 
 import name_server
+from as_root import root
 from bootstrap.images.debian_base import install_tools
 from lab import IDLE, IDLE_COMMAND, PYTHON
 from name_server import answer, to_json
-from namespaces import Namespace, joined, root
+from namespaces import Namespace, joined
 from pytest_foodtrucks import Service, ready, service
 from pytest_foodtrucks.probes.agent import client as client_module
 from pytest_foodtrucks.probes.agent import link as link_module
