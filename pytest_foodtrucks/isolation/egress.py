@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from errno import EADDRNOTAVAIL
 from socket import AF_INET, AF_INET6, socket
 from typing import Final
 from urllib.parse import urlsplit
@@ -313,8 +314,13 @@ def _machine(place: Probe) -> Iterator[list[_Way]]:
             try:
                 listening.bind((address, 0))
                 listening.listen()
-            except OSError:  # it isn't of this process' machine
-                continue
+            except OSError as error:
+                if error.errno == EADDRNOTAVAIL:  # it isn't of this process' machine
+                    continue
+                raise ProbeError(
+                    f"{place.place}: whether it reaches this machine can't be asked, for nothing can listen at "
+                    f"{address}: {error}"
+                ) from error
             port = listening.getsockname()[1]
             ways.append(_to(address, port, f"{joined(address, port)}, the engine's machine"))
         yield ways

@@ -237,6 +237,16 @@ def test_tries_wait_for_room_that_others_have() -> None:
     assert [(each["connected"], each["error"]) for each in told] == [(True, None)]
 
 
+def test_what_there_is_no_room_to_read_is_a_trouble_and_not_empty() -> None:
+    with file_limit(3), pytest.raises(OSError, match="Too many open files"):
+        program.listening()
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/dev/null/nowhere"])
+def test_a_file_that_isnt_there_is_empty(path: str) -> None:
+    assert program.read(path) == ""
+
+
 # who comes
 
 

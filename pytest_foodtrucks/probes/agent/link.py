@@ -176,7 +176,7 @@ class _RunningAgent:
                 more = self._stream.receive(seconds)
             except TimeoutError:
                 return False
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError) as error:  # ValueError: its file is closed
                 self.end(f"the agent is gone: {error}")
                 return False
             self._take(more)

@@ -95,11 +95,14 @@ def readable(waiting: socket.socket, seconds: float) -> bool:
 
 
 def read(path: str) -> str:
-    """Return a file's text; nothing where there is no such file."""
+    """Return a file's text; nothing where there is none that may be read, as for the C library (its res_init.c).
+
+    Raises OSError for all else: a list of sockets that couldn't be read must not be an empty one.
+    """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # pathlib takes 20 ms to import
             return file.read()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ""
 
 
@@ -208,7 +211,7 @@ def icmp_error(asking: socket.socket) -> dict[str, Any] | None:
     """Return the ICMP error that a socket met, with its sender (ip(7), IP_RECVERR); None where there was none."""
     try:
         _, extras, _, _ = asking.recvmsg(512, 512, MSG_ERRQUEUE)
-    except OSError:
+    except OSError:  # there is none, or the kernel has no such queue; `segments` tells then
         return None
     for _, _, data in extras:
         _, origin, kind, code = struct.unpack_from("=IBBB", data)
@@ -314,7 +317,7 @@ class AddressChanges:
         try:
             self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
             self.socket.bind((0, self.GROUPS))
-        except OSError:
+        except OSError:  # it isn't allowed, or there is no room for another open file
             self.socket = None
 
     def count(self) -> int | None:
@@ -445,7 +448,7 @@ class Watch:
         self.socket: socket.socket | None = None
         try:
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        except OSError:
+        except OSError:  # it isn't allowed, or there is no room: `lost` tells that no packet was seen
             return
         program = array.array("B", b"".join(struct.pack("=HBBI", *line) for line in FIRST_PACKETS))
         pointer = struct.pack("HP", len(FIRST_PACKETS), program.buffer_info()[0])
@@ -487,7 +490,7 @@ def first_packet(data: bytes) -> list[list[Any]]:
             family, ends, protocol, start = socket.AF_INET, (data[12:16], data[16:20]), data[9], (data[0] & 15) * 4
         source, destination = (socket.inet_ntop(family, end) for end in ends)
         from_port, to_port = struct.unpack_from("!HH", data, start)
-    except (IndexError, ValueError, struct.error):
+    except (IndexError, ValueError, struct.error):  # it is cut off
         return []
     if protocol == socket.IPPROTO_TCP:
         return [["tcp", source, from_port, destination, to_port, ""]]
@@ -793,13 +796,11 @@ class Get:
     def give_up(self) -> None:
         """Let whatever waits for the other end wait no longer."""
         self.late = True
+        if self.socket is None:
+            return  # it isn't connected yet, and that has a limit of its own
         try:
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # TLS' own shutdown would end under a reader
-        except (
-            TypeError,
-            AttributeError,
-            OSError,
-        ):  # it isn't connected yet, and has a limit of its own, or isn't any more
+        except OSError:  # it isn't connected any more
             pass
 
     def open(self) -> None:
