@@ -12,7 +12,7 @@ from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
-from .agent import ABSENT, DROPPED, OPEN, FakeAgent, FakeStream, resolves_to
+from .agent import ABSENT, DROPPED, OPEN, FakeAgent, resolves_to, stream_to
 from .engine import FakeEngine
 from .session import new_stack
 
@@ -64,7 +64,7 @@ class World(FakeEngine):
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         super().open_exec(container, argv)
         beside = self.containers[container]["HostConfig"]["NetworkMode"].startswith("container:")
-        return FakeStream(self.inside if beside else self.outside)
+        return stream_to(self.inside if beside else self.outside)
 
 
 HOME, ABROAD = "172.30.0.9", "172.31.0.9"

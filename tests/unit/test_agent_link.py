@@ -4,56 +4,17 @@ import json
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fakes.agent import OPEN, PROHIBITED, REFUSED, resolves_to
+from fakes.agent import OPEN, PROHIBITED, REFUSED, Says, Stream, reply, resolves_to
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.probes.agent import link as link_module
 from pytest_foodtrucks.probes.agent.client import Agent, Connection
 from pytest_foodtrucks.probes.agent.link import Link, NoReply
-
-Says = Callable[[dict[str, Any]], list[bytes]]
-"""What an agent says to a question; b"" is its end, nothing is silence."""
-
-
-def reply(question: dict[str, Any], **values: Any) -> bytes:
-    """Return a line that answers a question; the values stand in place of the right ones."""
-    return json.dumps({"v": 1, "id": question["id"], "answer": question["ask"], **values}).encode() + b"\n"
-
-
-def right(question: dict[str, Any]) -> list[bytes]:
-    return [reply(question)]
-
-
-class Stream(ExecStream):
-    """An agent in memory that greets rightly, and says to all else what a function returns."""
-
-    def __init__(self, says: Says = right, *, greets: Says = right) -> None:
-        self.says, self.greets = says, greets
-        self.said: deque[bytes] = deque()
-        self.closed = False
-        self.received = 0
-
-    def send(self, data: bytes) -> None:
-        if not data.startswith(b"{"):
-            return  # the program
-        question = json.loads(data)
-        self.said += (self.greets if question["ask"] == "hello" else self.says)(question)
-
-    def receive(self, seconds: float) -> bytes:
-        del seconds
-        self.received += 1
-        if not self.said:
-            raise TimeoutError
-        return self.said.popleft()
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class Starts:
