@@ -12,8 +12,10 @@ import pytest
 
 from fakes.agent import OPEN, PROHIBITED, REFUSED, Says, Stream, reply, resolves_to
 from pytest_foodtrucks.engine.execs import ExecStream
+from pytest_foodtrucks.probes import asking
+from pytest_foodtrucks.probes.agent import client as client_module
 from pytest_foodtrucks.probes.agent import link as link_module
-from pytest_foodtrucks.probes.agent.client import Agent, Connection
+from pytest_foodtrucks.probes.agent.client import Agent, Arrivals, Connection, Packet
 from pytest_foodtrucks.probes.agent.link import Link, NoReply
 
 
@@ -375,3 +377,68 @@ def test_a_name_is_read() -> None:
 def test_a_name_that_contradicts_itself_is_no_answer(amiss: dict[str, Any]) -> None:
     with pytest.raises(NoReply, match="can't be read"):
         look_up({**(resolves_to("10.0.0.1") or {}), **amiss})
+
+
+PACKET: list[Any] = ["tcp", "10.0.0.1", 40000, "10.0.0.2", 80, ""]
+WATCHED: dict[str, Any] = {
+    "packets": [PACKET],
+    "lost": 0,
+    "before": {"ListenOverflows": 1},
+    "after": {"ListenOverflows": 3},
+}
+
+
+def watched(told: Any) -> Arrivals:
+    """Return what an agent saw that says this at the end of its watch."""
+
+    def says(question: dict[str, Any]) -> list[bytes]:
+        return [reply(question, answer=told if question["ask"] == "watched" else {"watch": 1})]
+
+    with Agent(Starts(Stream(says))).watching() as seen:
+        return seen()
+
+
+def test_arrivals_are_read() -> None:
+    assert watched(WATCHED) == Arrivals((Packet("tcp", "10.0.0.1", 40000, "10.0.0.2", 80, ""),), True, 2)  # noqa: FBT003
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        {},
+        {**WATCHED, "packets": None},
+        {**WATCHED, "packets": [PACKET[:5]]},
+        {**WATCHED, "packets": [[*PACKET[:5], None]]},
+        {**WATCHED, "packets": [[*PACKET[:2], "40000", *PACKET[3:]]]},
+        {**WATCHED, "after": {}},
+        {key: value for key, value in WATCHED.items() if key != "lost"},
+    ],
+    ids=str,
+)
+def test_arrivals_that_cant_be_read_are_no_answer(told: Any) -> None:
+    with pytest.raises(NoReply, match="can't be read"):
+        watched(told)
+
+
+# what is no answer is no verdict
+
+
+TROUBLES: dict[str, Says] = {
+    "lies": lambda question: [reply(question, answer={"tries": {"0": [{**OPEN, "error": "EPERM"}] * 3}, "changes": 0})],
+    "dies half-way": lambda question: [reply(question)[:20], b""],
+    "floods": lambda _: [b"noise\n" * 10000] * 100,
+    "answers for another question": lambda question: [reply(question, id="0" * 16), b""],
+    "is stopped": lambda _: [],
+    "runs out of memory": lambda question: [reply(question, trouble="MemoryError: ")],
+}
+
+
+@pytest.mark.parametrize("says", TROUBLES.values(), ids=TROUBLES)
+def test_an_agent_in_trouble_gives_no_verdict(says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_MARGIN", "_BEGIN_SECONDS", "_LOOK_UP_SECONDS"):
+        monkeypatch.setattr(client_module, name, 0.02)
+    agent, connection = Agent(lambda _: Stream(says)), replace(WEB, wait=0.01)
+    assert asking.connect(agent, [connection])[0][connection].kind == "inconclusive"
+    found = asking.look_up(agent, ["web"])["web"]
+    assert (found.failure, found.absent) == ("inconclusive", False)

@@ -222,12 +222,11 @@ def _outcome(told: Mapping[str, Any]) -> Outcome:
     return outcome
 
 
-def _segments(told: Sequence[object] | None) -> tuple[int, int] | None:
+def _segments(told: Sequence[Any] | None) -> tuple[int, int] | None:
     if told is None:
         return None
     sent, came = told
-    if not isinstance(sent, int) or not isinstance(came, int):
-        raise TypeError("it has no numbers of segments")
+    _numbers(sent, came)
     return sent, came
 
 
@@ -250,6 +249,18 @@ def _texts(told: object) -> tuple[str, ...]:
 
 def _arrivals(told: Any) -> Arrivals:
     with _reading(told):
-        packets = tuple(Packet(*packet) for packet in told["packets"])
+        packets = tuple(map(_packet, told["packets"]))
         overflows = told["after"]["ListenOverflows"] - told["before"]["ListenOverflows"]
         return Arrivals(packets, told["lost"] == 0, overflows)
+
+
+def _packet(told: Sequence[Any]) -> Packet:
+    packet = Packet(*told)
+    _texts([packet.protocol, packet.source, packet.destination, packet.text])
+    _numbers(packet.source_port, packet.port)
+    return packet
+
+
+def _numbers(*told: object) -> None:
+    if not all(isinstance(each, int) for each in told):
+        raise TypeError("it has texts in place of numbers")
