@@ -32,6 +32,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from as_root import kill_in_namespace, root, sudo
 from name_server import Names, NameServer, Question, answer, from_json, to_json
 
 _PREFIX: Final = "foodtrucks-internet-"
@@ -156,22 +157,10 @@ def _alone(*, seconds: float) -> Iterator[None]:
         yield
 
 
-def _root(*command: str, check: bool = True) -> str:
-    """Run a command as root, and return what it prints; RuntimeError where it fails."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    try:
-        ended = subprocess.run([*sudo, *command], capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise RuntimeError(f"There is no `{error.filename}`. Remedy: root or sudo, and iproute2.") from error
-    if check and ended.returncode != 0:
-        raise RuntimeError(f"`{' '.join(command)}` failed: {ended.stderr.strip()} Remedy: root or `sudo -n`, on Linux.")
-    return ended.stdout
-
-
 def _is_near(address: str) -> bool:
     """Tell whether the machine's own networks have that address: it is left to them."""
     family = "-6" if ":" in address else "-4"
-    routes = json.loads(_root("ip", family, "-json", "route", "show", "match", address) or "[]")
+    routes = json.loads(root("ip", family, "-json", "route", "show", "match", address) or "[]")
     return any(route["dst"] != "default" for route in routes)
 
 
@@ -181,7 +170,7 @@ def _has_ipv6() -> bool:
 
 
 def _namespaces() -> list[str]:
-    names = [line.split()[0] for line in _root("ip", "netns", "list").splitlines()]
+    names = [line.split()[0] for line in root("ip", "netns", "list").splitlines()]
     return [name for name in names if name.startswith(_PREFIX)]
 
 
@@ -192,38 +181,37 @@ def _line(namespace: str) -> str:
 
 def _remove(namespace: str) -> None:
     """Remove a namespace, whatever is there of it."""
-    for pid in _root("ip", "netns", "pids", namespace, check=False).split():
-        _root("kill", "-KILL", pid, check=False)
-    _root("ip", "link", "delete", _line(namespace), check=False)
+    kill_in_namespace(namespace)
+    root("ip", "link", "delete", _line(namespace), check=False)
     if namespace in _namespaces():
-        _root("ip", "netns", "delete", namespace)
+        root("ip", "netns", "delete", namespace)
 
 
 def _connect(namespace: str, addresses: Sequence[str], address6: str | None) -> None:
     """Make the namespace with its addresses, the line to it, and the routes in both directions."""
     line, inside = _line(namespace), ("ip", "-n", namespace)
-    _root("ip", "netns", "add", namespace)
-    _root("ip", "link", "add", line, "type", "veth", "peer", "name", _DEVICE, "netns", namespace)
-    _root(*inside, "link", "set", "lo", "up")
-    _root(*inside, "link", "set", _DEVICE, "up")
-    _root("ip", "link", "set", line, "up")
-    _root("ip", "address", "add", f"{_MACHINE}/30", "dev", line)
-    _root(*inside, "address", "add", f"{_GATEWAY}/30", "dev", _DEVICE)
-    _root(*inside, "route", "add", "default", "via", _MACHINE)
+    root("ip", "netns", "add", namespace)
+    root("ip", "link", "add", line, "type", "veth", "peer", "name", _DEVICE, "netns", namespace)
+    root(*inside, "link", "set", "lo", "up")
+    root(*inside, "link", "set", _DEVICE, "up")
+    root("ip", "link", "set", line, "up")
+    root("ip", "address", "add", f"{_MACHINE}/30", "dev", line)
+    root(*inside, "address", "add", f"{_GATEWAY}/30", "dev", _DEVICE)
+    root(*inside, "route", "add", "default", "via", _MACHINE)
     for address in addresses:
-        _root(*inside, "address", "add", address, "dev", "lo")
-        _root("ip", "route", "add", address, "via", _GATEWAY, "dev", line)
+        root(*inside, "address", "add", address, "dev", "lo")
+        root("ip", "route", "add", address, "via", _GATEWAY, "dev", line)
     if address6 is not None:
         _connect6(namespace, address6)
 
 
 def _connect6(namespace: str, address: str) -> None:
     line, inside = _line(namespace), ("ip", "-n", namespace, "-6")
-    _root("ip", "-6", "address", "add", f"{_MACHINE6}/64", "dev", line, "nodad")
-    _root(*inside, "address", "add", f"{_GATEWAY6}/64", "dev", _DEVICE, "nodad")
-    _root(*inside, "address", "add", address, "dev", "lo")
-    _root(*inside, "route", "add", "default", "via", _MACHINE6)
-    _root("ip", "-6", "route", "add", address, "via", _GATEWAY6, "dev", line)
+    root("ip", "-6", "address", "add", f"{_MACHINE6}/64", "dev", line, "nodad")
+    root(*inside, "address", "add", f"{_GATEWAY6}/64", "dev", _DEVICE, "nodad")
+    root(*inside, "address", "add", address, "dev", "lo")
+    root(*inside, "route", "add", "default", "via", _MACHINE6)
+    root("ip", "-6", "route", "add", address, "via", _GATEWAY6, "dev", line)
 
 
 def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:
@@ -235,8 +223,7 @@ def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:
 @contextmanager
 def _serving(namespace: str, addresses: Sequence[str], names: Names) -> Iterator["subprocess.Popen[str]"]:
     """Run this file in the namespace; it ends with its standard input, so also when this process is killed."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    command = [*sudo, "ip", "netns", "exec", namespace, sys.executable, "-B", __file__, to_json(names), *addresses]
+    command = [*sudo(), "ip", "netns", "exec", namespace, sys.executable, "-B", __file__, to_json(names), *addresses]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
         try:
@@ -253,7 +240,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
-        _root("kill", "-KILL", str(process.pid))
+        root("kill", "-KILL", str(process.pid))
 
 
 class _Arrivals:

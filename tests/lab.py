@@ -1,10 +1,11 @@
 """What tests of networks run: a service that answers, one that does nothing, the images of both, and a firewall."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from as_root import root
 
 if TYPE_CHECKING:
     from pytest_foodtrucks import Service
@@ -26,8 +27,7 @@ def rejecting(target: "Service", answer: str) -> Iterator[None]:
     """Let a target's firewall reject what comes to its port."""
     pid = target.container.inspect()["State"]["Pid"]
     rule = ["INPUT", "-p", "tcp", "--dport", "7000", "-j", "REJECT", "--reject-with", answer]
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    iptables = [*sudo, "nsenter", f"--net=/proc/{pid}/ns/net", "iptables", "-w"]
-    subprocess.run([*iptables, "-A", *rule], check=True)
+    iptables = ("nsenter", f"--net=/proc/{pid}/ns/net", "iptables", "-w")
+    root(*iptables, "-A", *rule)
     yield
-    subprocess.run([*iptables, "-D", *rule], check=True)
+    root(*iptables, "-D", *rule)

@@ -18,25 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from as_root import kill_in_namespace, root, sudo
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.probes.agent.client import Agent
 
 _PREFIX: Final = "foodtrucks-agent-"
 _DEVICE: Final = "line"
 _END_SECONDS: Final = 10
-
-
-def root(*command: str, check: bool = True) -> str:
-    """Run a command as root, and return what it prints; RuntimeError where it fails."""
-    ended = subprocess.run([*sudo(), *command], capture_output=True, text=True, check=False)
-    if check and ended.returncode != 0:
-        raise RuntimeError(f"`{' '.join(command)}` failed: {ended.stderr.strip()} Remedy: root or `sudo -n`, on Linux.")
-    return ended.stdout
-
-
-def sudo() -> list[str]:
-    """Return what stands before a command that root is to run."""
-    return [] if os.geteuid() == 0 else ["sudo", "-n"]
 
 
 class ProcessStream(ExecStream):
@@ -163,8 +151,7 @@ def _set_up(each: Namespace) -> None:
 
 
 def _remove(each: Namespace) -> None:
-    for pid in root("ip", "netns", "pids", each.name, check=False).split():
-        root("kill", "-KILL", pid, check=False)
+    kill_in_namespace(each.name)
     for stream in each.streams:
         stream.close()
         stream.process.wait(_END_SECONDS)

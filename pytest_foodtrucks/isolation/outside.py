@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from errno import EADDRNOTAVAIL
 from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -286,8 +287,13 @@ def _to_machine(place: "Probe") -> Iterator[list[WayOut]]:
             try:
                 listening.bind((address, 0))
                 listening.listen()
-            except OSError:  # it isn't of this process' machine
-                continue
+            except OSError as error:
+                if error.errno == EADDRNOTAVAIL:  # it isn't of this process' machine
+                    continue
+                raise ProbeError(
+                    f"{place.place}: whether it reaches this machine can't be asked, for nothing can listen at "
+                    f"{address}: {error}"
+                ) from error
             port = listening.getsockname()[1]
             ways.append(_to(Area.MACHINE, address, port, f"{joined(address, port)}, the engine's machine"))
         yield ways

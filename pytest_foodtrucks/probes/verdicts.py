@@ -170,12 +170,24 @@ def _read(connection: Connection, outcome: Outcome) -> tuple[VerdictKind, str]:
         return VerdictKind.REFUSED if refused else VerdictKind.UNREACHABLE, words
     if outcome.error in {None, "ETIMEDOUT"}:
         return VerdictKind.DROPPED, "no answer"
-    if outcome.error in {"ECONNREFUSED", "ECONNRESET"}:
-        return VerdictKind.REFUSED, f"a reset came, {outcome.error}"
+    return _read_error(connection, outcome, outcome.error)
+
+
+def _read_error(connection: Connection, outcome: Outcome, error: str) -> tuple[VerdictKind, str]:
+    """Return what an error number means that came with no ICMP error."""
+    sent, came = outcome.segments if outcome.segments is not None else (0, 0)
+    if error == "ECONNRESET" or (error == "ECONNREFUSED" and came):
+        return VerdictKind.REFUSED, f"a reset came, {error}"
+    if sent and not came:  # as on kernels that show no ICMP error of a connection
+        return VerdictKind.UNREACHABLE, f"rejected on its way, not by a reset, {error}"
+    if error == "ECONNREFUSED":
+        udp = connection.protocol == "udp"
+        what = "who refused the datagram" if udp else "whether a reset or an ICMP error came"
+        return VerdictKind.INCONCLUSIVE, f"the source's kernel doesn't tell {what}, {error}"
     link_local = connection.address.lower().startswith("fe80:")  # which is no address without an interface: EINVAL
-    if outcome.error in _NO_WAY and not link_local:
-        return VerdictKind.UNREACHABLE, f"{_NO_WAY[outcome.error]}, {outcome.error}"
-    return VerdictKind.INCONCLUSIVE, f"the source can't ask, {outcome.error}"
+    if error in _NO_WAY and not link_local:
+        return VerdictKind.UNREACHABLE, f"{_NO_WAY[error]}, {error}"
+    return VerdictKind.INCONCLUSIVE, f"the source can't ask, {error}"
 
 
 def _key(icmp: IcmpError) -> tuple[int, int, int]:

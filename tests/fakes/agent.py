@@ -2,23 +2,31 @@
 
 import base64
 import json
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from pytest_foodtrucks.engine.execs import ExecStream
 
-OPEN: dict[str, Any] = {"connected": True, "error": None, "icmp": None, "local": ["172.30.0.3", 40000], "seconds": 0.01}
+OPEN: dict[str, Any] = {
+    "connected": True,
+    "error": None,
+    "icmp": None,
+    "local": ["172.30.0.3", 40000],
+    "seconds": 0.01,
+    "segments": [2, 1],
+}
 """What an agent says of a try that connected."""
 
 REFUSED = {**OPEN, "connected": False, "error": "ECONNREFUSED"}
-DROPPED = {**OPEN, "connected": False, "seconds": 3.0}
+DROPPED = {**OPEN, "connected": False, "seconds": 3.0, "segments": [2, 0]}
 PROHIBITED = {
     **OPEN,
     "connected": False,
     "error": "EHOSTUNREACH",
     "icmp": {"version": 4, "type": 3, "code": 13, "from": "172.30.0.1"},
 }
-NO_IPV6 = {**OPEN, "connected": False, "error": "ENETUNREACH", "local": None}
+NO_IPV6 = {**OPEN, "connected": False, "error": "ENETUNREACH", "local": None, "segments": None}
 
 LOST = None
 """A question that nobody answered: the agent ended."""
@@ -73,14 +81,11 @@ class FakeAgent:
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def __call__(self, question: str, values: dict[str, Any]) -> Any:
-        if question != "hello":
-            self.asked.append((question, values))
+        self.asked.append((question, values))
         return getattr(self, question)(**values)
 
-    def hello(self) -> Any:
-        return {"python": "3.13.0", "kernel": "6.1"}
-
-    def connect(self, connections: list[dict[str, Any]]) -> Any:
+    def connect(self, connections: list[dict[str, Any]], begin: float) -> Any:
+        del begin
         tries = {each["key"]: self.outcomes(each) for each in connections}
         lost = any(outcome is LOST for outcomes in tries.values() for outcome in outcomes)
         return LOST if lost else {"tries": tries, "changes": self.changes}
@@ -119,30 +124,52 @@ class FakeAgent:
         return self.reply(url) if callable(self.reply) else self.reply
 
 
-class FakeStream(ExecStream):
-    """The way to an agent in memory: each question is answered by a function; where that is LOST, it ends."""
+Says = Callable[[dict[str, Any]], list[bytes]]
+"""What an agent says to a question; b"" is its end, nothing is silence."""
 
-    def __init__(self, answer: Callable[[str, dict[str, Any]], Any]) -> None:
-        self.answer = answer
-        self.said: list[bytes] = []
-        self.closed = self.lost = False
+
+def reply(question: dict[str, Any], **values: Any) -> bytes:
+    """Return a line that answers a question; the values stand in place of the right ones."""
+    return json.dumps({"v": 1, "id": question["id"], "answer": question["ask"], **values}).encode() + b"\n"
+
+
+def right(question: dict[str, Any]) -> list[bytes]:
+    """Answer a question with its own name."""
+    return [reply(question)]
+
+
+class Stream(ExecStream):
+    """The way to an agent in memory that says to its greeting, and to all else, what functions return."""
+
+    def __init__(self, says: Says = right, *, greets: Says = right) -> None:
+        self.says, self.greets = says, greets
+        self.said: deque[bytes] = deque()
+        self.closed = False
+        self.received = 0
 
     def send(self, data: bytes) -> None:
         if not data.startswith(b"{"):
             return  # the program
-        message = json.loads(data)
-        key, question, _ = (message.pop(name) for name in ("id", "ask", "v"))
-        answer = self.answer(question, message)
-        self.lost = self.lost or answer is LOST
-        self.said.append(json.dumps({"v": 1, "id": key, "answer": answer}).encode() + b"\n")
+        question = json.loads(data)
+        self.said += (self.greets if question["ask"] == "hello" else self.says)(question)
 
     def receive(self, seconds: float) -> bytes:
         del seconds
-        if self.lost:
-            return b""
+        self.received += 1
         if not self.said:
             raise TimeoutError
-        return self.said.pop(0)
+        return self.said.popleft()
 
     def close(self) -> None:
         self.closed = True
+
+
+def stream_to(agent: Callable[[str, dict[str, Any]], Any]) -> Stream:
+    """Return the way to an agent in memory, which ends where its answer is LOST."""
+
+    def says(question: dict[str, Any]) -> list[bytes]:
+        values = {name: value for name, value in question.items() if name not in {"v", "id", "ask"}}
+        answer = agent(question["ask"], values)
+        return [b""] if answer is LOST else [reply(question, answer=answer)]
+
+    return Stream(says)

@@ -8,7 +8,7 @@ from pytest_foodtrucks.engine.labels import NAME_LABEL
 from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.errors import EngineError
 
-from .agent import FakeAgent, FakeStream
+from .agent import FakeAgent, stream_to
 from .engine_networks import FakeNetworks
 from .logs import stamped
 
@@ -120,7 +120,7 @@ class FakeEngine(FakeNetworks):
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         del argv
         self.inspect_container(container)
-        return FakeStream(self.agent)
+        return stream_to(self.agent)
 
     def remove_container(self, container: str) -> None:
         if self.containers.pop(container, None) is not None:

@@ -12,7 +12,7 @@ from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service
 
-from .agent import ABSENT, DROPPED, OPEN, FakeAgent, FakeStream, resolves_to
+from .agent import ABSENT, DROPPED, OPEN, FakeAgent, resolves_to, stream_to
 from .engine import FakeEngine
 from .session import new_stack
 
@@ -69,7 +69,7 @@ class World(FakeEngine):
         super().open_exec(container, argv)
         network = self.containers[container]["HostConfig"]["NetworkMode"]
         on_network = self.bridge if network == "bridge" else self.outside
-        return FakeStream(self.inside if network.startswith("container:") else on_network)
+        return stream_to(self.inside if network.startswith("container:") else on_network)
 
 
 HOME, ABROAD = "172.30.0.9", "172.31.0.9"

@@ -14,13 +14,18 @@ from typing import Any, Final
 import pytest
 
 import name_server
+from as_root import root
 from bootstrap.images.debian_base import install_tools
 from lab import IDLE, IDLE_COMMAND, PYTHON
 from name_server import answer, to_json
-from namespaces import Namespace, joined, root
+from namespaces import Namespace, joined
 from pytest_foodtrucks import Service, ready, service
+from pytest_foodtrucks.probes.agent import client as client_module
+from pytest_foodtrucks.probes.agent import link as link_module
+from pytest_foodtrucks.probes.agent import program
 from pytest_foodtrucks.probes.agent.client import Agent, Connection, IcmpError, NameFound, Outcome
 from pytest_foodtrucks.probes.agent.link import Link, NoReply
+from pytest_foodtrucks.probes.verdicts import verdict_of
 
 SERVERS: Final = """
 import socket, socketserver, ssl, sys, threading
@@ -163,6 +168,28 @@ def test_a_reset_by_a_firewall_has_no_icmp_error(agent: Agent, there: Namespace,
     assert seen(tried(agent, address, OPEN)) == (True, None, None)
 
 
+def test_a_kernel_that_shows_no_icmp_error_of_a_connection_tells_it_from_a_reset(
+    here: Namespace, there: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = b"IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000"
+    asked_for_nothing = numbers.replace(b"25", b"26")  # IPV6_V6ONLY: by IPv6 the kernel shows what it is asked for
+    source = link_module._program().replace(numbers, asked_for_nothing)  # noqa: SLF001 - as it is sent
+    assert asked_for_nothing in source
+    monkeypatch.setattr(link_module, "_program", lambda: source)
+    agent, connection = here.agent(), Connection(there.address6, OPEN, tries=1)
+    told = {}
+    for answer_of in ("icmp6-port-unreachable", "icmp6-adm-prohibited", "tcp-reset"):
+        with there.firewall("INPUT", "-p", "tcp", "-j", "REJECT", "--reject-with", answer_of, six=True):
+            outcomes = agent.connect([connection])[0][connection]
+        told[answer_of] = (outcomes[0].error, outcomes[0].icmp, verdict_of(connection, outcomes).kind)
+    agent.close()
+    assert told == {
+        "icmp6-port-unreachable": ("ECONNREFUSED", None, "unreachable"),
+        "icmp6-adm-prohibited": ("EACCES", None, "unreachable"),
+        "tcp-reset": ("ECONNREFUSED", None, "refused"),
+    }
+
+
 @pytest.mark.parametrize("six", [False, True])
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
 def test_what_the_targets_firewall_drops_is_silence(
@@ -178,6 +205,21 @@ def test_of_many_tries_that_are_rejected_at_once_none_connects(agent: Agent, the
     with there.firewall("INPUT", "-p", "tcp", "-j", "REJECT", "--reject-with", "icmp-admin-prohibited"):
         outcomes = agent.connect([connection])[0][connection]
     assert {outcome.connected for outcome in outcomes} == {False}
+
+
+def test_more_silent_connections_than_there_may_be_open_files_have_an_answer_each(
+    here: Namespace, there: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_MARGIN", 3.0)
+    few_files = here.agent(before=("prlimit", f"--nofile={program.SPARE_FILES + 10}"))
+    silent = [Connection(there.address, port, wait=1.0) for port in range(9100, 9130)]
+    connections = [*silent, Connection(there.address, OPEN), Connection(there.address, CLOSED)]
+    with there.firewall("INPUT", "-p", "tcp", "--dport", "9100:9129", "-j", "DROP"):
+        outcomes = few_files.connect(connections)[0]
+    few_files.close()
+    told = [{(outcome.connected, outcome.error) for outcome in outcomes[each]} for each in connections]
+    assert told == [*[{(False, None)}] * 30, {(True, None)}, {(False, "ECONNREFUSED")}]
+    assert {len(outcomes[each]) for each in connections} == {3}
 
 
 def test_what_the_sources_own_firewall_forbids_is_its_own_error(

@@ -2,56 +2,21 @@
 
 import json
 import os
+import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fakes.agent import OPEN, PROHIBITED, resolves_to
+from fakes.agent import OPEN, PROHIBITED, REFUSED, Says, Stream, reply, resolves_to
 from pytest_foodtrucks.engine.execs import ExecStream
+from pytest_foodtrucks.probes import asking
+from pytest_foodtrucks.probes.agent import client as client_module
 from pytest_foodtrucks.probes.agent import link as link_module
-from pytest_foodtrucks.probes.agent.client import Agent, Connection
+from pytest_foodtrucks.probes.agent.client import Agent, Arrivals, Connection, Packet
 from pytest_foodtrucks.probes.agent.link import Link, NoReply
-
-Says = Callable[[dict[str, Any]], list[bytes]]
-"""What an agent says to a question; b"" is its end, nothing is silence."""
-
-
-def reply(question: dict[str, Any], **values: Any) -> bytes:
-    """Return a line that answers a question; the values stand in place of the right ones."""
-    return json.dumps({"v": 1, "id": question["id"], "answer": question["ask"], **values}).encode() + b"\n"
-
-
-def right(question: dict[str, Any]) -> list[bytes]:
-    return [reply(question)]
-
-
-class Stream(ExecStream):
-    """An agent in memory that greets rightly, and says to all else what a function returns."""
-
-    def __init__(self, says: Says = right, *, greets: Says = right) -> None:
-        self.says, self.greets = says, greets
-        self.said: deque[bytes] = deque()
-        self.closed = False
-        self.received = 0
-
-    def send(self, data: bytes) -> None:
-        if not data.startswith(b"{"):
-            return  # the program
-        question = json.loads(data)
-        self.said += (self.greets if question["ask"] == "hello" else self.says)(question)
-
-    def receive(self, seconds: float) -> bytes:
-        del seconds
-        self.received += 1
-        if not self.said:
-            raise TimeoutError
-        return self.said.popleft()
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class Starts:
@@ -224,9 +189,7 @@ class BlockedStream(Stream):
 def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     stream = BlockedStream()
     link = Link(Starts(stream))
-    link._ready()  # noqa: SLF001 - greeted
-    agent = link._agent  # noqa: SLF001
-    assert agent is not None
+    agent = link._ready()  # noqa: SLF001 - greeted
     asking = threading.Thread(target=lambda: pytest.raises(NoReply, agent.ask, "about", {}, 60))  # noqa: RUF061 - in a thread
     asking.start()
     stream.receiving.wait(10)
@@ -239,21 +202,78 @@ def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     assert not stream.closed_meanwhile
 
 
+def in_forked_process(call: Callable[[], Any]) -> Any:
+    """Return what a function returns in a forked process; None where it doesn't end."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends it
+        try:
+            os.write(writing, json.dumps(call()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return json.loads(told) if told else None
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_asks_another_agent_and_reads_nothing_of_the_first() -> None:
     starts = Starts(first := Stream())
     link = Link(starts)
     link.ask("about", within=5)
-    before, (reading, writing) = first.received, os.pipe()
-    child = os.fork()
-    if child == 0:
-        told = [link.ask("about", within=5), starts.started, first.received - before, first.closed]
-        os.write(writing, json.dumps(told).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        assert json.loads(file.read()) == ["about", 2, 0, False]
-    os.waitpid(child, 0)
+    before = first.received
+    told = in_forked_process(
+        lambda: [link.ask("about", within=5), starts.started, first.received - before, first.closed]
+    )
+    assert told == ["about", 2, 0, False]
+
+
+class SlowStarts(Starts):
+    """The first agent takes until the test lets it start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starting, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, argv: Sequence[str]) -> ExecStream:
+        stream = super().__call__(argv)
+        if self.started == 1:
+            self.starting.set()
+            self.go_on.wait(60)
+        return stream
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_asks_although_a_thread_of_its_parent_was_starting_an_agent() -> None:
+    link = Link(starts := SlowStarts())
+    asking = threading.Thread(target=link.ask, args=("about",), kwargs={"within": 5})
+    asking.start()
+    starts.starting.wait(10)
+    told = in_forked_process(lambda: link.ask("about", within=5))
+    starts.go_on.set()
+    asking.join()
+    assert told == "about"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_closes_although_a_thread_of_its_parent_was_reading() -> None:
+    stream = BlockedStream()
+    link = Link(Starts(stream))
+    asking = threading.Thread(target=lambda: pytest.raises(NoReply, link.ask, "about", within=60))  # noqa: RUF061 - in a thread
+    asking.start()
+    stream.receiving.wait(10)
+
+    def close_and_ask() -> Any:
+        link.close()
+        return link.ask("about", within=5)
+
+    told = in_forked_process(close_and_ask)
+    stream.go_on.set()
+    asking.join()
+    assert told == "about"
 
 
 # the client
@@ -282,6 +302,8 @@ def test_three_tries_are_read() -> None:
         {"connected": False, "error": 111},
         {"local": []},
         {"seconds": None},
+        {"segments": [1]},
+        {"segments": "12"},
     ],
     ids=str,
 )
@@ -290,10 +312,37 @@ def test_a_try_that_contradicts_itself_is_no_answer(amiss: dict[str, Any]) -> No
         connect(OPEN, OPEN, {**OPEN, **amiss})
 
 
-@pytest.mark.parametrize("tries", [0, 2, 4])
-def test_another_number_of_tries_is_no_answer(tries: int) -> None:
-    with pytest.raises(NoReply, match="another number of tries"):
-        connect(*[OPEN] * tries)
+def test_more_tries_than_were_asked_for_are_no_answer() -> None:
+    with pytest.raises(NoReply, match="more tries"):
+        connect(*[OPEN] * 4)
+
+
+def test_an_agent_that_makes_no_try_has_no_answer() -> None:
+    with pytest.raises(NoReply, match="makes no try"):
+        connect()
+
+
+def test_what_an_agent_had_no_room_for_is_asked_for_again() -> None:
+    asked: list[dict[str, int]] = []
+
+    def one_try_at_once(question: dict[str, Any]) -> list[bytes]:
+        asked.append({each["address"]: each["tries"] for each in question["connections"]})
+        tries = {each["key"]: [REFUSED] if each["key"] == "0" else [] for each in question["connections"]}
+        return [reply(question, answer={"tries": tries, "changes": int(len(asked) == 2)})]
+
+    es = replace(WEB, address="172.30.0.3", tries=1)
+    outcomes, changed = Agent(Starts(Stream(one_try_at_once))).connect([WEB, es])
+    assert asked == [
+        {WEB.address: 3, es.address: 1},
+        {WEB.address: 2, es.address: 1},
+        {WEB.address: 1, es.address: 1},
+        {es.address: 1},
+    ]
+    assert {each: [one.error for one in told] for each, told in outcomes.items()} == {
+        WEB: ["ECONNREFUSED"] * 3,
+        es: ["ECONNREFUSED"],
+    }
+    assert changed
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", {}, {"tries": {}}, {"tries": {"0": None}}], ids=str)
@@ -328,3 +377,68 @@ def test_a_name_is_read() -> None:
 def test_a_name_that_contradicts_itself_is_no_answer(amiss: dict[str, Any]) -> None:
     with pytest.raises(NoReply, match="can't be read"):
         look_up({**(resolves_to("10.0.0.1") or {}), **amiss})
+
+
+PACKET: list[Any] = ["tcp", "10.0.0.1", 40000, "10.0.0.2", 80, ""]
+WATCHED: dict[str, Any] = {
+    "packets": [PACKET],
+    "lost": 0,
+    "before": {"ListenOverflows": 1},
+    "after": {"ListenOverflows": 3},
+}
+
+
+def watched(told: Any) -> Arrivals:
+    """Return what an agent saw that says this at the end of its watch."""
+
+    def says(question: dict[str, Any]) -> list[bytes]:
+        return [reply(question, answer=told if question["ask"] == "watched" else {"watch": 1})]
+
+    with Agent(Starts(Stream(says))).watching() as seen:
+        return seen()
+
+
+def test_arrivals_are_read() -> None:
+    assert watched(WATCHED) == Arrivals((Packet("tcp", "10.0.0.1", 40000, "10.0.0.2", 80, ""),), True, 2)  # noqa: FBT003
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        {},
+        {**WATCHED, "packets": None},
+        {**WATCHED, "packets": [PACKET[:5]]},
+        {**WATCHED, "packets": [[*PACKET[:5], None]]},
+        {**WATCHED, "packets": [[*PACKET[:2], "40000", *PACKET[3:]]]},
+        {**WATCHED, "after": {}},
+        {key: value for key, value in WATCHED.items() if key != "lost"},
+    ],
+    ids=str,
+)
+def test_arrivals_that_cant_be_read_are_no_answer(told: Any) -> None:
+    with pytest.raises(NoReply, match="can't be read"):
+        watched(told)
+
+
+# what is no answer is no verdict
+
+
+TROUBLES: dict[str, Says] = {
+    "lies": lambda question: [reply(question, answer={"tries": {"0": [{**OPEN, "error": "EPERM"}] * 3}, "changes": 0})],
+    "dies half-way": lambda question: [reply(question)[:20], b""],
+    "floods": lambda _: [b"noise\n" * 10000] * 100,
+    "answers for another question": lambda question: [reply(question, id="0" * 16), b""],
+    "is stopped": lambda _: [],
+    "runs out of memory": lambda question: [reply(question, trouble="MemoryError: ")],
+}
+
+
+@pytest.mark.parametrize("says", TROUBLES.values(), ids=TROUBLES)
+def test_an_agent_in_trouble_gives_no_verdict(says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_MARGIN", "_BEGIN_SECONDS", "_LOOK_UP_SECONDS"):
+        monkeypatch.setattr(client_module, name, 0.02)
+    agent, connection = Agent(lambda _: Stream(says)), replace(WEB, wait=0.01)
+    assert asking.connect(agent, [connection])[0][connection].kind == "inconclusive"
+    found = asking.look_up(agent, ["web"])["web"]
+    assert (found.failure, found.absent) == ("inconclusive", False)

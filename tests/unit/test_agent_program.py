@@ -59,45 +59,65 @@ def asked(port: int, address: str = HOME, **values: Any) -> dict[str, Any]:
     return {**told, **values}
 
 
+def tries(*asked: dict[str, Any], begin: float = 60) -> dict[str, list[dict[str, Any]]]:
+    told: dict[str, list[dict[str, Any]]] = program.connect(list(asked), begin)["tries"]
+    return told
+
+
+def only_try(port: int, address: str = HOME, **values: Any) -> dict[str, Any]:
+    (only,) = tries(asked(port, address, **values))["0"]
+    return only
+
+
 def outcome(port: int, address: str = HOME, **values: Any) -> tuple[bool, str | None]:
-    (only,) = program.connect([asked(port, address, **values)])["tries"]["0"]
+    only = only_try(port, address, **values)
     return only["connected"], only["error"]
 
 
 def test_an_open_port_connects_from_an_own_port() -> None:
     with bound() as (listening, port):
         listening.listen()
-        (only,) = program.connect([asked(port)])["tries"]["0"]
+        only = only_try(port)
         connection, peer = listening.accept()
         connection.close()
     assert only["connected"]
     assert only["local"] == list(peer)
 
 
-def test_a_closed_port_refuses() -> None:
+def test_a_closed_port_refuses_with_a_segment() -> None:
     with bound() as (_, port):
-        assert outcome(port) == (False, "ECONNREFUSED")
+        only = only_try(port)
+    assert (only["connected"], only["error"], only["segments"]) == (False, "ECONNREFUSED", [1, 1])
 
 
-def test_a_full_backlog_is_silence() -> None:
+def test_a_kernel_that_counts_no_segments_tells_none() -> None:
+    class Older(socket.socket):
+        def getsockopt(self, level: int, option: int, length: int = 0) -> Any:
+            return super().getsockopt(level, option, min(length, 104))
+
+    with closing(Older()) as asking:
+        assert program.segments(asking) is None
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """Give a port that answers no connection: its backlog is full."""
     with bound() as (listening, port), ExitStack() as undo:
         listening.listen(0)
         for _ in range(2):
             waiting = undo.enter_context(socket.socket())
             waiting.settimeout(0)
             waiting.connect_ex((HOME, port))
+        yield port
+
+
+def test_a_full_backlog_is_silence() -> None:
+    with silent() as port:
         assert outcome(port, wait=0.2) == (False, None)
 
 
 def test_a_connection_that_is_not_made_yet_is_not_over() -> None:
-    with bound() as (listening, port), ExitStack() as undo:
-        listening.listen(0)
-        for _ in range(2):
-            waiting = undo.enter_context(socket.socket())
-            waiting.settimeout(0)
-            waiting.connect_ex((HOME, port))
-        each = program.Try(asked(port))
-        undo.callback(each.socket.close)
+    with silent() as port, closing((each := program.Try(asked(port))).socket):
         assert not each.start()
         assert not each.look()  # the kernel wakes who waits for it before it has an ICMP error's number
 
@@ -136,7 +156,7 @@ def test_a_datagram_that_is_answered_connects() -> None:
 def test_a_datagram_to_a_closed_port_has_the_icmp_error() -> None:
     with bound(socket.SOCK_DGRAM) as (taken, port):
         taken.close()
-        (only,) = program.connect([asked(port, protocol="udp")])["tries"]["0"]
+        only = only_try(port, protocol="udp")
     assert only["error"] == "ECONNREFUSED"
     assert only["icmp"] == {"version": 4, "type": 3, "code": 3, "from": HOME}
 
@@ -171,7 +191,7 @@ def test_where_the_kernel_has_no_ipv6_the_other_family_is_asked_all_the_same(mon
     monkeypatch.setattr(socket, "socket", without_ipv6)
     with bound() as (server, port):
         server.listen()
-        told = program.connect([{**asked(port, "::1"), "key": "six"}, {**asked(port), "key": "four"}])["tries"]
+        told = tries(asked(port, "::1", key="six"), asked(port, key="four"))
     assert [each["error"] for each in told["six"]] == ["EAFNOSUPPORT"] * len(told["six"])
     assert all(each["connected"] for each in told["four"])
 
@@ -186,11 +206,45 @@ def file_limit(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def used_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_more_connections_than_files_are_tried_one_after_the_other() -> None:
-    used = len(list(Path("/proc/self/fd").iterdir()))
-    with bound() as (_, port), file_limit(used + program.SPARE_FILES + 5):
-        tries = program.connect([asked(port, tries=300)])["tries"]["0"]
-    assert [each["error"] for each in tries] == ["ECONNREFUSED"] * 300
+    with bound() as (_, port), file_limit(used_files() + program.SPARE_FILES + 5):
+        refused = tries(asked(port, tries=300))["0"]
+    assert [each["error"] for each in refused] == ["ECONNREFUSED"] * 300
+
+
+def test_tries_for_which_there_is_no_room_in_time_are_not_made() -> None:
+    with silent() as port, file_limit(program.SPARE_FILES + 5):
+        told = tries(*(asked(port, key=key, tries=4, wait=0.3) for key in ("first", "second")), begin=0.01)
+    assert {key: len(each) for key, each in told.items()} == {"first": 4, "second": 1}
+    assert {each["error"] for outcomes in told.values() for each in outcomes} == {None}
+
+
+def test_tries_wait_for_room_that_others_have() -> None:
+    with bound() as (listening, port), ExitStack() as others:
+        listening.listen()
+        with file_limit(used_files() + 5):
+            with suppress(OSError):  # until there is no room for one more
+                while True:
+                    others.callback(os.close, os.dup(listening.fileno()))
+            freeing = threading.Timer(0.2, others.close)
+            freeing.start()
+            told = tries(asked(port))["0"]
+            freeing.join()
+    assert [(each["connected"], each["error"]) for each in told] == [(True, None)]
+
+
+def test_what_there_is_no_room_to_read_is_a_trouble_and_not_empty() -> None:
+    with file_limit(3), pytest.raises(OSError, match="Too many open files"):
+        program.listening()
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/dev/null/nowhere"])
+def test_a_file_that_isnt_there_is_empty(path: str) -> None:
+    assert program.read(path) == ""
 
 
 # who comes
@@ -208,7 +262,7 @@ def until(true: Callable[[], Any]) -> Any:
 def test_it_listens_on_the_same_port_each_time_and_notes_who_comes(protocol: str) -> None:
     port = program.listen(protocol)["port"]
     assert program.listen(protocol) == {"port": port}
-    (only,) = program.connect([asked(port, protocol=protocol, text="who's there")])["tries"]["0"]
+    only = only_try(port, protocol=protocol, text="who's there")
     assert only["connected"]
     noted = [*only["local"], "who's there" if protocol == "udp" else ""]
     assert until(lambda: noted in program.visitors(protocol, port))

@@ -1,5 +1,7 @@
 """Whether anything leads out: what each answer means."""
 
+import errno
+import socket
 from collections.abc import Callable, Iterable
 from unittest.mock import Mock
 
@@ -15,6 +17,8 @@ from pytest_foodtrucks import (
     assert_no_egress,
     reachability,
 )
+from pytest_foodtrucks.isolation import outside
+from pytest_foodtrucks.probes.agent import program
 from pytest_foodtrucks.probes.beacons import probe_on_default_bridge
 
 FAR = "198.51.100.10"
@@ -37,9 +41,9 @@ def ask(scene: Scene, via: Iterable[str] = VIA) -> None:
     assert_no_egress(scene.abroad, via=via)
 
 
-def signs(scene: Scene, outside: Iterable[str] = VIA) -> str:
+def signs(scene: Scene, via: Iterable[str] = VIA) -> str:
     """Return the signs of the table's columns internet, names, machine and bridge."""
-    seen = reachability({"box": scene.abroad}, {}, outside=outside)
+    seen = reachability({"box": scene.abroad}, {}, outside=via)
     assert seen.targets[-2:] == ("machine", "bridge")
     return "".join(seen.signs["box", target] for target in seen.targets)
 
@@ -206,12 +210,41 @@ def test_what_is_well_known_is_asked_for_by_default(scene: Scene) -> None:
     assert seen["abroad", "internet"].address == "1.1.1.1"
 
 
-@pytest.mark.parametrize("outside", ["example.com", [], [5], 5, None, ["192.0.2.1"], {"a": "b"}])
-def test_what_is_no_way_out_is_refused(scene: Scene, outside: object) -> None:
+@pytest.mark.parametrize("named", ["example.com", [], [5], 5, None, ["192.0.2.1"], {"a": "b"}])
+def test_what_is_no_way_out_is_refused(scene: Scene, named: object) -> None:
     with pytest.raises(DefinitionError, match="Remedy: "):
-        reachability([scene.abroad], [scene.es], outside=outside)  # type: ignore[arg-type]
+        reachability([scene.abroad], [scene.es], outside=named)  # type: ignore[arg-type]
 
 
 def test_a_target_with_the_name_of_a_column_is_refused(scene: Scene) -> None:
     with pytest.raises(DefinitionError, match="have a name that a column of outside= has"):
         reachability([scene.abroad], {"machine": scene.es}, outside=True)
+
+
+class TestMachine:
+    """How the engine's machine is asked about."""
+
+    @pytest.fixture
+    def refusing(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+        """Let nothing listen at this machine's address, with an error's number."""
+
+        def refuse(number: int) -> None:
+            class Refusing(socket.socket):
+                def bind(self, *_: object) -> None:
+                    raise OSError(number, errno.errorcode[number])
+
+            monkeypatch.setattr(program, "addresses", lambda: ["198.51.100.1"])
+            monkeypatch.setattr(outside, "socket", Refusing)
+
+        return refuse
+
+    def test_an_address_of_another_machine_is_no_way(self, scene: Scene, refusing: Callable[[int], None]) -> None:
+        refusing(errno.EADDRNOTAVAIL)
+        assert signs(scene) == "XX!X"
+
+    def test_an_address_at_which_nothing_can_listen_is_an_error_and_no_way_less(
+        self, scene: Scene, refusing: Callable[[int], None]
+    ) -> None:
+        refusing(errno.EACCES)
+        with pytest.raises(ProbeError, match=r"nothing can listen at .*: .*EACCES"):
+            ask(scene)

@@ -10,13 +10,13 @@ from pytest_foodtrucks.probes.verdicts import Verdict, VerdictKind, resolution_o
 
 TCP, UDP = Connection("10.0.0.1", 80), Connection("10.0.0.1", 53, "udp", text="nonce")
 LOCAL = ("10.0.0.9", 40000)
-CONNECTED = Outcome(connected=True, error=None, icmp=None, local=LOCAL, seconds=0.01)
-SILENT = replace(CONNECTED, connected=False, seconds=3.0)
+CONNECTED = Outcome(connected=True, error=None, icmp=None, local=LOCAL, seconds=0.01, segments=(2, 1))
+SILENT = replace(CONNECTED, connected=False, seconds=3.0, segments=(2, 0))
 
 
-def failed(error: str | None, *icmp: Any) -> Outcome:
+def failed(error: str | None, *icmp: Any, segments: tuple[int, int] | None = None) -> Outcome:
     """Return a try that met an error number, or an ICMP error: version, type, code, sender."""
-    return replace(SILENT, error=error, icmp=IcmpError(*icmp) if icmp else None, seconds=0.0)
+    return replace(SILENT, error=error, icmp=IcmpError(*icmp) if icmp else None, seconds=0.0, segments=segments)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def failed(error: str | None, *icmp: Any) -> Outcome:
         (CONNECTED, "connected", "connected"),
         (SILENT, "dropped", "no answer"),
         (failed("ETIMEDOUT"), "dropped", "no answer"),
-        (failed("ECONNREFUSED"), "refused", "a reset came, ECONNREFUSED"),
+        (failed("ECONNREFUSED", segments=(1, 1)), "refused", "a reset came, ECONNREFUSED"),
         (failed("ECONNRESET"), "refused", "a reset came, ECONNRESET"),
         (
             failed("ECONNREFUSED", 4, 3, 3, "10.0.0.1"),
@@ -64,6 +64,20 @@ def test_each_outcome_is_a_kind(outcome: Outcome, kind: str, words: str) -> None
     assert (verdict.address, verdict.port, verdict.tries, verdict.protocol) == ("10.0.0.1", 80, 1, "tcp")
 
 
+@pytest.mark.parametrize("error", ["ECONNREFUSED", "EHOSTUNREACH", "EACCES", "ENOPROTOOPT"])
+def test_an_error_that_no_segment_brought_is_no_refusal(error: str) -> None:
+    verdict = verdict_of(TCP, [failed(error, segments=(2, 0))])
+    assert (verdict.kind, verdict.blocked) == (VerdictKind.UNREACHABLE, True)
+    assert verdict.evidence == f"rejected on its way, not by a reset, {error} (0.00 s)"
+
+
+@pytest.mark.parametrize("segments", [None, (0, 0)])
+def test_where_the_kernel_counts_no_segments_a_refusal_may_be_a_firewalls(segments: tuple[int, int] | None) -> None:
+    verdict = verdict_of(TCP, [failed("ECONNREFUSED", segments=segments)])
+    assert (verdict.kind, verdict.blocked) == (VerdictKind.INCONCLUSIVE, False)
+    assert "doesn't tell whether a reset or an ICMP error came, ECONNREFUSED" in verdict.evidence
+
+
 def test_an_address_of_one_link_alone_cant_be_asked_without_its_interface() -> None:
     assert verdict_of(Connection("fe80::1", 80), [failed("EINVAL")]).kind is VerdictKind.INCONCLUSIVE
 
@@ -75,6 +89,7 @@ def test_an_address_of_one_link_alone_cant_be_asked_without_its_interface() -> N
         (failed("ECONNREFUSED", 4, 3, 3, "10.0.0.1"), "refused"),
         (failed("ECONNREFUSED", 4, 3, 3, "10.0.0.254"), "unreachable"),
         (failed("EHOSTUNREACH", 4, 3, 10, "10.0.0.1"), "unreachable"),
+        (failed("ECONNREFUSED"), "inconclusive"),
         (SILENT, "dropped"),
     ],
 )

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _MARGIN: Final = 6.0
 """Seconds that a busy machine may take to carry a question and its answer."""
 
+_BEGIN_SECONDS: Final = 2.0
+"""Within which an agent begins its tries; those for which it has no room then are asked for again."""
+
 _LOOK_UP_SECONDS: Final = 12.0
 """For which name servers may be silent: resolv.conf's usual 5 s for each of two, and a little."""
 
@@ -53,6 +56,8 @@ class Outcome:
     local: tuple[str, int] | None
     """From where it was sent: address and port."""
     seconds: float
+    segments: tuple[int, int] | None
+    """How many TCP segments were sent, and how many came; None where the source's kernel doesn't tell."""
 
 
 @dataclass(frozen=True)
@@ -125,17 +130,31 @@ class Agent:
         self.close = self._link.close
 
     def connect(self, connections: Sequence[Connection]) -> tuple[dict[Connection, tuple[Outcome, ...]], bool]:
-        """Try connections side by side; return their tries, and whether addresses of the source changed meanwhile."""
-        asked = {str(key): connection for key, connection in enumerate(connections)}
-        within = max((connection.wait for connection in connections), default=0.0) + _MARGIN
-        answer = self._link.ask(
-            "connect", within=within, connections=[{"key": key, **vars(each)} for key, each in asked.items()]
-        )
+        """Try connections side by side; return their tries, and whether addresses of the source changed meanwhile.
+
+        The agent makes as many tries at once as it may have files open; the others it is asked for again.
+        """
+        found: dict[Connection, tuple[Outcome, ...]] = dict.fromkeys(connections, ())
+        changed = False
+        while left := {each: each.tries - len(tries) for each, tries in found.items() if len(tries) < each.tries}:
+            more, changed_now = self._connect(left)
+            found.update({each: found[each] + tries for each, tries in more.items()})
+            changed = changed or changed_now
+        return found, changed
+
+    def _connect(self, left: Mapping[Connection, int]) -> tuple[dict[Connection, tuple[Outcome, ...]], bool]:
+        """Ask for so many tries of each connection; return those that were made, at least one."""
+        within = max(each.wait for each in left) + _BEGIN_SECONDS + _MARGIN
+        asked = [{**vars(each), "key": str(key), "tries": left[each]} for key, each in enumerate(left)]
+        answer = self._link.ask("connect", within=within, connections=asked, begin=_BEGIN_SECONDS)
         with _reading(answer):
-            tries = {asked[key]: tuple(map(_outcome, answer["tries"][key])) for key in asked}
-            if any(len(outcomes) != connection.tries for connection, outcomes in tries.items()):
-                raise ValueError("it has another number of tries")
-            return tries, bool(answer["changes"])
+            tries = {each: tuple(map(_outcome, answer["tries"][str(key)])) for key, each in enumerate(left)}
+            if any(len(outcomes) > left[each] for each, outcomes in tries.items()):
+                raise ValueError("it has more tries than it was asked for")
+            changed = bool(answer["changes"])
+        if not any(tries.values()):
+            raise NoReply("the agent makes no try: it may have no more files open")
+        return tries, changed
 
     def look_up(self, names: Iterable[str]) -> dict[str, NameFound]:
         """Look names up side by side, some at a time."""
@@ -193,12 +212,22 @@ def _outcome(told: Mapping[str, Any]) -> Outcome:
         None if told["icmp"] is None else IcmpError(*(told["icmp"][key] for key in ("version", "type", "code", "from")))
     )
     local = None if told["local"] is None else (str(told["local"][0]), int(told["local"][1]))
-    outcome = Outcome(told["connected"], told["error"], icmp, local, float(told["seconds"]))
+    outcome = Outcome(
+        told["connected"], told["error"], icmp, local, float(told["seconds"]), _segments(told["segments"])
+    )
     if not isinstance(outcome.connected, bool) or (outcome.error is None and icmp is not None):
         raise ValueError("it contradicts itself")
     if not isinstance(outcome.error, str | None) or (outcome.connected and outcome.error is not None):
         raise ValueError("it contradicts itself")
     return outcome
+
+
+def _segments(told: Sequence[Any] | None) -> tuple[int, int] | None:
+    if told is None:
+        return None
+    sent, came = told
+    _numbers(sent, came)
+    return sent, came
 
 
 def _name_found(told: Mapping[str, Any]) -> NameFound:
@@ -220,6 +249,18 @@ def _texts(told: object) -> tuple[str, ...]:
 
 def _arrivals(told: Any) -> Arrivals:
     with _reading(told):
-        packets = tuple(Packet(*packet) for packet in told["packets"])
+        packets = tuple(map(_packet, told["packets"]))
         overflows = told["after"]["ListenOverflows"] - told["before"]["ListenOverflows"]
         return Arrivals(packets, told["lost"] == 0, overflows)
+
+
+def _packet(told: Sequence[Any]) -> Packet:
+    packet = Packet(*told)
+    _texts([packet.protocol, packet.source, packet.destination, packet.text])
+    _numbers(packet.source_port, packet.port)
+    return packet
+
+
+def _numbers(*told: object) -> None:
+    if not all(isinstance(each, int) for each in told):
+        raise TypeError("it has texts in place of numbers")

@@ -52,23 +52,29 @@ class NoReply(Exception):
 class Link:
     """The way to an agent that runs in a container: started when it is first asked, anew after it hung or died.
 
-    `start` runs a command in the container. Questions of several threads are asked side by side.
+    `start` runs a command in the container. Questions of several threads are asked side by side. A forked process has
+    an agent of its own.
     """
 
     def __init__(self, start: "Callable[[Sequence[str]], ExecStream]") -> None:
         self._start = start
-        self._lock = Lock()
-        self._agent: _RunningAgent | None = None
+        self._of_processes: dict[int, _Current] = {}
+
+    @property
+    def _current(self) -> "_Current":
+        """This process's own: what a forked one finds is its parent's, and a lock may be held by a thread of that."""
+        return self._of_processes.setdefault(os.getpid(), _Current())
 
     def ask(self, question: str, *, within: float, **values: Any) -> Any:
         """Return the agent's answer; NoReply where none comes `within` so many seconds, or one that is none."""
         return self._ready().ask(question, values, within)
 
     def _ready(self) -> "_RunningAgent":
-        with self._lock:
-            if self._agent is None or not self._agent.runs():
-                self._agent = self._started()
-            return self._agent
+        current = self._current
+        with current.lock:
+            if current.agent is None or not current.agent.runs():
+                current.agent = self._started()
+            return current.agent
 
     def _started(self) -> "_RunningAgent":
         try:
@@ -88,10 +94,19 @@ class Link:
 
     def close(self) -> None:
         """Hang up; the agent ends then, and another one is started for the next question."""
-        with self._lock:
-            if self._agent is not None:
-                self._agent.end("it was closed")
-                self._agent = None
+        current = self._current
+        with current.lock:
+            if current.agent is not None:
+                current.agent.end("it was closed")
+                current.agent = None
+
+
+class _Current:
+    """The agent that runs for a process, if one does, and the lock of whoever starts or ends one."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.agent: _RunningAgent | None = None
 
 
 def _program() -> bytes:
@@ -104,7 +119,6 @@ class _RunningAgent:
 
     def __init__(self, stream: "ExecStream") -> None:
         self._stream = stream
-        self._process = os.getpid()
         self._lock = RLock()
         self._answers: dict[str, Any] = {}
         self._line = bytearray()
@@ -112,9 +126,7 @@ class _RunningAgent:
         self.ended = ""
 
     def runs(self) -> bool:
-        """Tell whether it can be asked; another process has only a copy of the way to it."""
-        if self._process != os.getpid():
-            return False  # what is read here would be missing there
+        """Tell whether it can be asked."""
         while not self.ended and self._read(_GLANCE):
             pass  # what it said before it ended
         return not self.ended
@@ -164,7 +176,7 @@ class _RunningAgent:
                 more = self._stream.receive(seconds)
             except TimeoutError:
                 return False
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError) as error:  # ValueError: its file is closed
                 self.end(f"the agent is gone: {error}")
                 return False
             self._take(more)

@@ -31,7 +31,7 @@ VERSION = 1
 
 # What Python's socket module has no names for: linux/in.h, in6.h, socket.h, if_packet.h, if_ether.h, net/tcp_states.h.
 IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000
-TCP_SYN_SENT, TCP_CLOSE = 2, 7
+TCP_SYN_SENT, TCP_CLOSE, TCP_INFO_SEGMENTS = 2, 7, 136
 SO_ATTACH_FILTER, SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING, ETH_P_ALL = 26, 263, 6, 4, 3
 
 SPARE_FILES = 64
@@ -95,11 +95,14 @@ def readable(waiting: socket.socket, seconds: float) -> bool:
 
 
 def read(path: str) -> str:
-    """Return a file's text; nothing where there is no such file."""
+    """Return a file's text; nothing where there is none that may be read, as for the C library (its res_init.c).
+
+    Raises OSError for all else: a list of sockets that couldn't be read must not be an empty one.
+    """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # pathlib takes 20 ms to import
             return file.read()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ""
 
 
@@ -117,7 +120,7 @@ class Try:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.udp = asked["protocol"] == "udp"
-        self.outcome: dict[str, Any] = {"connected": False, "error": None, "icmp": None, "local": None}
+        self.outcome = no_outcome()
         self.began = time.monotonic()
         self.again = self.ends = self.began + asked["wait"]
         six = ":" in asked["address"]
@@ -175,6 +178,7 @@ class Try:
         self.outcome["connected"] = code == 0
         self.outcome["error"] = errno.errorcode.get(code, str(code)) if code else None
         self.outcome["icmp"] = icmp_error(self.socket) if code else None
+        self.outcome["segments"] = None if self.udp else segments(self.socket)
         self.outcome["seconds"] = round(time.monotonic() - self.began, 6)
         self.socket.close()
         return True
@@ -187,11 +191,27 @@ class Try:
             return False
 
 
+def no_outcome() -> dict[str, Any]:
+    """Return what is known of a try that hasn't begun."""
+    return {"connected": False, "error": None, "icmp": None, "local": None, "segments": None, "seconds": 0.0}
+
+
+def segments(asking: socket.socket) -> list[int] | None:
+    """Return how many TCP segments a socket sent, and how many came to it; None where the kernel doesn't count them.
+
+    A reset is a segment, an ICMP error isn't: so they are told apart on kernels before 5.8 too, which don't show the
+    ICMP error of a connection (it came with commit 45af29ca761c). The counters came with 4.2 (commit 2efd055c53c0;
+    tcp_segs_in, __tcp_transmit_skb). Where they are 0 for a connection that was tried, it isn't Linux that counts.
+    """
+    told = asking.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return list(struct.unpack_from("=II", told, TCP_INFO_SEGMENTS)) if len(told) >= TCP_INFO_SEGMENTS + 8 else None
+
+
 def icmp_error(asking: socket.socket) -> dict[str, Any] | None:
     """Return the ICMP error that a socket met, with its sender (ip(7), IP_RECVERR); None where there was none."""
     try:
         _, extras, _, _ = asking.recvmsg(512, 512, MSG_ERRQUEUE)
-    except OSError:
+    except OSError:  # there is none, or the kernel has no such queue; `segments` tells then
         return None
     for _, _, data in extras:
         _, origin, kind, code = struct.unpack_from("=IBBB", data)
@@ -208,45 +228,56 @@ def has_ipv6() -> bool:
 
 
 class Connections:
-    """Connections that are tried side by side, each by several tries at once."""
+    """Connections that are tried side by side, each by several tries at once: those that can begin in so many seconds.
 
-    def __init__(self, asked: list[dict[str, Any]]) -> None:
+    There may be no room for others: each try is an open file until it is over.
+    """
+
+    def __init__(self, asked: list[dict[str, Any]], begin: float) -> None:
         self.ended: dict[str, list[dict[str, Any]]] = {each["key"]: [] for each in asked}
-        self.due = [each for each in asked for _ in range(each["tries"])]
+        self.due = [each for each in reversed(asked) for _ in range(each["tries"])]
         self.running: dict[int, Try] = {}
         self.poll = select.poll()
-        self.most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES
+        self.most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+        self.last_begin = time.monotonic() + begin
 
     def ask(self) -> dict[str, list[dict[str, Any]]]:
-        """Try all, and return the outcomes of each connection by its key."""
-        while self.due or self.running:
-            while self.due and len(self.running) < max(1, self.most):
-                self.start(self.due.pop(0))
+        """Return the outcomes of each connection by its key; fewer than its tries, where not all could begin."""
+        while self.running or self.may_begin():
+            while self.may_begin() and len(self.running) < self.most and self.start(self.due[-1]):
+                self.due.pop()
             for number, _ in self.poll.poll(self.pause()):
                 if self.running[number].look():
                     self.over(number)
             self.expire()
         return self.ended
 
-    def start(self, asked: dict[str, Any]) -> None:
-        """Start a try."""
+    def may_begin(self) -> bool:
+        """Tell whether there is something that may begin yet."""
+        return bool(self.due) and time.monotonic() < self.last_begin
+
+    def start(self, asked: dict[str, Any]) -> bool:
+        """Start a try; tell whether there was room for it."""
         try:
             each = Try(asked)
         except OSError as error:  # there is no IPv6, or no room for another open file
-            word = errno.errorcode.get(error.errno or 0, str(error))
-            failed = {"connected": False, "error": word, "icmp": None, "local": None, "seconds": 0.0}
-            self.ended[asked["key"]].append(failed)
-            return
+            no_room = error.errno in (errno.EMFILE, errno.ENFILE)
+            if not no_room:
+                word = errno.errorcode.get(error.errno or 0, str(error))
+                self.ended[asked["key"]].append({**no_outcome(), "error": word})
+            return not no_room
         if each.start():
             self.ended[asked["key"]].append(each.outcome)
-            return
-        self.running[each.socket.fileno()] = each
-        self.poll.register(each.socket, select.POLLIN if each.udp else select.POLLOUT)
+        else:
+            self.running[each.socket.fileno()] = each
+            self.poll.register(each.socket, select.POLLIN if each.udp else select.POLLOUT)
+        return True
 
     def pause(self) -> float:
         """Return for how long nothing is due, in milliseconds."""
+        now = time.monotonic()
         moments = [min(each.ends, each.again) for each in self.running.values()]
-        return max(0.0, min(moments, default=0.0) - time.monotonic()) * 1000 + 1
+        return max(0.0, min(moments, default=now + 0.02) - now) * 1000 + 1
 
     def over(self, number: int) -> None:
         """Put an ended try to the outcomes of its connection."""
@@ -263,13 +294,14 @@ class Connections:
                 self.over(number)
 
 
-def connect(connections: list[dict[str, Any]]) -> dict[str, Any]:
+def connect(connections: list[dict[str, Any]], begin: float) -> dict[str, Any]:
     """Try connections side by side; return the tries of each by its key, and how often own addresses changed.
 
     Each has key, protocol, address, port, text (a datagram's), tries (how many at once) and wait (for an answer).
+    Tries for which there is no room within `begin` seconds aren't made, and are missing in the answer.
     """
     changes = AddressChanges()
-    tries = Connections(connections).ask()
+    tries = Connections(connections, begin).ask()
     return {"tries": tries, "changes": changes.count()}
 
 
@@ -285,7 +317,7 @@ class AddressChanges:
         try:
             self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
             self.socket.bind((0, self.GROUPS))
-        except OSError:
+        except OSError:  # it isn't allowed, or there is no room for another open file
             self.socket = None
 
     def count(self) -> int | None:
@@ -416,7 +448,7 @@ class Watch:
         self.socket: socket.socket | None = None
         try:
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        except OSError:
+        except OSError:  # it isn't allowed, or there is no room: `lost` tells that no packet was seen
             return
         program = array.array("B", b"".join(struct.pack("=HBBI", *line) for line in FIRST_PACKETS))
         pointer = struct.pack("HP", len(FIRST_PACKETS), program.buffer_info()[0])
@@ -458,7 +490,7 @@ def first_packet(data: bytes) -> list[list[Any]]:
             family, ends, protocol, start = socket.AF_INET, (data[12:16], data[16:20]), data[9], (data[0] & 15) * 4
         source, destination = (socket.inet_ntop(family, end) for end in ends)
         from_port, to_port = struct.unpack_from("!HH", data, start)
-    except (IndexError, ValueError, struct.error):
+    except (IndexError, ValueError, struct.error):  # it is cut off
         return []
     if protocol == socket.IPPROTO_TCP:
         return [["tcp", source, from_port, destination, to_port, ""]]
@@ -764,13 +796,11 @@ class Get:
     def give_up(self) -> None:
         """Let whatever waits for the other end wait no longer."""
         self.late = True
+        if self.socket is None:
+            return  # it isn't connected yet, and that has a limit of its own
         try:
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # TLS' own shutdown would end under a reader
-        except (
-            TypeError,
-            AttributeError,
-            OSError,
-        ):  # it isn't connected yet, and has a limit of its own, or isn't any more
+        except OSError:  # it isn't connected any more
             pass
 
     def open(self) -> None:
