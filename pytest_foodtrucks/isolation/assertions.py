@@ -41,7 +41,7 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     for each in found.values():
         way, command = f"the name {each.name}", again(place, looking_up(each.name))
         if each.failure is not None:
-            raise _unanswered(place, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
+            raise _unanswered_error(place, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
         stranger = place.misled(each, target.container) if isinstance(target, Service) and each.addresses else ""
         if each.absent or stranger:
             seen = f"misresolved: {stranger}" if stranger else "unresolved"
@@ -50,7 +50,7 @@ def assert_resolves(source: Source, target: Service | str) -> None:
             raise ResolutionError(f"{each.name} doesn't resolve as it should from {place.place}.\n{shown}\n{_NAMES}")
         if nobody.addresses and isinstance(target, str):
             doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
-            raise _unanswered(place, target, [doubt], command)
+            raise _unanswered_error(place, target, [doubt], command)
 
 
 def assert_not_resolves(source: Source, name: Service | str) -> None:
@@ -70,7 +70,7 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
             shown = block(described(place), _of_name(place, each, "unresolved"), seen=seen)
             raise ResolutionError(f"{each.name} resolves from {place.place}, and shouldn't.\n{shown}\n{_NAMES}")
     if doubts:
-        raise _unanswered(place, name, doubts, again(place, looking_up(names[0])))
+        raise _unanswered_error(place, name, doubts, again(place, looking_up(names[0])))
 
 
 def _of_name(place: "Probe", found: Resolution, expected: str) -> Finding:
@@ -147,11 +147,11 @@ def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, o
     command = _command(place, name, verdict)
     seen = f"{verdict.kind}: {verdict.evidence}"
     if verdict.kind is VerdictKind.INCONCLUSIVE:
-        raise _unanswered(place, target, [seen, *_source_state(place)], command)
+        raise _unanswered_error(place, target, [seen, *_source_state(place)], command)
     if verdict.kind is VerdictKind.CONNECTED:
         if halted:
             doubt = f"{halted}: for a process that doesn't run the kernel completes connections all the same"
-            raise _unanswered(place, target, [doubt], command)
+            raise _unanswered_error(place, target, [doubt], command)
         return
     at = f" at {verdict.address}" if verdict.address is not None else ""
     way = f"the name {name}, port {verdict.port}{at}" if not is_address(name) else f"{name} port {verdict.port}"
@@ -217,7 +217,7 @@ def isolation_error(place: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
     unclear = [f"{each.way}: {each.verdict.kind}: {each.verdict.evidence}" for each in inquiry.open]
     if inquiry.doubts or unclear:
         command = (inquiry.open if inquiry.open else inquiry.findings)[0].command if inquiry.findings else ""
-        return _unanswered(place, label, [*inquiry.doubts, *unclear], command)
+        return _unanswered_error(place, label, [*inquiry.doubts, *unclear], command)
     return None
 
 
@@ -234,7 +234,7 @@ def _service(place: "Probe", target: Service | str) -> Service | None:
     return known(target, place.stack) if place.stack is not None else None
 
 
-def _unanswered(place: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
+def _unanswered_error(place: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
     shown = "\n".join(f"  - {doubt}" for doubt in doubts)
     name = target.alias if isinstance(target, Service) else str(target)
     return ProbeError(
