@@ -130,10 +130,10 @@ def beacon(probe: Probe) -> Iterator[Beacon]:
         keep_probes(stack, network)
     if _keys(network)[0] not in stack.on_demand:
         with running_probe(stack, network, f"the network {network}") as other:
-            yield _lit(other)
+            yield _listening_beacon(other)
         return
     first = network_probe(stack, network)
-    yield _lit(first if first is not probe else stack.on_demand[_keys(network)[1]].get())
+    yield _listening_beacon(first if first is not probe else stack.on_demand[_keys(network)[1]].get())
 
 
 def stack_of(probe: Probe) -> "Stack":
@@ -145,10 +145,10 @@ def stack_of(probe: Probe) -> "Stack":
 
 def outside_beacon(stack: "Stack") -> Beacon:
     """Return the default bridge's own probe as one that surely listens."""
-    return _lit(outside_probe(stack))
+    return _listening_beacon(outside_probe(stack))
 
 
-def _lit(probe: Probe) -> Beacon:
+def _listening_beacon(probe: Probe) -> Beacon:
     addresses = [address for attachment in probe.container.attachments for address in attachment.addresses]
     if not addresses:
         raise ProbeError(
