@@ -47,7 +47,7 @@ def test_the_factories_keywords_are_told() -> None:
     ours = {
         name for factory in (network, service, elasticsearch_service) for name in inspect.signature(factory).parameters
     }
-    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords", "driver", "internal"} <= told
+    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords"} <= told
 
 
 def test_the_factorys_docstring_tells_its_keywords() -> None:
