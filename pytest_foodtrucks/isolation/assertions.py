@@ -159,7 +159,7 @@ def _refuse_unreached(probe: "Probe", target: Service | str, verdict: Verdict, o
     shown = block(described(probe), finding, seen=f"{verdict.kind}, asked {often}")
     state = f"{halted}. " if halted else ""
     raise ReachabilityError(
-        f"{name} isn't reached from {probe.place}.\n{shown}\n{state}Remedy: {_REMEDIES[verdict.kind]}"
+        f"{name} isn't reached from {probe.place}.\n{shown}\n{state}Remedy: {REMEDIES[verdict.kind]}"
     )
 
 
@@ -261,7 +261,7 @@ _NAMES: Final = (
 _OPEN: Final = (
     "Remedy: keep both off one network; look at who else is attached, and at the firewall of the engine's machine."
 )
-_REMEDIES: Final = {
+REMEDIES: Final = {
     VerdictKind.REFUSED: "the packet arrived; see that the target listens on that port, and not on loopback only.",
     VerdictKind.UNREACHABLE: "there is no route; connect source and target to one network.",
     VerdictKind.DROPPED: "the packets get lost; see that both are on one network, and what the firewall there does.",
