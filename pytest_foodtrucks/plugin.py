@@ -243,9 +243,9 @@ def pytest_runtest_makereport(
     if call.when == "setup":
         item.stash[_BEGAN] = call.start
     if report.failed or (call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception)):
-        from .fixtures.report import complete
+        from .fixtures.report import amend_report
 
-        complete(report, call, item.config, began=item.stash.get(_BEGAN, call.start))
+        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, call.start))
     return report
 
 

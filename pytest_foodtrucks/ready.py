@@ -268,7 +268,7 @@ def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: floa
         for check in checks:
             answer: object = check(service)
             if answer is False or callable(answer) or has_only_begun(answer):
-                raise _no_check(check, f" (it returned {shown(answer)})")
+                raise _no_check_error(check, f" (it returned {shown(answer)})")
     except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile
         _refuse_ended(target, elapsed=elapsed)
         raise
@@ -291,12 +291,12 @@ def as_checks(ready: Check | Iterable[Check]) -> tuple[Check, ...]:
     if not checks:
         raise DefinitionError(f"ready={shown(ready)} has no check. Remedy: leave it out, or give ready.running().")
     for check in checks:
-        if not callable(check) or isinstance(check, type) or any(check is maker for maker in _MAKERS):
-            raise _no_check(check)
+        if not callable(check) or isinstance(check, type) or any(check is maker for maker in MAKERS):
+            raise _no_check_error(check)
         if only_begins(check):
-            raise _no_check(check, ": it is asynchronous, or a generator, and nobody would await it")
+            raise _no_check_error(check, ": it is asynchronous, or a generator, and nobody would await it")
         if not takes_one(check):
-            raise _no_check(check, ": it doesn't take one value, the service")
+            raise _no_check_error(check, ": it doesn't take one value, the service")
     return checks
 
 
@@ -311,12 +311,16 @@ def refuse_without_ports(ready: Check | Iterable[Check], ports: Iterable[int | s
             )
 
 
-_MAKERS: Final[tuple[object, ...]] = (http, tcp, log, healthcheck, exec, running)
-"""Written without parentheses (`ready=ready.http`), most of these would return a check, and never raise NotReady."""
+MAKERS: Final[tuple[Callable[..., Check], ...]] = (http, tcp, log, healthcheck, exec, running)
+"""All functions here that return a check.
+
+Written without parentheses (`ready=ready.http`), most of these would return a check, and never raise NotReady.
+"""
 
 
-def _no_check(check: object, seen: str = "") -> DefinitionError:
+def _no_check_error(check: object, seen: str = "") -> DefinitionError:
     return DefinitionError(
-        f"ready={shown(check)} is no readiness check{seen}. Remedy: use one of ready.http(…), tcp(…), log(…), "
-        "healthcheck(), exec(…), or a callable that takes the service and raises NotReady until it is ready."
+        f"ready={shown(check)} is no readiness check{seen}. Remedy: use one of "
+        f"ready.{', '.join(f'{maker.__name__}(…)' for maker in MAKERS)}, or a callable that takes the service and "
+        "raises NotReady until it is ready."
     )

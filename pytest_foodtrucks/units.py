@@ -22,18 +22,18 @@ def size_in_bytes(text: str | int) -> int:
 def nanoseconds(duration: str | float) -> int:
     """Read a duration such as 1m30s as nanoseconds, a number as seconds; ValueError where it is none."""
     if isinstance(duration, bool) or not isinstance(duration, str | int | float):
-        raise _no_duration(duration)
+        raise _no_duration_error(duration)
     if isinstance(duration, str):
         parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(us|ms|s|m|h)", duration)
         if not parts or "".join(map("".join, parts)) != duration:
-            raise _no_duration(duration)
+            raise _no_duration_error(duration)
         total = sum(float(number) * _DURATIONS[unit] for number, unit in parts)
     else:
         total = duration * _DURATIONS["s"]
     if not 0 <= total <= _MOST:  # nan is neither
-        raise _no_duration(duration)
+        raise _no_duration_error(duration)
     return int(total)
 
 
-def _no_duration(duration: object) -> ValueError:
+def _no_duration_error(duration: object) -> ValueError:
     return ValueError(f"{duration!r} is no duration: use Compose's form, such as 500ms or 1m30s")

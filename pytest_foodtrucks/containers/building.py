@@ -129,7 +129,7 @@ def _build_by_command(
         ) from error
     if exit_code != 0:
         why = "the session ends" if cancelled() else f"`docker build` ended with exit code {exit_code}"
-        raise _failed(build, why, output)
+        raise _build_error(build, why, output)
 
 
 def _options(build: Build, names: _Names, environment: dict[str, str]) -> list[str]:
@@ -207,10 +207,10 @@ def _build_by_api(engine: "Engine", build: Build, names: _Names) -> None:
         ):
             output.add(piece.encode(errors="backslashreplace"))
     except EngineError as error:
-        raise _failed(build, error.reason, output) from error
+        raise _build_error(build, error.reason, output) from error
 
 
-def _failed(build: Build, why: str, output: Excerpt) -> ImageError:
+def _build_error(build: Build, why: str, output: Excerpt) -> ImageError:
     lines = [line.rstrip() for line in str(output).splitlines()]
     return ImageError(
         f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",

@@ -62,7 +62,7 @@ class Creation:
         try:
             container_id = self._engine.create_container(self._name, config)
         except EngineError as error:
-            raise self._failed("created", error) from error
+            raise self._start_error("created", error) from error
         return Container(self._engine, container_id, self._name, self._network)
 
     def start(self) -> Container:
@@ -74,13 +74,13 @@ class Creation:
                 self._engine.start_container(self.container.id)
             except EngineError as error:
                 if tries == _PORT_TRIES or not port_taken(error):
-                    raise self._failed("started", error) from error
+                    raise self._start_error("started", error) from error
             else:
                 return self.container
             self.remove()
             self.container = self._create()
 
-    def _failed(self, what: str, error: EngineError) -> StartError:
+    def _start_error(self, what: str, error: EngineError) -> StartError:
         if error.status is None:  # the engine didn't answer, and the message says what to do about that
             return StartError(self._named(str(error)))
         return StartError(

@@ -91,7 +91,7 @@ class EngineClient:
             yield
         except docker.errors.APIError as error:
             self._note(answered=True)
-            raise refused(what, message_of(error), error.status_code) from error
+            raise refused_error(what, message_of(error), error.status_code) from error
         except docker.errors.DockerException as error:
             raise EngineError(
                 f"The engine could not be asked to {what}: {message_of(error)}. Remedy: look at Docker's configuration "
@@ -99,7 +99,7 @@ class EngineClient:
             ) from error
         except (RequestException, HTTPError, ConnectionError) as error:
             self._note(answered=False)
-            raise self._no_answer(what, error) from error
+            raise self._no_answer_error(what, error) from error
         else:
             self._note(answered=True)
 
@@ -114,7 +114,7 @@ class EngineClient:
         self._patience.silent = not answered
         self.api.timeout = int(patience.ANSWER_SECONDS if answered else patience.BRIEF_SECONDS)
 
-    def _no_answer(self, what: str, error: Exception) -> NoAnswer:
+    def _no_answer_error(self, what: str, error: Exception) -> NoAnswer:
         limit = limits.reached(error)
         if limit is not None:
             return NoAnswer(f"The engine at {self.url} could not be asked to {what}. {limit}")
@@ -125,7 +125,7 @@ class EngineClient:
         )
 
 
-def refused(what: str, message: str, status: int | None) -> EngineError:
+def refused_error(what: str, message: str, status: int | None) -> EngineError:
     """Return the error for a request that the engine refused with a message."""
     return EngineError(f"The engine could not {what}: {message}", status=status, reason=message)
 

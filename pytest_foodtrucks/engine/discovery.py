@@ -57,8 +57,8 @@ def find_engine(
             tried.append((endpoint, error))
     first, reason = tried[0]
     if only is not None:
-        raise _away(first, reason) from reason
-    raise _not_found(tried) from reason
+        raise _away_error(first, reason) from reason
+    raise _not_found_error(tried) from reason
 
 
 def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
@@ -66,7 +66,7 @@ def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
     return endpoints.candidates(option, environ, current_context=current_context, context_url=_context_url)
 
 
-def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
+def _away_error(endpoint: Endpoint, error: Exception) -> EngineNotFound:
     return EngineNotFound(
         f"No engine answers at {endpoint.shown}, where this session has its stack: {message_of(error)}. Remedy: start "
         "the engine there.",
@@ -74,7 +74,7 @@ def _away(endpoint: Endpoint, error: Exception) -> EngineNotFound:
     )
 
 
-def _not_found(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
+def _not_found_error(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFound:
     first, error = tried[0]
     locked = next((endpoint.shown for endpoint, error in tried if isinstance(error, PermissionError)), None)
     if locked is not None:

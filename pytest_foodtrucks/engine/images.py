@@ -10,7 +10,7 @@ from docker.utils import parse_repository_tag
 
 from pytest_foodtrucks.errors import EngineError
 
-from .asking import EngineClient, if_found, refused
+from .asking import EngineClient, if_found, refused_error
 
 
 class ImageRequests(EngineClient):
@@ -75,4 +75,4 @@ def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, 
         else:
             yield event
     if errors:
-        raise refused(what, errors[0], HTTPStatus.INTERNAL_SERVER_ERROR)
+        raise refused_error(what, errors[0], HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -33,24 +33,24 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     told, DefinitionError for what is no name.
     """
     _refuse_no_name(source, target)
-    place = place_of(source)
+    probe = place_of(source)
     names = target.__foodtrucks__.aliases if isinstance(target, Service) else (target,)
     nobody_name = f"foodtrucks-nobody-{secrets.token_hex(4)}"
-    found = look_up(place.agent, [nobody_name, *names])
+    found = look_up(probe.agent, [nobody_name, *names])
     nobody = found.pop(nobody_name)
     for each in found.values():
-        way, command = f"the name {each.name}", again(place, looking_up(each.name))
+        way, command = f"the name {each.name}", again(probe, looking_up(each.name))
         if each.failure is not None:
-            raise _unanswered(place, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
-        stranger = place.misled(each, target.container) if isinstance(target, Service) and each.addresses else ""
+            raise _unanswered_error(probe, target, [f"{way} has no answer ({each.failure}: {each.words})"], command)
+        stranger = probe.misled(each, target.container) if isinstance(target, Service) and each.addresses else ""
         if each.absent or stranger:
             seen = f"misresolved: {stranger}" if stranger else "unresolved"
             expected = "an address" if isinstance(target, str) else "its own address, and nobody else's"
-            shown = block(described(place), _of_name(place, each, expected), seen=seen)
-            raise ResolutionError(f"{each.name} doesn't resolve as it should from {place.place}.\n{shown}\n{_NAMES}")
+            shown = block(described(probe), _of_name(probe, each, expected), seen=seen)
+            raise ResolutionError(f"{each.name} doesn't resolve as it should from {probe.place}.\n{shown}\n{_NAMES}")
         if nobody.addresses and isinstance(target, str):
             doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
-            raise _unanswered(place, target, [doubt], command)
+            raise _unanswered_error(probe, target, [doubt], command)
 
 
 def assert_not_resolves(source: Source, name: Service | str) -> None:
@@ -60,22 +60,22 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
     name.
     """
     _refuse_no_name(source, name)
-    place = place_of(source)
-    service = _service(place, name)
+    probe = place_of(source)
+    service = _service(probe, name)
     names = names_of(name) if isinstance(name, Service) else (name,)
-    found, doubts = inquire_names(place, names, service)
+    found, doubts = inquire_names(probe, names, service)
     for each in found:
         if each.addresses and not doubts:
             seen = f"resolved to {', '.join(each.addresses)}"
-            shown = block(described(place), _of_name(place, each, "unresolved"), seen=seen)
-            raise ResolutionError(f"{each.name} resolves from {place.place}, and shouldn't.\n{shown}\n{_NAMES}")
+            shown = block(described(probe), _of_name(probe, each, "unresolved"), seen=seen)
+            raise ResolutionError(f"{each.name} resolves from {probe.place}, and shouldn't.\n{shown}\n{_NAMES}")
     if doubts:
-        raise _unanswered(place, name, doubts, again(place, looking_up(names[0])))
+        raise _unanswered_error(probe, name, doubts, again(probe, looking_up(names[0])))
 
 
-def _of_name(place: "Probe", found: Resolution, expected: str) -> Finding:
+def _of_name(probe: "Probe", found: Resolution, expected: str) -> Finding:
     verdict = Verdict(VerdictKind.UNRESOLVED, None, 0, 1, found.words)
-    command = again(place, looking_up(found.name))
+    command = again(probe, looking_up(found.name))
     return Finding(f"the name {found.name}", expected, verdict, command, isolated=False, reached=False)
 
 
@@ -116,12 +116,12 @@ def ask_until_reached(
     """Ask until it connects; raise where it has not within `timeout` seconds."""
     began, tried = clock(), 0
     while True:
-        place, verdict, over = _connected(source, target, port)
+        probe, verdict, over = _connected(source, target, port)
         tried += 1
         if over or clock() - began >= timeout:
             break
         sleep(_PAUSE)
-    _refuse_unreached(place, target, verdict, f"{tried} times in {clock() - began:.1f} s")
+    _refuse_unreached(probe, target, verdict, f"{tried} times in {clock() - began:.1f} s")
 
 
 def _connected(source: Source, target: Service | str, port: int | str | None) -> "tuple[Probe, Verdict, bool]":
@@ -129,56 +129,56 @@ def _connected(source: Source, target: Service | str, port: int | str | None) ->
 
     What a source saw counts for nothing if it was restarted meanwhile: its network namespace is another one then.
     """
-    place = place_of(source)
-    before = inspected(place.subject)
-    verdict = place.connect(target, port)
+    probe = place_of(source)
+    before = inspected(probe.subject)
+    verdict = probe.connect(target, port)
     if verdict.kind is VerdictKind.CONNECTED:
-        return place, verdict, True
-    after = inspected(place.subject)
+        return probe, verdict, True
+    after = inspected(probe.subject)
     if (before.status, before.started_at) != (after.status, after.started_at):
-        words = f"{place.subject.name} was {before.status}, and is {after.status} after a new start: {verdict.evidence}"
+        words = f"{probe.subject.name} was {before.status}, and is {after.status} after a new start: {verdict.evidence}"
         verdict = replace(verdict, kind=VerdictKind.INCONCLUSIVE, evidence=words)
-    return place, verdict, after.status != "running"
+    return probe, verdict, after.status != "running"
 
 
-def _refuse_unreached(place: "Probe", target: Service | str, verdict: Verdict, often: str) -> None:
+def _refuse_unreached(probe: "Probe", target: Service | str, verdict: Verdict, often: str) -> None:
     name = name_of(target)
-    halted = _halted(place, target, verdict)
-    command = _command(place, name, verdict)
+    halted = _halted(probe, target, verdict)
+    command = _command(probe, name, verdict)
     seen = f"{verdict.kind}: {verdict.evidence}"
     if verdict.kind is VerdictKind.INCONCLUSIVE:
-        raise _unanswered(place, target, [seen, *_source_state(place)], command)
+        raise _unanswered_error(probe, target, [seen, *_source_state(probe)], command)
     if verdict.kind is VerdictKind.CONNECTED:
         if halted:
             doubt = f"{halted}: for a process that doesn't run the kernel completes connections all the same"
-            raise _unanswered(place, target, [doubt], command)
+            raise _unanswered_error(probe, target, [doubt], command)
         return
     at = f" at {verdict.address}" if verdict.address is not None else ""
     way = f"the name {name}, port {verdict.port}{at}" if not is_address(name) else f"{name} port {verdict.port}"
     finding = Finding(way, "connected", verdict, command, isolated=False, reached=False)
-    shown = block(described(place), finding, seen=f"{verdict.kind}, asked {often}")
+    shown = block(described(probe), finding, seen=f"{verdict.kind}, asked {often}")
     state = f"{halted}. " if halted else ""
     raise ReachabilityError(
-        f"{name} isn't reached from {place.place}.\n{shown}\n{state}Remedy: {_REMEDIES[verdict.kind]}"
+        f"{name} isn't reached from {probe.place}.\n{shown}\n{state}Remedy: {REMEDIES[verdict.kind]}"
     )
 
 
-def _halted(place: "Probe", target: Service | str, verdict: Verdict) -> str:
+def _halted(probe: "Probe", target: Service | str, verdict: Verdict) -> str:
     """Say which service doesn't run: the one that is meant, or the one behind the address that was asked."""
-    at_address = None if verdict.address is None else _service(place, verdict.address)
-    for service in (_service(place, target), at_address, _published_at(place, verdict)):
+    at_address = None if verdict.address is None else _service(probe, verdict.address)
+    for service in (_service(probe, target), at_address, _published_at(probe, verdict)):
         status = "running" if service is None else inspected(service.container).status
         if service is not None and status != "running":
             return f"{service.alias} is {status}"
     return ""
 
 
-def _published_at(place: "Probe", verdict: Verdict) -> Service | None:
+def _published_at(probe: "Probe", verdict: Verdict) -> Service | None:
     """Return the session's service whose published port was asked, at an address of the engine's machine."""
-    if place.stack is None or verdict.address is None:
+    if probe.stack is None or verdict.address is None:
         return None
-    here = inspected(place.subject)
-    for service in [each for each in place.stack.services if isinstance(each, Service)]:
+    here = inspected(probe.subject)
+    for service in [each for each in probe.stack.services if isinstance(each, Service)]:
         there = inspected(service.container)
         bound = {host_ip for hosts in there.published.values() for host_ip, port in hosts if port == verdict.port}
         gateways = {gateway for each in (*here.attachments, *there.attachments) for gateway in each.gateways}
@@ -198,60 +198,60 @@ def assert_isolated(
     """
     refuse_no_question(source, target, port)
     refuse_no_switch(published)
-    place = place_of(source)
-    (inquiry,) = inquire(place, [Subject.of(target, port, stack_of(place))], published=published)
-    error = isolation_error(place, inquiry)
+    probe = place_of(source)
+    (inquiry,) = inquire(probe, [Subject.of(target, port, stack_of(probe))], published=published)
+    error = isolation_error(probe, inquiry)
     if error is not None:
         raise error
 
 
-def isolation_error(place: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
+def isolation_error(probe: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
     """Return what an inquiry proves wrong, or leaves open; None where the target is isolated."""
     label = inquiry.subject.label
     misled = [finding for finding in inquiry.open if finding.verdict.kind is VerdictKind.MISRESOLVED]
     wrong = inquiry.reached if inquiry.reached or inquiry.doubts else tuple(misled)
     if wrong:
-        shown = "\n".join(_finding(place, finding) for finding in wrong)
+        shown = "\n".join(_finding(probe, finding) for finding in wrong)
         ways = "this way" if len(wrong) == 1 else f"these {len(wrong)} ways"
-        return IsolationError(f"{label} isn't isolated from {place.place}; it is open {ways}:\n{shown}")
+        return IsolationError(f"{label} isn't isolated from {probe.place}; it is open {ways}:\n{shown}")
     unclear = [f"{each.way}: {each.verdict.kind}: {each.verdict.evidence}" for each in inquiry.open]
     if inquiry.doubts or unclear:
         command = (inquiry.open if inquiry.open else inquiry.findings)[0].command if inquiry.findings else ""
-        return _unanswered(place, label, [*inquiry.doubts, *unclear], command)
+        return _unanswered_error(probe, label, [*inquiry.doubts, *unclear], command)
     return None
 
 
-def _finding(place: "Probe", finding: Finding) -> str:
+def _finding(probe: "Probe", finding: Finding) -> str:
     verdict = finding.verdict
     seen = f"{verdict.kind}, in each of {verdict.tries} tries" if not verdict.flaky else "flaky, the tries differ"
-    return f"{block(described(place), finding, seen=seen)}\n{finding.remark if finding.remark else _OPEN}"
+    return f"{block(described(probe), finding, seen=seen)}\n{finding.remark if finding.remark else _OPEN}"
 
 
-def _service(place: "Probe", target: Service | str) -> Service | None:
+def _service(probe: "Probe", target: Service | str) -> Service | None:
     """Return the session's service that is meant, if it is one."""
     if isinstance(target, Service):
         return target
-    return known(target, place.stack) if place.stack is not None else None
+    return known(target, probe.stack) if probe.stack is not None else None
 
 
-def _unanswered(place: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
+def _unanswered_error(probe: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
     shown = "\n".join(f"  - {doubt}" for doubt in doubts)
     name = target.alias if isinstance(target, Service) else str(target)
     return ProbeError(
-        f"Whether {place.place} ({place.subject.name}) finds and reaches {name} can't be told:\n{shown}\n"
+        f"Whether {probe.place} ({probe.subject.name}) finds and reaches {name} can't be told:\n{shown}\n"
         f"  again     {command}\nRemedy: mend what the lines above name, and ask again."
     )
 
 
-def _source_state(place: "Probe") -> Sequence[str]:
-    status = inspected(place.container).status
-    return [] if status == "running" else [f"the probe {place.container.name} is {status}"]
+def _source_state(probe: "Probe") -> Sequence[str]:
+    status = inspected(probe.container).status
+    return [] if status == "running" else [f"the probe {probe.container.name} is {status}"]
 
 
-def _command(place: "Probe", name: str, verdict: Verdict) -> str:
+def _command(probe: "Probe", name: str, verdict: Verdict) -> str:
     if verdict.address is None:
-        return again(place, looking_up(name))
-    return again(place, connecting(Connection(verdict.address, verdict.port, verdict.protocol)))
+        return again(probe, looking_up(name))
+    return again(probe, connecting(Connection(verdict.address, verdict.port, verdict.protocol)))
 
 
 _NAMES: Final = (
@@ -261,7 +261,7 @@ _NAMES: Final = (
 _OPEN: Final = (
     "Remedy: keep both off one network; look at who else is attached, and at the firewall of the engine's machine."
 )
-_REMEDIES: Final = {
+REMEDIES: Final = {
     VerdictKind.REFUSED: "the packet arrived; see that the target listens on that port, and not on loopback only.",
     VerdictKind.UNREACHABLE: "there is no route; connect source and target to one network.",
     VerdictKind.DROPPED: "the packets get lost; see that both are on one network, and what the firewall there does.",

@@ -43,20 +43,20 @@ def refuse_no_switch(published: object) -> None:
         raise DefinitionError(f"published={published!r}. Remedy: give True or False.")
 
 
-def inquire(place: Probe, subjects: Sequence[Subject], *, published: bool = False) -> list[Inquiry]:
-    """Ask whether subjects are out of a place's reach: everything at once, and the controls at the same time.
+def inquire(probe: Probe, subjects: Sequence[Subject], *, published: bool = False) -> list[Inquiry]:
+    """Ask whether subjects are out of a probe's reach: everything at once, and the controls at the same time.
 
     `published` means that published ports may be reached. Raises ProbeError where nothing can be asked at all.
     """
     try:
-        with beacons.beacon(place) as beacon:
+        with beacons.beacon(probe) as beacon:
             inquiries, trusted = undisturbed(
-                lambda: _asked(place, beacon, subjects, published=published),
-                place.container.engine,
+                lambda: _asked(probe, beacon, subjects, published=published),
+                probe.container.engine,
                 suspect=lambda inquiries: any(inquiry.reached for inquiry in inquiries),
             )
     except (EngineError, StartError) as error:
-        raise ProbeError(f"{place.place}: nothing can be asked from there: {error}") from error
+        raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
     return inquiries if trusted else [_disturbed(inquiry) for inquiry in inquiries]
 
 
@@ -68,17 +68,17 @@ def _disturbed(inquiry: Inquiry) -> Inquiry:
     return replace(inquiry, findings=findings, doubts=(*inquiry.doubts, DISTURBED))
 
 
-def _asked(place: Probe, beacon: beacons.Beacon, subjects: Sequence[Subject], *, published: bool) -> list[Inquiry]:
+def _asked(probe: Probe, beacon: beacons.Beacon, subjects: Sequence[Subject], *, published: bool) -> list[Inquiry]:
     """Ask once: watch the targets, ask the source for all ways to them, and see what was watched."""
-    source = SourceControl(place, beacon)
+    source = SourceControl(probe, beacon)
     targets = [TargetControl(subject) for subject in subjects]
     with ThreadPoolExecutor(max(1, len(targets))) as pool:
         list(pool.map(TargetControl.begin, targets))
         try:
-            leading = {target.subject: ways(place, source.before, target.subject, target.before) for target in targets}
+            leading = {target.subject: ways(probe, source.before, target.subject, target.before) for target in targets}
             names = [name for subject in subjects for name in subject.names]
             connections = [way.connection for each in leading.values() for way in each]
-            answers = ask(place.agent, [*source.names, *names], [source.connection, *connections])
+            answers = ask(probe.agent, [*source.names, *names], [source.connection, *connections])
         finally:
             list(pool.map(TargetControl.end, targets))
     doubts = source.doubts(answers)
@@ -87,8 +87,8 @@ def _asked(place: Probe, beacon: beacons.Beacon, subjects: Sequence[Subject], *,
         Inquiry(
             target.subject,
             (
-                *(_of_name(place, answers.names[name], target, silent=silent) for name in target.subject.names),
-                *(_of_way(place, way, answers, target, published=published) for way in leading[target.subject]),
+                *(_of_name(probe, answers.names[name], target, silent=silent) for name in target.subject.names),
+                *(_of_way(probe, way, answers, target, published=published) for way in leading[target.subject]),
             ),
             tuple(dict.fromkeys([*doubts, *target.doubts()])),
         )
@@ -96,23 +96,23 @@ def _asked(place: Probe, beacon: beacons.Beacon, subjects: Sequence[Subject], *,
     ]
 
 
-def inquire_names(place: Probe, names: Sequence[str], service: Service | None) -> tuple[list[Resolution], list[str]]:
-    """Ask whether names exist for a place, and return what was found with the controls that failed.
+def inquire_names(probe: Probe, names: Sequence[str], service: Service | None) -> tuple[list[Resolution], list[str]]:
+    """Ask whether names exist for a probe, and return what was found with the controls that failed.
 
     `service` is whom they belong to, if that is known.
     """
     try:
-        with beacons.beacon(place) as beacon:
-            return _asked_for_names(SourceControl(place, beacon), place, names, service)
+        with beacons.beacon(probe) as beacon:
+            return _asked_for_names(SourceControl(probe, beacon), probe, names, service)
     except (EngineError, StartError) as error:
-        raise ProbeError(f"{place.place}: nothing can be asked from there: {error}") from error
+        raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
 
 
 def _asked_for_names(
-    source: SourceControl, place: Probe, names: Sequence[str], service: Service | None
+    source: SourceControl, probe: Probe, names: Sequence[str], service: Service | None
 ) -> tuple[list[Resolution], list[str]]:
     before = [inspected(service.container)] if service is not None else []
-    answers = ask(place.agent, [*source.names, *names])
+    answers = ask(probe.agent, [*source.names, *names])
     after = [inspected(service.container)] if service is not None else []
     found = [answers.names[name] for name in names]
     silent = service is not None and source.knows_containers_only(answers)
@@ -131,7 +131,7 @@ def _asked_for_names(
 # findings
 
 
-def _of_name(place: Probe, found: Resolution, target: TargetControl, *, silent: bool) -> Finding:
+def _of_name(probe: Probe, found: Resolution, target: TargetControl, *, silent: bool) -> Finding:
     """Judge a name: it must not exist, or lead to nothing but addresses that are asked themselves.
 
     `silent` means that the name server answers for the names of containers, and has nobody to ask about others.
@@ -147,13 +147,13 @@ def _of_name(place: Probe, found: Resolution, target: TargetControl, *, silent: 
         way=f"the name {found.name}",
         expected="unresolved",
         verdict=verdict,
-        command=again(place, looking_up(found.name)),
+        command=again(probe, looking_up(found.name)),
         isolated=leads_home or unknown,
         reached=False,
     )
 
 
-def _of_way(place: Probe, way: Way, answers: Answers, target: TargetControl, *, published: bool) -> Finding:
+def _of_way(probe: Probe, way: Way, answers: Answers, target: TargetControl, *, published: bool) -> Finding:
     """Judge an address. A refusal proves that packets arrive only if the target is ours."""
     at_host = way.published is not None
     verdict = answers.verdicts[way.connection]
@@ -171,7 +171,7 @@ def _of_way(place: Probe, way: Way, answers: Answers, target: TargetControl, *, 
         way=way.text,
         expected="refused, dropped or unreachable" if at_host else "dropped or unreachable",
         verdict=verdict,
-        command=again(place, connecting(way.connection)),
+        command=again(probe, connecting(way.connection)),
         isolated=isolated,
         reached=reached,
         remark=_published_remark(way) if at_host else "",

@@ -29,9 +29,9 @@ class Finding:
     remark: str = ""
 
 
-def described(place: "Probe") -> str:
+def described(probe: "Probe") -> str:
     """Return a source as messages name it."""
-    return f"{place.place} ({place.subject.name})"
+    return f"{probe.place} ({probe.subject.name})"
 
 
 def block(source: str, finding: Finding, *, seen: str) -> str:
@@ -47,13 +47,13 @@ def block(source: str, finding: Finding, *, seen: str) -> str:
     return "\n".join(f"  {name:<10}{value}" for name, value in rows)
 
 
-def again(place: "Probe", code: str) -> str:
-    """Return a command line that runs Python code in the same place."""
-    url = place.container.engine.url
+def again(probe: "Probe", code: str) -> str:
+    """Return a command line that runs Python code in a probe's network namespace."""
+    url = probe.container.engine.url
     docker = "docker" if url in _USUAL_URLS else f"docker -H {url}"
-    stack = place.stack
+    stack = probe.stack
     image = "python:3.13-slim" if stack is None else stack.image(stack.settings.probe_image)
-    return f"{docker} run --rm --network container:{place.subject.name} {image} python3 -c {shlex.quote(code)}"
+    return f"{docker} run --rm --network container:{probe.subject.name} {image} python3 -c {shlex.quote(code)}"
 
 
 def connecting(connection: "Connection") -> str:

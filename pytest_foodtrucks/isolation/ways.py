@@ -29,7 +29,7 @@ class Way:
     published: str | None = None
 
 
-def ways(place: Probe, source: Inspected, subject: Subject, target: Inspected) -> list[Way]:
+def ways(probe: Probe, source: Inspected, subject: Subject, target: Inspected) -> list[Way]:
     """Return all ways by which a source could reach a target."""
     direct = [
         Way(f"{joined(address, number)}, its address on {attachment.network}", _connection(address, number, protocol))
@@ -45,7 +45,7 @@ def ways(place: Probe, source: Inspected, subject: Subject, target: Inspected) -
         )
         for number, protocol in subject.ports
         for host_ip, host_port in (target.published.get(number, ()) if protocol == "tcp" else ())
-        for address in _host_addresses(place.container.engine, source, target, host_ip)
+        for address in _host_addresses(probe.container.engine, source, target, host_ip)
     ]
     return direct + published
 

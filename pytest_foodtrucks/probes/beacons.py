@@ -118,37 +118,37 @@ class Beacon:
 
 
 @contextmanager
-def beacon(place: Probe) -> Iterator[Beacon]:
-    """Yield a container that surely listens on a network of the place's own, and isn't the place itself.
+def beacon(probe: Probe) -> Iterator[Beacon]:
+    """Yield a container that surely listens on a network of the probe's own, and isn't the probe itself.
 
     It stays on the default bridge, and on networks of ours; a stranger's network could not be removed while it is
-    there. Raises ProbeError where the place is on no network, or the beacon doesn't listen.
+    there. Raises ProbeError where the probe is on no network, or the beacon doesn't listen.
     """
-    stack = stack_of(place)
-    network = _network(place)
+    stack = stack_of(probe)
+    network = _network(probe)
     if network == DEFAULT:
         keep_probes(stack, network)
     if _keys(network)[0] not in stack.on_demand:
-        with running_probe(stack, network, f"the network {network}") as probe:
-            yield _lit(probe)
+        with running_probe(stack, network, f"the network {network}") as other:
+            yield _listening_beacon(other)
         return
     first = network_probe(stack, network)
-    yield _lit(first if first is not place else stack.on_demand[_keys(network)[1]].get())
+    yield _listening_beacon(first if first is not probe else stack.on_demand[_keys(network)[1]].get())
 
 
-def stack_of(place: Probe) -> "Stack":
+def stack_of(probe: Probe) -> "Stack":
     """Return what beacons are started for; ProbeError where a probe has none."""
-    if place.stack is None:
-        raise ProbeError(f"{place!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
-    return place.stack
+    if probe.stack is None:
+        raise ProbeError(f"{probe!r} was made by hand, and has no beacon. Remedy: use a probe of a fixture or network.")
+    return probe.stack
 
 
 def outside_beacon(stack: "Stack") -> Beacon:
     """Return the default bridge's own probe as one that surely listens."""
-    return _lit(outside_probe(stack))
+    return _listening_beacon(outside_probe(stack))
 
 
-def _lit(probe: Probe) -> Beacon:
+def _listening_beacon(probe: Probe) -> Beacon:
     addresses = [address for attachment in probe.container.attachments for address in attachment.addresses]
     if not addresses:
         raise ProbeError(
@@ -162,14 +162,14 @@ def _lit(probe: Probe) -> Beacon:
     return Beacon(probe.container.name, probe.container.network, addresses[0], port)
 
 
-def _network(place: Probe) -> str:
-    """Return the name of a network that the place is on; its own before others."""
-    attached = {attachment.network: attachment.addresses for attachment in place.subject.attachments}
+def _network(probe: Probe) -> str:
+    """Return the name of a network that the probe is on; its own before others."""
+    attached = {attachment.network: attachment.addresses for attachment in probe.subject.attachments}
     if "host" in attached:  # reaches the default bridge's containers, and has no containers beside it
         return DEFAULT
     on = [network for network, addresses in attached.items() if addresses]
     if not on:
         raise ProbeError(
-            f"{place.place} is on no network, so whatever it doesn't reach says nothing. Remedy: connect it first."
+            f"{probe.place} is on no network, so whatever it doesn't reach says nothing. Remedy: connect it first."
         )
-    return place.subject.network if place.subject.network in on else on[0]
+    return probe.subject.network if probe.subject.network in on else on[0]

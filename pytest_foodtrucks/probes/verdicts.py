@@ -154,11 +154,11 @@ def _kind_of(kinds: Collection[VerdictKind]) -> VerdictKind:
 
 
 def _attempt(connection: Connection, outcome: Outcome) -> Attempt:
-    kind, words = _read(connection, outcome)
+    kind, words = _kind_and_words(connection, outcome)
     return Attempt(kind, outcome.seconds, words, outcome.local)
 
 
-def _read(connection: Connection, outcome: Outcome) -> tuple[VerdictKind, str]:
+def _kind_and_words(connection: Connection, outcome: Outcome) -> tuple[VerdictKind, str]:
     """Return what an outcome means, and how a message says it."""
     udp = connection.protocol == "udp"
     if outcome.connected:

@@ -25,7 +25,7 @@ class Claim:
     worker: str
     part: str | None = None
 
-    def taken(self, alias: str, by: str, *, waited: str = "") -> DefinitionError:
+    def taken_error(self, alias: str, by: str, *, waited: str = "") -> DefinitionError:
         """Return the error that says who has an alias already."""
         return DefinitionError(
             f"On {self.network} the alias {alias!r} belongs to {by} already{waited}, and {self.who} wants it too. "
@@ -55,11 +55,11 @@ def _one(folder: Path, claim: Claim, alias: str, *, seconds: float, clear: Calla
     note = folder / f"alias-{name}.json"
     lock = FileLock(folder / f"alias-{name}.lock")
     if not _acquired(lock, folder, seconds):
-        raise claim.taken(alias, _holder(note), waited=f", and wasn't free within {seconds:g} s")
+        raise claim.taken_error(alias, _holder(note), waited=f", and wasn't free within {seconds:g} s")
     try:
         before = _read(note)
         if before is not None and before["part"] is not None and before["part"] != claim.part:
-            raise claim.taken(alias, before["who"])
+            raise claim.taken_error(alias, before["who"])
         if before is not None and before["part"] is None:  # a worker that lives removes its note
             clear(before["service"])
         write_json(note, {"who": claim.who, "worker": claim.worker, "part": claim.part, "service": claim.aliases[0]})

@@ -53,7 +53,7 @@ def restart(service: "RunningService", *, timeout: int) -> None:
     _check_timeout(timeout)
     _refuse_shared(service, "restarted")
     if service.in_fault and not _is_attached(service, _inspected(service, "restarted")):
-        raise _not_attached(service, "restarted")
+        raise _not_attached_error(service, "restarted")
     _stop(service, timeout)
     heal(service, "restarted")
 
@@ -186,10 +186,10 @@ def _refuse_unfit(service: "RunningService", name: str) -> None:
             "before the next."
         )
     if not _is_attached(service, about):
-        raise _not_attached(service, name)
+        raise _not_attached_error(service, name)
 
 
-def _not_attached(service: "RunningService", name: str) -> FaultError:
+def _not_attached_error(service: "RunningService", name: str) -> FaultError:
     return FaultError(
         f"{service.alias} can't be {name}: it is disconnected from {service.network.name}. Remedy: leave the block of "
         "one fault before the next."

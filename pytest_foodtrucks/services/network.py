@@ -183,7 +183,7 @@ class Network:
             claims = {**self._kept_aliases(definition), **self._claims}
             for alias in definition.spec.aliases:
                 if same_name(alias) in claims:
-                    raise claim.taken(alias, claims[same_name(alias)])
+                    raise claim.taken_error(alias, claims[same_name(alias)])
             self._claims.update(dict.fromkeys(map(same_name, definition.spec.aliases), claim.who))
         try:
             yield

@@ -50,10 +50,10 @@ def usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise _unusable_error(folder, error) from error
 
 
-def _unusable(folder: Path, error: OSError) -> StateError:
+def _unusable_error(folder: Path, error: OSError) -> StateError:
     limit = limits.reached(error)
     if limit is not None:
         return StateError(f"The state folder {folder} can't be used. {limit}")
@@ -79,9 +79,9 @@ def prepare(state: Path) -> None:
         make_folder(state)
         status = state.stat()
     if status.st_uid != os.geteuid():
-        raise _unsafe(state, f"it belongs to the user {status.st_uid}, and this is {os.geteuid()}")
+        raise _unsafe_error(state, f"it belongs to the user {status.st_uid}, and this is {os.geteuid()}")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _unsafe(state, "other users can write in it")
+        raise _unsafe_error(state, "other users can write in it")
 
 
 def _refuse_foreign_link(path: Path, state: Path) -> None:
@@ -90,10 +90,10 @@ def _refuse_foreign_link(path: Path, state: Path) -> None:
     except FileNotFoundError:
         return
     if stat.S_ISLNK(status.st_mode) and status.st_uid not in {0, os.geteuid()}:
-        raise _unsafe(state, f"{path} is a link that the user {status.st_uid} made")
+        raise _unsafe_error(state, f"{path} is a link that the user {status.st_uid} made")
 
 
-def _unsafe(state: Path, why: str) -> StateError:
+def _unsafe_error(state: Path, why: str) -> StateError:
     return StateError(
         f"The state folder {state} isn't safe: {why}. Remedy: choose one of your own with --foodtrucks-state-dir."
     )
@@ -143,11 +143,11 @@ def read_json(file: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         raise
     except OSError as error:  # a test may have changed the process's user, or the folder's mode
-        raise _unusable(file.parent, error) from error
+        raise _unusable_error(file.parent, error) from error
     except ValueError as error:
-        raise corrupt(file, str(error)) from error
+        raise corrupt_error(file, str(error)) from error
     if not isinstance(content, dict):
-        raise corrupt(file, f"it has {content!r}")
+        raise corrupt_error(file, f"it has {content!r}")
     return content
 
 
@@ -161,6 +161,6 @@ def is_there(file: Path) -> bool:
         return True
 
 
-def corrupt(file: Path, why: str) -> StateError:
+def corrupt_error(file: Path, why: str) -> StateError:
     """Return the error for a state file that can't be understood."""
     return StateError(f"The state file {file} is corrupt: {why}. Remedy: run again, which makes it anew.")

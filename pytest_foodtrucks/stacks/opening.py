@@ -168,7 +168,7 @@ def end_session(
             end_of_controller(owned)
     with _errors_on_stderr():
         if used is not None and leave_kept(used):
-            progress().say(stays(settings))
+            progress().say(kept_message(settings))
 
 
 @contextmanager
@@ -177,17 +177,19 @@ def _errors_on_stderr() -> Iterator[None]:
     try:
         yield
     except (EngineError, StateError) as error:
-        sys.stderr.write(f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind(error)}\n")
+        sys.stderr.write(
+            f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind_message(error)}\n"
+        )
 
 
-def left_behind(error: FoodtrucksError) -> str:
+def left_behind_message(error: FoodtrucksError) -> str:
     """Return what becomes of the things that could not be removed at the session's end."""
     if isinstance(error, NoAnswer | EngineNotFound):
         return "They go when it answers within 10 minutes, else with the next session that uses it."
     return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."
 
 
-def stays(settings: "Settings") -> str:
+def kept_message(settings: "Settings") -> str:
     """Return the message about a kept stack at the session's end: how long it stays, and what removes it."""
     command = ["python", "-m", "pytest_foodtrucks", "prune"]
     if settings.engine != "auto":

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from pytest_foodtrucks import errors
 from pytest_foodtrucks.errors import FoodtrucksError, StateError
-from pytest_foodtrucks.sessions.state_folder import corrupt, is_there, read_json, usable, write_json
+from pytest_foodtrucks.sessions.state_folder import corrupt_error, is_there, read_json, usable, write_json
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def _others(content: Mapping[str, Any], here: Mapping[str, str], state: Path) ->
     try:
         return differing(content["values"], here)
     except (LookupError, TypeError, AttributeError) as error:
-        raise corrupt(state, f"it has {dict(content)!r}") from error
+        raise corrupt_error(state, f"it has {dict(content)!r}") from error
 
 
 def fingerprints(values: Mapping[str, object], digest: Callable[[str], str]) -> dict[str, str]:
@@ -128,5 +128,5 @@ def _loaded(load: Callable[[Mapping[str, Any]], T], content: Mapping[str, Any], 
         kind: type[FoodtrucksError] = getattr(errors, content["error"])
         failed = kind(content["message"], logs=content["logs"])
     except (LookupError, TypeError, AttributeError) as error:
-        raise corrupt(state, f"it has {dict(content)!r}") from error
+        raise corrupt_error(state, f"it has {dict(content)!r}") from error
     raise failed

@@ -40,7 +40,7 @@ def main(folder: str, channel: int, owner: int) -> int:
         handed: dict[str, Any] = json.loads(_line(session))
         held = _hold_lease(Path(folder) / "lease", handed["lease"])
         session.sendall(b"%d\n" % os.getpid())
-        ended_well = _wait(session, owner, handed)
+        ended_well = _wait_for_end(session, owner, handed)
     if ended_well:
         return 0
     if (Path(folder) / handed["ended_note"]).exists():
@@ -88,7 +88,7 @@ def _hold_lease(path: Path, file: list[int]) -> int | None:
     return None
 
 
-def _wait(session: socket.socket, owner: int, handed: dict[str, Any]) -> bool:
+def _wait_for_end(session: socket.socket, owner: int, handed: dict[str, Any]) -> bool:
     """Wait until the session dies, or says that it removed its things itself; return whether it said so."""
     waiting = select.poll()
     waiting.register(session, select.POLLIN)

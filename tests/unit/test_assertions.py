@@ -24,9 +24,10 @@ from pytest_foodtrucks import (
     assert_resolves,
 )
 from pytest_foodtrucks.engine.execs import ExecResult
-from pytest_foodtrucks.isolation.assertions import ask_until_reached
+from pytest_foodtrucks.isolation.assertions import REMEDIES, ask_until_reached
 from pytest_foodtrucks.isolation.subjects import known, place_of
 from pytest_foodtrucks.probes.probe import Probe
+from pytest_foodtrucks.probes.verdicts import VerdictKind
 
 
 @pytest.fixture
@@ -689,3 +690,7 @@ def test_a_name_that_resolves_and_shouldnt_is_told(scene: Scene) -> None:
 def test_the_errors_that_say_no_are_assertion_errors_and_no_answer_is_none() -> None:
     assert all(issubclass(error, AssertionError) for error in (IsolationError, ReachabilityError, ResolutionError))
     assert not issubclass(ProbeError, AssertionError)
+
+
+def test_each_kind_of_no_has_its_remedy() -> None:
+    assert REMEDIES.keys() == {*VerdictKind} - {VerdictKind.CONNECTED, VerdictKind.INCONCLUSIVE}

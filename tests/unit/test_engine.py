@@ -25,7 +25,7 @@ from urllib3.exceptions import ProtocolError
 
 from fakes.machine import Clock, Names
 from pytest_foodtrucks.containers.container import Container
-from pytest_foodtrucks.engine.discovery import _not_found, find_engine
+from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult
@@ -287,7 +287,7 @@ def test_when_nothing_is_set_all_that_was_tried_is_listed() -> None:
         (Endpoint("unix:///var/run/docker.sock"), ConnectionRefusedError("refused")),
         (Endpoint("unix:///home/me/.colima/default/docker.sock"), FileNotFoundError("there is no such socket")),
     ]
-    error = _not_found(tried)
+    error = _not_found_error(tried)
     assert error.set_by is None
     assert str(error).startswith(
         "No engine answers; DOCKER_HOST and DOCKER_CONTEXT aren't set, and these were tried: "
@@ -299,7 +299,9 @@ def test_when_nothing_is_set_all_that_was_tried_is_listed() -> None:
 @pytest.mark.parametrize("set_by", [None, "DOCKER_HOST"])
 def test_a_socket_that_this_user_may_not_open_has_a_remedy_of_its_own(set_by: str | None) -> None:
     tried = [(Endpoint("unix:///var/run/docker.sock", set_by), PermissionError("denied"))]
-    assert "Remedy: let this user open unix:///var/run/docker.sock (for Docker on Linux: join" in str(_not_found(tried))
+    assert "Remedy: let this user open unix:///var/run/docker.sock (for Docker on Linux: join" in str(
+        _not_found_error(tried)
+    )
 
 
 def test_podman_is_refused_with_a_remedy(daemon: Daemon, find: Callable[..., Engine]) -> None:

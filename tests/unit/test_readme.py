@@ -2,12 +2,13 @@
 
 import inspect
 import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 import pytest_foodtrucks
-from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, network, plugin, service
+from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, network, plugin, ready, service
 from pytest_foodtrucks.services.definitions import ServiceKeywords
 from pytest_foodtrucks.settings import OPTIONS
 
@@ -46,14 +47,29 @@ def test_the_factories_keywords_are_told() -> None:
     ours = {
         name for factory in (network, service, elasticsearch_service) for name in inspect.signature(factory).parameters
     }
-    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords", "driver", "internal"} <= told
+    assert ServiceKeywords.__annotations__.keys() | ours - {"keywords"} <= told
+
+
+def test_the_factorys_docstring_tells_its_keywords() -> None:
+    assert ServiceKeywords.__annotations__.keys() <= set(re.findall(r"`(\w+)`", str(service.__doc__)))
+
+
+def test_the_readiness_checks_are_told() -> None:
+    (sentence,) = re.findall(r"`ready` has (.*?)[;.]", README, re.DOTALL)
+    assert {maker.__name__ for maker in ready.MAKERS} <= set(re.findall(r"`(\w+)`", sentence))
 
 
 def test_the_table_of_faults_tells_their_arguments() -> None:
     told = [row[0].strip("`") for row in rows("on a service")]
-    for name in ("paused", "stopped", "killed", "disconnected", "restart"):
-        arguments = list(inspect.signature(getattr(Service, name)).parameters.values())[1:]
-        assert f"{name}({', '.join(f'{each.name}={each.default}' for each in arguments)})" in told
+    signatures = {name: inspect.signature(each) for name, each in vars(Service).items() if inspect.isfunction(each)}
+    blocks = [name for name, each in signatures.items() if each.return_annotation == AbstractContextManager[None]]
+    assert told == [_call(name, signatures[name]) for name in [*blocks, "restart"]]
+
+
+def _call(method: str, signature: inspect.Signature) -> str:
+    """Return a call of a method with the defaults of its arguments."""
+    arguments = list(signature.parameters.values())[1:]
+    return f"{method}({', '.join(f'{each.name}={each.default}' for each in arguments)})"
 
 
 def test_the_table_of_assertions_tells_their_signatures() -> None:

@@ -395,10 +395,17 @@ def test_exec_says_of_a_command_that_waits_for_how_long_it_was_awaited() -> None
     assert refusal(ready.exec(["pg_isready"], timeout=2.5), target) == "pg_isready hasn't ended within 2.5 s"
 
 
-@pytest.mark.parametrize("name", ["http", "tcp", "log", "healthcheck", "exec", "running"])
-def test_a_check_without_its_parentheses_isnt_taken_for_one(name: str) -> None:
-    with pytest.raises(DefinitionError, match=rf"{name}.* is no readiness check"):
-        ready.as_checks(getattr(ready, name))
+def test_the_functions_that_return_a_check_are_known_as_such() -> None:
+    functions = {
+        each for each in vars(ready).values() if getattr(each, "__annotations__", {}).get("return") is ready.Check
+    }
+    assert functions == {*ready.MAKERS}
+
+
+@pytest.mark.parametrize("maker", ready.MAKERS)
+def test_a_check_without_its_parentheses_isnt_taken_for_one(maker: Any) -> None:
+    with pytest.raises(DefinitionError, match=rf"{maker.__name__}.* is no readiness check"):
+        ready.as_checks(maker)
 
 
 @pytest.mark.parametrize("answer", [False, ready.tcp()])

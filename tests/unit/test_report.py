@@ -15,7 +15,7 @@ from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
 from pytest_foodtrucks.fixtures.report import log_sections, message_alone
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network_part import throwaway_network
-from pytest_foodtrucks.stacks.opening import clock_warning, stays
+from pytest_foodtrucks.stacks.opening import clock_warning, kept_message
 
 T = TypeVar("T")
 
@@ -149,4 +149,4 @@ def test_an_error_of_others_is_left_to_pytest() -> None:
     ],
 )
 def test_what_removes_a_kept_stack_is_told_with_where_it_is(options: dict[str, str], command: str) -> None:
-    assert stays(settings(**options)).endswith(f"; `python -m pytest_foodtrucks {command}` removes it")
+    assert kept_message(settings(**options)).endswith(f"; `python -m pytest_foodtrucks {command}` removes it")

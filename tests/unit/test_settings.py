@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from fakes.machine import Names
+from option_examples import DEFAULTS, VALUES, WRONG
 from pytest_foodtrucks.errors import SettingsError
 from pytest_foodtrucks.settings import (
     ELASTICSEARCH_IMAGE,
@@ -14,39 +15,6 @@ from pytest_foodtrucks.settings import (
     is_pinned,
     read_settings,
     split_tag,
-)
-
-VALUES: Mapping[str, tuple[str, str, object, object]] = {
-    "engine": ("docker", "unix:///run/other.sock", "docker", "unix:///run/other.sock"),
-    "host": ("10.0.0.1", "engine.example", "10.0.0.1", "engine.example"),
-    "es-image": ("team/es", "registry.example:5000/es:8.8.2", "team/es", "registry.example:5000/es:8.8.2"),
-    "es-version": ("8.8.2", "7.17.9", "8.8.2", "7.17.9"),
-    "es-heap": ("256m", "1G", "256m", "1g"),
-    "es-jvm": ("server", "fast-start", "server", "fast-start"),
-    "web-image": ("team/web", "team/web:2", "team/web", "team/web:2"),
-    "probe-image": ("team/probe", "busybox:1.36", "team/probe", "busybox:1.36"),
-    "pull": ("never", "always", "never", "always"),
-    "image-prefix": ("mirror.example/", "mirror.example:5000/hub", "mirror.example", "mirror.example:5000/hub"),
-    "reuse": ("on", "FALSE", True, False),
-    "state-dir": ("/one", "~/two", "/one", "~/two"),
-    "timeout": ("7", "0.5", 7.0, 0.5),
-}
-"""For each option two texts, and what they mean."""
-
-DEFAULTS = Settings(
-    engine="auto",
-    host=None,
-    es_image="docker.elastic.co/elasticsearch/elasticsearch",
-    es_version=None,
-    es_heap="512m",
-    es_jvm="fast-start",
-    web_image=None,
-    probe_image="python:3.13-slim",
-    pull="missing",
-    image_prefix=None,
-    timeout=120.0,
-    reuse=False,
-    state_dir=None,
 )
 
 KNOWN = {"engine": ("10.0.0.5",), "engine.example": ("10.0.0.6",), "host_1": ("10.0.0.7",), "localhost": ("127.0.0.1",)}
@@ -153,59 +121,6 @@ def test_a_value_of_another_toml_type_is_an_error(value: object) -> None:
         read(ini={"foodtrucks_timeout": value})
     assert str(value) in str(raised.value)
     assert "foodtrucks_timeout in pytest's configuration file" in str(raised.value)
-
-
-WRONG = [
-    ("engine", "rkt", "use one of: auto, docker, a URL such as unix:///var/run/docker.sock"),
-    ("engine", "Docker", "use one of: auto, docker"),
-    ("engine", "podman", "this version speaks to Docker only"),
-    ("engine", "ftp://engine", "use a URL that begins with unix://"),
-    ("engine", "tcp://engine:99999", "use an address with a port between 1 and 65535"),
-    ("engine", "unix://", "name the socket with its whole path"),
-    ("host", "http://engine.example", "without scheme"),
-    ("host", "engine.example:2375", "without scheme and port"),
-    ("host", "two words", "use a host name or an address"),
-    ("host", ":::", "use a host name or an address"),
-    ("host", "999.1.1.1", "use a host name or an address"),
-    ("host", "127.1", "use a host name or an address"),
-    ("host", "fe80::1%eth0", "without the name of an interface"),
-    ("host", "nowhere.example", "use a name that resolves here, or an address ([Errno -2] Name or service not known)"),
-    ("es-image", "ElasticSearch", "use an image's name"),
-    ("es-image", "registry.example/Team/es", "use an image's name"),
-    ("es-image", "team//es", "use an image's name"),
-    ("es-image", "/es", "use an image's name"),
-    ("es-image", "es:", "use an image's name"),
-    ("es-image", "es:1:2", "use an image's name"),
-    ("es-image", "es@sha256:abc", "use an image's name"),
-    ("es-image", "https://registry.example/es", "use an image's name"),
-    ("es-image", "gaststätte/es", "use an image's name"),
-    ("es-version", "9.5:0", "use a tag, such as 9.5.0"),
-    ("es-version", "-9", "use a tag, such as 9.5.0"),
-    ("es-version", "neunfünf", "use a tag, such as 9.5.0"),
-    ("es-heap", "1m", "use at least 128m, better 512m"),
-    ("es-heap", "127m", "use at least 128m, better 512m"),
-    ("es-heap", "512", "use at least 128m, better 512m"),
-    ("es-heap", "0", "use at least 128m, better 512m"),
-    ("es-heap", "-1g", "use a size with unit, such as 512m or 1g"),
-    ("es-heap", "much", "use a size with unit, such as 512m or 1g"),
-    ("es-jvm", "fast", "use one of: fast-start, server"),
-    ("web-image", "a b", "use an image's name"),
-    ("probe-image", "BusyBox", "use an image's name"),
-    ("pull", "sometimes", "use one of: missing, always, never"),
-    ("pull", "Missing", "use one of: missing, always, never"),
-    ("image-prefix", "https://mirror.example", "without scheme"),
-    ("image-prefix", "/mirror", "use a registry"),
-    ("reuse", "maybe", "use on or off"),
-    ("state-dir", "state", "use an absolute path"),
-    ("state-dir", "~nouser/x", "begin it with /"),
-    ("state-dir", "/a\0b", "leave the NUL out"),
-    ("timeout", "0", "use seconds above 0, such as 120"),
-    ("timeout", "-5", "use seconds above 0, such as 120"),
-    ("timeout", "soon", "use seconds above 0, such as 120"),
-    ("timeout", "nan", "use seconds above 0, such as 120"),
-    ("timeout", "inf", "use seconds above 0, such as 120"),
-    ("timeout", "2m", "use seconds above 0, such as 120"),
-]
 
 
 @pytest.mark.parametrize(("name", "text", "remedy"), WRONG, ids=[f"{name}={text}" for name, text, _ in WRONG])
