@@ -87,8 +87,8 @@ NOWHERE: Final = "nowhere"
 class World:
     """The running fixtures by their names, and what the engine gave them.
 
-    `addresses` are the targets', of both families, by network; `internal_route` tells whether the internal network has a
-    way out.
+    `addresses` are the targets', of both families, by network; `internal_route` tells whether the internal network
+    has a way out.
     """
 
     things: Mapping[str, Any]
