@@ -4,12 +4,13 @@ import argparse
 import os
 import random
 import secrets
+import shlex
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,7 @@ class Command:
         with closing(an_engine()) as engine, _temporary_folder() as folder:
             soak = Soak(self.name, options, engine, folder, random.Random(options.seed))  # noqa: S311 - no secret
             soak.say(f"seed {options.seed}")
-            section = self.run(soak)
+            section = of_engine(self.run(soak), options.engine_label)
             where = machine.facts(engine)
         minutes = (time.monotonic() - began) / 60
         about = [f"{document.today()}, commit {machine.commit()}, {minutes:.0f} minutes, seed {options.seed}", where]
@@ -77,15 +78,27 @@ class Command:
         parser.add_argument(
             "--document", type=Path, default=document.DOCUMENT, help="file to write to (default: docs/reliability.md)"
         )
+        parser.add_argument(
+            "--engine-label",
+            metavar="TEXT",
+            help="what to call the engine that DOCKER_HOST leads to: the document has a section for each label",
+        )
         parser.add_argument("--no-document", action="store_true", help="write no file: for a short trial")
         self.options(parser)
         return parser
 
 
+def of_engine(section: Section, label: str | None) -> Section:
+    """Return a section that is a labelled engine's own, beside those of other engines; without a label it stays."""
+    if label is None:
+        return section
+    return replace(section, name=f"{section.name} on {label}", title=f"{section.title}: {label}")
+
+
 def command_line(name: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """Return the command with the options that change what it does; the seed is shown elsewhere."""
     given = [
-        f"--{field.replace('_', '-')} {value}"
+        f"--{field.replace('_', '-')} {shlex.quote(str(value))}"
         for field, value in vars(options).items()
         if field not in _TOLD_ELSEWHERE and value != parser.get_default(field)
     ]

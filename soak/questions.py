@@ -87,11 +87,12 @@ NOWHERE: Final = "nowhere"
 class World:
     """The running fixtures by their names, and what the engine gave them.
 
-    `addresses` are the targets', by network; `internal_route` tells whether the internal network has a way out.
+    `addresses` are the targets', of both families, by network; `internal_route` tells whether the internal network
+    has a way out.
     """
 
     things: Mapping[str, Any]
-    addresses: Mapping[tuple[str, str], str]
+    addresses: Mapping[tuple[str, str], Sequence[str]]
     gateways: Mapping[str, str]
     internal_route: bool
 
@@ -278,11 +279,12 @@ def _resolve(source: str, name: str, world: World) -> list[str]:
 
 
 def _shared_addresses(networks: frozenset[str], target: str, world: World) -> str:
-    return ", ".join(sorted(world.addresses[target, network] for network in networks))
+    return ", ".join(sorted(address for network in networks for address in world.addresses[target, network]))
 
 
 def _address(target: str, network: str, world: World) -> str:
-    return world.addresses[target, network]
+    """Return the IPv6 address where there is one: IPv4 addresses are asked by name and by `assert_isolated` too."""
+    return world.addresses[target, network][-1]
 
 
 def _connect(source: str, kind: VerdictKind, text: str, target: Named, port: int = PORT) -> Question:

@@ -111,7 +111,7 @@ def world(request):
     things = {name: request.getfixturevalue(name) for name in dict.fromkeys(names)}
     networks = {things[name].name: name for name in ("home", "abroad", "island")} | {"bridge": BRIDGE}
     addresses = {
-        (target, networks[attachment.network]): attachment.addresses[0]
+        (target, networks[attachment.network]): attachment.addresses
         for target in TARGETS
         for attachment in things[target].container.attachments
     }

@@ -23,14 +23,16 @@ import socketserver
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from as_root import kill_in_namespace, root, sudo
 from name_server import Names, NameServer, Question, answer, from_json, to_json
@@ -132,29 +134,22 @@ def internet(names: Names | None = None) -> Iterator[Internet]:
         yield Internet(addresses, address6, _MACHINE, namespace, process, threading.Lock())
 
 
-_here = threading.Lock()
-"""Held while this process has an internet."""
+_LOCK: Final = FileLock(Path(tempfile.gettempdir(), f"{_PREFIX}lock"), thread_local=False)
 
 
 @contextmanager
 def _alone(*, seconds: float) -> Iterator[None]:
-    """Wait until no other process of this machine has an internet; the kernel frees the name with its process."""
-    deadline = time.monotonic() + seconds
-    with ExitStack() as undo:
-        if not _here.acquire(blocking=False):
-            raise RuntimeError("This process has an internet already. Remedy: use that one, or end it first.")
-        undo.callback(_here.release)
-        lock = undo.enter_context(closing(socket.socket(socket.AF_UNIX)))
-        while True:
-            try:
-                lock.bind(f"\0{_PREFIX}lock")
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"Another process has had an internet here for {seconds:g} s.") from error
-                time.sleep(0.2)
-            else:
-                break
+    """Wait until nobody else on this machine has an internet, in a network namespace of its own either."""
+    if _LOCK.is_locked:
+        raise RuntimeError("This process has an internet already. Remedy: use that one, or end it first.")
+    try:
+        _LOCK.acquire(timeout=seconds)
+    except Timeout as error:
+        raise RuntimeError(f"Another process has had an internet here for {seconds:g} s.") from error
+    try:
         yield
+    finally:
+        _LOCK.release()
 
 
 def _is_near(address: str) -> bool:

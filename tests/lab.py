@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from as_root import root
 
@@ -22,12 +23,33 @@ ECHO: dict[str, Any] = {"image": IMAGE, "command": ECHO_COMMAND, "ports": [7000]
 IDLE: dict[str, Any] = {"image": IMAGE, "command": IDLE_COMMAND}
 
 
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Its text is another one on each machine, and the same in all containers of one."""
+
+
 @contextmanager
 def rejecting(target: "Service", answer: str) -> Iterator[None]:
     """Let a target's firewall reject what comes to its port."""
-    pid = target.container.inspect()["State"]["Pid"]
     rule = ["INPUT", "-p", "tcp", "--dport", "7000", "-j", "REJECT", "--reject-with", answer]
-    iptables = ("nsenter", f"--net=/proc/{pid}/ns/net", "iptables", "-w")
+    iptables = ["nsenter", f"--net=/proc/{process_of(target)}/ns/net", "iptables", "-w"]
     root(*iptables, "-A", *rule)
     yield
     root(*iptables, "-D", *rule)
+
+
+def process_of(target: "Service") -> int:
+    """Return a process of this machine that is in a target's network namespace.
+
+    It is found by that namespace: the process ids that an engine tells are its own ones, and an engine in a container
+    has others. RuntimeError where there is none, as where the engine runs in a virtual machine.
+    """
+    told = target.container.exec(["sh", "-c", f"cat {_BOOT}; readlink /proc/self/ns/net"])
+    boot, namespace = told.stdout.split()
+    lines = map(str.split, root("lsns", "--type=net", "--noheadings", "--output=NS,PID").splitlines())
+    found = [int(process) for inode, process in lines if f"net:[{inode}]" == namespace]
+    if boot != _BOOT.read_text().strip() or not found:
+        raise RuntimeError(
+            f"{target.alias} has no process on this machine, and this test has to enter its network namespace. Remedy: "
+            "run the test where its engine runs, and in no container."
+        )
+    return found[0]

@@ -159,11 +159,13 @@ def _host_ports(bindings: Mapping[str, Any]) -> dict[int, int]:
 
 
 def _published(bindings: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...]]:
-    return {
-        _port(port): tuple((host.get("HostIp", ""), int(host["HostPort"])) for host in hosts)
+    """Read where ports are published; on a network in gateway mode routed a port has no host port (Docker 28.5)."""
+    read = {
+        _port(port): tuple((host.get("HostIp", ""), int(host["HostPort"])) for host in hosts if host["HostPort"])
         for port, hosts in bindings.items()
         if hosts and port.endswith("/tcp")
     }
+    return {port: hosts for port, hosts in read.items() if hosts}
 
 
 def _port(text: str) -> int:

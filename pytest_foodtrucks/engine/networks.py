@@ -46,6 +46,14 @@ class NetworkRequests(EngineClient):
         """Return all that the engine shows of a network, as its API has it."""
         return dict(self._ask(f"inspect the network {network}", lambda: self.api.inspect_network(network)))
 
+    def gateway_mode(self, network: str, address: str) -> str:
+        """Return a bridge network's gateway mode for an address' family, such as routed; empty where none was set.
+
+        See docs.docker.com/engine/network/drivers/bridge; `routed` came with Docker 27.
+        """
+        options = self.inspect_network(network).get("Options") or {}
+        return str(options.get(f"com.docker.network.bridge.gateway_mode_ipv{6 if ':' in address else 4}", ""))
+
     def subnets(self) -> list[str]:
         """Return the subnets of all its networks."""
         return [

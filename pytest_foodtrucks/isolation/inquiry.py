@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.probes import beacons
@@ -15,7 +16,7 @@ from pytest_foodtrucks.services.service import Service
 from .controls import SourceControl, TargetControl, no_answers
 from .messages import Finding, again, connecting, looking_up
 from .subjects import Subject, inspected
-from .ways import ALL_ADDRESSES, Way, ways
+from .ways import ALL_ADDRESSES, Way, is_routed, ways
 
 
 @dataclass(frozen=True)
@@ -167,15 +168,22 @@ def _of_way(probe: Probe, way: Way, answers: Answers, target: TargetControl, *, 
         isolated = verdict.blocked
         arrived = {VerdictKind.CONNECTED} | ({VerdictKind.REFUSED} if target.subject.service is not None else set())
         reached = bool(kinds & arrived) or any(attempt.arrived for attempt in verdict.attempts)
+    routed = reached and is_routed(place.container.engine, way)
     return Finding(
-        way=way.text,
+        way=f"{way.text}, which has gateway mode routed" if routed else way.text,
         expected="refused, dropped or unreachable" if at_host else "dropped or unreachable",
         verdict=verdict,
         command=again(probe, connecting(way.connection)),
         isolated=isolated,
         reached=reached,
-        remark=_published_remark(way) if at_host else "",
+        remark=_published_remark(way) if at_host else _ROUTED if routed else "",
     )
+
+
+_ROUTED: Final = (
+    "Gateway mode routed opens published ports to other networks. Remedy: create the network without that mode, or "
+    "publish no port of what is on it."
+)
 
 
 def _published_remark(way: Way) -> str:

@@ -22,17 +22,25 @@ ALL_ADDRESSES: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - read, no
 
 @dataclass(frozen=True)
 class Way:
-    """An address and a port to be tried; `published` is the host address that the port behind it was published on."""
+    """An address and a port to be tried; `published` is the host address that the port behind it was published on.
+
+    `network` is the one that an address of the target's own is on, if the source isn't on it.
+    """
 
     text: str
     connection: Connection
     published: str | None = None
+    network: str = ""
 
 
 def ways(probe: Probe, source: Inspected, subject: Subject, target: Inspected) -> list[Way]:
     """Return all ways by which a source could reach a target."""
     direct = [
-        Way(f"{joined(address, number)}, its address on {attachment.network}", _connection(address, number, protocol))
+        Way(
+            f"{joined(address, number)}, its address on {attachment.network}",
+            _connection(address, number, protocol),
+            network=attachment.network if attachment.network not in source.networks else "",
+        )
         for number, protocol in subject.ports
         for attachment in target.attachments
         for address in attachment.addresses
@@ -83,6 +91,21 @@ def machine_addresses(engine: "Engine") -> list[str]:
 
 def _is_of_one_link(address: str) -> bool:
     return address.startswith(("127.", "169.254.", "fe80:")) or address == "::1"
+
+
+def is_routed(engine: "Engine", way: Way) -> bool:
+    """Tell whether a way is an address on a network in gateway mode routed that the source isn't on.
+
+    A network that is gone, or that isn't known, has no mode.
+    """
+    if not way.network:
+        return False
+    try:
+        return engine.gateway_mode(way.network, way.connection.address) == "routed"
+    except EngineError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return False
 
 
 def bridge_addresses(engine: "Engine", network: str) -> list[str]:

@@ -7,16 +7,25 @@ import pytest
 
 import soak.command
 from soak.__main__ import COMMANDS, main
-from soak.command import Command, Soak, command_line
+from soak.command import Command, Soak, command_line, of_engine
 from soak.document import Section
 
 
 def test_a_section_tells_of_the_options_that_change_what_is_done() -> None:
     parser = argparse.ArgumentParser()
-    for name, default in (("--seed", 1), ("--document", ""), ("--side-by-side", 3), ("--rounds", 10)):
+    defaults = (("--seed", 1), ("--document", ""), ("--side-by-side", 3), ("--rounds", 10), ("--engine-label", ""))
+    for name, default in defaults:
         parser.add_argument(name, type=type(default), default=default)
-    options = parser.parse_args(["--seed=7", "--document=/home/somebody", "--side-by-side=2", "--rounds=10"])
-    assert command_line("kill", parser, options) == "./run soak kill --side-by-side 2"
+    given = ["--seed=7", "--document=/home/somebody", "--side-by-side=2", "--rounds=10", "--engine-label=Docker 28"]
+    options = parser.parse_args(given)
+    assert command_line("kill", parser, options) == "./run soak kill --side-by-side 2 --engine-label 'Docker 28'"
+
+
+def test_a_labelled_engine_has_a_section_of_its_own() -> None:
+    section = Section("truth", "Questions", summary="", body="")
+    assert of_engine(section, None) == section
+    labelled = of_engine(section, "Docker 28")
+    assert (labelled.name, labelled.title) == ("truth on Docker 28", "Questions: Docker 28")
 
 
 def test_without_a_known_name_the_names_are_shown(capsys: pytest.CaptureFixture[str]) -> None:

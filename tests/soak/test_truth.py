@@ -24,7 +24,7 @@ from .test_events import OURS, container, network
 WORLD = World(
     things={name: name for name in [*questions.SOURCES, *questions.TARGETS]},
     addresses={
-        (target, network): f"{target} on {network}"
+        (target, network): (f"{target} on {network}",)
         for target, networks in questions.TARGETS.items()
         for network in networks
     },
@@ -129,6 +129,16 @@ class TestDrawing:
 )
 def test_the_known_answer_follows_from_who_is_on_which_network(kind: str, text: str, answer: str) -> None:
     assert answers_of(kind, text) == answer
+
+
+def test_a_name_leads_to_addresses_of_both_families_and_by_address_the_last_one_is_asked() -> None:
+    both = replace(WORLD, addresses={**WORLD.addresses, ("echo", "home"): ("172.30.0.2", "fd00::2")})
+    questions_of = {(one.kind, one.text): one for one in questions.every_question()}
+    assert questions_of["Probe.resolve", "home_probe, echo"].answer(both) == "172.30.0.2, fd00::2"
+    probe = mock.Mock()
+    things = replace(both, things={**both.things, "home_probe": probe})
+    questions_of["Probe.connect: connected", "home_probe, the address of echo on home"].ask(things)
+    probe.connect.assert_called_once_with("fd00::2", 7000)
 
 
 def test_a_tables_first_cell_says_whether_the_question_is_negative() -> None:

@@ -689,6 +689,15 @@ def test_the_second_address_is_asked_when_the_first_refuses() -> None:
     assert (said["address"], body(said)) == (HOME, b"hello")
 
 
+def test_the_second_address_is_asked_when_the_first_is_silent() -> None:
+    with web(HELLO) as port, socket.socket() as full:
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        with socket.create_connection(("127.0.0.2", port)):  # has the only place in the queue; a further SYN is dropped
+            said = get(port, addresses=["127.0.0.2", HOME], wait=2)
+    assert (said["address"], body(said), said["trouble"]) == (HOME, b"hello", None)
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, Any]]:
     """Make a certificate for es, its own authority: as PEM, and as a server's context."""

@@ -147,6 +147,30 @@ def test_a_gateway_that_the_engine_does_not_tell_is_a_way_too(
     assert f"way       {gateway}:24000" in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
 
 
+def routed(scene: Scene, family: int = 4) -> None:
+    """Let `home` be in gateway mode routed, where one family's published ports are open to `abroad`."""
+    options = {f"com.docker.network.bridge.gateway_mode_ipv{family}": "routed"}
+    scene.world.networks["home"] = {"IPAM": {"Config": []}, "Containers": {}, "Options": options}
+    scene.world.outside.connections[HOME, 9200] = OPEN
+
+
+def test_a_way_that_gateway_mode_routed_opens_is_told_with_the_mode(scene: Scene) -> None:
+    routed(scene)
+    told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+    assert f"way       {HOME}:9200, its address on home, which has gateway mode routed\n" in told
+    assert "\nGateway mode routed opens published ports to other networks. Remedy: create the network without" in told
+
+
+def test_gateway_mode_routed_says_nothing_of_whoever_is_on_that_network(scene: Scene) -> None:
+    routed(scene)
+    assert "routed" not in message(IsolationError, lambda: assert_isolated(scene.home, scene.es))
+
+
+def test_gateway_mode_routed_of_the_other_family_says_nothing(scene: Scene) -> None:
+    routed(scene, family=6)
+    assert "routed" not in message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
+
+
 def test_a_name_that_leads_elsewhere_is_misresolved(scene: Scene) -> None:
     scene.world.outside.names["es"] = resolves_to("172.31.0.7")
     told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))

@@ -27,6 +27,7 @@ ANSWER: dict[str, Any] = {
             "9200/tcp": [{"HostIp": "127.0.0.1", "HostPort": "20001"}],
             "9300/tcp": None,
             "9400/tcp": [],
+            "9500/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}],  # noqa: S104 - read, not bound
             "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "20002"}],
         },
         "Networks": {
@@ -40,7 +41,7 @@ ANSWER: dict[str, Any] = {
         },
     },
 }
-"""As Docker 20.10 answers, as far as it is read."""
+"""As Docker answers, as far as it is read; port 9500 as on a network in gateway mode routed (28.5)."""
 
 
 def test_all_of_an_answer_is_read() -> None:

@@ -804,11 +804,12 @@ class Get:
             pass
 
     def open(self) -> None:
-        """Connect to the first address that takes a connection."""
+        """Connect to the first address that takes a connection; a silent one leaves the others their share of time."""
         trouble: OSError = OSError("no address")
-        for address in self.url["addresses"]:
+        addresses = self.url["addresses"]
+        for left, address in zip(range(len(addresses), 0, -1), addresses):
             try:
-                wait = max(0.001, self.ends - time.monotonic())
+                wait = max(0.001, (self.ends - time.monotonic()) / left)
                 self.socket = socket.create_connection((address, self.url["port"]), wait)
             except OSError as error:
                 trouble = error
