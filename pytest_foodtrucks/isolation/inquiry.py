@@ -168,7 +168,7 @@ def _of_way(probe: Probe, way: Way, answers: Answers, target: TargetControl, *, 
         isolated = verdict.blocked
         arrived = {VerdictKind.CONNECTED} | ({VerdictKind.REFUSED} if target.subject.service is not None else set())
         reached = bool(kinds & arrived) or any(attempt.arrived for attempt in verdict.attempts)
-    routed = reached and is_routed(place.container.engine, way)
+    routed = reached and is_routed(probe.container.engine, way)
     return Finding(
         way=f"{way.text}, which has gateway mode routed" if routed else way.text,
         expected="refused, dropped or unreachable" if at_host else "dropped or unreachable",
