@@ -577,14 +577,10 @@ class LookUp:
             self.as_application()  # which would wait long for a silent server
 
     def as_application(self) -> None:
-        """Ask the C library: hosts file, search domains, name service switch."""
-        try:
-            found = socket.getaddrinfo(self.name, None, type=socket.SOCK_STREAM)
-        except (OSError, ValueError) as error:  # ValueError: it is no name
-            code = getattr(error, "errno", None) or 0
-            self.application = {"addresses": [], "error": GAI_ERRORS.get(code, str(error))}
-        else:
-            self.application = {"addresses": list(dict.fromkeys(each[4][0] for each in found)), "error": None}
+        """Ask the C library, and again where it had no answer: each of its datagrams may have got lost."""
+        self.application = from_library(self.name)
+        if self.application["error"] == "EAI_AGAIN":
+            self.application = from_library(self.name)
 
     def found(self) -> dict[str, Any]:
         """Return what is known when it is done, or out of time."""
@@ -592,6 +588,16 @@ class LookUp:
         if self.failure is not None:
             raise self.failure
         return {"application": self.application, "hosts": self.hosts, "queries": self.queries}
+
+
+def from_library(name: str) -> dict[str, Any]:
+    """Ask the C library for a name: hosts file, search domains, name service switch."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:  # ValueError: it is no name
+        code = getattr(error, "errno", None) or 0
+        return {"addresses": [], "error": GAI_ERRORS.get(code, str(error))}
+    return {"addresses": list(dict.fromkeys(each[4][0] for each in found)), "error": None}
 
 
 def side_by_side(calls: list[Any]) -> None:
