@@ -8,6 +8,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
+from pytest_foodtrucks.callers import Place, written_in
 from pytest_foodtrucks.containers.compose import bind
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.errors import DefinitionError, EngineError
@@ -53,7 +54,7 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
     Raises DefinitionError for one that returns what is yet to run: it filled nothing.
     """
     try:
-        _refuse_unfinished(service, seed(service))
+        _refuse_unfinished(service, seed, seed(service))
     except Exception as error:
         with suppress(EngineError):  # the seed's own error matters
             lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
@@ -61,12 +62,18 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
         raise
 
 
-def _refuse_unfinished(service: Service, result: object) -> None:
+def _refuse_unfinished(service: Service, seed: Callable[[Any], object], result: object) -> None:
     if has_only_begun(result):
         raise DefinitionError(
-            f"The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
+            f"{_written_at(seed)}The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
             "Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
         )
+
+
+def _written_at(function: Callable[..., object]) -> str:
+    """Return what begins a message about a function of somebody's: its file and line, if it has them."""
+    code = getattr(function, "__code__", None)
+    return "" if code is None else f"{Place(written_in(function), code.co_firstlineno)}: "
 
 
 @contextmanager
