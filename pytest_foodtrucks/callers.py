@@ -67,7 +67,7 @@ def called_in_function() -> str | None:
 
 
 def _calling_frame() -> FrameType:
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
+    frame = sys._getframe(2)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
     while frame.f_back is not None and _passed_over(frame):
         frame = frame.f_back
     return frame

@@ -65,8 +65,8 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
 def _refuse_unfinished(service: Service, seed: Callable[[Any], object], result: object) -> None:
     if has_only_begun(result):
         raise DefinitionError(
-            f"{_written_at(seed)}The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
-            "Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
+            f"{_written_at(seed)}The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads "
+            "it to its end. Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
         )
 
 

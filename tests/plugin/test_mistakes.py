@@ -72,7 +72,7 @@ AT_DEFINITION = {
     "network(driver=5)": "driver=5 is no text. Remedy: *",
     "service(image='a', aliases=5)": "aliases=5 is no list of texts. Remedy: *",
     "service(image='a', ports=['80'], requires=['es_on_net'])": "ports has '80'. Remedy: give the container's ports *",
-    "service(image='a', command=['cat', pytest])": "command=*has at index 1 <module 'pytest' *, which is no text. Remedy: *",
+    "service(image='a', command=['cat', pytest])": "command=*has at index 1 <module *, which is no text. *",
     "service(image='a', aliases=[None])": "aliases=[[]None[]] has at index 0 None, which is no text. Remedy: *",
     "service(image='a', aliases='db')": "aliases='db' is a text. Remedy: give a list, such as *",
     "service(image='a', aliases=['127.0.0.1'])": "The alias '127.0.0.1' is no host name: it is an address. Remedy: *",
