@@ -77,7 +77,14 @@ class NotReadyInTime(StartError):
 
 
 class NotReady(FoodtrucksError):
-    """A readiness check's answer: not yet, and why."""
+    """A readiness check's answer: not yet, and why.
+
+    `port` is the container's port that was asked and didn't answer, None where it wasn't about one.
+    """
+
+    def __init__(self, message: str, *, port: int | None = None, logs: str = "") -> None:
+        super().__init__(message, logs=logs)
+        self.port = port
 
 
 class FaultError(FoodtrucksError):

@@ -2,13 +2,17 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_foodtrucks.engine.asking import if_found
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
-from pytest_foodtrucks.engine.labels import IMAGE_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL, SERVICE_LABEL
 from pytest_foodtrucks.engine.logs import Search, search
+from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
+from pytest_foodtrucks.values import shown
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -123,7 +127,50 @@ class Container:
 
         Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
         """
-        return self.engine.exec(self.id, argv, timeout=timeout)
+        with self._running(argv, timeout):
+            return self.engine.exec(self.id, argv, timeout=timeout)
+
+    @contextmanager
+    def _running(self, argv: Sequence[str], timeout: float | None) -> Iterator[None]:
+        """Name the command, and the service whose container this is, in the error of a command that doesn't end."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"{shown(list(argv))} in {self._title()} hasn't ended within {timeout:g} s, and goes on there. Remedy: "
+                "give it more with timeout=, or look for what it waits for."
+            ) from error
+        except EngineError as error:
+            halted = None if isinstance(error, NoAnswer) else self._standstill()
+            if halted is None:
+                raise
+            raise EngineError(
+                f"{shown(list(argv))} can't be run in {self._title()}: {halted}. Remedy: see why; a service's "
+                "restart() starts it again.",
+                status=error.status,
+                reason=error.reason,
+            ) from error
+
+    def _standstill(self) -> str | None:
+        """Say why no command runs in it, also where its processes are frozen; None where one can."""
+        halted = self.halted()
+        status = self.status if halted is None else ""
+        return f"it is {status}" if status not in {"", "running"} else halted
+
+    def _title(self) -> str:
+        """Return what people call it: the service that it is of, and its name."""
+        about = if_found(self.inspected)
+        alias = None if about is None else about.labels.get(SERVICE_LABEL)
+        return f"the container {self.name}" if alias is None else f"{alias} (the container {self.name})"
+
+    def halted(self) -> str | None:
+        """Say why it has no processes: it ended, and when, or it is gone; None where it has some."""
+        about = if_found(self.inspected)
+        if about is None:
+            return "it was removed"
+        if about.state.runs:
+            return None
+        return f"it {about.state}{about.state.ending}" if about.status == "exited" else f"it is {about.status}"
 
     def exec_bytes(
         self, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
@@ -132,7 +179,8 @@ class Container:
 
         After `most` bytes it isn't listened to any longer.
         """
-        return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
+        with self._running(argv, timeout):
+            return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
 
     def opener(self) -> "Callable[[Sequence[str]], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

@@ -36,6 +36,8 @@ def started_service(
 
     `part` is the name of one that outlives its fixture.
     """
+    if definition.spec.tcp_ports and not network.internal:
+        stack.engine.refuse_unknown_host()
     with ExitStack() as undo:
         created = create(stack, network.name, definition, part=part)
         undo.callback(stack.undo, created.remove)

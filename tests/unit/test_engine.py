@@ -29,6 +29,7 @@ from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.patience import Patience
 from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
 
@@ -399,6 +400,35 @@ def test_a_message_to_pytest_in_a_container_beside_says_which_host_would_do(daem
     daemon.answers[f"GET /containers/{socket.gethostname()}/json"] = container_of_ours("bridge", "172.17.0.1")
     with pytest.raises(EngineError, match=r"set --foodtrucks-host to an address of the engine's .* here 172\.17\.0\.1"):
         engine._refuse_from_sibling()  # noqa: SLF001 - only within a container is it asked by itself
+
+
+def test_a_container_with_a_host_name_of_its_own_is_found_by_what_is_mounted_in_it(
+    daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "runner")
+    monkeypatch.setattr("pytest_foodtrucks.engine.engine.possible_containers", lambda: iter(["a" * 64, "b" * 64]))
+    daemon.answers[f"GET /containers/{'b' * 64}/json"] = container_of_ours("bridge", "172.17.0.1")
+    with pytest.raises(EngineError, match=r"has only the engine's socket.* here 172\.17\.0\.1"):
+        engine._refuse_from_sibling()  # noqa: SLF001 - likewise
+
+
+def test_the_ids_of_containers_that_this_process_may_be_in_are_read_from_its_mounts(tmp_path: Path) -> None:
+    mounts = [
+        f"1 2 254:1 /var/lib/docker/containers/{'a' * 64}/hostname /etc/hostname rw - ext4 /dev/vda1 rw",
+        f"1 2 254:1 /var/lib/docker/containers/{'c' * 64}/x /elsewhere rw - ext4 /dev/vda1 rw",
+    ]
+    (tmp_path / "mountinfo").write_text("\n".join(mounts))
+    (tmp_path / "cgroup").write_text(f"1:name=systemd:/docker/{'b' * 64}\n")
+    found = list(possible_containers(tmp_path))
+    assert found[:2] == ["a" * 64, "b" * 64]
+    assert "c" * 64 not in found
+
+
+def test_a_host_without_an_address_here_is_refused(find: Callable[..., Engine], daemon: Daemon, names: Names) -> None:
+    names["here.test"] = ("127.0.0.1",)
+    find(daemon.url, host="here.test").refuse_unknown_host()
+    with pytest.raises(EngineError, match=r"reached at elsewhere\.test, .* doesn't resolve here .*--foodtrucks-host"):
+        find(daemon.url, host="elsewhere.test").refuse_unknown_host()
 
 
 def test_pytest_in_a_container_on_the_hosts_network_reaches_its_loopback(daemon: Daemon, engine: Engine) -> None:

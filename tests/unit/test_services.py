@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from fakes.agent import REFUSED, FakeAgent, http_reply
 from fakes.container import state
 from fakes.engine import FakeEngine
+from fakes.machine import Names
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
@@ -289,13 +291,88 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
     assert service.exec(["ls"]) == ExecResult(3, "out", "err")
 
 
+def test_a_command_that_doesnt_end_in_time_is_told_with_its_service(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    engine.answer = Mock(side_effect=TimeoutError)
+    with pytest.raises(TimeoutError, match=r"^\['sleep', '9'\] in web \(the container foodtrucks-web-.*within 1 s"):
+        service.exec(["sleep", "9"], timeout=1)
+
+
+def test_a_command_in_a_service_that_ended_is_told_with_the_services_end(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    about = engine.containers[service.container.id]["State"]
+    about.update(Status="exited", ExitCode=3, FinishedAt="2026-01-31T12:00:00Z")
+    engine.answer = Mock(side_effect=EngineError("Container 9b7b is not running", status=409))
+    with pytest.raises(EngineError) as raised:
+        service.exec(["ls"])
+    assert str(raised.value).startswith(f"['ls'] can't be run in web (the container {service.container.name}): it ")
+    assert "it exited with exit code 3 at 2026-01-31 12:00:00 UTC. Remedy: see why" in str(raised.value)
+    assert raised.value.status == 409
+    with pytest.raises(StartError, match=r"Nothing can be asked beside web: it exited with exit code 3 at 2026-"):
+        _ = service.__foodtrucks__.sidecar
+
+
+def test_a_command_in_a_paused_service_is_told_so(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    service = run(network, up)
+    engine.pause_container(service.container.id)
+    engine.answer = Mock(side_effect=EngineError("Container 9b7b is paused, unpause", status=409))
+    with pytest.raises(EngineError, match=r"can't be run in web .*: it is paused\. Remedy"):
+        service.exec(["ls"])
+
+
+def test_what_couldnt_be_reached_isnt_started(monkeypatch: pytest.MonkeyPatch, up: ExitStack) -> None:
+    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", Names())
+    engine = FakeEngine(host="elsewhere.test", local=False)
+    network = Network(new_stack(engine), "net", "bridge", internal=False)
+    with pytest.raises(EngineError, match=r"reached at elsewhere\.test"):
+        run(network, up, ports=[5000])
+    assert engine.containers == {}
+    run(network, up)
+
+
+# on what it listens instead
+
+
+@pytest.mark.parametrize(
+    ("sockets", "seen"),
+    [
+        ([("tcp", "127.0.0.1", 5000)], "it listens on 127.0.0.1:5000, which only the container itself reaches"),
+        ([("tcp", "::1", 5000), ("tcp", "0.0.0.0", 80)], "it listens on 0.0.0.0:80, [::1]:5000, which only the"),  # noqa: S104
+        ([("tcp", "::", 8000), ("udp", "0.0.0.0", 5000)], "it listens on [::]:8000"),  # noqa: S104
+        ([("tcp", "127.0.0.11", 40001)], "nothing listens on port 5000, nor on any other"),
+        ([], "nothing listens on port 5000, nor on any other"),
+    ],
+)
+def test_where_nothing_answers_it_is_told_on_what_the_service_listens(
+    agent: FakeAgent, network: Network, up: ExitStack, sockets: list[tuple[str, str, int]], seen: str
+) -> None:
+    service = run(network, up)
+    agent.sockets = sockets
+    found = service.__foodtrucks__.listens_elsewhere(5000)
+    assert found is not None
+    assert seen in found[0]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "172.30.0.2"])  # noqa: S104
+def test_where_it_listens_on_its_own_address_nothing_is_told(
+    agent: FakeAgent, network: Network, up: ExitStack, address: str
+) -> None:
+    service = run(network, up)
+    agent.sockets = [("tcp", address, 5000)]
+    assert service.__foodtrucks__.listens_elsewhere(5000) is None
+
+
 # the default check
 
 
 @pytest.mark.parametrize(
     ("keywords", "reason"),
     [
-        ({"healthcheck": {"test": "true"}, "ports": [5000]}, "its health check says None"),
+        ({"healthcheck": {"test": "true"}, "ports": [5000]}, "its health check says starting"),
         ({"ports": [5000, 5001]}, "nothing listens on port 5000"),
         ({"healthcheck": {"disable": True}, "ports": [5000]}, "nothing listens on port 5000"),
     ],
