@@ -1,6 +1,12 @@
 """The errors: each says what happened, with which value, and what to do next."""
 
+import re
+from typing import Final
+
 from .excerpts import excerpt
+
+_TWO_STOPS: Final = re.compile(r"(?<=[\w)\"'])\.\.(?=\s|$)")
+"""Where a quoted sentence of somebody else's ends with one, and ours does too."""
 
 
 class FoodtrucksError(Exception):
@@ -14,7 +20,7 @@ class FoodtrucksError(Exception):
         cls.__module__ = "pytest_foodtrucks"
 
     def __init__(self, message: str, *, logs: str = "") -> None:
-        self.message = excerpt(message)
+        self.message = excerpt(_TWO_STOPS.sub(".", message))
         self.logs = excerpt(logs)
         super().__init__(self.message)
 

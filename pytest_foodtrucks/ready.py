@@ -76,7 +76,7 @@ class Target(Protocol):
         """GET a path; return the status, and the body or its beginning. NotReady where no answer comes."""
 
     def listens_elsewhere(self, port: int) -> tuple[str, str] | None:
-        """Say on what it listens where that isn't this port of its own address, and what to do; None else."""
+        """Say on what it listens instead of this port of its address, and what to do, or nothing; else None."""
 
 
 def target_of(service: Any) -> Target:
@@ -270,8 +270,8 @@ def wait_until_ready(
 def _time_is_up_error(target: Target, words: str, *, asked: int | None) -> NotReadyInTime:
     """Return the error for a service that wasn't ready in time; `asked` is the port that didn't answer, if one."""
     instead = None if asked is None else target.listens_elsewhere(asked)
-    seen, remedy = ("", _USUAL_REMEDY) if instead is None else (f". {instead[0]}", instead[1])
-    return NotReadyInTime(f"{words}{seen}. Remedy: {remedy}.", logs=target.last_words(lines=LOG_LINES))
+    seen, remedy = ("", "") if instead is None else (f". {instead[0]}", instead[1])
+    return NotReadyInTime(f"{words}{seen}. Remedy: {remedy or _USUAL_REMEDY}.", logs=target.last_words(lines=LOG_LINES))
 
 
 def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: float) -> None:

@@ -4,9 +4,9 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.engine.asking import if_found
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL, SERVICE_LABEL
 from pytest_foodtrucks.engine.logs import Search, search
@@ -159,13 +159,21 @@ class Container:
 
     def _title(self) -> str:
         """Return what people call it: the service that it is of, and its name."""
-        about = if_found(self.inspected)
+        about = self._if_there()
         alias = None if about is None else about.labels.get(SERVICE_LABEL)
         return f"the container {self.name}" if alias is None else f"{alias} (the container {self.name})"
 
+    def _if_there(self) -> Inspected | None:
+        try:
+            return self.inspected()
+        except EngineError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
     def halted(self) -> str | None:
         """Say why it has no processes: it ended, and when, or it is gone; None where it has some."""
-        about = if_found(self.inspected)
+        about = self._if_there()
         if about is None:
             return "it was removed"
         if about.state.runs:

@@ -12,7 +12,7 @@ _RESOLVER: Final = "127.0.0.11"
 def listens_elsewhere(
     sockets: Iterable[tuple[str, str, int]], port: int, addresses: Collection[str]
 ) -> tuple[str, str] | None:
-    """Say on what a service listens instead of a TCP port of its addresses, and what to do.
+    """Say on what a service listens instead of a TCP port of its addresses, and what to do, if that isn't to wait.
 
     `sockets` are protocol, address and port of those that listen. None where it does listen there.
     """
@@ -22,7 +22,7 @@ def listens_elsewhere(
     if here & {*_ALL, *addresses}:
         return None
     if not listening:
-        return f"Inside it, nothing listens on port {port}, nor on any other", "mend what the log shows"
+        return f"Inside it, nothing listens on port {port}, nor on any other", ""
     ports = ", ".join(_written(*each) for each in sorted(listening, key=lambda each: (each[1], each[0])))
     seen = f"Inside it, nothing listens on port {port} of its address; it listens on {ports}"
     if any(ipaddress.ip_address(address).is_loopback for address in here):

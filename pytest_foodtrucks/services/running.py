@@ -213,7 +213,7 @@ class RunningService:
             raise NotReady(f"GET {path} on port {port}: {words.rstrip('.')}", port=port) from error
 
     def listens_elsewhere(self, port: int) -> tuple[str, str] | None:
-        """Say on what it listens where that isn't this port of its own address, and what to do; None else."""
+        """Say on what it listens instead of this port of its address, and what to do, or nothing; else None."""
         try:
             addresses = [address for each in self.container.attachments for address in each.addresses]
             return listening.listens_elsewhere(self.sidecar.agent.listening(), port, addresses)

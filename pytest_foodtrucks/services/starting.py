@@ -11,7 +11,7 @@ from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, written_in
 from pytest_foodtrucks.containers.compose import bind
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.errors import DefinitionError, EngineError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError
 from pytest_foodtrucks.values import has_only_begun, shown
 
 from .running import NetworkRef
@@ -95,7 +95,10 @@ def running_service(
 
 def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
     """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
-    return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+    try:
+        return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+    except ImageError as error:
+        raise ImageError(f"The service {definition.alias} can't start. {error.message}", logs=error.logs) from error
 
 
 def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> None:

@@ -76,7 +76,7 @@ def told(error: pytest.ExceptionInfo[BaseException]) -> dict[str, str]:
 
 def ask_again(command: str) -> str:
     """Run the command that a message gives, and return what it says."""
-    argv = shlex.split(command)
+    argv = shlex.split(command, comments=True)
     assert argv[:2] == ["docker", "run"]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     return result.stdout + result.stderr

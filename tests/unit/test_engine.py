@@ -12,6 +12,7 @@ import socket
 import socketserver
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -440,7 +441,31 @@ def test_pytest_in_a_container_with_an_engine_of_its_own_reaches_its_loopback(en
     engine._refuse_from_sibling()  # noqa: SLF001 - likewise
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_engine_on_loopback_is_asked_without_a_proxy(
+    remote: Daemon, find: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert find(remote.url.replace("127.0.0.1", host)).version == "27.1"
+
+
 # images
+
+
+@pytest.mark.parametrize("filters", ["error", "ignore"])
+def test_a_missing_credential_helper_is_told_when_an_image_is_built(
+    daemon: Daemon, find: Callable[..., Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: Any
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "no-such-helper"}')
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setattr("docker.api.build.utils.tar", lambda *_, **__: None)  # which docker-py leaves open then
+    warnings.simplefilter(filters)
+    with pytest.raises(EngineError, match=r"no-such-helper not installed .*Remedy: .*credential helpers"):
+        list(find(daemon.url).build(tmp_path, dockerfile="Dockerfile", args={}))
 
 
 def test_an_image_is_there_or_not(daemon: Daemon, engine: Engine) -> None:
