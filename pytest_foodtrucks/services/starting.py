@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, written_in
-from pytest_foodtrucks.containers.compose import bind
 from pytest_foodtrucks.containers.creation import Creation
+from pytest_foodtrucks.containers.volumes import bind
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError
 from pytest_foodtrucks.values import has_only_begun, shown
 

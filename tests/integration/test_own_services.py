@@ -79,6 +79,17 @@ def test_compose_keywords_reach_the_container(foodtrucks_net: Network, tmp_path:
     assert engine.api.volumes(filters={"name": volume})["Volumes"] in (None, [])
 
 
+def test_a_folder_with_colons_in_its_name_is_mounted(foodtrucks_net: Network, tmp_path: Path) -> None:
+    folder = tmp_path / "run-12:30:05"
+    folder.mkdir()
+    (folder / "greeting").write_text("hello")
+    tmp_path.chmod(0o755)
+    with foodtrucks_net.service(
+        image=IMAGE, command="sleep 600", aliases=["colons"], volumes=[f"{folder}:/data:ro"]
+    ) as made:
+        assert made.exec(["cat", "/data/greeting"]).stdout == "hello"
+
+
 def test_host_ports_survive_a_restart(foodtrucks_net: Network) -> None:
     with foodtrucks_net.service(**ECHO, aliases=["again"]) as again:
         before = again.address(7000)
