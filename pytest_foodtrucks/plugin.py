@@ -55,6 +55,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
     )
+    stack.keeps_failed = bool(pytestconfig.getoption("usepdb", default=False))
     return stack.engine
 
 

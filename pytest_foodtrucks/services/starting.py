@@ -41,13 +41,26 @@ def started_service(
     with ExitStack() as undo:
         created = create(stack, network.name, definition, part=part)
         undo.callback(stack.undo, created.remove)
-        service = service_type(stack, network, created.start(), definition)
-        undo.callback(service.__foodtrucks__.close)
-        undo.enter_context(stack.showing(service))
-        service.__foodtrucks__.wait_until_ready()
-        if seed is not None:
-            _seed(service, seed)
+        try:
+            service = service_type(stack, network, created.start(), definition)
+            undo.callback(service.__foodtrucks__.close)
+            undo.enter_context(stack.showing(service))
+            service.__foodtrucks__.wait_until_ready()
+            if seed is not None:
+                _seed(service, seed)
+        except Exception:
+            if stack.keeps_failed:
+                undo.pop_all()
+                stack.say(_left_for_a_look(created.container.name))
+            raise
         return service, undo.pop_all()
+
+
+def _left_for_a_look(container: str) -> str:
+    return (
+        f"the container {container} stays until this session ends, for a look at it (docker logs {container}, "
+        f"docker exec -it {container} sh)"
+    )
 
 
 def _seed(service: Service, seed: Callable[[Any], object]) -> None:

@@ -452,6 +452,22 @@ def test_a_service_that_isnt_ready_in_time_is_removed_with_its_probe(engine: Fak
     assert engine.containers == {}
 
 
+def test_at_a_debugger_a_service_that_isnt_ready_stays_until_the_session_ends(
+    engine: FakeEngine, network: Network, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.agent = FakeAgent(other=REFUSED)
+    stack.keeps_failed = True
+    said: list[str] = []
+    monkeypatch.setattr(stack, "say", said.append)
+    with pytest.raises(NotReadyInTime), running_service(stack, network.ref, defined(ports=[5000])):
+        pass
+    left = [about["Name"] for about in engine.containers.values()]
+    (line,) = said
+    assert line.startswith(f"the container {left[0]} stays until this session ends, for a look at it (docker logs ")
+    stack.close()
+    assert engine.containers == {}
+
+
 def test_its_own_timeout_beats_the_option(network: Network) -> None:
     network.stack.settings = settings(timeout="3600")
 
