@@ -86,11 +86,13 @@ def _ready(value: Any) -> Any:
 class ServiceDefinition:
     """A service's definition: the keywords of its container in `spec`, and those that only a service has.
 
-    Relative paths begin at `folder`. `name` is the name of the service's fixture.
+    Relative paths begin at `folder`. `name` is the name of the service's fixture, `where` the file and line of its
+    definition, both for messages.
     """
 
     folder: Path
     name: str = ""
+    where: str = ""
     spec: ContainerSpec
     image: str | None = keyword_field(image_name)
     build: Build | None = keyword_field(_build)

@@ -1,6 +1,12 @@
 """Each thing that goes wrong ends with one clear message, in bounded time, with nothing left on the engine."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+
+from lab import PYTHON
+from pytest_foodtrucks import Engine
 
 from .conftest import Downstream
 
@@ -15,6 +21,23 @@ def _error(result: pytest.RunResult) -> str:
     text = result.stdout.str()
     assert "Traceback" not in text
     return text
+
+
+@pytest.fixture
+def image_with_entrypoint(foodtrucks_engine: Engine) -> Iterator[str]:
+    """Return an image with Python whose entrypoint ends at once, whatever its command is."""
+    api: Any = foodtrucks_engine.api
+    repository, tag = "foodtrucks-tests-entrypoint", "1"
+    container = api.create_container(PYTHON)["Id"]
+    api.commit(container, repository, tag, changes='ENTRYPOINT ["sh", "-c", "exit 3"]')
+    api.remove_container(container)
+    yield f"{repository}:{tag}"
+    api.remove_image(f"{repository}:{tag}", force=True)
+
+
+def test_a_probe_image_with_an_entrypoint_is_as_good(downstream: Downstream, image_with_entrypoint: str) -> None:
+    downstream.write(test_it="def test_it(net_probe): assert net_probe.resolve('nobody-at-all') == []")
+    downstream.run(f"--foodtrucks-probe-image={image_with_entrypoint}").assert_outcomes(passed=1)
 
 
 def test_an_image_that_does_not_exist(downstream: Downstream) -> None:

@@ -18,7 +18,7 @@ from fakes.engine import FakeEngine
 from fakes.machine import Names
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.engine.execs import ExecResult
-from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.services.http_pool import LONGEST_BODY
@@ -488,6 +488,24 @@ def test_what_the_definition_says_reaches_the_engine(engine: FakeEngine, network
     assert config["HostConfig"]["Tmpfs"] == {"/run": ""}
     assert config["NetworkingConfig"]["EndpointsConfig"]["net"]["Aliases"] == ["a", "b"]
     assert config["Labels"]["pytest-foodtrucks.service"] == "a"
+
+
+def test_a_probe_runs_its_own_command_whatever_its_images_entrypoint(engine: FakeEngine, stack: Stack) -> None:
+    with running_probe(stack, "net", "the network net") as probe:
+        config = engine.containers[probe.container.id]["Config"]
+    assert config["Entrypoint"] == ["tail", "-f", "/dev/null"]
+    assert "Cmd" not in config
+
+
+def test_a_missing_image_of_probes_is_told_with_its_option(engine: FakeEngine, stack: Stack) -> None:
+    engine.registry = {}
+    with (
+        pytest.raises(
+            ImageError, match=r"^No probe can start: it needs the image of the option probe-image\. The image"
+        ),
+        running_probe(stack, "net", "the network net"),
+    ):
+        pass
 
 
 def test_a_probe_that_cant_start_is_removed(engine: FakeEngine, stack: Stack) -> None:
