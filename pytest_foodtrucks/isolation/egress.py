@@ -34,18 +34,18 @@ def assert_no_egress(source: Source, allow: Iterable[Service | str] = (), via: I
     refuse_no_source(source)
     allowed = _Allowed.of(allow)
     named = [way_out(each) for each in listed("via", WELL_KNOWN if via is None else via)]
-    place = place_of(source)
-    _refuse_unreached(place, allowed)
-    _judge(place, ask_for_ways_out(place, named, asked=lambda way: not allowed.has(way)))
+    probe = place_of(source)
+    _refuse_unreached(probe, allowed)
+    _judge(probe, ask_for_ways_out(probe, named, asked=lambda way: not allowed.has(way)))
 
 
-def _judge(place: Probe, seen: Outside) -> None:
+def _judge(probe: Probe, seen: Outside) -> None:
     """Raise what was seen, or left open."""
     if seen.out:
         count = "this way" if len(seen.out) == 1 else f"these {len(seen.out)} ways"
-        blocks = "\n".join(_shown(place, way, seen) for way in seen.out)
+        blocks = "\n".join(_shown(probe, way, seen) for way in seen.out)
         names = f" {_NAMES_REMEDY}" if any(way.area is Area.NAMES for way in seen.out) else ""
-        raise IsolationError(f"Something leads out of {place.place}, {count}:\n{blocks}\n{_REMEDY}{names}")
+        raise IsolationError(f"Something leads out of {probe.place}, {count}:\n{blocks}\n{_REMEDY}{names}")
     unclear = [*seen.doubts, *seen.unclear()]
     if not seen.ways:
         unclear.append("each way that would be asked is allowed, so that none is left")
@@ -55,16 +55,16 @@ def _judge(place: Probe, seen: Outside) -> None:
     if unclear:
         lines = "\n".join(f"  - {each}" for each in dict.fromkeys(unclear))
         raise ProbeError(
-            f"Whether anything leads out of {place.place} can't be told:\n{lines}\nRemedy: mend what the lines above "
+            f"Whether anything leads out of {probe.place} can't be told:\n{lines}\nRemedy: mend what the lines above "
             "name, or name ways with via= that lead somewhere from the default bridge, and ask again."
         )
 
 
-def _shown(place: Probe, way: WayOut, seen: Outside) -> str:
+def _shown(probe: Probe, way: WayOut, seen: Outside) -> str:
     verdict = seen.verdict(way)
     kind = f"resolved to {verdict.address}" if way.connection is None else str(verdict.kind)
-    finding = Finding(way.text, "no way", verdict, command(place, way), isolated=False, reached=True)
-    return block(described(place), finding, seen=kind)
+    finding = Finding(way.text, "no way", verdict, command(probe, way), isolated=False, reached=True)
+    return block(described(probe), finding, seen=kind)
 
 
 _REMEDY: Final = (
@@ -116,13 +116,13 @@ class _Allowed:
         return within or (way.connection.address, way.connection.port, way.connection.protocol) in ends
 
 
-def _refuse_unreached(place: Probe, allowed: _Allowed) -> None:
+def _refuse_unreached(probe: Probe, allowed: _Allowed) -> None:
     for each in allowed.ends:
-        verdict = place.connect(*end(each)) if isinstance(each, str) else place.connect(each)
+        verdict = probe.connect(*end(each)) if isinstance(each, str) else probe.connect(each)
         if verdict.kind is not VerdictKind.CONNECTED:
             name = each if isinstance(each, str) else each.alias
             raise ReachabilityError(
-                f"{name} is allowed, and isn't reached from {place.place}: {verdict.kind}: {verdict.evidence}. Remedy: "
+                f"{name} is allowed, and isn't reached from {probe.place}: {verdict.kind}: {verdict.evidence}. Remedy: "
                 "see whether its name and port are right and it runs; what nobody reaches need not be allowed."
             )
 

@@ -185,12 +185,12 @@ def _doubted(cell: Cell, doubt: str) -> Cell:
 def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[Cell]:
     """Try all targets from one source once; ask again, with all controls, about those that didn't connect."""
     try:
-        place = place_of(source)
-        cells = _first_tries(place, targets)
+        probe = place_of(source)
+        cells = _first_tries(probe, targets)
         left = [target.subject for target, cell in zip(targets, cells, strict=True) if cell is None]
-        inquiries = {each.subject: each for each in inquire(place, left, published=published)} if left else {}
+        inquiries = {each.subject: each for each in inquire(probe, left, published=published)} if left else {}
         return [
-            cell if cell is not None else _inquired(place, inquiries[target.subject])
+            cell if cell is not None else _inquired(probe, inquiries[target.subject])
             for target, cell in zip(targets, cells, strict=True)
         ]
     except (ProbeError, EngineError, StartError) as error:
@@ -201,23 +201,28 @@ def _unknown(source: str, way: str, words: str) -> Cell:
     return Cell(INCONCLUSIVE, source, way, Verdict.inconclusive(words), "none")
 
 
-def _first_tries(place: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
-    """Return the cells of what connects at the first try, all asked side by side; None for the others."""
-    networks = set(inspected(place.subject).networks)
-    ours = {target.subject.label: target.first_tries() for target in targets if target.subject.service is not None}
-    answers = ask(place.agent, list(ours), [connection for tries in ours.values() for connection in tries])
+def _first_tries(probe: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
+    """Return the cells of what connects at the first try, all asked side by side; None for the others.
+
+    A service on none of the source's networks isn't tried: that would most often be waited for in vain.
+    """
+    networks = set(inspected(probe.subject).networks)
+    ours = {target.subject.label: target.first_tries() for target in targets if target.expected(networks)}
+    answers = ask(probe.agent, list(ours), [connection for tries in ours.values() for connection in tries])
 
     def cell(target: _Asked) -> Cell | None:
         label = target.subject.label
+        if target.subject.service is None:
+            return _stranger(probe, target.subject)
         if label not in ours:
-            return _stranger(place, target.subject)
+            return None
         said = [answers.verdicts[connection] for connection in ours[label]]
-        return _first_try(place, answers.names[label], target.expected(networks), said)
+        return _first_try(probe, answers.names[label], target.expected(networks), said)
 
     return [cell(target) for target in targets]
 
 
-def _first_try(place: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
+def _first_try(probe: Probe, found: Resolution, expected: AbstractSet[str], said: Sequence[Verdict]) -> Cell | None:
     """Return a cell for what connects by its name, if that leads nowhere else.
 
     By its address alone one try isn't enough: see probes/network_changes.py.
@@ -225,33 +230,33 @@ def _first_try(place: Probe, found: Resolution, expected: AbstractSet[str], said
     connected = [each for each in said if each.kind is VerdictKind.CONNECTED and each.address in found.addresses]
     if not connected or not set(found.addresses) <= expected:
         return None
-    return _connected(place, f"the name {found.name}", connected[0])
+    return _connected(probe, f"the name {found.name}", connected[0])
 
 
-def _stranger(place: Probe, subject: Subject) -> Cell | None:
-    verdict = place.connect(subject.label, written(subject.ports[0]))
-    return _connected(place, subject.label, verdict) if verdict.kind is VerdictKind.CONNECTED else None
+def _stranger(probe: Probe, subject: Subject) -> Cell | None:
+    verdict = probe.connect(subject.label, written(subject.ports[0]))
+    return _connected(probe, subject.label, verdict) if verdict.kind is VerdictKind.CONNECTED else None
 
 
-def _connected(place: Probe, way: str, verdict: Verdict) -> Cell:
-    command = again(place, connecting(Connection(str(verdict.address), verdict.port, verdict.protocol)))
-    return Cell(CONNECTED, described(place), f"{way}, {verdict.address} port {verdict.port}", verdict, command)
+def _connected(probe: Probe, way: str, verdict: Verdict) -> Cell:
+    command = again(probe, connecting(Connection(str(verdict.address), verdict.port, verdict.protocol)))
+    return Cell(CONNECTED, described(probe), f"{way}, {verdict.address} port {verdict.port}", verdict, command)
 
 
-def _inquired(place: Probe, inquiry: Inquiry) -> Cell:
+def _inquired(probe: Probe, inquiry: Inquiry) -> Cell:
     """Return the cell of a target that didn't connect at the first try."""
-    error = isolation_error(place, inquiry)
+    error = isolation_error(probe, inquiry)
     blocked = [finding for finding in inquiry.findings if finding.verdict.blocked]
     deciding = [*inquiry.reached, *inquiry.open, *blocked, *inquiry.findings]
     if not deciding:
-        return _unknown(described(place), "none: it has no name and no address", str(error))
+        return _unknown(described(probe), "none: it has no name and no address", str(error))
     finding = deciding[0]
     sign = INCONCLUSIVE if error is not None else BLOCKED
     if finding.reached and finding.verdict.kind is VerdictKind.CONNECTED:
         sign = CONNECTED
     doubts = f"{'; '.join(inquiry.doubts)}; " if inquiry.doubts else ""
     verdict = replace(finding.verdict, evidence=f"{doubts}{finding.verdict.evidence}")
-    return Cell(sign, described(place), finding.way, verdict, finding.command)
+    return Cell(sign, described(probe), finding.way, verdict, finding.command)
 
 
 # outside
@@ -262,25 +267,25 @@ def _outside_cells(source: Source, named: Sequence[WayOut], areas: Sequence[Area
     if not areas:
         return {}
     try:
-        place = place_of(source)
-        seen = ask_for_ways_out(place, named, asked=lambda _: True)
-        return {area: _of_area(place, seen, area) for area in areas}
+        probe = place_of(source)
+        seen = ask_for_ways_out(probe, named, asked=lambda _: True)
+        return {area: _of_area(probe, seen, area) for area in areas}
     except (ProbeError, EngineError, StartError) as error:
         return {area: _unknown(_label(source), "none: nothing can be asked", str(error)) for area in areas}
 
 
-def _of_area(place: Probe, seen: Outside, area: Area) -> Cell:
+def _of_area(probe: Probe, seen: Outside, area: Area) -> Cell:
     """Return the cell of one area: connected by any way, blocked if a judged way is, and nothing is doubtful."""
     if area is Area.BRIDGE and seen.on_bridge:
         verdict = Verdict(VerdictKind.CONNECTED, None, 0, 1, "the source is on the default bridge itself")
-        return Cell(CONNECTED, described(place), "its own network", verdict, "none")
+        return Cell(CONNECTED, described(probe), "its own network", verdict, "none")
     out, judged = ([way for way in ways if way.area is area] for ways in (seen.out, seen.judged))
     if out:
-        return Cell(CONNECTED, described(place), out[0].text, seen.verdict(out[0]), command(place, out[0]))
+        return Cell(CONNECTED, described(probe), out[0].text, seen.verdict(out[0]), command(probe, out[0]))
     unclear = [*seen.doubts, *seen.unclear(area)]
     if not judged:
         tried = "; ".join(f"{way.text}: {seen.words_of_control(way)}" for way in seen.ways if way.area is area)
         unclear.append(f"no way leads there from the default bridge either: {tried or 'none is known'}")
     if unclear:
-        return _unknown(described(place), "none could be judged", "; ".join(unclear))
-    return Cell(BLOCKED, described(place), judged[0].text, seen.verdict(judged[0]), command(place, judged[0]))
+        return _unknown(described(probe), "none could be judged", "; ".join(unclear))
+    return Cell(BLOCKED, described(probe), judged[0].text, seen.verdict(judged[0]), command(probe, judged[0]))

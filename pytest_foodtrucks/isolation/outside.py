@@ -156,49 +156,49 @@ def _is_unclear(seen: Verdict | Resolution) -> bool:
     return not seen.silent
 
 
-def ask_for_ways_out(place: "Probe", named: Sequence[WayOut], *, asked: Callable[[WayOut], bool]) -> Outside:
+def ask_for_ways_out(probe: "Probe", named: Sequence[WayOut], *, asked: Callable[[WayOut], bool]) -> Outside:
     """Try each way that is named, and those that each place may have, as far as they are to be `asked`.
 
     ProbeError where nothing can be asked.
     """
     try:
-        with beacon(place) as lit, _to_machine(place) as machine:
-            ways = tuple(way for way in [*named, *machine, *_fixed(place)] if asked(way))
-            control = SourceControl(place, lit, absolute=True)
-            rounds = _rounds(place, control, ways)
+        with beacon(probe) as lit, _to_machine(probe) as machine:
+            ways = tuple(way for way in [*named, *machine, *_fixed(probe)] if asked(way))
+            control = SourceControl(probe, lit, absolute=True)
+            rounds = _rounds(probe, control, ways)
             seen, trusted = undisturbed(
-                lambda: next(rounds), place.container.engine, suspect=lambda each: each.suspect != []
+                lambda: next(rounds), probe.container.engine, suspect=lambda each: each.suspect != []
             )
     except (EngineError, StartError) as error:
-        raise ProbeError(f"{place.place}: nothing can be asked from there: {error}") from error
+        raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
     controls = control.doubts if any(way.connection is None for way in ways) else control.doubts_of_connections
     doubts = (*controls(seen.inside), *(() if trusted else (DISTURBED,)))
     on_bridge = DEFAULT in control.before.networks
     return Outside(ways, seen.inside, seen.control, seen.nobody, doubts, on_bridge)
 
 
-def _rounds(place: "Probe", control: SourceControl, ways: tuple[WayOut, ...]) -> Iterator[Outside]:
+def _rounds(probe: "Probe", control: SourceControl, ways: tuple[WayOut, ...]) -> Iterator[Outside]:
     """Yield what is seen of all ways; then again and again, with only what got through asked anew."""
-    seen = _from_both(place, control, ways)
+    seen = _from_both(probe, control, ways)
     while True:
         yield seen
-        seen = seen.with_newer(_from_both(place, control, seen.suspect))
+        seen = seen.with_newer(_from_both(probe, control, seen.suspect))
 
 
-def _from_both(place: "Probe", control: SourceControl, ways: Sequence[WayOut]) -> Outside:
+def _from_both(probe: "Probe", control: SourceControl, ways: Sequence[WayOut]) -> Outside:
     """Ask from the place and from the default bridge at the same time."""
     names = [way.name for way in ways if way.connection is None]
     connections = [way.connection for way in ways if way.connection is not None]
-    elsewhere = outside_probe(stack_of(place))
+    elsewhere = outside_probe(stack_of(probe))
     with ThreadPoolExecutor(1) as pool:
         outside = pool.submit(ask, elsewhere.agent, [control.nobody, *names], connections)
-        inside = ask(place.agent, [*control.names, *names], [control.connection, *connections])
+        inside = ask(probe.agent, [*control.names, *names], [control.connection, *connections])
         return Outside(tuple(ways), inside, outside.result(), control.nobody)
 
 
-def command(place: "Probe", way: WayOut) -> str:
+def command(probe: "Probe", way: WayOut) -> str:
     """Return a command line that tries a way again."""
-    return again(place, way.code)
+    return again(probe, way.code)
 
 
 # the ways themselves
@@ -240,14 +240,14 @@ def _to(area: Area, address: str, port: int | str, text: str) -> WayOut:
     return WayOut(area, text, Connection(address, number, protocol, text=nonce() if protocol == "udp" else ""))
 
 
-def _fixed(place: "Probe") -> list[WayOut]:
+def _fixed(probe: "Probe") -> list[WayOut]:
     """Return the ways that each place may have: the default bridge, and proxies."""
     ways = []
-    here = inspected(place.subject)
+    here = inspected(probe.subject)
     if DEFAULT not in here.networks and not here.shares_network:
-        lit = outside_beacon(stack_of(place))
+        lit = outside_beacon(stack_of(probe))
         ways.append(_to(Area.BRIDGE, lit.address, lit.port, f"{joined(lit.address, lit.port)}, on the default bridge"))
-    return [*ways, *_proxies({**place.container.engine.proxies(), **here.proxies})]
+    return [*ways, *_proxies({**probe.container.engine.proxies(), **here.proxies})]
 
 
 def _proxies(proxies: Mapping[str, str]) -> list[WayOut]:
@@ -268,13 +268,13 @@ def _proxies(proxies: Mapping[str, str]) -> list[WayOut]:
 
 
 @contextmanager
-def _to_machine(place: "Probe") -> Iterator[list[WayOut]]:
+def _to_machine(probe: "Probe") -> Iterator[list[WayOut]]:
     """Listen at each address of the engine's machine that is this process' own too, and yield the ways there."""
-    engine = place.container.engine
+    engine = probe.container.engine
     if not engine.local:
         yield []
         return
-    seen = inspected(place.subject)
+    seen = inspected(probe.subject)
     gateways = [
         address
         for attachment in seen.attachments
@@ -291,7 +291,7 @@ def _to_machine(place: "Probe") -> Iterator[list[WayOut]]:
                 if error.errno == EADDRNOTAVAIL:  # it isn't of this process' machine
                     continue
                 raise ProbeError(
-                    f"{place.place}: whether it reaches this machine can't be asked, for nothing can listen at "
+                    f"{probe.place}: whether it reaches this machine can't be asked, for nothing can listen at "
                     f"{address}: {error}"
                 ) from error
             port = listening.getsockname()[1]

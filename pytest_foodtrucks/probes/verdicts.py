@@ -262,6 +262,8 @@ def resolution_of(name: str, found: NameFound) -> Resolution:
     words = "; ".join(dict.fromkeys(map(_told, found.queries)))
     if found.addresses:
         return Resolution(name, found.addresses, None, f"{name} stands in /etc/hosts" if found.hosts else words)
+    if any(query.error in _NO_ROOM for query in found.queries):
+        return Resolution(name, (), VerdictKind.INCONCLUSIVE, words)
     failed = [query for query in found.queries if query.rcode not in {"NOERROR", "NXDOMAIN"}]
     if failed or not found.queries:
         return Resolution(name, (), VerdictKind.DNS_FAILED, words if words else "no name server was asked")
@@ -270,6 +272,9 @@ def resolution_of(name: str, found: NameFound) -> Resolution:
         return Resolution(name, (), VerdictKind.INCONCLUSIVE, words)
     return Resolution(name, (), None, words)
 
+
+_NO_ROOM: Final = frozenset({"EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"})
+"""Errors by which the source itself couldn't ask."""
 
 _ABSENT: Final = frozenset({"EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY"})
 """What getaddrinfo(3) says of a name that doesn't exist, or that has no addresses."""

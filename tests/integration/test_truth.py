@@ -77,7 +77,8 @@ def told(error: pytest.ExceptionInfo[BaseException]) -> dict[str, str]:
 def ask_again(command: str) -> str:
     """Run the command that a message gives, and return what it says."""
     argv = shlex.split(command, comments=True)
-    assert argv[:2] == ["docker", "run"]
+    assert argv[0] == "docker"
+    assert "run" in argv[1:4]  # after `-H URL`, if the engine isn't at its usual address
     result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     return result.stdout + result.stderr
 
@@ -186,7 +187,7 @@ class TestControls:
         with pytest.raises(ProbeError, match=r"nothing listens on port 7001 of echo") as error:
             assert_isolated(abroad, echo, 7001)
         assert not isinstance(error.value, AssertionError)
-        assert "again     docker run" in str(error.value)
+        assert "again     docker " in str(error.value)
 
     def test_a_target_that_doesnt_run(self, home: Network, abroad: Network) -> None:
         with home.service(**ECHO, aliases=["ended"]) as ended:

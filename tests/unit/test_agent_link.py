@@ -202,6 +202,10 @@ def test_a_stream_is_not_closed_under_the_thread_that_reads_it() -> None:
     assert not stream.closed_meanwhile
 
 
+forking = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+"""Python warns of a fork where there are threads, which is what is tried here."""
+
+
 def in_forked_process(call: Callable[[], Any]) -> Any:
     """Return what a function returns in a forked process; None where it doesn't end."""
     reading, writing = os.pipe()
@@ -219,7 +223,7 @@ def in_forked_process(call: Callable[[], Any]) -> Any:
     return json.loads(told) if told else None
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@forking
 def test_a_forked_process_asks_another_agent_and_reads_nothing_of_the_first() -> None:
     starts = Starts(first := Stream())
     link = Link(starts)
@@ -246,7 +250,7 @@ class SlowStarts(Starts):
         return stream
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@forking
 def test_a_forked_process_asks_although_a_thread_of_its_parent_was_starting_an_agent() -> None:
     link = Link(starts := SlowStarts())
     asking = threading.Thread(target=link.ask, args=("about",), kwargs={"within": 5})
@@ -258,7 +262,7 @@ def test_a_forked_process_asks_although_a_thread_of_its_parent_was_starting_an_a
     assert told == "about"
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@forking
 def test_a_forked_process_closes_although_a_thread_of_its_parent_was_reading() -> None:
     stream = BlockedStream()
     link = Link(Starts(stream))

@@ -556,6 +556,18 @@ def test_a_name_is_asked_for_in_its_search_domain_too(monkeypatch: pytest.Monkey
     ]
 
 
+def test_an_application_whose_datagrams_got_lost_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = [socket.gaierror(socket.EAI_AGAIN, "again"), socket.gaierror(socket.EAI_NONAME, "unknown")]
+
+    def getaddrinfo(*_: object, **__: object) -> None:
+        raise errors.pop(0)
+
+    with name_server(monkeypatch, {"es": RIGHT}):
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        found = program.look_up(["es"], 5)["es"]
+    assert found["application"] == {"addresses": [], "error": "EAI_NONAME"}
+
+
 def test_a_silent_name_server_leaves_the_application_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with name_server(monkeypatch, {"es": SILENT}):
         found = program.look_up(["es"], 0.3)["es"]

@@ -225,6 +225,13 @@ def test_what_is_no_answer_is_a_failure_and_never_an_absent_name(query: Query, w
     assert words in told.words
 
 
+@pytest.mark.parametrize("error", ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"])
+def test_a_source_that_has_no_room_to_ask_is_no_failure_of_the_name_server(error: str) -> None:
+    told = found(replace(QUERY, rcode=None, error=error), BOTH[1])
+    assert (told.failure, told.absent) == (VerdictKind.INCONCLUSIVE, False)
+    assert f"x. A: {error}, by 127.0.0.11" in told.words
+
+
 def test_without_a_question_to_a_name_server_nothing_is_known() -> None:
     assert found().failure is VerdictKind.DNS_FAILED
 

@@ -19,8 +19,8 @@ _BEGIN_SECONDS: Final = 2.0
 _LOOK_UP_SECONDS: Final = 12.0
 """For which name servers may be silent: resolv.conf's usual 5 s for each of two, and a little."""
 
-_NAMES_AT_ONCE: Final = 6
-"""The engine's resolver answers only some of a burst: 38 of 48."""
+_NAMES_IN_A_QUESTION: Final = 60
+"""The agent asks for some at a time, and begins with each within 50 ms."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,10 @@ class Agent:
         return tries, changed
 
     def look_up(self, names: Iterable[str]) -> dict[str, NameFound]:
-        """Look names up side by side, some at a time."""
+        """Look names up side by side."""
         listed, found = list(dict.fromkeys(names)), {}
-        for first in range(0, len(listed), _NAMES_AT_ONCE):
-            some = listed[first : first + _NAMES_AT_ONCE]
+        for first in range(0, len(listed), _NAMES_IN_A_QUESTION):
+            some = listed[first : first + _NAMES_IN_A_QUESTION]
             answer = self._link.ask("look_up", within=_LOOK_UP_SECONDS + _MARGIN, names=some, wait=_LOOK_UP_SECONDS)
             with _reading(answer):
                 found.update({name: _name_found(answer[name]) for name in some})
