@@ -1,5 +1,6 @@
 """One container: what the engine shows of it, its log, and commands in it."""
 
+import copy
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,11 +42,13 @@ class Container:
 
     def inspect(self) -> dict[str, Any]:
         """Return all that the engine shows of it, as its API has it."""
-        return self.engine.inspect_container(self.id)
+        with self._by_name():
+            return self.engine.inspect_container(self.id)
 
     def inspected(self) -> Inspected:
         """Return the same, as far as this package uses it, with types."""
-        return self.engine.inspected(self.id)
+        with self._by_name():
+            return self.engine.inspected(self.id)
 
     @property
     def image(self) -> str:
@@ -92,7 +95,8 @@ class Container:
 
         `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
         """
-        return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
+        with self._by_name():
+            return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
 
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
         """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
@@ -116,11 +120,26 @@ class Container:
                     break
             return excerpt
 
-        return self.engine.read_log(self.id, take, **which)
+        with self._by_name():
+            return self.engine.read_log(self.id, take, **which)
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
         """Search its log line by line, of whatever size it is; `since` is as in `logs`."""
-        return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
+        with self._by_name():
+            return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
+
+    @contextmanager
+    def _by_name(self) -> Iterator[None]:
+        """Name it in an engine's error in place of its id, which says nothing to people."""
+        try:
+            yield
+        except EngineError as error:
+            if self.id not in error.message:
+                raise
+            named = copy.copy(error)
+            named.message = error.message.replace(self.id, self.name)
+            named.args = (named.message,)
+            raise named from error
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`.

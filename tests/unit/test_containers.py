@@ -1,6 +1,7 @@
 """One container: its body for the engine, its ports, its creation, its state."""
 
 import random
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -345,6 +346,22 @@ def test_a_command_in_it_gives_exit_code_and_both_outputs() -> None:
     engine = FakeEngine()
     engine.answer = lambda argv: ExecResult(3, " ".join(argv), "oh")
     assert creation(engine).start().exec(["ls", "/"]) == ExecResult(3, "ls /", "oh")
+
+
+def test_an_error_about_a_container_has_its_name_and_no_id() -> None:
+    engine = FakeEngine()
+    container = creation(engine).start()
+    engine.remove_container(container.id)
+    for ask in (container.inspected, container.inspect, container.state):
+        with pytest.raises(EngineError) as raised:
+            ask()
+        assert str(raised.value) == f"no such container: {container.name}"
+        assert raised.value.status == 404
+    engine.log_error = EngineError(f"can't read {container.id}")
+    pattern = re.compile("x")
+    for read in (container.log_excerpt, lambda: container.search_log(pattern), lambda: container.last_words(lines=1)):
+        with pytest.raises(EngineError, match=f"can't read {container.name}"):
+            read()
 
 
 def test_the_log_is_the_engines() -> None:

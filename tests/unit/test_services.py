@@ -529,7 +529,7 @@ async def _pieces(_: object) -> AsyncIterator[int]:
 def test_a_seed_that_returns_what_is_yet_to_run_is_refused(stack: Stack, seed: Any) -> None:
     network = Network(stack, "net", "bridge", internal=False)
     with (
-        pytest.raises(DefinitionError, match=r"The seed of web returned <.*Remedy: do all within a plain function"),
+        pytest.raises(DefinitionError, match=r"^tests.*py:[0-9]+: The seed of web returned <.*Remedy: do all within a"),
         running_service(network.stack, network.ref, defined(ready=content), seed=seed),
     ):
         pass
