@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _READY_MADE = f"{_PACKAGE}plugin.py"
 """Where the ready-made fixtures are defined, as a user's conftest defines others."""
+_CALLERS = frozenset({"_pytest", "pluggy"})
+"""Who calls tests, fixtures and hooks."""
 
 
 class Place(NamedTuple):
@@ -38,10 +40,37 @@ class Place(NamedTuple):
 
 def calling_place() -> Place:
     """Return the line of the nearest caller outside this package, where a call of many lines begins."""
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
+    frame = _calling_frame()
+    return Place(_file_of(frame.f_code, frame.f_globals), frame.f_lineno)
+
+
+def called_in_class() -> str | None:
+    """Return the name of the class in whose body the nearest caller outside this package is; None for other callers."""
+    frame = _calling_frame()
+    in_function = frame.f_code.co_flags & inspect.CO_OPTIMIZED
+    return None if in_function or "__qualname__" not in frame.f_locals else str(frame.f_locals["__qualname__"])
+
+
+def called_in_function() -> str | None:
+    """Return the name of the function, of a test or a fixture, in which the nearest caller outside this package runs.
+
+    None for a call that the import of a module makes, if only by way of functions, and for pytest's hooks.
+    """
+    frame: FrameType | None = _calling_frame()
+    function = None
+    while frame is not None and frame.f_code.co_name != "<module>":
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _CALLERS:
+            return None if function is None or function.startswith("pytest_") else function
+        function = frame.f_code.co_name
+        frame = frame.f_back
+    return None
+
+
+def _calling_frame() -> FrameType:
+    frame = sys._getframe(2)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
     while frame.f_back is not None and _passed_over(frame):
         frame = frame.f_back
-    return Place(_file_of(frame.f_code, frame.f_globals), frame.f_lineno)
+    return frame
 
 
 def place_in(traceback: TracebackType | None) -> Place | None:

@@ -1,6 +1,12 @@
 """The errors: each says what happened, with which value, and what to do next."""
 
+import re
+from typing import Final
+
 from .excerpts import excerpt
+
+_TWO_STOPS: Final = re.compile(r"(?<=[\w)\"'])\.\.(?=\s|$)")
+"""Where a quoted sentence of somebody else's ends with one, and ours does too."""
 
 
 class FoodtrucksError(Exception):
@@ -14,7 +20,7 @@ class FoodtrucksError(Exception):
         cls.__module__ = "pytest_foodtrucks"
 
     def __init__(self, message: str, *, logs: str = "") -> None:
-        self.message = excerpt(message)
+        self.message = excerpt(_TWO_STOPS.sub(".", message))
         self.logs = excerpt(logs)
         super().__init__(self.message)
 
@@ -77,7 +83,14 @@ class NotReadyInTime(StartError):
 
 
 class NotReady(FoodtrucksError):
-    """A readiness check's answer: not yet, and why."""
+    """A readiness check's answer: not yet, and why.
+
+    `port` is the container's port that was asked and didn't answer, None where it wasn't about one.
+    """
+
+    def __init__(self, message: str, *, port: int | None = None, logs: str = "") -> None:
+        super().__init__(message, logs=logs)
+        self.port = port
 
 
 class FaultError(FoodtrucksError):

@@ -55,6 +55,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
     )
+    stack.keeps_failed = bool(pytestconfig.getoption("usepdb", default=False))
     return stack.engine
 
 
@@ -144,12 +145,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("foodtrucks", "container network (pytest-foodtrucks)")
     for option in OPTIONS:
         name = f"foodtrucks_{option.field}"
-        text = option.help if option.default is None or option.switch else f"{option.help} (default: {option.default})"
+        text = option.shown_help
         if option.switch:
             group.addoption(option.flag, dest=name, default=None, action="store_const", const="on", help=text)
-            group.addoption(option.off_flag, dest=name, action="store_const", const="off", help="don't")
+            group.addoption(option.off_flag, dest=name, action="store_const", const="off", help=option.off_help)
         else:
-            group.addoption(option.flag, dest=name, default=None, metavar="VALUE", help=text)
+            group.addoption(option.flag, dest=name, default=None, metavar=option.metavar, help=text)
         parser.addini(option.ini, text, default=None)
 
 

@@ -75,6 +75,9 @@ class Target(Protocol):
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
         """GET a path; return the status, and the body or its beginning. NotReady where no answer comes."""
 
+    def listens_elsewhere(self, port: int) -> tuple[str, str] | None:
+        """Say on what it listens instead of this port of its address, and what to do, or nothing; else None."""
+
 
 def target_of(service: Any) -> Target:
     """Return what the checks of this module ask; the public `Service` has fewer methods."""
@@ -155,7 +158,7 @@ def tcp(port: int | None = None) -> Check:
             )
         for each in ports:
             if not target.listens(each):
-                raise NotReady(f"nothing listens on port {each}")
+                raise NotReady(f"nothing listens on port {each}", port=each)
 
     return PortCheck("ready.tcp()", port, check)
 
@@ -188,6 +191,11 @@ def healthcheck() -> Check:
 
     def check(service: Any) -> None:
         state = target_of(service).state()
+        if state.health is None and state.status == "running":
+            raise DefinitionError(
+                f"{target_of(service).alias} has no health check that ready.healthcheck() could ask: neither its image "
+                "has one, nor its definition. Remedy: give healthcheck={'test': 'COMMAND'}, or another check."
+            )
         if state.health != "healthy":
             words = f": {shortened(state.health_output)}" if state.health_output else ""
             raise NotReady(f"its health check says {state.health}{words}")
@@ -255,11 +263,15 @@ def wait_until_ready(
                 tries += 1
                 _ask(target, checks, target if service is None else service, elapsed=clock() - began)
     except NotReady as error:
-        raise NotReadyInTime(
-            f"{target.alias} was not ready after {clock() - began:.1f} s and {tries} tries: {error.message}. "
-            "Remedy: mend what the log shows, or allow more with timeout= or --foodtrucks-timeout.",
-            logs=target.last_words(lines=LOG_LINES),
-        ) from error
+        words = f"{target.alias} was not ready after {clock() - began:.1f} s and {tries} tries: {error.message}"
+        raise _time_is_up_error(target, words, asked=error.port) from error
+
+
+def _time_is_up_error(target: Target, words: str, *, asked: int | None) -> NotReadyInTime:
+    """Return the error for a service that wasn't ready in time; `asked` is the port that didn't answer, if one."""
+    instead = None if asked is None else target.listens_elsewhere(asked)
+    seen, remedy = ("", "") if instead is None else (f". {instead[0]}", instead[1])
+    return NotReadyInTime(f"{words}{seen}. Remedy: {remedy or _USUAL_REMEDY}.", logs=target.last_words(lines=LOG_LINES))
 
 
 def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: float) -> None:
@@ -275,12 +287,19 @@ def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: floa
     _refuse_ended(target, elapsed=elapsed)  # meanwhile; what is in a log stays there
 
 
+_USUAL_REMEDY: Final = "mend what the log shows, or allow more with timeout= or --foodtrucks-timeout"
+_DID_ITS_WORK: Final = (
+    "its command did all it had to do; give one that goes on, such as a server in the foreground, or "
+    "command=['sleep', '3600'] for a container that only has to be there"
+)
+
+
 def _refuse_ended(target: Target, *, elapsed: float) -> None:
     state = target.state()
     if state.ended:
         raise StartError(
             f"{target.alias} ended before it was ready, after {elapsed:.1f} s: {state}. "
-            "Remedy: mend what its log shows.",
+            f"Remedy: {_DID_ITS_WORK if state.exit_code == 0 else 'mend what its log shows'}.",
             logs=target.last_words(lines=LOG_LINES),
         )
 

@@ -56,7 +56,8 @@ class Option(NamedTuple):
     """An option: its name on the command line, how its text becomes a value, its default, its help.
 
     `parse` raises ValueError with what would do instead. `also` is an environment variable of others that counts
-    where ours isn't set. A `switch` has no value on the command line, and a second flag that turns it off.
+    where ours isn't set. A `switch` has no value on the command line, and a second flag that turns it off. `metavar` is
+    what `--help` shows for the value.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Option(NamedTuple):
     help: str
     also: str | None = None
     switch: bool = False
+    metavar: str = "VALUE"
 
     @property
     def field(self) -> str:
@@ -80,6 +82,19 @@ class Option(NamedTuple):
     def off_flag(self) -> str:
         """The name on the command line that turns a switch off."""
         return f"--no-foodtrucks-{self.name}"
+
+    @property
+    def shown_help(self) -> str:
+        """The help with the default, and with the names in the environment."""
+        default = "" if self.default is None or self.switch else f"; default: {self.default}"
+        also = "" if self.also is None else f", {self.also}"
+        values = "=on or =off" if self.switch else ""
+        return f"{self.help} (in the environment: {self.variable}{values}{also}{default})"
+
+    @property
+    def off_help(self) -> str:
+        """The help of the flag that turns a switch off."""
+        return f"turns {self.flag} off, where the environment or the configuration file has it on"
 
     @property
     def variable(self) -> str:
@@ -181,22 +196,57 @@ def _seconds(text: str) -> float:
 
 
 OPTIONS: Final = (
-    Option("engine", _engine, "auto", "the container engine: auto, docker, or a URL"),
+    Option("engine", _engine, "auto", "the container engine: auto, docker, or a URL", metavar="auto|docker|URL"),
     Option(
         "host",
         _host,
         None,
         "address where the tests reach published ports; auto asks the engine's URL",
         also="TESTCONTAINERS_HOST_OVERRIDE",
+        metavar="auto|HOST",
     ),
-    Option("es-image", _image, ELASTICSEARCH_IMAGE, "Elasticsearch image: repository, also with tag or digest"),
-    Option("es-version", _tag, None, "tag of the Elasticsearch image; default: what fits the installed client"),
-    Option("es-heap", _heap, "512m", "heap of Elasticsearch"),
-    Option("es-jvm", _one_of(*JVM_MODES), "fast-start", "fast-start: compile for short lives; server: don't"),
-    Option("web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package"),
-    Option("probe-image", _image, "python:3.13-slim", "image with Python that network questions are asked from"),
-    Option("pull", _one_of(*PULL_MODES), "missing", "when to pull images: missing, always, never"),
-    Option("image-prefix", _prefix, None, "registry mirror, put before the whole name of each image"),
+    Option(
+        "es-image",
+        _image,
+        ELASTICSEARCH_IMAGE,
+        "Elasticsearch image: repository, also with tag or digest",
+        metavar="IMAGE",
+    ),
+    Option(
+        "es-version",
+        _tag,
+        None,
+        "tag of the Elasticsearch image; default: what fits the installed client",
+        metavar="TAG",
+    ),
+    Option("es-heap", _heap, "512m", "heap of Elasticsearch", metavar="SIZE"),
+    Option(
+        "es-jvm",
+        _one_of(*JVM_MODES),
+        "fast-start",
+        "fast-start: compile for short lives; server: don't",
+        metavar="|".join(JVM_MODES),
+    ),
+    Option(
+        "web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package", metavar="IMAGE"
+    ),
+    Option(
+        "probe-image",
+        _image,
+        "python:3.13-slim",
+        "image with Python that network questions are asked from",
+        metavar="IMAGE",
+    ),
+    Option(
+        "pull",
+        _one_of(*PULL_MODES),
+        "missing",
+        "when to pull images: missing, always, never",
+        metavar="|".join(PULL_MODES),
+    ),
+    Option(
+        "image-prefix", _prefix, None, "registry mirror, put before the whole name of each image", metavar="REGISTRY"
+    ),
     Option(
         "reuse",
         _switch,
@@ -204,8 +254,14 @@ OPTIONS: Final = (
         help="keep the stack for the next session, and take over what the last one kept",
         switch=True,
     ),
-    Option("state-dir", _folder, None, "folder for leases and state (default: pytest-foodtrucks in $XDG_STATE_HOME)"),
-    Option("timeout", _seconds, 120.0, "seconds that each start may take"),
+    Option(
+        "state-dir",
+        _folder,
+        None,
+        "folder for leases and state; default: pytest-foodtrucks in $XDG_STATE_HOME",
+        metavar="FOLDER",
+    ),
+    Option("timeout", _seconds, 120.0, "seconds that each start may take", metavar="SECONDS"),
 )
 
 

@@ -205,9 +205,12 @@ def is_list(value: object) -> bool:
 
 def texts(value: Any) -> tuple[str, ...]:
     """Check a list of texts."""
-    found = entries(value) if is_list(value) else ()
-    if not is_list(value) or not all(isinstance(each, str) for each in found):
+    if not is_list(value):
         raise Unfit("write it as a list, as in Compose", why=" is no list of texts")
+    found = entries(value)
+    for index, each in enumerate(found):
+        if not isinstance(each, str):
+            raise Unfit("write it as a text", why=f" has at index {index} {shown(each)}, which is no text")
     return tuple(map(text, found))
 
 

@@ -9,6 +9,8 @@ from typing import Final
 import pytest
 from packaging.requirements import Requirement
 
+from pytest_foodtrucks.fixtures import factories
+
 _LEFT_OUT: Final = pytest.StashKey[Counter[str]]()
 
 
@@ -19,6 +21,12 @@ def _pytest_speaks_alike_everywhere() -> Iterator[None]:
         for name in ("CI", "BUILD_NUMBER"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture
+def factories_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests call factories, which belong outside of functions."""
+    monkeypatch.setattr(factories, "refuse_where_no_test_looks", lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

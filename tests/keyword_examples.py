@@ -102,7 +102,10 @@ EXAMPLES: Mapping[str, Example] = {
             "./a:/\0",
             {"a"},
         ],
-        body={"Volumes": {"/data": {}}, "HostConfig": {"Binds": ["/a:/b"]}},
+        body={
+            "Volumes": {"/data": {}},
+            "HostConfig": {"Mounts": [{"Type": "bind", "Source": "/a", "Target": "/b", "ReadOnly": False}]},
+        },
     ),
     "tmpfs": Example(
         right=["/run:size=1m", ["/run"]],

@@ -116,7 +116,8 @@ def _build_by_command(
     else:
         environment["DOCKER_HOST"] = engine.endpoint.url
     options = []
-    if not _has_buildx(command):
+    has_buildx = _has_buildx(command)
+    if not has_buildx:
         environment["DOCKER_BUILDKIT"] = "0"
         options = ["--force-rm"]  # that builder leaves the container in which a step failed
     options += _options(build, names, environment)
@@ -129,7 +130,7 @@ def _build_by_command(
         ) from error
     if exit_code != 0:
         why = "the session ends" if cancelled() else f"`docker build` ended with exit code {exit_code}"
-        raise _build_error(build, why, output)
+        raise _build_error(build, why, output, remedy=_REMEDY if has_buildx else _WITHOUT_BUILDX)
 
 
 def _options(build: Build, names: _Names, environment: dict[str, str]) -> list[str]:
@@ -210,10 +211,19 @@ def _build_by_api(engine: "Engine", build: Build, names: _Names) -> None:
         raise _build_error(build, error.reason, output) from error
 
 
-def _build_error(build: Build, why: str, output: Excerpt) -> ImageError:
-    lines = [line.rstrip() for line in str(output).splitlines()]
+_REMEDY: Final = "mend what the output shows"
+_WITHOUT_BUILDX: Final = (
+    f"{_REMEDY}; or install docker-buildx (Debian, Ubuntu: docker-buildx or docker-buildx-plugin), without which the "
+    "old builder is used, and that doesn't know all that a Dockerfile may have"
+)
+_DEPRECATED: Final = re.compile(r"^DEPRECATED: The legacy builder[^\n]*\n(?:[ \t]+[^\n]*\n|\s*\n)*", re.MULTILINE)
+"""What the command says about the old builder before all else: it asks to remove a variable that only we set."""
+
+
+def _build_error(build: Build, why: str, output: Excerpt, *, remedy: str = _REMEDY) -> ImageError:
+    lines = [line.rstrip() for line in _DEPRECATED.sub("", str(output)).splitlines()]
     return ImageError(
-        f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: mend what the output shows.",
+        f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: {remedy}.",
         logs="\n".join([line for line in lines if line][-_LAST_LINES:]),
     )
 

@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Final
 
-from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.values import shown
-
 from . import keywords
-from .keywords import volume_source
+from .volumes import checked_volumes, volumes_body
 
 Body = Mapping[str, Any]
 """The body of the engine API's ContainerCreate, or a piece of it."""
@@ -38,13 +34,6 @@ def _ports(ports: Sequence[int | str]) -> Body:
     return {"ExposedPorts": {f"{port}/tcp" if isinstance(port, int) else port: {} for port in ports}}
 
 
-def _volumes(volumes: Sequence[str]) -> Body:
-    return {
-        "Volumes": {volume: {} for volume in volumes if ":" not in volume},
-        "HostConfig": {"Binds": [volume for volume in volumes if ":" in volume]},
-    }
-
-
 def _tmpfs(entries: Sequence[str]) -> Body:
     return {"HostConfig": {"Tmpfs": dict(entry.partition(":")[::2] for entry in entries)}}
 
@@ -63,7 +52,7 @@ class ContainerSpec:
     aliases: Sequence[str] = keyword_field(keywords.host_names, default=())
     """Without a body: `engine_config` writes them, because they belong to the network."""
     ports: Sequence[int | str] = keyword_field(keywords.ports, _ports, default=())
-    volumes: Sequence[str] = keyword_field(keywords.volumes, _volumes, default=())
+    volumes: Sequence[str] = keyword_field(checked_volumes, volumes_body, default=())
     tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
     mem_limit: int | None = keyword_field(keywords.memory_limit, lambda size: {"HostConfig": {"Memory": size}})
     user: str | None = keyword_field(keywords.user, lambda user: {"User": user})
@@ -127,24 +116,3 @@ def merge(config: dict[str, Any], piece: Body) -> None:
             merge(config[name], value)
         else:
             config[name] = value
-
-
-def bind(volume: str, folder: Path, *, local: bool) -> str:
-    """Return a volume as the engine takes it: its path, if relative, begins at `folder`.
-
-    `local` says whether the engine runs on this machine. Raises DefinitionError for a path that doesn't exist here,
-    and for a named volume, because nobody would remove that.
-    """
-    source = volume_source(volume)
-    if source is None:
-        return volume
-    try:
-        absolute = (folder / source).resolve()
-        missing = local and not absolute.exists()
-    except (OSError, RuntimeError) as error:  # too long, or links in a circle
-        raise DefinitionError(
-            f"The volume {shown(volume)} can't be looked at ({type(error).__name__}). Remedy: mend its path."
-        ) from error
-    if missing:
-        raise DefinitionError(f"The volume {shown(volume)} is {absolute}, and that doesn't exist. Remedy: create it.")
-    return f"{absolute}:{volume.partition(':')[2]}"

@@ -1,14 +1,19 @@
 """One container: what the engine shows of it, its log, and commands in it."""
 
+import copy
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
-from pytest_foodtrucks.engine.labels import IMAGE_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL, SERVICE_LABEL
 from pytest_foodtrucks.engine.logs import Search, search
+from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
+from pytest_foodtrucks.values import shown
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -37,11 +42,13 @@ class Container:
 
     def inspect(self) -> dict[str, Any]:
         """Return all that the engine shows of it, as its API has it."""
-        return self.engine.inspect_container(self.id)
+        with self._by_name():
+            return self.engine.inspect_container(self.id)
 
     def inspected(self) -> Inspected:
         """Return the same, as far as this package uses it, with types."""
-        return self.engine.inspected(self.id)
+        with self._by_name():
+            return self.engine.inspected(self.id)
 
     @property
     def image(self) -> str:
@@ -88,7 +95,8 @@ class Container:
 
         `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
         """
-        return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
+        with self._by_name():
+            return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
 
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
         """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
@@ -112,18 +120,84 @@ class Container:
                     break
             return excerpt
 
-        return self.engine.read_log(self.id, take, **which)
+        with self._by_name():
+            return self.engine.read_log(self.id, take, **which)
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
         """Search its log line by line, of whatever size it is; `since` is as in `logs`."""
-        return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
+        with self._by_name():
+            return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
+
+    @contextmanager
+    def _by_name(self) -> Iterator[None]:
+        """Name it in an engine's error in place of its id, which says nothing to people."""
+        try:
+            yield
+        except EngineError as error:
+            if self.id not in error.message:
+                raise
+            named = copy.copy(error)
+            named.message = error.message.replace(self.id, self.name)
+            named.args = (named.message,)
+            raise named from error
 
     def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`.
 
         Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
         """
-        return self.engine.exec(self.id, argv, timeout=timeout)
+        with self._running(argv, timeout):
+            return self.engine.exec(self.id, argv, timeout=timeout)
+
+    @contextmanager
+    def _running(self, argv: Sequence[str], timeout: float | None) -> Iterator[None]:
+        """Name the command, and the service whose container this is, in the error of a command that doesn't end."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"{shown(list(argv))} in {self._title()} hasn't ended within {timeout:g} s, and goes on there. Remedy: "
+                "give it more with timeout=, or look for what it waits for."
+            ) from error
+        except EngineError as error:
+            halted = None if isinstance(error, NoAnswer) else self._standstill()
+            if halted is None:
+                raise
+            raise EngineError(
+                f"{shown(list(argv))} can't be run in {self._title()}: {halted}. Remedy: see why; a service's "
+                "restart() starts it again.",
+                status=error.status,
+                reason=error.reason,
+            ) from error
+
+    def _standstill(self) -> str | None:
+        """Say why no command runs in it, also where its processes are frozen; None where one can."""
+        halted = self.halted()
+        status = self.status if halted is None else ""
+        return f"it is {status}" if status not in {"", "running"} else halted
+
+    def _title(self) -> str:
+        """Return what people call it: the service that it is of, and its name."""
+        about = self._if_there()
+        alias = None if about is None else about.labels.get(SERVICE_LABEL)
+        return f"the container {self.name}" if alias is None else f"{alias} (the container {self.name})"
+
+    def _if_there(self) -> Inspected | None:
+        try:
+            return self.inspected()
+        except EngineError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
+    def halted(self) -> str | None:
+        """Say why it has no processes: it ended, and when, or it is gone; None where it has some."""
+        about = self._if_there()
+        if about is None:
+            return "it was removed"
+        if about.state.runs:
+            return None
+        return f"it {about.state}{about.state.ending}" if about.status == "exited" else f"it is {about.status}"
 
     def exec_bytes(
         self, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
@@ -132,7 +206,8 @@ class Container:
 
         After `most` bytes it isn't listened to any longer.
         """
-        return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
+        with self._running(argv, timeout):
+            return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
 
     def opener(self) -> "Callable[[Sequence[str]], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

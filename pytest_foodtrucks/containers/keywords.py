@@ -3,13 +3,12 @@
 import re
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, same_name
 from pytest_foodtrucks.units import nanoseconds, size_in_bytes
-from pytest_foodtrucks.values import Unfit, entries, is_list, matching, path, shown, text, texts, whole
+from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, text, texts, whole
 
 
 def environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:
@@ -122,44 +121,6 @@ def words(value: Any) -> tuple[str, ...]:
 def one_or_texts(value: Any) -> tuple[str, ...]:
     """Check a list of texts; one text means a list of that one."""
     return texts([value] if isinstance(value, str) else value)
-
-
-def volumes(value: Any) -> tuple[str, ...]:
-    """Check volumes in Compose's short form."""
-    given = one_or_texts(value)
-    for volume in given:
-        volume_source(volume)
-    return given
-
-
-_PROPAGATIONS: Final = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
-_MODES: Final = frozenset(("ro", "rw", "z", "Z", "cached", "delegated", "consistent", *_PROPAGATIONS))
-"""The modes of a bind, by the engine's own list."""
-
-
-def volume_source(volume: str) -> Path | None:
-    """Return the path that a volume in Compose's short form has on the engine's machine; None for an anonymous one.
-
-    Raises DefinitionError for a text of another form, and for a named volume, because nobody would remove that.
-    """
-    source, colon, rest = volume.partition(":")
-    if colon and not source.startswith((".", "/", "~")):
-        raise DefinitionError(
-            f"The volume {shown(volume)} has a name, and would stay behind. Remedy: begin it with a path "
-            "(./data:/data), or leave the name out for a volume that goes with its container."
-        )
-    target, _, modes = rest.partition(":") if colon else (volume, "", "")
-    if not re.fullmatch(r"/.*[^/].*", target, re.DOTALL):
-        raise DefinitionError(
-            f"The volume {shown(volume)} doesn't say where in the container it goes. Remedy: give a path there, "
-            "such as ./data:/data."
-        )
-    if not {*modes.split(",")} - {""} <= _MODES:
-        raise DefinitionError(f"The volume {shown(volume)} has no mode that the engine knows. Remedy: use ro or rw.")
-    try:
-        return path(source) if colon else None
-    except Unfit as error:
-        raise DefinitionError(f"The volume {shown(volume)}{error.why}. Remedy: {error}.") from None
 
 
 def tmpfs(value: Any) -> tuple[str, ...]:

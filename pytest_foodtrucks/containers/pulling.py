@@ -1,5 +1,6 @@
 """Pulls an image that the engine doesn't have, from its registry or a mirror."""
 
+import difflib
 import re
 import threading
 import time
@@ -63,17 +64,32 @@ def pulled(
         return
     if pull == "never":
         raise ImageError(
-            f"The image {image} isn't on the engine, and pull is never. Remedy: pull or build it, or set "
-            "--foodtrucks-pull=missing."
+            f"The image {image} isn't on the engine, and pull is never.{similar(engine, image)} Remedy: pull or build "
+            "it, or set --foodtrucks-pull=missing."
         )
     try:
         with progress.working(f"pulling {image}") as update:
             for event in _until(cancelled, silence, engine.pull(image)):
                 update(event)
     except EngineError as error:
-        raise ImageError(str(error) if error.status is None else _not_pulled(image, error.reason)) from error
+        if error.status is None:
+            raise ImageError(str(error)) from error
+        raise ImageError(_not_pulled(image, error.reason, similar(engine, image))) from error
     except _GivenUp as reason:
-        raise ImageError(_not_pulled(image, str(reason))) from reason
+        raise ImageError(_not_pulled(image, str(reason), similar(engine, image))) from reason
+
+
+def similar(engine: "Engine", image: str) -> str:
+    """Return a sentence about the engine's images with a similar name; nothing where it has none."""
+    try:
+        names = engine.image_names()
+    except EngineError:  # why the image can't be had matters more
+        return ""
+    last = image.rpartition("/")[2].partition("@")[0]
+    named = {name.rpartition("/")[2]: name for name in names}
+    near = [named[each] for each in difflib.get_close_matches(last, named, n=3, cutoff=0.7)]
+    near += [each for each in difflib.get_close_matches(image, names, n=3, cutoff=0.8) if each not in near]
+    return f" The engine has {' and '.join(near[:3])}." if near else ""
 
 
 class _GivenUp(Exception):
@@ -116,14 +132,14 @@ def _until(
     raise _GivenUp("the session ends")
 
 
-def _not_pulled(image: str, reason: str) -> str:
+def _not_pulled(image: str, reason: str, hint: str = "") -> str:
     why = ": ".join(part for part, _ in groupby(reason.split(": ")))  # the engine repeats parts
     if why.endswith("EOF"):
         why = f"the connection broke ({why})"
     remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason, re.IGNORECASE))
     return (
-        f"The image {image} can't be pulled: {why}. Remedy: {remedy.format(registry=_registry(image))}; or name a "
-        "mirror that has it with --foodtrucks-image-prefix."
+        f"The image {image} can't be pulled: {why}.{hint} Remedy: {remedy.format(registry=_registry(image))}; or name "
+        "a mirror that has it with --foodtrucks-image-prefix."
     )
 
 

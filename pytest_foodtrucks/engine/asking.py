@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import docker
 import docker.errors
 from docker.auth import AuthConfig
+from docker.credentials import StoreError
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
@@ -19,6 +20,9 @@ from .descriptors import close_quietly
 from .patience import Patience, RetryPolicy
 
 T = TypeVar("T")
+
+_OF_CREDENTIALS: Final = (StoreError, UserWarning)
+"""What docker-py raises of a credential helper that is missing, where it doesn't wrap it; a warning may be an error."""
 
 
 class EngineClient:
@@ -92,7 +96,7 @@ class EngineClient:
         except docker.errors.APIError as error:
             self._note(answered=True)
             raise refused_error(what, message_of(error), error.status_code) from error
-        except docker.errors.DockerException as error:
+        except (docker.errors.DockerException, *_OF_CREDENTIALS) as error:
             raise EngineError(
                 f"The engine could not be asked to {what}: {message_of(error)}. Remedy: look at Docker's configuration "
                 "(config.json and its credential helpers) and at the names in that request."

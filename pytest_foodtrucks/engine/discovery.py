@@ -23,6 +23,7 @@ from .asking import message_of
 from .endpoints import Endpoint
 from .engine import Engine
 from .patience import Patience
+from .urls import is_on_loopback
 
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
 _LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
@@ -119,9 +120,24 @@ def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
         return docker.APIClient(
             endpoint.url, tls=tls if tls is not None else False, timeout=int(patience.ANSWER_SECONDS)
         )
-    return docker.APIClient(
-        **kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}), timeout=int(patience.ANSWER_SECONDS)
-    )
+    kind = _ClientOnLoopback if is_on_loopback(endpoint.url) else docker.APIClient
+    return kind(**kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}), timeout=int(patience.ANSWER_SECONDS))
+
+
+class _ClientOnLoopback(docker.APIClient):
+    """A client that asks no proxy of the environment, as Docker's own doesn't for loopback (Go's httpproxy).
+
+    It is a class, because the first question is asked before somebody could set an attribute.
+    """
+
+    @property
+    def trust_env(self) -> bool:
+        """Whether requests reads proxies from the environment."""
+        return False
+
+    @trust_env.setter
+    def trust_env(self, value: bool) -> None:
+        """Take no other value, as requests sets one itself."""
 
 
 def _connect(path: str) -> None:

@@ -19,8 +19,10 @@ from .containers import ContainerRequests
 from .endpoints import Endpoint
 from .execs import ExecRequests
 from .images import ImageRequests
+from .inspected import Inspected
 from .listing import ListRequests
 from .networks import NetworkRequests
+from .own_container import possible_containers
 from .patience import Patience
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
@@ -70,14 +72,30 @@ class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, Li
 
     def _refuse_from_sibling(self) -> None:
         """Refuse where this process is in a container of the same engine: 127.0.0.1 is the container itself then."""
-        mine = if_found(lambda: self.inspected(socket.gethostname()))
+        found = map(self._if_found, dict.fromkeys([*possible_containers(), socket.gethostname()]))
+        mine = next((each for each in found if each is not None), None)
         if mine is None or mine.network_mode == "host":  # None: the engine is in this container too
             return
         gateways = [gateway for attachment in mine.attachments for gateway in attachment.gateways]
+        here = f", here {' or '.join(gateways)}" if gateways else ""
         raise EngineError(
             "pytest runs in a container and has only the engine's socket, so published ports aren't at 127.0.0.1. "
-            f"Remedy: set --foodtrucks-host to an address of the engine's machine, here {' or '.join(gateways)}."
+            f"Remedy: set --foodtrucks-host to an address of the engine's machine{here}."
         )
+
+    def _if_found(self, container: str) -> Inspected | None:
+        return if_found(lambda: self.inspected(container))
+
+    def refuse_unknown_host(self) -> None:
+        """Raise EngineError where the host of published ports has no address for this machine."""
+        try:
+            addresses_of(self.host)
+        except OSError as error:
+            raise EngineError(
+                f"Published ports are to be reached at {self.host}, the host of the engine's address {self.url}, and "
+                f"that name doesn't resolve here ({error}). Remedy: set --foodtrucks-host to an address of the "
+                "engine's machine that this machine reaches."
+            ) from error
 
     @functools.cached_property
     def publish_on(self) -> str:

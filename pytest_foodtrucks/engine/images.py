@@ -21,6 +21,11 @@ class ImageRequests(EngineClient):
         found = if_found(lambda: self._ask(f"look for the image {image}", lambda: self.api.inspect_image(image)))  # type: ignore[no-untyped-call] # a gap of types-docker
         return None if found is None else str(found["Id"])
 
+    def image_names(self) -> list[str]:
+        """Return the names of all images that the engine has."""
+        found = self._ask("list its images", self.api.images)
+        return sorted(name for about in found for name in about.get("RepoTags") or () if name != "<none>:<none>")
+
     def image_exists(self, image: str) -> bool:
         """Tell whether the engine has the image."""
         return self.image_id(image) is not None

@@ -5,6 +5,7 @@ No other module takes that JSON apart, so this is where the differences between 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from .logs import moment
@@ -47,6 +48,13 @@ class ContainerState:
     def ended(self) -> bool:
         """Tell whether it ran and runs no more."""
         return self.status in {"exited", "dead"}
+
+    @property
+    def ending(self) -> str:
+        """Say when it ended, by the engine's clock; nothing where that isn't known."""
+        if not self.ended or self.ended_before is None:
+            return ""
+        return f" at {datetime.fromtimestamp(self.ended_before, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
     def __str__(self) -> str:
         memory = ", killed because its memory was used up" if self.oom_killed else ""

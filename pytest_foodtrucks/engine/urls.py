@@ -1,8 +1,11 @@
 """Addresses as somebody wrote them: what of them may be shown, and whether an engine can be there."""
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from pytest_foodtrucks.hostnames import is_address
 
 _USER: Final = re.compile(r"\A([a-z0-9+.-]+://)?.*@(?!sha\d+:)", re.DOTALL | re.IGNORECASE)
 """What comes before a host: all until the last @, since passwords may have any character; a digest's @ is another."""
@@ -17,6 +20,12 @@ def without_user(text: str) -> str:
     if text.lower().startswith(("unix://", "http+unix://", "npipe://")):
         return text
     return _USER.sub(r"\1", text)
+
+
+def is_on_loopback(url: str) -> bool:
+    """Tell whether an engine's URL leads to this machine's loopback."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def check_engine_url(url: str) -> None:

@@ -16,7 +16,7 @@ from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from pytest_foodtrucks.services.service import Service
 
 from .inquiry import Inquiry, inquire, inquire_names, refuse_no_switch
-from .messages import Finding, again, block, connecting, described, looking_up
+from .messages import Finding, again, block, connecting, described, looking_up, while_it_runs
 from .subjects import Source, Subject, inspected, known, names_of, place_of, refuse_no_question, refuse_no_source
 
 if TYPE_CHECKING:
@@ -235,11 +235,11 @@ def _service(probe: "Probe", target: Service | str) -> Service | None:
 
 
 def _unanswered_error(probe: "Probe", target: object, doubts: Iterable[str], command: str) -> ProbeError:
-    shown = "\n".join(f"  - {doubt}" for doubt in doubts)
+    shown = "\n".join(f"  - {doubt}" for doubt in dict.fromkeys(doubts))
     name = target.alias if isinstance(target, Service) else str(target)
     return ProbeError(
         f"Whether {probe.place} ({probe.subject.name}) finds and reaches {name} can't be told:\n{shown}\n"
-        f"  again     {command}\nRemedy: mend what the lines above name, and ask again."
+        f"  again     {while_it_runs(command)}\nRemedy: mend what the lines above name, and ask again."
     )
 
 

@@ -53,7 +53,7 @@ def _judge(probe: Probe, seen: Outside) -> None:
         tried = "; ".join(f"{way.text}: {seen.words_of_control(way)}" for way in seen.ways)
         unclear.append(f"no way leads anywhere from the default bridge either, so that none can be judged: {tried}")
     if unclear:
-        lines = "\n".join(f"  - {each}" for each in unclear)
+        lines = "\n".join(f"  - {each}" for each in dict.fromkeys(unclear))
         raise ProbeError(
             f"Whether anything leads out of {probe.place} can't be told:\n{lines}\nRemedy: mend what the lines above "
             "name, or name ways with via= that lead somewhere from the default bridge, and ask again."

@@ -122,7 +122,7 @@ def _asked_for_names(
         *(
             f"{names[0]} is {seen.status}, and a container that doesn't run has no names"
             for seen in (*before, *after)
-            if seen.status != "running"
+            if not seen.state.runs
         ),
         *no_answers(found, knows_containers_only=silent),
     ]

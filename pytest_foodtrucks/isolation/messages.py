@@ -42,9 +42,17 @@ def block(source: str, finding: Finding, *, seen: str) -> str:
         ("expected", finding.expected),
         ("seen", seen),
         ("evidence", finding.verdict.evidence),
-        ("again", finding.command),
+        ("again", while_it_runs(finding.command)),
     )
     return "\n".join(f"  {name:<10}{value}" for name, value in rows)
+
+
+def while_it_runs(command: str) -> str:
+    """Return a command that asks again, with a comment that says how long it can: what it names goes with the session.
+
+    It is a comment to a shell too.
+    """
+    return f"{command}  # while this session runs, such as at --pdb" if command else ""
 
 
 def again(probe: "Probe", code: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.errors import EngineError, ProbeError
+from pytest_foodtrucks.errors import EngineError, ImageError, ProbeError
 from pytest_foodtrucks.stacks.on_demand import OnDemand
 
 from .agent.link import NoReply
@@ -38,8 +38,8 @@ def running_probe(
 
     `subject` is that container.
     """
-    spec = ContainerSpec(command=command)
-    image = stack.image(stack.settings.probe_image)
+    spec = ContainerSpec(entrypoint=command)  # in place of the image's own, which may do anything with a command
+    image = _probe_image(stack)
     made = partial(
         Creation, stack.engine, spec, image=image, network=network, labels=stack.labels("probe"), title="probe"
     )
@@ -52,6 +52,16 @@ def running_probe(
             probe.close()
     finally:
         stack.undo(creation.remove)
+
+
+def _probe_image(stack: "Stack") -> str:
+    """See that the engine has the image of probes, and return its name."""
+    try:
+        return stack.image(stack.settings.probe_image)
+    except ImageError as error:
+        raise ImageError(
+            f"No probe can start: it needs the image of the option probe-image. {error.message}", logs=error.logs
+        ) from error
 
 
 def probe_on_demand(start: Callable[[], AbstractContextManager[Probe]]) -> OnDemand[Probe]:

@@ -1,6 +1,8 @@
 """A service's definition: the keywords of the factories, checked and in their plain form."""
 
+import copy
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, checks_of, keyword_field
 from pytest_foodtrucks.containers.keywords import environment, host_names
-from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.errors import DefinitionError, EngineNotFound, FoodtrucksError, NoAnswer
 from pytest_foodtrucks.ready import as_checks
 from pytest_foodtrucks.values import (
     Unfit,
@@ -84,11 +86,13 @@ def _ready(value: Any) -> Any:
 class ServiceDefinition:
     """A service's definition: the keywords of its container in `spec`, and those that only a service has.
 
-    Relative paths begin at `folder`. `name` is the name of the service's fixture.
+    Relative paths begin at `folder`. `name` is the name of the service's fixture, `where` the file and line of its
+    definition, both for messages.
     """
 
     folder: Path
     name: str = ""
+    where: str = ""
     spec: ContainerSpec
     image: str | None = keyword_field(image_name)
     build: Build | None = keyword_field(_build)
@@ -124,15 +128,35 @@ def without_iterators(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return {name: checked(name, value, unrolled) for name, value in keywords.items()}
 
 
+def located(place: "Place", message: str) -> str:
+    """Begin a message with the file and line of a definition; not with those of a ready-made one, nor a second time."""
+    if place.is_ready_made() or message.startswith(f"{place}: ") or _PLACED.match(message):
+        return message
+    return f"{place}: {message}"
+
+
+_PLACED: Final = re.compile(r"[^:\n]+\.py:[0-9]+: ")
+"""How a message begins that has the place of something else, such as a seed's fixture."""
+
+
 @contextmanager
 def errors_at(place: "Place") -> Iterator[None]:
-    """Begin the message of each DefinitionError of a block with the file and line of a definition."""
+    """Begin the message of each error of a block with the file and line of a definition.
+
+    Not where the engine gave no answer: that is about no definition. The error is copied, because others may get the
+    same one, such as those who wait for the same image.
+    """
     try:
         yield
-    except DefinitionError as error:
-        if error.message.startswith(f"{place}: "):
+    except (NoAnswer, EngineNotFound):
+        raise
+    except FoodtrucksError as error:
+        message = located(place, error.message)
+        if message == error.message:
             raise
-        raise DefinitionError(f"{place}: {error.message}", logs=error.logs) from error.__cause__
+        there = copy.copy(error)
+        there.message, there.args = message, (message,)
+        raise there from error.__cause__
 
 
 def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
@@ -148,13 +172,16 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
         values["build"] = _in_folder(values["build"], folder)
     if ("image" in values) == ("build" in values):
         raise DefinitionError(
-            f"The service {alias!r} has {'both' if 'image' in values else 'neither'} image= and build=. "
-            "Remedy: give one."
+            f"The service {alias!r} has {_both_or_neither('image' in values)}. Remedy: give one of them."
         )
     if not values.get("aliases"):
         values["aliases"] = checked("aliases", (alias,), host_names)
     spec = ContainerSpec(**{name: values.pop(name) for name in CONTAINER_KEYWORDS if name in values})
     return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
+
+
+def _both_or_neither(both: object) -> str:
+    return "both image= and build=" if both else "neither image= nor build="
 
 
 def _in_folder(build: Build, folder: Path) -> Build:

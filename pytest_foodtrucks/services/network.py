@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
@@ -90,7 +91,7 @@ class Network:
         """
         place = calling_place()
         with errors_at(place):
-            definition = _defined(keywords, folder=place.file.parent)
+            definition = replace(_defined(keywords, folder=place.file.parent), where=str(place))
         return self._running_at(place, definition)
 
     @contextmanager
@@ -265,5 +266,5 @@ def _container_id(target: "Service | Container | Probe | str") -> str:
 
 def _described(definition: ServiceDefinition) -> str:
     source = definition.image if definition.build is None else f"built from {definition.build.context}"
-    name = f"the service {definition.name!r}" if definition.name else f"a service in {definition.folder}"
-    return f"{name} ({source})"
+    name = f"the service {definition.name!r}" if definition.name else "a service"
+    return f"{name} ({definition.where}, {source})" if definition.where else f"{name} ({source})"

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.errors import DefinitionError, NotReady, ProbeError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, ProbeError, StartError
+from pytest_foodtrucks.probes.agent.link import NoReply
 from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
+
+from . import listening
 
 if TYPE_CHECKING:
     import httpx2
@@ -206,8 +209,16 @@ class RunningService:
                 return answer.status, answer.text
             return fetch(self.http, f"{self.address(port).url}{path}", timeout=timeout)
         except (httpx2.TransportError, ProbeError) as error:
-            words = str(error)
-            raise NotReady(f"GET {path} on port {port}: {words if words else type(error).__name__}") from error
+            words = str(error) or type(error).__name__
+            raise NotReady(f"GET {path} on port {port}: {words.rstrip('.')}", port=port) from error
+
+    def listens_elsewhere(self, port: int) -> tuple[str, str] | None:
+        """Say on what it listens instead of this port of its address, and what to do, or nothing; else None."""
+        try:
+            addresses = [address for each in self.container.attachments for address in each.addresses]
+            return listening.listens_elsewhere(self.sidecar.agent.listening(), port, addresses)
+        except (NoReply, EngineError, StartError):  # the reason why it isn't ready matters more
+            return None
 
     @property
     def sidecar(self) -> "Probe":
@@ -218,5 +229,8 @@ class RunningService:
         return self._sidecar.get(of=self.container.started_at)
 
     def _running_sidecar(self) -> "AbstractContextManager[Probe]":
+        halted = self.container.halted()
+        if halted is not None:
+            raise StartError(f"Nothing can be asked beside {self.alias}: {halted}. Remedy: see why; start it again.")
         place = f"the network namespace of {self.alias}"
         return running_probe(self.stack, f"container:{self.container.id}", place, subject=self.container)

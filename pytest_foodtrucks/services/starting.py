@@ -8,9 +8,10 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.containers.compose import bind
+from pytest_foodtrucks.callers import Place, written_in
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.errors import DefinitionError, EngineError
+from pytest_foodtrucks.containers.volumes import bind
+from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError
 from pytest_foodtrucks.values import has_only_begun, shown
 
 from .running import NetworkRef
@@ -35,16 +36,31 @@ def started_service(
 
     `part` is the name of one that outlives its fixture.
     """
+    if definition.spec.tcp_ports and not network.internal:
+        stack.engine.refuse_unknown_host()
     with ExitStack() as undo:
         created = create(stack, network.name, definition, part=part)
         undo.callback(stack.undo, created.remove)
-        service = service_type(stack, network, created.start(), definition)
-        undo.callback(service.__foodtrucks__.close)
-        undo.enter_context(stack.showing(service))
-        service.__foodtrucks__.wait_until_ready()
-        if seed is not None:
-            _seed(service, seed)
+        try:
+            service = service_type(stack, network, created.start(), definition)
+            undo.callback(service.__foodtrucks__.close)
+            undo.enter_context(stack.showing(service))
+            service.__foodtrucks__.wait_until_ready()
+            if seed is not None:
+                _seed(service, seed)
+        except Exception:
+            if stack.keeps_failed:
+                undo.pop_all()
+                stack.say(_left_for_a_look(created.container.name))
+            raise
         return service, undo.pop_all()
+
+
+def _left_for_a_look(container: str) -> str:
+    return (
+        f"the container {container} stays until this session ends, for a look at it (docker logs {container}, "
+        f"docker exec -it {container} sh)"
+    )
 
 
 def _seed(service: Service, seed: Callable[[Any], object]) -> None:
@@ -53,7 +69,7 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
     Raises DefinitionError for one that returns what is yet to run: it filled nothing.
     """
     try:
-        _refuse_unfinished(service, seed(service))
+        _refuse_unfinished(service, seed, seed(service))
     except Exception as error:
         with suppress(EngineError):  # the seed's own error matters
             lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
@@ -61,12 +77,18 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
         raise
 
 
-def _refuse_unfinished(service: Service, result: object) -> None:
+def _refuse_unfinished(service: Service, seed: Callable[[Any], object], result: object) -> None:
     if has_only_begun(result):
         raise DefinitionError(
-            f"The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
-            "Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
+            f"{_written_at(seed)}The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads "
+            "it to its end. Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
         )
+
+
+def _written_at(function: Callable[..., object]) -> str:
+    """Return what begins a message about a function of somebody's: its file and line, if it has them."""
+    code = getattr(function, "__code__", None)
+    return "" if code is None else f"{Place(written_in(function), code.co_firstlineno)}: "
 
 
 @contextmanager
@@ -86,7 +108,10 @@ def running_service(
 
 def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
     """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
-    return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+    try:
+        return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+    except ImageError as error:
+        raise ImageError(f"The service {definition.alias} can't start. {error.message}", logs=error.logs) from error
 
 
 def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> None:

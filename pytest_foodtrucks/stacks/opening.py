@@ -1,15 +1,14 @@
 """How a session begins on the engine, and how it ends there."""
 
 import os
-import re
 import shlex
-import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.urls import without_user
 from pytest_foodtrucks.errors import EngineError, EngineNotFound, FoodtrucksError, NoAnswer, StateError
 from pytest_foodtrucks.sessions.session import Session
@@ -33,10 +32,6 @@ _ERROR: Final = "foodtrucks_session_error"
 
 _NOTICEABLE: Final = 60.0
 """Seconds between two clocks that people are told of."""
-
-_ID: Final = re.compile("[0-9a-f]{64}")
-_MOUNTED: Final = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
-"""Files that an engine mounts into a container from a folder with its id."""
 
 
 def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Session:
@@ -129,24 +124,11 @@ def _own_container(engine: "Engine", session: Session) -> tuple[str, str] | None
     What the container's files say may be another one's, whose network it has. So the engine is asked: the watchdog,
     which this process started, is among the container's processes, with the session's id in its command line.
     """
-    for container in dict.fromkeys(_candidates()):
+    for container in dict.fromkeys(possible_containers()):
         if any(session.id in line for line in engine.command_lines(container)):
             since = engine.running_since(container)
             return None if since is None else (container, since)
     return None
-
-
-def _candidates() -> Iterator[str]:
-    """Yield the ids of containers that this process may be in, by what the kernel tells of it."""
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    mine = "\n".join(line for line in mounts if line.split()[4] in _MOUNTED)
-    yield from _ID.findall(f"{mine}\n{groups}")
-    if re.fullmatch("[0-9a-f]{12}", socket.gethostname()):
-        yield socket.gethostname()
 
 
 def end_session(

@@ -74,6 +74,8 @@ class Stack:
         self.on_demand: dict[str, OnDemand[Any]] = {}
         """What is started when somebody asks for it, by a name that the caller gives."""
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
+        self.keeps_failed = False
+        """Whether a container that didn't get ready stays until the session ends, for whoever looks for the reason."""
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
         self._lock = Lock()

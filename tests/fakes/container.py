@@ -28,6 +28,7 @@ class Target:
         self.log = ""
         self.open_ports: set[int] = set()
         self.result = ExecResult(0, "", "")
+        self.elsewhere: tuple[str, str] | None = None
         self.asked: list[str] = []
         self.searched_since: list[float | None] = []
         self._answers = iter(answers)
@@ -54,9 +55,13 @@ class Target:
     def listens(self, port: int) -> bool:
         return port in self.open_ports
 
+    def listens_elsewhere(self, port: int) -> tuple[str, str] | None:
+        del port
+        return self.elsewhere
+
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
         self.asked.append(f"{path} on {port} within {timeout}")
         answer = next(self._answers, None)
         if answer is None:
-            raise NotReady("nobody answers")
+            raise NotReady("nobody answers", port=port)
         return answer

@@ -65,7 +65,10 @@ class FakeEngine(FakeNetworks):
         if self.start_errors:
             raise self.start_errors.pop(0)
         self.events.append(f"start {self.containers[container]['Name'].rpartition('-')[0]}")
-        self.containers[container]["State"].update(Status="running", StartedAt=f"start {next(self._numbers)}")
+        state: dict[str, Any] = {"Status": "running", "StartedAt": f"start {next(self._numbers)}"}
+        if (self.containers[container]["Config"].get("Healthcheck") or {}).get("Test", ["NONE"]) != ["NONE"]:
+            state["Health"] = {"Status": "starting"}
+        self.containers[container]["State"].update(state)
 
     def stop_container(self, container: str, *, timeout: int) -> None:
         self._ended(container, f"stop within {timeout}")

@@ -43,6 +43,9 @@ class FakeNetworks(Engine):
     def image_id(self, image: str) -> str | None:
         return self.named.get(image, f"sha256:{image}" if image in self.images else None)
 
+    def image_names(self) -> list[str]:
+        return sorted({*self.images, *self.named})
+
     def tag_image(self, image: str, name: str) -> None:
         self.named[name] = image
 

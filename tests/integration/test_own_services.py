@@ -7,6 +7,7 @@ import pytest
 from lab import ECHO, ECHO_COMMAND, IMAGE
 from pytest_foodtrucks import (
     DefinitionError,
+    EngineError,
     Network,
     NotReady,
     NotReadyInTime,
@@ -78,6 +79,17 @@ def test_compose_keywords_reach_the_container(foodtrucks_net: Network, tmp_path:
     assert engine.api.volumes(filters={"name": volume})["Volumes"] in (None, [])
 
 
+def test_a_folder_with_colons_in_its_name_is_mounted(foodtrucks_net: Network, tmp_path: Path) -> None:
+    folder = tmp_path / "run-12:30:05"
+    folder.mkdir()
+    (folder / "greeting").write_text("hello")
+    tmp_path.chmod(0o755)
+    with foodtrucks_net.service(
+        image=IMAGE, command="sleep 600", aliases=["colons"], volumes=[f"{folder}:/data:ro"]
+    ) as made:
+        assert made.exec(["cat", "/data/greeting"]).stdout == "hello"
+
+
 def test_host_ports_survive_a_restart(foodtrucks_net: Network) -> None:
     with foodtrucks_net.service(**ECHO, aliases=["again"]) as again:
         before = again.address(7000)
@@ -117,6 +129,47 @@ class TestReadiness:
             foodtrucks_net.service(image=IMAGE, command=on_loopback, ports=[7000], aliases=["shy"], timeout=2),
         ):
             pass
+
+    @pytest.mark.parametrize(
+        ("where", "words"),
+        [
+            (
+                "127.0.0.1:7000",
+                r"it listens on 127\.0\.0\.1:7000, which only the container itself reaches\. Remedy: let it",
+            ),
+            (
+                "8000",
+                r"nothing listens on port 7000 of its address; it listens on \[::\]:8000\. Remedy: name the right",
+            ),
+        ],
+    )
+    def test_http_says_on_what_the_app_listens_instead(self, foodtrucks_net: Network, where: str, words: str) -> None:
+        with (
+            pytest.raises(NotReadyInTime, match=words),
+            foodtrucks_net.service(
+                image=IMAGE,
+                command=["httpd", "-f", "-p", where],
+                ports=[7000],
+                aliases=["elsewhere"],
+                ready=ready.http("/"),
+                timeout=1,
+            ),
+        ):
+            pass
+
+    def test_a_health_check_that_isnt_there_is_refused_at_once(self, foodtrucks_net: Network) -> None:
+        with (
+            pytest.raises(DefinitionError, match=r"test_own_services\.py:[0-9]+: unchecked has no health check"),
+            foodtrucks_net.service(image=IMAGE, command="sleep 600", aliases=["unchecked"], ready=ready.healthcheck()),
+        ):
+            pass
+
+    def test_a_command_in_a_service_that_ended_tells_its_end(self, foodtrucks_net: Network) -> None:
+        with foodtrucks_net.service(image=IMAGE, command="sleep 600", aliases=["brief"]) as brief:
+            with pytest.raises(TimeoutError, match=r"\['sleep', '9'\] in brief .* hasn't ended within 0\.2 s"):
+                brief.exec(["sleep", "9"], timeout=0.2)
+            with brief.killed(), pytest.raises(EngineError, match=r"in brief .*: it exited with exit code 137 at 20"):
+                brief.exec(["ls"])
 
     def test_the_health_check_counts_where_there_is_one(self, foodtrucks_net: Network) -> None:
         check = {"test": ["CMD", "test", "-e", "/tmp/well"], "interval": "200ms", "retries": 50}  # noqa: S108

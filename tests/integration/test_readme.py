@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 
 from lab import IMAGE
 
@@ -10,6 +9,9 @@ from .conftest import ROOT, Downstream
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+FILES: list[tuple[str, str]] = re.findall(r"`(menu/[\w.]+)`:\n\n```\w+\n(.*?)```", README, re.DOTALL)
+"""What the README says to write, by its path."""
 
 
 def block(words: str) -> str:
@@ -24,7 +26,9 @@ def test_an_own_app_with_elasticsearch_and_a_second_service_takes_at_most_20_lin
     services = block("web_on_net = service")
     assert len(services.splitlines()) <= 20
     assert "redis = service" in services
-    shutil.copytree(ROOT / "examples/own_service/menu", downstream.folder / "menu")
+    (downstream.folder / "menu").mkdir()
+    for file, content in FILES:
+        (downstream.folder / file).write_text(content, encoding="utf-8")
     downstream.write(**{"conftest": services, "tests/test_menu": block("def test_the_app_serves")})
     downstream.run().assert_outcomes(passed=2)
 
@@ -33,12 +37,12 @@ def test_a_check_of_ones_own_and_a_value_from_a_fixture(downstream: Downstream) 
     downstream.write(
         conftest=block("NotReady").replace('"redis:8"', repr(os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"))),
         test_it="""
-        def test_it(cache, reader):
-            assert cache.container.exec(["redis-cli", "get", "ready"]).stdout == "yes\\n"
-            assert reader.container.exec(["sh", "-c", "echo $CACHE"]).stdout == "http://cache:6379\\n"
+        def test_it(store, reader):
+            assert store.container.exec(["redis-cli", "get", "ready"]).stdout == "yes\\n"
+            assert reader.container.exec(["sh", "-c", "echo $STORE"]).stdout == "http://store:6379\\n"
 
-        def test_inside_one_test(foodtrucks_net, net_probe, cache):
-            with foodtrucks_net.service(image=cache.container.image, ports=[6379], aliases=["victim"]) as victim:
+        def test_inside_one_test(foodtrucks_net, net_probe, store):
+            with foodtrucks_net.service(image=store.container.image, ports=[6379], aliases=["victim"]) as victim:
                 assert net_probe.connect(victim).kind == "connected"
         """,
     )

@@ -76,7 +76,7 @@ def told(error: pytest.ExceptionInfo[BaseException]) -> dict[str, str]:
 
 def ask_again(command: str) -> str:
     """Run the command that a message gives, and return what it says."""
-    argv = shlex.split(command)
+    argv = shlex.split(command, comments=True)
     assert argv[0] == "docker"
     assert "run" in argv[1:4]  # after `-H URL`, if the engine isn't at its usual address
     result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)

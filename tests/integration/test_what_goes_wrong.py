@@ -1,6 +1,12 @@
 """Each thing that goes wrong ends with one clear message, in bounded time, with nothing left on the engine."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+
+from lab import PYTHON
+from pytest_foodtrucks import Engine
 
 from .conftest import Downstream
 
@@ -17,6 +23,23 @@ def _error(result: pytest.RunResult) -> str:
     return text
 
 
+@pytest.fixture
+def image_with_entrypoint(foodtrucks_engine: Engine) -> Iterator[str]:
+    """Return an image with Python whose entrypoint ends at once, whatever its command is."""
+    api: Any = foodtrucks_engine.api
+    repository, tag = "foodtrucks-tests-entrypoint", "1"
+    container = api.create_container(PYTHON)["Id"]
+    api.commit(container, repository, tag, changes='ENTRYPOINT ["sh", "-c", "exit 3"]')
+    api.remove_container(container)
+    yield f"{repository}:{tag}"
+    api.remove_image(f"{repository}:{tag}", force=True)
+
+
+def test_a_probe_image_with_an_entrypoint_is_as_good(downstream: Downstream, image_with_entrypoint: str) -> None:
+    downstream.write(test_it="def test_it(net_probe): assert net_probe.resolve('nobody-at-all') == []")
+    downstream.run(f"--foodtrucks-probe-image={image_with_entrypoint}").assert_outcomes(passed=1)
+
+
 def test_an_image_that_does_not_exist(downstream: Downstream) -> None:
     downstream.write(test_it=NEEDS_ES)
     result = downstream.run(
@@ -25,6 +48,22 @@ def test_an_image_that_does_not_exist(downstream: Downstream) -> None:
     result.assert_outcomes(errors=2)
     assert "The image foodtrucks-local/no-such-image:1.2.3 can't be pulled" in _error(result)
     result.stdout.fnmatch_lines("*Remedy: *--foodtrucks-image-prefix*")
+    assert "The service es can't start. The image" in result.stdout.str()
+
+
+def test_a_misspelt_image_is_told_with_its_line_and_similar_ones(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        from pytest_foodtrucks import service
+
+        cache = service(image="foodtrucks-local/busibox:latest")
+        """,
+        test_it="def test_it(cache): pass",
+    )
+    downstream.run("--foodtrucks-pull=never").stdout.fnmatch_lines(
+        "conftest.py:3: The service cache can't start. The image foodtrucks-local/busibox:latest isn't on the engine, "
+        "and pull is never. The engine has *busybox:latest*"
+    )
 
 
 def test_an_engine_that_was_set_and_is_not_there(downstream: Downstream) -> None:
@@ -91,6 +130,34 @@ def test_an_app_that_never_gets_ready(downstream: Downstream) -> None:
     assert "foodtrucks-web was not ready after 2." in text
     assert "tries: GET /healthz on port 5000" in text
     assert "still thinking" in text
+
+
+def test_a_container_that_didnt_get_ready_is_there_at_the_debugger(downstream: Downstream) -> None:
+    downstream.write(
+        conftest="""
+        import os
+        from pytest_foodtrucks import ready, service
+
+        slow = service(
+            image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", ready=ready.log("never"), timeout=1
+        )
+        """,
+        pdbs="""
+        import subprocess
+
+        class Pdb:
+            def __init__(self, *args, **kwargs): pass
+            def reset(self): pass
+            def interaction(self, frame, traceback):
+                ours = ["docker", "ps", "--filter", "label=pytest-foodtrucks.service=slow", "--format", "{{.Names}}"]
+                print("AT PDB", subprocess.run(ours, capture_output=True, text=True).stdout)
+        """,
+        test_it="def test_it(slow): pass",
+    )
+    result = downstream.run("--pdb", "--pdbcls=pdbs:Pdb", "-s")
+    result.assert_outcomes(errors=1)
+    result.stderr.fnmatch_lines(["*the container foodtrucks-slow-* stays until this session ends*"])
+    result.stdout.fnmatch_lines(["*AT PDB foodtrucks-slow-*"])
 
 
 def test_a_seed_that_fails_hands_nothing_out(downstream: Downstream) -> None:

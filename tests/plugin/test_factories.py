@@ -8,6 +8,8 @@ import pytest
 import pytest_foodtrucks
 from pytest_foodtrucks.errors import DefinitionError
 
+pytestmark = pytest.mark.usefixtures("factories_anywhere")
+
 NETWORK = """
 import pytest
 from fakes.defining import DefiningNetwork
@@ -322,8 +324,47 @@ search = elasticsearch_service(seed="fill")
     )
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(
-        ["conftest.py:15: The fixture fill gave None, and it is to give a function *Remedy: return one*"]
+        ["conftest.py:12: The fixture fill gave None, and it is to give a function *Remedy: return one*"]
     )
+
+
+def test_a_seed_of_the_ready_made_elasticsearch_is_told_where_the_seeds_fixture_is(session: Session) -> None:
+    definitions = """
+@pytest.fixture(scope="session")
+def es_seed(): return None
+"""
+    result = session(definitions, "def test(es_on_net): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:12: The fixture es_seed gave None, and it is to give a function *"])
+    assert "plugin.py" not in result.stdout.str()
+
+
+REFUSAL = """
+import contextlib
+from pytest_foodtrucks import errors
+
+class Refusing(DefiningNetwork):
+    @contextlib.contextmanager
+    def running(self, definition, *args, **more):
+        raise {error}
+        yield
+
+@pytest.fixture(scope="session")
+def foodtrucks_net(): return Refusing()
+
+victim = service(image='busybox')
+"""
+
+
+@pytest.mark.parametrize("error", ["ImageError('no such')", "StartError('no such')", "EngineError('no such')"])
+def test_an_error_of_a_start_has_the_line_of_the_factorys_call(session: Session, error: str) -> None:
+    result = session(REFUSAL.format(error=f"errors.{error}"), "def test(victim): pass")
+    result.stdout.fnmatch_lines(["conftest.py:24: no such"])
+
+
+def test_an_engine_that_gives_no_answer_is_no_matter_of_a_definition(session: Session) -> None:
+    result = session(REFUSAL.format(error="errors.NoAnswer('away')"), "def test(victim): pass")
+    result.stdout.fnmatch_lines(["away"])
 
 
 def test_a_seed_that_fails_hands_out_nothing_and_the_service_goes(session: Session) -> None:

@@ -71,7 +71,9 @@ AT_DEFINITION = {
     "network(driver='host')": "driver='host'. Remedy: *",
     "network(driver=5)": "driver=5 is no text. Remedy: *",
     "service(image='a', aliases=5)": "aliases=5 is no list of texts. Remedy: *",
-    "service(image='a', aliases=[None])": "aliases=[[]None[]] is no list of texts. Remedy: *",
+    "service(image='a', ports=['80'], requires=['es_on_net'])": "ports has '80'. Remedy: give the container's ports *",
+    "service(image='a', command=['cat', pytest])": "command=*has at index 1 <module *, which is no text. *",
+    "service(image='a', aliases=[None])": "aliases=[[]None[]] has at index 0 None, which is no text. Remedy: *",
     "service(image='a', aliases='db')": "aliases='db' is a text. Remedy: give a list, such as *",
     "service(image='a', aliases=['127.0.0.1'])": "The alias '127.0.0.1' is no host name: it is an address. Remedy: *",
     "service(image='a', command=5)": "command=5 is no list of texts. Remedy: *",
@@ -314,7 +316,7 @@ def test_of_a_clash_with_a_ready_made_service_the_users_own_line_is_told(session
     assert line.startswith(
         "conftest.py:4: On foodtrucks_net the alias 'es' would belong to two services: mine, and es_on"
     )
-    assert "plugin.py:" in line
+    assert "es_on_net (ready-made). Remedy: " in line
 
 
 def test_an_override_that_asks_for_what_it_overrides_is_fine_where_there_is_one(session: Session) -> None:
@@ -364,12 +366,90 @@ def test_what_may_be_right_is_not_told(session: Session, definitions: str, tests
     assert result.ret == pytest.ExitCode.OK, result.stdout.str()
 
 
-def test_an_override_of_the_same_name_in_a_subfolder_is_no_clash(session: Session, pytester: pytest.Pytester) -> None:
+IN_THE_SUBFOLDER = "def test_sub(db): pass"
+
+
+def test_a_name_that_two_conftests_define_is_told_with_both_places(session: Session, pytester: pytest.Pytester) -> None:
     (pytester.path / "sub").mkdir()
     (pytester.path / "sub/conftest.py").write_text(f"{IMPORTS}db = service(image='b')")
-    (pytester.path / "sub/test_sub.py").write_text("def test_sub(db): pass")
-    result = session("db = service(image='a')", "def test(db): pass", "--collect-only")
+    (pytester.path / "sub/test_sub.py").write_text(IN_THE_SUBFOLDER)
+    (line,) = told(session("db = service(image='a')", "def test(db): pass"))
+    assert line.startswith(
+        "sub/conftest.py:4: The fixture db is defined twice: once here, and once at conftest.py:4. So two services "
+        "would have the alias 'db' on foodtrucks_net at once. Remedy: define it once, in the conftest.py of a folder "
+        "above all its tests"
+    )
+
+
+def test_a_service_that_two_modules_import_is_told_with_both_modules(
+    session: Session, pytester: pytest.Pytester
+) -> None:
+    (pytester.path / "shared_services.py").write_text(f"{IMPORTS}db = service(image='b')")
+    importing = "from shared_services import db\ndef test(db): pass"
+    (pytester.path / "test_other.py").write_text(importing)
+    (line,) = told(session("", importing))
+    assert line.startswith(
+        "shared_services.py:4: The fixture db is defined twice: test_it.py and test_other.py both import it, and each "
+        "has it for itself. So two"
+    )
+
+
+@pytest.mark.parametrize("more", [", scope='module'", ", aliases=['other']"])
+def test_an_override_of_the_same_name_in_a_subfolder_that_is_no_clash(
+    session: Session, pytester: pytest.Pytester, more: str
+) -> None:
+    (pytester.path / "sub").mkdir()
+    (pytester.path / "sub/conftest.py").write_text(f"{IMPORTS}db = service(image='b'{more})")
+    (pytester.path / "sub/test_sub.py").write_text(IN_THE_SUBFOLDER)
+    scope = ", scope='module'" if "scope" in more else ""
+    result = session(f"db = service(image='a'{scope})", "def test(db): pass", "--collect-only")
     assert result.ret == pytest.ExitCode.OK
+
+
+def test_services_that_ask_for_each_other_are_told(session: Session) -> None:
+    definitions = """
+one = service(image='a', requires=['two'])
+two = service(image='a', requires=['between'])
+@pytest.fixture(scope='session')
+def between(one): pass
+"""
+    (line,) = told(session(definitions, "def test(two): pass\ndef test_other(between): pass"))
+    assert line.startswith(
+        "conftest.py:5: These fixtures ask for each other, so that none can be the first: one (conftest.py:5) asks for "
+        "two, two (conftest.py:6) asks for between, between (conftest.py:7) asks for one. Remedy: take one out of "
+    )
+
+
+def test_a_service_that_asks_for_itself_is_told(session: Session) -> None:
+    (line,) = told(session("db = service(image='a', requires=['db'])", "def test(db): pass"))
+    assert line.startswith("conftest.py:4: The service db asks for itself by requires=['db'], and overrides no other")
+
+
+IN_A_FUNCTION = {
+    "@pytest.fixture\ndef db(): return {call}\ndef test(db): pass": "db",
+    "def test():\n    with {call}: pass": "test",
+    "def helper(): return {call}\ndef test(): helper()": "test",
+}
+
+
+@pytest.mark.parametrize("factory", ["service", "network"])
+@pytest.mark.parametrize(("tests", "function"), IN_A_FUNCTION.items())
+def test_a_factory_in_a_function_is_refused_plainly(session: Session, factory: str, tests: str, function: str) -> None:
+    call = "service(image='a')" if factory == "service" else "network()"
+    result = session("", IMPORTS + tests.format(call=call))
+    result.stdout.fnmatch_lines([f"*test_it.py:*: {factory}() is called while {function} runs, and makes a fixture, *"])
+
+
+def test_a_factory_in_a_class_body_is_refused_plainly(session: Session) -> None:
+    (line,) = told(session("", f"{IMPORTS}class TestIt:\n    db = service(image='a')\n    def test(self, db): pass"))
+    assert line.startswith(
+        "test_it.py:5: service() is called in the class TestIt, and makes a fixture of a module. Remedy: write it above"
+    )
+
+
+def test_a_factory_in_a_function_that_an_import_calls_makes_a_fixture(session: Session) -> None:
+    definitions = "def made(**more): return service(image='a', **more)\ndb = made(ports=[80])"
+    assert session(definitions, "def test(db): pass", "--collect-only").ret == pytest.ExitCode.OK
 
 
 # the contract's aliases under xdist

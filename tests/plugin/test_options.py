@@ -187,8 +187,16 @@ def test_there_is_no_option_to_skip_what_needs_an_engine() -> None:
 def test_help_lists_each_option_and_its_name_in_the_file(pytester: pytest.Pytester) -> None:
     text = pytester.runpytest_inprocess("--help").stdout.str()
     for option in OPTIONS:
-        assert (option.flag if option.switch else f"{option.flag}=VALUE") in text
+        assert (option.flag if option.switch else f"{option.flag}={option.metavar}") in text
+        assert option.variable in text
         assert f"{option.ini} (" in text
+
+
+def test_help_names_values_and_what_a_switch_turns_off(pytester: pytest.Pytester) -> None:
+    text = " ".join(pytester.runpytest_inprocess("--help").stdout.str().split())
+    assert "--foodtrucks-pull=missing|always|never" in text
+    assert "TESTCONTAINERS_HOST_OVERRIDE" in text
+    assert "--no-foodtrucks-reuse turns --foodtrucks-reuse off, where the environment" in text
 
 
 @each_option

@@ -11,6 +11,8 @@ from pytest_foodtrucks.fixtures.factories import service
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.settings import read_settings
 
+pytestmark = pytest.mark.usefixtures("factories_anywhere")
+
 CONFTEST = """
 import pytest
 from fakes.session import put_stack

@@ -241,7 +241,8 @@ def test_a_second_owner_of_an_alias_is_told_with_both(session: RunPytest) -> Non
     result = session(definitions, "def test(one, two): pass")
     result.assert_outcomes(errors=1)
     text = result.stdout.str()
-    assert "the alias 'db' belongs to the service 'one' (busybox) already, and the service 'two' (busybox)" in text
+    assert "the alias 'db' belongs to the service 'one' (conftest.py:" in text
+    assert "already, and the service 'two' (conftest.py:" in text
 
 
 @pytest.mark.parametrize("arguments", [[], ["-W", "error"]])

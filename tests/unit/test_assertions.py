@@ -305,6 +305,19 @@ def test_a_certain_way_counts_more_than_a_control_that_fails(scene: Scene) -> No
     message(IsolationError, lambda: assert_isolated(scene.home, scene.es))
 
 
+def test_a_paused_target_has_its_names(scene: Scene) -> None:
+    scene.together()
+    scene.say("paused")
+    assert "es resolves from" in message(ResolutionError, lambda: assert_not_resolves(scene.home, scene.es))
+
+
+def test_a_doubt_is_told_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "pytest_foodtrucks.isolation.assertions.inquire_names", lambda *_: ([], ["it is away", "it is away"])
+    )
+    assert message(ProbeError, lambda: assert_not_resolves(scene.home, scene.es)).count("  - it is away") == 1
+
+
 def test_a_name_server_that_knows_containers_only_knows_when_it_is_none(scene: Scene) -> None:
     """As on an internal network, where other names are asked for in vain."""
     scene.world.outside.nobody = scene.world.outside.names["es"] = SILENT

@@ -10,6 +10,8 @@ from pytest_foodtrucks import plugin
 from pytest_foodtrucks.callers import Place, calling_place, place_in
 from pytest_foodtrucks.errors import DefinitionError
 
+pytestmark = pytest.mark.usefixtures("factories_anywhere")
+
 
 def test_the_calling_file_is_the_one_that_calls() -> None:
     assert calling_place().file == Path(__file__)

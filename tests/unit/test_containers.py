@@ -1,6 +1,7 @@
 """One container: its body for the engine, its ports, its creation, its state."""
 
 import random
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from fakes.container import state
 from fakes.engine import FakeEngine
 from keyword_examples import EXAMPLES
-from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, bind, engine_config, merge
+from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, engine_config, merge
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
+from pytest_foodtrucks.containers.volumes import bind
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 
@@ -79,7 +81,27 @@ def test_ports_are_exposed_and_published_where_the_engine_says() -> None:
 def test_a_volume_with_a_path_is_bound_and_one_without_is_anonymous() -> None:
     about = config(volumes=["/data", "/project/data:/in:ro"])
     assert about["Volumes"] == {"/data": {}}
-    assert about["HostConfig"]["Binds"] == ["/project/data:/in:ro"]
+    (mount,) = about["HostConfig"]["Mounts"]
+    assert mount == {"Type": "bind", "Source": "/project/data", "Target": "/in", "ReadOnly": True}
+
+
+def test_modes_of_a_volume_are_passed_on_and_those_for_selinux_in_a_text() -> None:
+    about = config(volumes=["/a:/b:rw,rshared", "/c:/d:cached", "/e:/f:ro,Z"])
+    shared, cached = about["HostConfig"]["Mounts"]
+    assert (shared["BindOptions"], shared["ReadOnly"]) == ({"Propagation": "rshared"}, False)
+    assert cached["Consistency"] == "cached"
+    assert about["HostConfig"]["Binds"] == ["/e:/f:ro,Z"]
+
+
+def test_a_folder_may_have_colons_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "run-12:30:05/data").mkdir(parents=True)
+    whole = f"{tmp_path}/run-12:30:05/data"
+    assert bind("./data:/in:ro", tmp_path / "run-12:30:05", local=True) == f"{whole}:/in:ro"
+    (mount,) = config(volumes=[f"{whole}:/in:ro"])["HostConfig"]["Mounts"]
+    assert (mount["Source"], mount["Target"], mount["ReadOnly"]) == (whole, "/in", True)
+    assert bind(f"{whole}:/in", tmp_path, local=True) == f"{whole}:/in"
+    with pytest.raises(DefinitionError, match="takes no path with a colon together with the modes z and Z"):
+        bind("./data:/in:z", tmp_path / "run-12:30:05", local=True)
 
 
 def test_tmpfs_has_options_behind_a_colon() -> None:
@@ -324,6 +346,22 @@ def test_a_command_in_it_gives_exit_code_and_both_outputs() -> None:
     engine = FakeEngine()
     engine.answer = lambda argv: ExecResult(3, " ".join(argv), "oh")
     assert creation(engine).start().exec(["ls", "/"]) == ExecResult(3, "ls /", "oh")
+
+
+def test_an_error_about_a_container_has_its_name_and_no_id() -> None:
+    engine = FakeEngine()
+    container = creation(engine).start()
+    engine.remove_container(container.id)
+    for ask in (container.inspected, container.inspect, container.state):
+        with pytest.raises(EngineError) as raised:
+            ask()
+        assert str(raised.value) == f"no such container: {container.name}"
+        assert raised.value.status == 404
+    engine.log_error = EngineError(f"can't read {container.id}")
+    pattern = re.compile("x")
+    for read in (container.log_excerpt, lambda: container.search_log(pattern), lambda: container.last_words(lines=1)):
+        with pytest.raises(EngineError, match=f"can't read {container.name}"):
+            read()
 
 
 def test_the_log_is_the_engines() -> None:

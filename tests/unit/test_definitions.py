@@ -55,7 +55,7 @@ def test_none_counts_as_not_given() -> None:
 
 
 def test_neither_image_nor_build_is_an_error_that_names_the_service() -> None:
-    with pytest.raises(DefinitionError, match="The service 'victim' has neither image= and build="):
+    with pytest.raises(DefinitionError, match="The service 'victim' has neither image= nor build="):
         define({}, alias="victim", folder=Path("/project"))
 
 
@@ -207,11 +207,16 @@ def test_one_text_means_a_list_of_that_one() -> None:
 
 
 @pytest.mark.parametrize("keyword", ["volumes", "tmpfs", "cap_add"])
-@pytest.mark.parametrize("value", [{"./data": "/data"}, 5, [5]])
+@pytest.mark.parametrize("value", [{"./data": "/data"}, 5])
 def test_anything_but_a_list_of_texts_is_an_error_that_names_the_keyword(keyword: str, value: object) -> None:
     with pytest.raises(DefinitionError) as raised:
         defined(**{keyword: value})
     assert str(raised.value).startswith(f"{keyword}={value!r} is no list of texts. Remedy: ")
+
+
+def test_an_entry_that_is_no_text_is_told_with_its_place() -> None:
+    with pytest.raises(DefinitionError, match=r"command=\['cat', PosixPath\('x'\)\] has at index 1 PosixPath\('x'\)"):
+        defined(command=["cat", Path("x")])
 
 
 @pytest.mark.parametrize("timeout", ["30", "30s", 0, -1, True, float("inf"), float("nan")])

@@ -12,6 +12,7 @@ import socket
 import socketserver
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -29,6 +30,7 @@ from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.patience import Patience
 from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
 
@@ -401,6 +403,35 @@ def test_a_message_to_pytest_in_a_container_beside_says_which_host_would_do(daem
         engine._refuse_from_sibling()  # noqa: SLF001 - only within a container is it asked by itself
 
 
+def test_a_container_with_a_host_name_of_its_own_is_found_by_what_is_mounted_in_it(
+    daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "runner")
+    monkeypatch.setattr("pytest_foodtrucks.engine.engine.possible_containers", lambda: iter(["a" * 64, "b" * 64]))
+    daemon.answers[f"GET /containers/{'b' * 64}/json"] = container_of_ours("bridge", "172.17.0.1")
+    with pytest.raises(EngineError, match=r"has only the engine's socket.* here 172\.17\.0\.1"):
+        engine._refuse_from_sibling()  # noqa: SLF001 - likewise
+
+
+def test_the_ids_of_containers_that_this_process_may_be_in_are_read_from_its_mounts(tmp_path: Path) -> None:
+    mounts = [
+        f"1 2 254:1 /var/lib/docker/containers/{'a' * 64}/hostname /etc/hostname rw - ext4 /dev/vda1 rw",
+        f"1 2 254:1 /var/lib/docker/containers/{'c' * 64}/x /elsewhere rw - ext4 /dev/vda1 rw",
+    ]
+    (tmp_path / "mountinfo").write_text("\n".join(mounts))
+    (tmp_path / "cgroup").write_text(f"1:name=systemd:/docker/{'b' * 64}\n")
+    found = list(possible_containers(tmp_path))
+    assert found[:2] == ["a" * 64, "b" * 64]
+    assert "c" * 64 not in found
+
+
+def test_a_host_without_an_address_here_is_refused(find: Callable[..., Engine], daemon: Daemon, names: Names) -> None:
+    names["here.test"] = ("127.0.0.1",)
+    find(daemon.url, host="here.test").refuse_unknown_host()
+    with pytest.raises(EngineError, match=r"reached at elsewhere\.test, .* doesn't resolve here .*--foodtrucks-host"):
+        find(daemon.url, host="elsewhere.test").refuse_unknown_host()
+
+
 def test_pytest_in_a_container_on_the_hosts_network_reaches_its_loopback(daemon: Daemon, engine: Engine) -> None:
     daemon.answers[f"GET /containers/{socket.gethostname()}/json"] = container_of_ours("host", "")
     engine._refuse_from_sibling()  # noqa: SLF001 - likewise
@@ -410,7 +441,31 @@ def test_pytest_in_a_container_with_an_engine_of_its_own_reaches_its_loopback(en
     engine._refuse_from_sibling()  # noqa: SLF001 - likewise
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_engine_on_loopback_is_asked_without_a_proxy(
+    remote: Daemon, find: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert find(remote.url.replace("127.0.0.1", host)).version == "27.1"
+
+
 # images
+
+
+@pytest.mark.parametrize("filters", ["error", "ignore"])
+def test_a_missing_credential_helper_is_told_when_an_image_is_built(
+    daemon: Daemon, find: Callable[..., Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: Any
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "no-such-helper"}')
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setattr("docker.api.build.utils.tar", lambda *_, **__: None)  # which docker-py leaves open then
+    warnings.simplefilter(filters)
+    with pytest.raises(EngineError, match=r"no-such-helper not installed .*Remedy: .*credential helpers"):
+        list(find(daemon.url).build(tmp_path, dockerfile="Dockerfile", args={}))
 
 
 def test_an_image_is_there_or_not(daemon: Daemon, engine: Engine) -> None:

@@ -171,6 +171,27 @@ def test_a_pull_of_which_the_engine_reports_nothing_is_given_up() -> None:
         over.set()
 
 
+@pytest.mark.parametrize(
+    ("image", "hint"),
+    [
+        ("redsi:8", " The engine has redis:8 and redis:7."),
+        ("registry.example/redis:8", " The engine has redis:8 and redis:7."),
+        ("foodtrucks-local/elasticserach:9", " The engine has foodtrucks-local/elasticsearch:9."),
+        ("something-else", ""),
+    ],
+)
+@pytest.mark.parametrize("pull", ["missing", "never"])
+def test_an_image_that_isnt_to_be_had_is_told_with_similar_ones(image: str, hint: str, pull: str) -> None:
+    engine = FakeEngine()
+    engine.images = {"redis:8", "redis:7", "foodtrucks-local/elasticsearch:9"}
+    with pytest.raises(ImageError) as raised:
+        pulling.pulled(engine, image, pull=pull, progress=Progress(None))
+    before, remedy, _ = raised.value.message.partition(" Remedy: ")
+    assert remedy
+    assert before.endswith(f".{hint}")
+    assert hint or "The engine has" not in before
+
+
 # building
 
 
@@ -323,6 +344,23 @@ def test_a_failed_build_shows_the_commands_last_lines(
         built_image(FakeEngine(), Build(context), progress=Progress(None))
     assert raised.value.logs == "Step 1\nStep 2"
     assert str(context / "Dockerfile") in str(raised.value)
+
+
+DEPRECATED = """DEPRECATED: The legacy builder is deprecated and will be removed in a future release.
+            BuildKit is currently disabled; enable it by removing the DOCKER_BUILDKIT=0
+            environment-variable.
+
+"""
+
+
+def test_without_buildx_a_failed_build_says_what_to_install_and_shows_the_error_alone(
+    asked: Path, context: Path
+) -> None:
+    says = f"cat <<'END'\n{DEPRECATED}Error response from daemon: unknown instruction: RUNN\nEND\nexit 1"
+    (asked.parent / "bin/docker").write_text(f"#!/bin/sh\n[ $1 = buildx ] && exit 1\n{says}\n")
+    with pytest.raises(ImageError, match=r"Remedy: mend what the output shows; or install docker-buildx") as raised:
+        built_image(FakeEngine(), Build(context), progress=Progress(None))
+    assert raised.value.logs == "Error response from daemon: unknown instruction: RUNN"
 
 
 def test_a_build_ends_with_the_session(asked: Path, context: Path) -> None:

@@ -113,7 +113,7 @@ def test_relative_paths_begin_at_the_calling_file(engine: FakeEngine) -> None:
         throwaway_network(new_stack(engine)) as net,
         net.service(image="busybox", aliases=["victim"], volumes=[f"./{here.name}:/in"]) as service,
     ):
-        assert engine.containers[service.container.id]["HostConfig"]["Binds"] == [f"{here}:/in"]
+        assert engine.containers[service.container.id]["HostConfig"]["Mounts"][0]["Source"] == str(here)
 
 
 @pytest.mark.parametrize("keywords", [{}, {"aliases": []}])

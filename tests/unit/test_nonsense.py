@@ -26,6 +26,8 @@ from pytest_foodtrucks.sessions.state_folder import state_folder
 from pytest_foodtrucks.settings import OPTIONS, read_settings
 from pytest_foodtrucks.values import shown
 
+pytestmark = pytest.mark.usefixtures("factories_anywhere")
+
 ALL = os.environ.get("FOODTRUCKS_TEST_ALL", "") != ""
 SECRET = "hunter2"  # noqa: S105 - nobody's
 URL = f"https://me:{SECRET}@git.example/app"

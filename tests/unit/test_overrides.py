@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pytest_foodtrucks
 from pytest_foodtrucks.fixtures.overrides import InUse
 from pytest_foodtrucks.fixtures.stash import WATCHED
+
+pytestmark = pytest.mark.usefixtures("factories_anywhere")
 
 
 def one() -> None:

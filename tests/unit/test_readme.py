@@ -95,8 +95,8 @@ def test_the_steps_to_an_own_app_are_the_example() -> None:
     assert (example / "conftest.py").read_text(encoding="utf-8") in PYTHON_BLOCKS
     tests = (example / "tests/test_menu.py").read_text(encoding="utf-8")
     assert any(tests.startswith(block) for block in PYTHON_BLOCKS)
-    (toml,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    assert toml in (example / "pyproject.toml").read_text(encoding="utf-8")
+    for file in ("Dockerfile", "requirements.txt", "menu.py"):
+        assert f"\n{(example / 'menu' / file).read_text(encoding='utf-8')}```\n" in README
 
 
 def test_the_commands_are_there() -> None:

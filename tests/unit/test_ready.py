@@ -166,6 +166,23 @@ def test_the_message_tells_of_exit_code_memory_and_the_engines_words() -> None:
     assert "Remedy: mend what its log shows." in str(raised.value)
 
 
+def test_of_a_container_that_did_its_work_the_remedy_is_another_command() -> None:
+    target = Target()
+    target.states = [state("exited", exit_code=0)]
+    with pytest.raises(StartError, match=r"exited with exit code 0\. Remedy: its command did all it had to do"):
+        wait(target)
+
+
+@pytest.mark.parametrize("check", [ready.tcp(5000), ready.http(port=5000)])
+def test_a_time_out_at_a_port_tells_on_what_it_listens_instead(check: ready.Check) -> None:
+    target = Target()
+    target.elsewhere = ("Inside it, this", "do that")
+    with pytest.raises(NotReadyInTime, match=r"tries: (nothing|nobody).*\. Inside it, this\. Remedy: do that\."):
+        wait(target, check, timeout=1)
+    with pytest.raises(NotReadyInTime, match="tries: answer"):
+        wait(target, ReadyAfter(999), timeout=1)
+
+
 def test_the_message_shows_the_last_lines_of_the_log_and_no_more() -> None:
     target = Target()
     target.states = [state("exited", exit_code=1)]
@@ -321,8 +338,15 @@ def test_healthcheck_passes_on_healthy() -> None:
     ready.healthcheck()(target)
 
 
-@pytest.mark.parametrize("health", ["starting", "unhealthy", None])
-def test_healthcheck_never_takes_another_word_for_ready(health: str | None) -> None:
+def test_healthcheck_of_a_container_without_one_is_refused_at_once() -> None:
+    clock = Clock()
+    with pytest.raises(DefinitionError, match=r"es has no health check .*Remedy: give healthcheck=\{'test'"):
+        wait(Target(), ready.healthcheck(), clock=clock)
+    assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("health", ["starting", "unhealthy"])
+def test_healthcheck_never_takes_another_word_for_ready(health: str) -> None:
     target = Target()
     target.states = [state(health=health)]
     assert refusal(ready.healthcheck(), target) == f"its health check says {health}"

@@ -9,6 +9,8 @@ from pytest_foodtrucks import plugin
 from pytest_foodtrucks.callers import Place
 from pytest_foodtrucks.fixtures.recipes import Recipe, recipe_of
 
+pytestmark = pytest.mark.usefixtures("factories_anywhere")
+
 HERE = Place(Path(__file__), 1)
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -14,9 +15,10 @@ import pytest
 from fakes.agent import REFUSED, FakeAgent, http_reply
 from fakes.container import state
 from fakes.engine import FakeEngine
+from fakes.machine import Names
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.engine.execs import ExecResult
-from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, NotReady, NotReadyInTime, StartError
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.services.http_pool import LONGEST_BODY
@@ -289,13 +291,88 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
     assert service.exec(["ls"]) == ExecResult(3, "out", "err")
 
 
+def test_a_command_that_doesnt_end_in_time_is_told_with_its_service(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    engine.answer = Mock(side_effect=TimeoutError)
+    with pytest.raises(TimeoutError, match=r"^\['sleep', '9'\] in web \(the container foodtrucks-web-.*within 1 s"):
+        service.exec(["sleep", "9"], timeout=1)
+
+
+def test_a_command_in_a_service_that_ended_is_told_with_the_services_end(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    about = engine.containers[service.container.id]["State"]
+    about.update(Status="exited", ExitCode=3, FinishedAt="2026-01-31T12:00:00Z")
+    engine.answer = Mock(side_effect=EngineError("Container 9b7b is not running", status=409))
+    with pytest.raises(EngineError) as raised:
+        service.exec(["ls"])
+    assert str(raised.value).startswith(f"['ls'] can't be run in web (the container {service.container.name}): it ")
+    assert "it exited with exit code 3 at 2026-01-31 12:00:00 UTC. Remedy: see why" in str(raised.value)
+    assert raised.value.status == 409
+    with pytest.raises(StartError, match=r"Nothing can be asked beside web: it exited with exit code 3 at 2026-"):
+        _ = service.__foodtrucks__.sidecar
+
+
+def test_a_command_in_a_paused_service_is_told_so(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    service = run(network, up)
+    engine.pause_container(service.container.id)
+    engine.answer = Mock(side_effect=EngineError("Container 9b7b is paused, unpause", status=409))
+    with pytest.raises(EngineError, match=r"can't be run in web .*: it is paused\. Remedy"):
+        service.exec(["ls"])
+
+
+def test_what_couldnt_be_reached_isnt_started(monkeypatch: pytest.MonkeyPatch, up: ExitStack) -> None:
+    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", Names())
+    engine = FakeEngine(host="elsewhere.test", local=False)
+    network = Network(new_stack(engine), "net", "bridge", internal=False)
+    with pytest.raises(EngineError, match=r"reached at elsewhere\.test"):
+        run(network, up, ports=[5000])
+    assert engine.containers == {}
+    run(network, up)
+
+
+# on what it listens instead
+
+
+@pytest.mark.parametrize(
+    ("sockets", "seen"),
+    [
+        ([("tcp", "127.0.0.1", 5000)], "it listens on 127.0.0.1:5000, which only the container itself reaches"),
+        ([("tcp", "::1", 5000), ("tcp", "0.0.0.0", 80)], "it listens on 0.0.0.0:80, [::1]:5000, which only the"),  # noqa: S104
+        ([("tcp", "::", 8000), ("udp", "0.0.0.0", 5000)], "it listens on [::]:8000"),  # noqa: S104
+        ([("tcp", "127.0.0.11", 40001)], "nothing listens on port 5000, nor on any other"),
+        ([], "nothing listens on port 5000, nor on any other"),
+    ],
+)
+def test_where_nothing_answers_it_is_told_on_what_the_service_listens(
+    agent: FakeAgent, network: Network, up: ExitStack, sockets: list[tuple[str, str, int]], seen: str
+) -> None:
+    service = run(network, up)
+    agent.sockets = sockets
+    found = service.__foodtrucks__.listens_elsewhere(5000)
+    assert found is not None
+    assert seen in found[0]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "172.30.0.2"])  # noqa: S104
+def test_where_it_listens_on_its_own_address_nothing_is_told(
+    agent: FakeAgent, network: Network, up: ExitStack, address: str
+) -> None:
+    service = run(network, up)
+    agent.sockets = [("tcp", address, 5000)]
+    assert service.__foodtrucks__.listens_elsewhere(5000) is None
+
+
 # the default check
 
 
 @pytest.mark.parametrize(
     ("keywords", "reason"),
     [
-        ({"healthcheck": {"test": "true"}, "ports": [5000]}, "its health check says None"),
+        ({"healthcheck": {"test": "true"}, "ports": [5000]}, "its health check says starting"),
         ({"ports": [5000, 5001]}, "nothing listens on port 5000"),
         ({"healthcheck": {"disable": True}, "ports": [5000]}, "nothing listens on port 5000"),
     ],
@@ -375,6 +452,22 @@ def test_a_service_that_isnt_ready_in_time_is_removed_with_its_probe(engine: Fak
     assert engine.containers == {}
 
 
+def test_at_a_debugger_a_service_that_isnt_ready_stays_until_the_session_ends(
+    engine: FakeEngine, network: Network, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.agent = FakeAgent(other=REFUSED)
+    stack.keeps_failed = True
+    said: list[str] = []
+    monkeypatch.setattr(stack, "say", said.append)
+    with pytest.raises(NotReadyInTime), running_service(stack, network.ref, defined(ports=[5000])):
+        pass
+    left = [about["Name"] for about in engine.containers.values()]
+    (line,) = said
+    assert line.startswith(f"the container {left[0]} stays until this session ends, for a look at it (docker logs ")
+    stack.close()
+    assert engine.containers == {}
+
+
 def test_its_own_timeout_beats_the_option(network: Network) -> None:
     network.stack.settings = settings(timeout="3600")
 
@@ -395,6 +488,24 @@ def test_what_the_definition_says_reaches_the_engine(engine: FakeEngine, network
     assert config["HostConfig"]["Tmpfs"] == {"/run": ""}
     assert config["NetworkingConfig"]["EndpointsConfig"]["net"]["Aliases"] == ["a", "b"]
     assert config["Labels"]["pytest-foodtrucks.service"] == "a"
+
+
+def test_a_probe_runs_its_own_command_whatever_its_images_entrypoint(engine: FakeEngine, stack: Stack) -> None:
+    with running_probe(stack, "net", "the network net") as probe:
+        config = engine.containers[probe.container.id]["Config"]
+    assert config["Entrypoint"] == ["tail", "-f", "/dev/null"]
+    assert "Cmd" not in config
+
+
+def test_a_missing_image_of_probes_is_told_with_its_option(engine: FakeEngine, stack: Stack) -> None:
+    engine.registry = {}
+    with (
+        pytest.raises(
+            ImageError, match=r"^No probe can start: it needs the image of the option probe-image\. The image"
+        ),
+        running_probe(stack, "net", "the network net"),
+    ):
+        pass
 
 
 def test_a_probe_that_cant_start_is_removed(engine: FakeEngine, stack: Stack) -> None:
@@ -418,7 +529,7 @@ async def _pieces(_: object) -> AsyncIterator[int]:
 def test_a_seed_that_returns_what_is_yet_to_run_is_refused(stack: Stack, seed: Any) -> None:
     network = Network(stack, "net", "bridge", internal=False)
     with (
-        pytest.raises(DefinitionError, match=r"The seed of web returned <.*Remedy: do all within a plain function"),
+        pytest.raises(DefinitionError, match=r"^tests.*py:[0-9]+: The seed of web returned <.*Remedy: do all within a"),
         running_service(network.stack, network.ref, defined(ready=content), seed=seed),
     ):
         pass

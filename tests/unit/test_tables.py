@@ -80,7 +80,7 @@ def test_the_message_has_expected_seen_and_differences() -> None:
         "differences  es  web\nprobe        -   -\nbridge       .   -\n\n"
         "bridge → es:\n  source    bridge\n  way       its address\n"
         "  expected  no way: dropped, unreachable, or unresolved by name\n  seen      . (connected)\n"
-        "  evidence  words\n  again     docker run\nRemedy: "
+        "  evidence  words\n  again     docker run  # while this session runs, such as at --pdb\nRemedy: "
     )
 
 
@@ -213,7 +213,7 @@ def test_a_subtest_shows_its_cell_alone() -> None:
     assert str(subtests.ended["bridge → es"]) == (
         "bridge → es is connected, and should be blocked:\n  source    bridge\n  way       its address\n"
         "  expected  no way: dropped, unreachable, or unresolved by name\n  seen      . (connected)\n"
-        "  evidence  words\n  again     docker run\n"
+        "  evidence  words\n  again     docker run  # while this session runs, such as at --pdb\n"
         "Remedy: look at who is on which network; mend the table where it expects what isn't meant."
     )
 
