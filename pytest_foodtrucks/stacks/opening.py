@@ -53,11 +53,16 @@ def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Session
 
 
 def input_for_worker(begin: Callable[[], Session]) -> Mapping[str, str]:
-    """Return what xdist's controller gives a worker, so that it shares the controller's session."""
+    """Return what xdist's controller gives a worker, so that it shares the controller's session.
+
+    Where none can begin, for whatever reason, the tests that need one say so: perhaps there are none.
+    """
     try:
         session = begin()
     except StateError as error:
         return {_ERROR: error.message}
+    except Exception as error:  # noqa: BLE001 - raised in xdist's controller it would end everybody's session
+        return {_ERROR: f"The session can't begin: {type(error).__name__}: {error}"}
     return {_FOLDER: str(session.folder), _OWNER: session.owner.text()}
 
 

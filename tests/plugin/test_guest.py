@@ -148,3 +148,48 @@ OTHERS = {
 def test_any_fixture_of_others_is_no_trouble_and_isnt_ours(pytester: pytest.Pytester, how: str) -> None:
     pytester.makepyfile(f"import pytest\n{OTHERS[how]}\ndef test_it(theirs): assert theirs == 1")
     pytester.runpytest_inprocess("-m", "not foodtrucks").assert_outcomes(passed=1)
+
+
+# homes
+
+NO_HOME = """
+import os, pwd
+
+def nobody(_):
+    raise KeyError("no such user")
+
+pwd.getpwuid = nobody
+os.environ.pop("HOME", None)
+"""
+
+
+@pytest.mark.needs("pytest-xdist")
+@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_user_whose_home_nobody_knows_runs_other_tests(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(sitecustomize=NO_HOME)
+    pytester.makepyfile("def test_it(): pass\ndef test_ours(es_on_net): pass")
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    result = pytester.runpytest_subprocess(*arguments)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["No state folder can be found: Could not determine home directory.*"])
+
+
+@pytest.mark.needs("pytest-xdist")
+def test_a_session_that_cant_begin_is_told_to_the_tests_that_need_one(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        from pytest_foodtrucks.sessions.session import Session
+
+        def begin(_):
+            raise RuntimeError("replaced")
+
+        Session.begin = begin
+        """
+    )
+    pytester.makepyfile("def test_it(): pass\ndef test_ours(es_on_net): pass")
+    result = pytester.runpytest_subprocess("-n", "2")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["The session can't begin: RuntimeError: replaced"])
