@@ -27,7 +27,10 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        folder = Path.cwd()
+        try:
+            folder = Path.cwd()
+        except OSError:  # a test may have removed it
+            return f"{self.file}:{self.line}"
         below = self.file.relative_to(folder) if self.file.is_relative_to(folder) else self.file
         return f"{below}:{self.line}"
 
@@ -38,10 +41,20 @@ class Place(NamedTuple):
 
 def calling_place() -> Place:
     """Return the line of the nearest caller outside this package, where a call of many lines begins."""
+    frame = _calling_frame()
+    return Place(_file_of(frame.f_code, frame.f_globals), frame.f_lineno)
+
+
+def calling_names() -> dict[str, Any]:
+    """Return the names of the module of the nearest caller outside this package."""
+    return _calling_frame().f_globals
+
+
+def _calling_frame() -> FrameType:
     frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
     while frame.f_back is not None and _passed_over(frame):
         frame = frame.f_back
-    return Place(_file_of(frame.f_code, frame.f_globals), frame.f_lineno)
+    return frame
 
 
 def place_in(traceback: TracebackType | None) -> Place | None:

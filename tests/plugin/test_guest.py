@@ -1,5 +1,6 @@
 """A guest in anybody's session: whatever its tests replace and its options leave out, the plugin ends no session."""
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -193,3 +194,64 @@ def test_a_session_that_cant_begin_is_told_to_the_tests_that_need_one(pytester: 
     result = pytester.runpytest_subprocess("-n", "2")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["The session can't begin: RuntimeError: replaced"])
+
+
+# lists of fixtures
+
+LISTED = '''
+from pytest_foodtrucks import elasticsearch_service, network, service
+
+mine = network()
+redis = service(image="busybox")
+"""Orders are counted here."""
+
+web_on_net = service(
+    image="busybox",
+    ports=[8000],
+)
+"""The menu.
+
+Second paragraph.
+"""
+'''
+
+
+@pytest.mark.parametrize("arguments", [("--fixtures",), ("--fixtures", "-v"), ("--fixtures-per-test",)])
+def test_services_are_listed_where_they_were_written(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    pytester.makeconftest(LISTED)
+    pytester.makepyfile("def test_it(mine, redis, web_on_net): pass")
+    lines = pytester.runpytest_inprocess(*arguments).outlines
+    listed = [
+        (*line.split(" -- "), below.strip())
+        for line, below in itertools.pairwise(line.replace(" [session scope]", "") for line in lines)
+        if " -- conftest" in line
+    ]
+    assert listed == [
+        ("mine", "conftest.py:3", "A throwaway network."),
+        ("redis", "conftest.py:4", "Orders are counted here."),
+        ("web_on_net", "conftest.py:7", "The menu."),
+    ]
+    assert ("Second paragraph." in "\n".join(lines)) == ("-v" in arguments)
+
+
+def test_services_are_listed_in_the_module_that_has_them(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(LISTED)
+    text = pytester.runpytest_inprocess("--fixtures").stdout.str()
+    mine = text.partition("fixtures defined from conftest -")[2].partition("fixtures defined from")[0]
+    assert re.findall(r"^(\w+) \[session scope\]", mine, re.MULTILINE) == ["mine", "redis", "web_on_net"]
+
+
+def test_an_error_of_a_value_is_shown_below_the_line_of_its_service(session: RunPytest) -> None:
+    result = session(
+        """
+        from pytest_foodtrucks import service
+
+        def image(pytestconfig):
+            raise ZeroDivisionError("of the reader's")
+
+        first = service(image=image)
+
+        def test_it(first): pass
+        """
+    )
+    result.stdout.fnmatch_lines([">*first = service(image=image)", "*.py:6: *", ">*raise ZeroDivisionError*"])
