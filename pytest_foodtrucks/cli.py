@@ -3,13 +3,13 @@
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 
 from .errors import EngineError, FoodtrucksError
@@ -72,7 +72,7 @@ def _prune(settings: Settings, older_than: float | None) -> int:
     prepare(state)
     owner = this_process_as_owner(state)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no published port is used here
-        before = None if older_than is None else time.time() + engine.clock_difference - older_than
+        before = None if older_than is None else wall() + engine.clock_difference - older_than
         kept_stacks = all_kept_stacks(state)
         do_all(
             [

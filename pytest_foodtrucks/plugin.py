@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from .callers import calling_place
+from .engine.clock import wall
 from .fixtures.making import network_fixture, service_fixture
 from .fixtures.recipes import Recipe
 from .fixtures.stash import SETTINGS, STACK, fulltrace, uses_ours, uses_watched, worker_id
@@ -232,14 +233,18 @@ def _examine(session: pytest.Session) -> None:
         config.stash[_MISTAKEN] = True
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note when the test began. pytest notes it by a clock that tests may freeze."""
+    item.stash[_BEGAN] = wall()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show with a failure what the services logged since the test began, and an error of ours without our frames."""
     report = yield
-    if call.when == "setup":
-        item.stash[_BEGAN] = call.start
     if report.failed or (call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception)):
         _amend(report, call, item)
     return report
@@ -255,7 +260,7 @@ def _amend(report: pytest.TestReport, call: "pytest.CallInfo[None]", item: pytes
     try:
         from .fixtures.report import amend_report
 
-        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, call.start))
+        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, wall()))
     except pytest.exit.Exception:
         raise
     except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - the test's own failure must be told
