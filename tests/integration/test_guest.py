@@ -1,8 +1,10 @@
 """A guest in suites whose tests replace what the plugin stands on: requests, sockets, the time, the random numbers."""
 
+from pathlib import Path
+
 import pytest
 
-from .conftest import Downstream
+from .conftest import Downstream, watchdogs_end
 
 CONFTEST = """
 import os, random
@@ -118,3 +120,27 @@ def test_it(foodtrucks_net, talker):
 """
     downstream.write(conftest=CONFTEST, test_it=test)
     downstream.run().assert_outcomes(passed=1)
+
+
+def test_what_a_test_replaces_for_good_leaves_no_traceback_and_no_containers(
+    downstream: Downstream, state: Path
+) -> None:
+    test = """
+import requests
+
+def broken(*_, **__):
+    raise RuntimeError("replaced for good")
+
+def test_it(talker):
+    requests.Session.send = broken
+
+def test_other():
+    pass
+"""
+    downstream.write(conftest=CONFTEST, test_it=test)
+    result = downstream.run(f"--foodtrucks-state-dir={state}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=2, errors=1)
+    assert "Traceback" not in result.stderr.str()
+    result.stderr.fnmatch_lines(["*Containers may be left behind: RuntimeError: replaced for good"])
+    watchdogs_end(state)
