@@ -7,8 +7,11 @@ import os
 import pytest
 from pytest_foodtrucks import service
 
+IMAGE = os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox")
+IDLE = {"image": IMAGE, "command": ["tail", "-f", "/dev/null"]}
+
 talker = service(
-    image=os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox"),
+    image=IMAGE,
     command=["sh", "-c", "mkdir /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www"],
     ports=[80],
 )
@@ -90,17 +93,18 @@ async def test_fails(say):"""
         ("pytest-randomly",),
         """
 import random, pytest
+from pytest_foodtrucks import service
+from conftest import IDLE
 
-DRAWN = []
+idle = service(**IDLE, ports=[80], ready=lambda _: None, scope="function")
 
-@pytest.mark.parametrize("number", range(8))
-def test_each_draws_the_same(request, number):
-    if number % 2:
-        request.getfixturevalue("talker")
-    DRAWN.append(random.random())
-    assert set(DRAWN) == {DRAWN[0]}
+@pytest.mark.parametrize("number", range(4))
+def test_a_service_draws_nothing(request, number):
+    before = random.getstate()
+    request.getfixturevalue("idle")
+    assert random.getstate() == before
 """,
-        {"passed": 8},
+        {"passed": 4},
         arguments=("-p", "randomly", "-p", "no:xdist"),
         lines=("Using --randomly-seed=*",),
     ),
@@ -116,7 +120,7 @@ def test_flaky(say):
 
 def test_fails(say):"""
         + FAILS,
-        {"passed": 1, "failed": 1, "rerun": 3},
+        {"passed": 1, "failed": 1, "rerun": 4},
         arguments=("--reruns=2", "-rR"),
         lines=LOG,
         code=1,
@@ -153,7 +157,8 @@ def test_fails(say):
     ),
     "pytest-cov": Neighbour(
         ("pytest-cov", "pytest-xdist"),
-        "import app\n\ndef test_it(talker):\n    assert app.greeting(talker) == 'hello\\n'\n\ndef test_other(talker): pass",
+        "import app\n\ndef test_it(talker):\n    assert app.greeting(talker) == 'hello\\n'\n\n"
+        "def test_other(talker): pass",
         {"passed": 2},
         arguments=("--cov=app", "--cov-report=term", "-n", "2"),
         lines=("app.py * 100%*",),
@@ -253,7 +258,11 @@ def test_fails(say, mocker):
 """
         + FAILS.replace('    say("a line of the log")\n', ""),
         {"failed": 1},
-        lines=("E*assert 'mine' == 'yours'*", "-* foodtrucks -*", "(what the services logged can't be shown: RuntimeError)"),
+        lines=(
+            "E*assert 'mine' == 'yours'*",
+            "-* foodtrucks -*",
+            "(what the services logged can't be shown: RuntimeError)",
+        ),
         code=1,
     ),
     "requests-mock": Neighbour(
@@ -261,7 +270,11 @@ def test_fails(say, mocker):
         "def test_fails(talker, requests_mock):\n    assert 'mine' == 'yours'\n\n"
         "def test_next(talker):\n    assert talker.client.get('/').text == 'hello\\n'",
         {"passed": 1, "failed": 1},
-        lines=("E*assert 'mine' == 'yours'*", "-* foodtrucks logs -*", "(they can't be read: *)"),
+        lines=(
+            "E*assert 'mine' == 'yours'*",
+            "-* foodtrucks -*",
+            "(what the services logged can't be shown: *No mock address*",
+        ),
         code=1,
     ),
     "responses": Neighbour(
@@ -313,14 +326,24 @@ def test_httpserver(talker, httpserver):
         ("pyfakefs",),
         """
 from pathlib import Path
+import pytest
+from conftest import IDLE
 
-def test_it(fs, talker):
+@pytest.fixture
+def greeting(talker):
+    return talker.client.get("/").text
+
+def test_it(talker, greeting, fs):
     Path("/mine").write_text("in memory")
-    assert talker.client.get("/").text == "hello\\n"
+    assert talker.client.get("/").text == greeting
 
-def test_fails(fs, say):"""
+def test_a_service_within(talker, foodtrucks_net, fs):
+    with foodtrucks_net.service(**IDLE, aliases=["late"]) as late:
+        assert late.exec(["echo", "well"]).stdout == "well\\n"
+
+def test_fails(talker, fs, say):"""
         + FAILS,
-        {"passed": 1, "failed": 1},
+        {"passed": 2, "failed": 1},
         lines=LOG,
         code=1,
     ),
@@ -370,3 +393,123 @@ INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]
         code=1,
     ),
 }
+
+UNUSED = {
+    "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = own_settings\npythonpath = .\nasyncio_mode = auto\n"
+    "asyncio_default_fixture_loop_scope = function\n",
+    "own_settings.py": NEIGHBOURS["pytest-django"].files["own_settings.py"],
+    "greeting.feature": "Feature: Greeting\n  Scenario: Hello\n    Given a number\n    Then it is one\n",
+    "app.py": 'def one():\n    """Return one.\n\n    >>> one()\n    1\n    """\n    return 1\n',
+    "test_all.py": """
+import os, random, socket, time, unittest
+from pathlib import Path
+
+import httpx, pytest, requests, responses, respx
+from freezegun import freeze_time
+from pytest_bdd import given, scenarios, then
+
+scenarios("greeting.feature")
+
+@given("a number", target_fixture="number")
+def _():
+    return 1
+
+@then("it is one")
+def _(number):
+    assert number == 1
+
+async def test_async():
+    assert True
+
+async def test_async_fails():
+    assert False
+
+@pytest.mark.anyio
+async def test_anyio(anyio_backend): pass
+
+def test_fails(): assert "mine" == "yours"
+
+@pytest.mark.skip
+def test_skipped(): pass
+
+@pytest.mark.xfail
+def test_expected(): assert False
+
+@pytest.fixture
+def broken(): raise RuntimeError("set-up")
+
+def test_error(broken): pass
+
+@pytest.fixture
+def ends_badly():
+    yield
+    raise RuntimeError("tear-down")
+
+def test_ends_badly(ends_badly): pass
+
+class TestCase(unittest.TestCase):
+    def test_case(self):
+        with self.subTest("one"):
+            self.assertEqual(1, 2)
+
+def test_subtests(subtests):
+    for number in range(2):
+        with subtests.test(number=number):
+            assert number == 0
+
+def test_mocked(mocker):
+    mocker.patch("requests.Session.send", side_effect=RuntimeError)
+    assert False
+
+def test_requests_mock(requests_mock):
+    requests_mock.get("https://example.org", text="mocked")
+    assert requests.get("https://example.org").text == "yours"
+
+@responses.activate
+def test_responses(): assert requests.get("https://example.org").text == "yours"
+
+@respx.mock
+def test_respx(): assert httpx.get("https://example.org/").text == "yours"
+
+def test_httpserver(httpserver): assert httpserver.url_for("/") == "yours"
+
+@freeze_time("2001-01-01")
+def test_frozen(): assert time.time() == 0
+
+def test_travelled(time_machine):
+    time_machine.move_to("2001-01-01", tick=False)
+    assert time.time() == 0
+
+def test_files(fs):
+    Path("/mine").write_text("in memory")
+    assert Path("/mine").read_text() == "yours"
+
+@pytest.mark.disable_socket
+def test_socket(): socket.socket()
+
+@pytest.mark.timeout(1)
+def test_late(): time.sleep(5)
+
+@pytest.mark.flaky(reruns=1)
+def test_flaky(): assert False
+
+@pytest.mark.repeat(2)
+def test_repeated(): pass
+
+def test_drawn(): assert random.random() == 0
+
+@pytest.mark.django_db
+def test_django(django_user_model): assert django_user_model.objects.count() == 1
+
+def test_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert False
+
+def test_environment(monkeypatch):
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    assert False
+""",
+}
+"""A suite that uses all of them, and nothing of ours: it fails in many ways."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import ROOT, watchdogs_end
-from .neighbours import CONFTEST, NEIGHBOURS, Neighbour
+from .neighbours import CONFTEST, NEIGHBOURS, UNUSED, Neighbour
 
 DOCUMENT = ROOT / "docs/beside-other-plugins.md"
 
@@ -73,6 +73,64 @@ def check(python: Path, neighbour: Neighbour, folder: Path) -> None:
     watchdogs_end(state)
 
 
+@pytest.fixture(scope="module")
+def with_all(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment that has all of them."""
+    packages = {package for neighbour in NEIGHBOURS.values() for package in neighbour.packages} - {"pytest<9"}
+    return environment(tmp_path_factory.mktemp("all") / "venv", str(wheel), *sorted(packages))
+
+
+HOW = {
+    "alone": (),
+    "with workers": ("-n", "2", "--dist=loadfile"),
+    "with coverage and HTML": ("--cov=app", "--cov-report=term", "--html=report.html", "--self-contained-html"),
+    "sockets disabled": ("--disable-socket", "--allow-unix-socket"),
+    "pytest-timeout by signal, and reruns": ("--timeout=20", "--timeout-method=signal", "--reruns=1"),
+    "without pytest's terminal": ("-p", "no:terminal"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", HOW)
+def test_a_session_with_all_of_them_and_nothing_of_ours_is_as_without_us(
+    how: str, with_all: Path, tmp_path: Path
+) -> None:
+    assert unused(with_all, tmp_path / "with", *HOW[how]) == unused(
+        with_all, tmp_path / "without", *HOW[how], "-p", "no:foodtrucks"
+    )
+
+
+def unused(python: Path, suite: Path, *arguments: str) -> tuple[int, list[str], list[str]]:
+    """Run a suite that uses all of them and nothing of ours: its code, what it printed, and its report for machines.
+
+    What differs each time is left out: times, addresses in memory, ports, and the suite's folder.
+    """
+    write(suite, UNUSED)
+    sugar = () if "no:terminal" in arguments else ("-p", "no:sugar")
+    common = (
+        "-p",
+        "randomly",
+        "-p",
+        "no:faulthandler",
+        "--doctest-modules",
+        "--randomly-seed=7",
+        "--junitxml=report.xml",
+    )
+    ended = run(python, suite, *common, *sugar, *arguments)
+    report = re.findall(
+        r'<testcase[^>]* name="[^"]*"|<(?:failure|error|skipped)[^>]*>', (suite / "report.xml").read_text()
+    )
+    assert len(report) > 40
+    return ended.returncode, steady(f"{ended.stdout}\n{ended.stderr}", suite), steady("\n".join(report), suite)
+
+
+def steady(text: str, suite: Path) -> list[str]:
+    """Return a text's lines without what differs each time; workers report in any order."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text.replace(str(suite), "SUITE").replace(", foodtrucks-0.1.0", ""))
+    plain = re.sub(r"0x[0-9a-f]+|\d{4,}|\d+\.\d+(?:e-\d+)?s?|gw\d|pytest-\d+|[-=_~]{2,}", "…", plain)
+    return sorted(plain.splitlines())
+
+
 def write(folder: Path, files: dict[str, str]) -> None:
     """Write a suite's files."""
     folder.mkdir()
@@ -82,10 +140,11 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def outcomes(output: str) -> dict[str, int]:
-    """Return how many tests ended how, from pytest's last line or from pytest-sugar's list."""
+    """Return how many tests ended how, without warnings, from pytest's last line or from pytest-sugar's list."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     sugar = {word: int(number) for number, word in re.findall(r"^ +(\d+) (passed|failed)$", plain, re.MULTILINE)}
-    return sugar if sugar else pytest.RunResult.parse_summary_nouns(plain.splitlines())
+    nouns = pytest.RunResult.parse_summary_nouns(plain.splitlines())
+    return sugar if sugar else {noun: number for noun, number in nouns.items() if noun != "warnings"}
 
 
 def test_the_document_has_a_row_for_each() -> None:
