@@ -29,7 +29,10 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        folder = Path.cwd()
+        try:
+            folder = Path.cwd()
+        except OSError:  # a test may have removed it
+            return f"{self.file}:{self.line}"
         below = self.file.relative_to(folder) if self.file.is_relative_to(folder) else self.file
         return f"{below}:{self.line}"
 
@@ -66,8 +69,13 @@ def called_in_function() -> str | None:
     return None
 
 
+def calling_names() -> dict[str, Any]:
+    """Return the names of the module of the nearest caller outside this package."""
+    return _calling_frame().f_globals
+
+
 def _calling_frame() -> FrameType:
-    frame = sys._getframe(2)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
+    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack reads the sources of all frames for the same answer
     while frame.f_back is not None and _passed_over(frame):
         frame = frame.f_back
     return frame

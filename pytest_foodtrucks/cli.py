@@ -3,13 +3,13 @@
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.labels import OWNER_LABEL
 
 from .errors import EngineError, FoodtrucksError
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _prune(read_settings(given.get, os.environ, lambda _: None), given["older_than"])
     except FoodtrucksError as error:
-        sys.stderr.write(f"foodtrucks: {error}\n")
+        _write(sys.stderr, f"foodtrucks: {error}")
         return 1
 
 
@@ -72,7 +72,7 @@ def _prune(settings: Settings, older_than: float | None) -> int:
     prepare(state)
     owner = this_process_as_owner(state)
     with closing(find_engine(settings.engine, host="127.0.0.1")) as engine:  # no published port is used here
-        before = None if older_than is None else time.time() + engine.clock_difference - older_than
+        before = None if older_than is None else wall() + engine.clock_difference - older_than
         kept_stacks = all_kept_stacks(state)
         do_all(
             [
@@ -133,4 +133,14 @@ def _counted(number: int) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    _write(sys.stdout, line)
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write a line; where nobody reads any longer, as behind `| head -1`, the work goes on in silence."""
+    try:
+        stream.write(f"{line}\n")
+        stream.flush()
+    except BrokenPipeError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())  # what is still in the buffer goes there when Python ends

@@ -6,6 +6,8 @@ ours needs is imported by the fixture or the hook that needs it.
 
 import importlib
 import os
+import sys
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from .callers import calling_place
+from .engine.clock import wall
 from .fixtures.making import network_fixture, service_fixture
 from .fixtures.recipes import Recipe
-from .fixtures.stash import SETTINGS, STACK, uses_ours, uses_watched, worker_id
+from .fixtures.stash import SETTINGS, STACK, fulltrace, uses_ours, uses_watched, worker_id
 from .settings import OPTIONS, read_settings
 
 if TYPE_CHECKING:
@@ -160,10 +163,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     try:
         return (yield)
     except Exception as error:
-        from .fixtures.report import import_message
-
-        options, message = early_config.known_args_namespace, import_message(error)
-        if message is None or options.fulltrace or options.help or options.version:
+        options, message = early_config.known_args_namespace, _import_message(error)
+        if message is None or fulltrace(options) or options.help or options.version:
             raise
         raise pytest.UsageError(message) from error
 
@@ -198,12 +199,10 @@ def pytest_make_collect_report(
     call = getattr(report, "call", None)
     if call is None or call.excinfo is None:
         return report
-    from .fixtures.report import import_message
-
-    message = import_message(call.excinfo.value)
+    message = _import_message(call.excinfo.value)
     if message is not None:
         collector.config.stash[_MISTAKEN] = True
-        if not collector.config.option.fulltrace:
+        if not fulltrace(collector.config.option):
             report.longrepr = message  # a text: xdist shows equal texts of all workers once
     return report
 
@@ -235,19 +234,53 @@ def _examine(session: pytest.Session) -> None:
         config.stash[_MISTAKEN] = True
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note when the test began. pytest notes it by a clock that tests may freeze."""
+    item.stash[_BEGAN] = wall()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show with a failure what the services logged since the test began, and an error of ours without our frames."""
     report = yield
-    if call.when == "setup":
-        item.stash[_BEGAN] = call.start
     if report.failed or (call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception)):
+        _amend(report, call, item)
+    return report
+
+
+def _amend(report: pytest.TestReport, call: "pytest.CallInfo[None]", item: pytest.Item) -> None:
+    """Add to a report what is known of the services; what goes wrong with that is a line in it.
+
+    The test may have replaced anything that Python has, and a time-out of its may strike here.
+    """
+    if not _errors_loaded():
+        return
+    try:
         from .fixtures.report import amend_report
 
-        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, call.start))
-    return report
+        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, wall()))
+    except pytest.exit.Exception:
+        raise
+    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - the test's own failure must be told
+        words = " ".join("".join(traceback.format_exception_only(error)).split())
+        report.sections.append(("foodtrucks", f"(what the services logged can't be shown: {words})"))
+
+
+def _import_message(error: Exception) -> str | None:
+    """Return what to tell of an import that an error of ours ended; None for other errors."""
+    if not _errors_loaded():
+        return None
+    from .fixtures.report import import_message
+
+    return import_message(error)
+
+
+def _errors_loaded() -> bool:
+    """Tell whether there can be an error of ours: none of them is loaded in a session that uses nothing of ours."""
+    return f"{__package__}.errors" in sys.modules
 
 
 @pytest.hookimpl(optionalhook=True)

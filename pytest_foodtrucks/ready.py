@@ -4,12 +4,13 @@ A check is any callable that takes the service and raises `NotReady("reason")` u
 """
 
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
+
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 
 from .engine.logs import Search
 from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
@@ -237,8 +238,8 @@ def wait_until_ready(
     *,
     timeout: float,
     service: Any = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = monotonic,
+    sleep: Callable[[float], None] = sleep,
 ) -> None:
     """Ask the checks, more rarely with time, until all pass.
 

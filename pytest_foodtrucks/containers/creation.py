@@ -1,7 +1,6 @@
 """A container's creation: it is created, started and removed."""
 
 import errno
-import random
 import secrets
 import socket
 from collections.abc import Mapping
@@ -101,7 +100,7 @@ class Creation:
 def free_port(engine: "Engine") -> int:
     """Return a host port for the engine's machine. If that is this machine, the port is free now."""
     for _ in range(_PORT_TRIES):
-        port = random.choice(_PORTS)  # noqa: S311 - no secret
+        port = secrets.choice(_PORTS)  # not of `random`: tests seed that, and count on what it gives them
         if not (engine.local and in_use(engine.publish_on, port)):
             return port
     raise EngineError(f"No free port between {_PORTS.start} and {_PORTS.stop} in {_PORT_TRIES} tries.")

@@ -1,12 +1,12 @@
 """Live lines on standard error while the engine pulls or builds."""
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from pytest_foodtrucks.engine.clock import monotonic
 from pytest_foodtrucks.engine.descriptors import output_to
 from pytest_foodtrucks.excerpts import printable
 
@@ -26,9 +26,7 @@ class Progress:
     nowhere if that is None. `bars=False` is for a process that shares its terminal with others: it writes lines.
     """
 
-    def __init__(
-        self, stream: IO[str] | None, *, bars: bool = True, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, stream: IO[str] | None, *, bars: bool = True, clock: Callable[[], float] = monotonic) -> None:
         self._stream = stream
         self._bars = bars
         self._clock = clock
@@ -117,8 +115,9 @@ class Progress:
             if self._display is not None:
                 self._display.console.print(f"foodtrucks: {line}", markup=False, highlight=False, soft_wrap=True)
             elif self._stream is not None:
-                self._stream.write(f"foodtrucks: {line}\n")
-                self._stream.flush()
+                with suppress(OSError):  # nobody reads it any longer, or there is no room: the tests go on
+                    self._stream.write(f"foodtrucks: {line}\n")
+                    self._stream.flush()
 
 
 def _shortened(what: str) -> str:

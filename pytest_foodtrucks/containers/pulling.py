@@ -3,12 +3,12 @@
 import difflib
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_foodtrucks.engine.clock import monotonic
 from pytest_foodtrucks.engine.urls import without_user
 from pytest_foodtrucks.errors import EngineError, ImageError
 
@@ -115,19 +115,19 @@ def _until(
             arrived.put(error)
 
     threading.Thread(target=read, name="foodtrucks-pull", daemon=True).start()
-    latest = time.monotonic()
+    latest = monotonic()
     while not cancelled():
         try:
             event = arrived.get(timeout=_PAUSE)
         except Empty:
-            if time.monotonic() - latest >= silence:
+            if monotonic() - latest >= silence:
                 raise _GivenUp(f"nothing came for {silence:.0f} s") from None
             continue
         if event is None:
             return
         if isinstance(event, BaseException):
             raise event
-        latest = time.monotonic()
+        latest = monotonic()
         yield event
     raise _GivenUp("the session ends")
 

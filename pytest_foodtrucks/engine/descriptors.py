@@ -1,12 +1,22 @@
 """Descriptors that stay open, and whether they are still ours.
 
-A test may close all descriptors of its process, and open something of its own, which then gets one of the numbers.
+A test may close all descriptors of its process, and open something of its own, which then gets one of the numbers. It
+may also replace the file system by one in memory, as pyfakefs does in all modules; the descriptors stay true ones.
 """
 
 import io
 import os
 from contextlib import suppress
 from typing import Any
+
+
+class _System:
+    """The system's own functions on descriptors: pyfakefs replaces the names of modules, and not those of classes."""
+
+    fstat = staticmethod(os.fstat)
+    isatty = staticmethod(os.isatty)
+    write = staticmethod(os.write)
+    close = staticmethod(os.close)
 
 
 class Descriptor:
@@ -26,11 +36,11 @@ class Descriptor:
     def close(self) -> None:
         """Close it, if it is still ours."""
         if self.is_ours():
-            os.close(self.number)
+            _System.close(self.number)
 
 
 def _target(number: int) -> tuple[int, int]:
-    status = os.fstat(number)
+    status = _System.fstat(number)
     return status.st_dev, status.st_ino
 
 
@@ -44,13 +54,13 @@ class _Output(io.RawIOBase):
         return True
 
     def isatty(self) -> bool:
-        return self._descriptor.is_ours() and os.isatty(self._descriptor.number)
+        return self._descriptor.is_ours() and _System.isatty(self._descriptor.number)
 
     def fileno(self) -> int:
         return self._descriptor.number
 
     def write(self, data: Any) -> int:
-        return os.write(self._descriptor.number, data) if self._descriptor.is_ours() else len(data)
+        return _System.write(self._descriptor.number, data) if self._descriptor.is_ours() else len(data)
 
     def close(self) -> None:
         if not self.closed:

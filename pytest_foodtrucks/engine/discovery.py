@@ -13,7 +13,7 @@ import docker.errors
 from docker.auth import AuthConfig
 from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
-from docker.utils.config import load_general_config
+from docker.utils.config import home_dir, load_general_config
 from requests.exceptions import RequestException
 
 from pytest_foodtrucks.errors import EngineNotFound, SettingsError
@@ -101,7 +101,7 @@ def _not_found_error(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFo
 
 def _context_url(name: str) -> str | None:
     context = ContextAPI.get_context(name)
-    contexts = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "contexts/meta"
+    contexts = Path(os.environ.get("DOCKER_CONFIG", Path(home_dir(), ".docker"))) / "contexts/meta"
     if context is None and (contexts / sha256(name.encode()).hexdigest() / "meta.json").exists():
         raise EngineNotFound(
             f"The Docker context {name!r} can't be looked up: docker-py looks beside the Docker client's config.json, "

@@ -2,7 +2,6 @@
 
 import functools
 import socket
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.hostnames import addresses_of, loopback_among
 
 from .asking import if_found
+from .clock import wall
 from .containers import ContainerRequests
 from .endpoints import Endpoint
 from .execs import ExecRequests
@@ -125,8 +125,8 @@ class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, Li
         """
 
         def ask() -> float:
-            began = time.time()
+            began = wall()
             engine_time = datetime.fromisoformat(self.api.info()["SystemTime"])
-            return engine_time.timestamp() - (began + time.time()) / 2
+            return engine_time.timestamp() - (began + wall()) / 2
 
         return self._ask("tell the time", ask)

@@ -1,6 +1,5 @@
 """Commands in containers: run to their end, or kept open with their input."""
 
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, Final
 from pytest_foodtrucks.values import checked, words_of_command
 
 from .asking import EngineClient
+from .clock import monotonic
 from .descriptors import Descriptor, close_quietly
 
 _FRAME_HEAD: Final = 8
@@ -64,9 +64,9 @@ class ExecStream:
 
         Raises TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
         """
-        until = None if seconds is None else time.monotonic() + seconds
+        until = None if seconds is None else monotonic() + seconds
         stdout, stderr = bytearray(), bytearray()
-        while frame := self._frame(None if until is None else max(0.001, until - time.monotonic())):
+        while frame := self._frame(None if until is None else max(0.001, until - monotonic())):
             output = stderr if frame[0] == _STANDARD_ERROR else stdout
             output += frame[_FRAME_HEAD:]
             if most is not None and len(stdout) + len(stderr) >= most:

@@ -1,6 +1,5 @@
 """Networks on the engine: created, looked at, connected with containers, removed."""
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +8,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from . import patience
 from .asking import EngineClient, gone_is_fine
+from .clock import monotonic
 from .labels import NAME_LABEL
 from .subnets import gateway_of
 
@@ -92,9 +92,9 @@ class NetworkRequests(EngineClient):
         Waits for what is going on now: the event of a creation comes after all that it does.
         """
         with self._asking("tell what happened to its networks"):
-            began = time.monotonic()
+            began = monotonic()
             now = datetime.fromisoformat(self.api.info()["SystemTime"]).timestamp()
-            since = now - seconds - (time.monotonic() - began)
+            since = now - seconds - (monotonic() - began)
             # fractions too, which docker-py's type hints don't know
             span: dict[str, Any] = {"since": since, "until": now + _CREATION_SECONDS}
             filters = {"type": "network", "event": ["create", "destroy"]}

@@ -1,11 +1,12 @@
 """Patience with an engine under load: after which errors a request is made again, and for how long."""
 
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, TypeVar
 
 from pytest_foodtrucks.errors import EngineError, NoAnswer
+
+from .clock import monotonic, sleep
 
 T = TypeVar("T")
 
@@ -94,9 +95,7 @@ class Patience:
     want of an answer, so that a session whose engine went away ends soon.
     """
 
-    def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = monotonic, sleep: Callable[[float], None] = sleep) -> None:
         self.silent = False
         self._clock = clock
         self._sleep = sleep

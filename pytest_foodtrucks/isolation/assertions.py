@@ -1,11 +1,11 @@
 """Assertions about a network: who finds whom by name, who reaches whom, and who doesn't."""
 
 import secrets
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
 from pytest_foodtrucks.probes.agent.client import Connection
@@ -110,8 +110,8 @@ def ask_until_reached(
     port: int | str | None,
     *,
     timeout: float,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = monotonic,
+    sleep: Callable[[float], None] = sleep,
 ) -> None:
     """Ask until it connects; raise where it has not within `timeout` seconds."""
     began, tried = clock(), 0

@@ -1,11 +1,11 @@
 """Asks an agent for names and connections, and says what the answers mean; what has no answer is inconclusive."""
 
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from pytest_foodtrucks.engine.clock import monotonic
 from pytest_foodtrucks.errors import ProbeError
 
 from .agent.client import Agent, Connection
@@ -41,11 +41,11 @@ def look_up(agent: Agent, names: Sequence[str]) -> dict[str, Resolution]:
     """Look names up; again those that failed, if that was at once, or the name server answers for others meanwhile."""
     if not names:
         return {}
-    began = time.monotonic()
+    began = monotonic()
     found = _looked_up(agent, names)
     for _ in range(_MORE_TIMES):
         failed = [name for name, resolution in found.items() if resolution.failure is not None]
-        if not failed or (len(failed) == len(found) and time.monotonic() - began >= _AT_ONCE):
+        if not failed or (len(failed) == len(found) and monotonic() - began >= _AT_ONCE):
             break
         found |= _looked_up(agent, failed)
     return found

@@ -1,8 +1,9 @@
 """The moments without isolation: Docker lets everything through for a while whenever a network is created."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from pytest_foodtrucks.engine.clock import monotonic
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -37,9 +38,9 @@ def undisturbed(ask: Callable[[], T], engine: "Engine", *, suspect: Callable[[T]
     if not _opens_for_a_moment(engine):
         return ask(), True
     for _ in range(ROUNDS):
-        began = time.monotonic()
+        began = monotonic()
         answer = ask()
-        if not suspect(answer) or not engine.networks_changed(time.monotonic() - began + _LOOK_BACK):
+        if not suspect(answer) or not engine.networks_changed(monotonic() - began + _LOOK_BACK):
             return answer, True
     return answer, False
 

@@ -1,12 +1,12 @@
 """Faults: a service is paused, stopped, killed or disconnected for the length of a block, and healed after it."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.containers.creation import in_use, port_taken
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def heal(
     service: "RunningService",
     name: str,
     *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = monotonic,
+    sleep: Callable[[float], None] = sleep,
 ) -> None:
     """Resume, connect and start the service, whatever of that it needs, and return when it is ready.
 

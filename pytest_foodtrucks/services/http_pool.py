@@ -1,10 +1,11 @@
 """The HTTP connections of a service's client: left for new ones while the client stays, asked for a bounded answer."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 import httpx2
+
+from pytest_foodtrucks.engine.clock import monotonic
 
 LONGEST_BODY: Final = 1_000_000
 """Bytes of a body that readiness reads: what is asked about is in its first ones."""
@@ -46,7 +47,7 @@ class Connections(httpx2.BaseTransport):
 
 
 def fetch(
-    client: httpx2.Client, url: str, *, timeout: float, clock: Callable[[], float] = time.monotonic
+    client: httpx2.Client, url: str, *, timeout: float, clock: Callable[[], float] = monotonic
 ) -> tuple[int, str]:
     """GET a URL and return its status and its body, of a long one the beginning.
 

@@ -3,13 +3,13 @@
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import StateError
 
@@ -175,7 +175,7 @@ class Session:
         shutil.rmtree(self.folder, ignore_errors=True)  # a worker that is still dying may write once more
 
 
-def remove_folders_of_dead_sessions(state: Path, clock: Callable[[], float] = time.time) -> None:
+def remove_folders_of_dead_sessions(state: Path, clock: Callable[[], float] = wall) -> None:
     """Remove the folders of sessions that died long ago; whatever is left of them on the engine has labels that tell.
 
     A folder also goes, much later, where nobody can tell whether its session lives.

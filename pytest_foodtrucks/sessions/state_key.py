@@ -3,12 +3,12 @@
 import hmac
 import os
 import secrets
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import StateError
 
 from .state_folder import prepare, usable, write_new
@@ -43,14 +43,14 @@ def _key(state: Path) -> tuple[bytes, os.stat_result]:
     with usable(state):
         if not file.exists():
             _make_key(file)
-        until = time.monotonic() + _WRITING_SECONDS
+        until = monotonic() + _WRITING_SECONDS
         while True:
             content, status = _read(file)
             if len(content) == _KEY_LENGTH:
                 return content, status
-            if content or time.monotonic() >= until:
+            if content or monotonic() >= until:
                 break
-            time.sleep(_PAUSE)
+            sleep(_PAUSE)
     raise StateError(
         f"The state file {file} is corrupt: it has {len(content)} bytes, not {_KEY_LENGTH}. Remedy: remove it, and by "
         "hand what killed sessions left (docker ps --all --filter label=pytest-foodtrucks): without it nobody can tell "

@@ -1,6 +1,5 @@
 """What a watchdog does once its session is dead: it removes the session's things, until no more appear."""
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import FoodtrucksError
@@ -43,8 +43,8 @@ def clean(folder: Path, handed: Mapping[str, Any]) -> None:
 def clean_up(
     remove: Callable[[], int],
     *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = monotonic,
+    sleep: Callable[[float], None] = sleep,
 ) -> bool:
     """Call `remove` until it has found nothing for a while; return False where it came to no such end.
 

@@ -1,12 +1,12 @@
 """A kept stack: what stays on the engine for the project's next session, with a record of how each part was made."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_foodtrucks.engine.clock import monotonic, sleep, wall
 from pytest_foodtrucks.errors import StateError
 from pytest_foodtrucks.sessions.owners import ContainerStart, Owner
 from pytest_foodtrucks.sessions.state_folder import (
@@ -102,8 +102,8 @@ class KeptStack:
         container_start: ContainerStart,
         *,
         unknown: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], None] = sleep,
     ) -> bool:
         """Let an owner hold it, and return True; False where another one holds it and may live.
 
@@ -136,7 +136,7 @@ class KeptStack:
             if is_there(self.folder):
                 write_file(self.folder / _USED, b"")
 
-    def unused_for(self, clock: Callable[[], float] = time.time) -> float:
+    def unused_for(self, clock: Callable[[], float] = wall) -> float:
         """Return the seconds since a session used it."""
         try:
             return clock() - (self.folder / _USED).stat().st_mtime

@@ -48,11 +48,16 @@ def session_of(worker_input: Mapping[str, str], settings: "Settings") -> Session
 
 
 def input_for_worker(begin: Callable[[], Session]) -> Mapping[str, str]:
-    """Return what xdist's controller gives a worker, so that it shares the controller's session."""
+    """Return what xdist's controller gives a worker, so that it shares the controller's session.
+
+    Where none can begin, for whatever reason, the tests that need one say so: perhaps there are none.
+    """
     try:
         session = begin()
     except StateError as error:
         return {_ERROR: error.message}
+    except Exception as error:  # noqa: BLE001 - raised in xdist's controller it would end everybody's session
+        return {_ERROR: f"The session can't begin: {type(error).__name__}: {error}"}
     return {_FOLDER: str(session.folder), _OWNER: session.owner.text()}
 
 
@@ -158,14 +163,18 @@ def _errors_on_stderr() -> Iterator[None]:
     """Write what can't be removed at the end to standard error: pytest has shown its warnings by now."""
     try:
         yield
-    except (EngineError, StateError) as error:
-        sys.stderr.write(
-            f"foodtrucks: Containers may be left behind: {error}\nfoodtrucks: {left_behind_message(error)}\n"
-        )
+    except Exception as error:  # noqa: BLE001 - a test may have replaced for good what the engine is asked by
+        words = str(error) if isinstance(error, FoodtrucksError) else f"{type(error).__name__}: {error}"
+        with suppress(OSError, ValueError, AttributeError):  # standard error is closed, or is none: nobody is told
+            sys.stderr.write(
+                f"foodtrucks: Containers may be left behind: {words}\nfoodtrucks: {left_behind_message(error)}\n"
+            )
 
 
-def left_behind_message(error: FoodtrucksError) -> str:
+def left_behind_message(error: Exception) -> str:
     """Return what becomes of the things that could not be removed at the session's end."""
+    if not isinstance(error, FoodtrucksError):
+        return "The watchdog removes them now, else the next session does."
     if isinstance(error, NoAnswer | EngineNotFound):
         return "They go when it answers within 10 minutes, else with the next session that uses it."
     return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."

@@ -47,6 +47,8 @@ def test_definitions_and_options_import_nothing_heavy(pytester: pytest.Pytester)
 LIGHT = {
     "pytest_foodtrucks",
     "pytest_foodtrucks.callers",
+    "pytest_foodtrucks.engine",
+    "pytest_foodtrucks.engine.clock",
     "pytest_foodtrucks.fixtures",
     "pytest_foodtrucks.fixtures.making",
     "pytest_foodtrucks.fixtures.recipes",

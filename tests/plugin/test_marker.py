@@ -1,6 +1,8 @@
 """The marker `foodtrucks`, and the fixtures as pytest lists them."""
 
 import inspect
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +113,70 @@ def test_a_test_that_asks_for_an_override_by_a_factory_is_marked(pytester: pytes
     assert marked(pytester) == {"test_ours"}
 
 
+ASKED_BY_VALUE = """
+import functools
+import pytest
+
+def test_constant(request): request.getfixturevalue("es_client")
+def test_keyword(request): request.getfixturevalue(argname="es_client")
+def test_by_way_of_another(request): request.getfixturevalue("trucks")
+def test_in_a_function(request):
+    def inner():
+        return request.getfixturevalue("net_probe")
+    inner()
+
+class TestClass:
+    def test_method(self, request):
+        if request.config:
+            request.getfixturevalue(
+                "search"
+            )
+
+def decorated(function):
+    @functools.wraps(function)
+    def call(*arguments, **keywords):
+        return function(*arguments, **keywords)
+    return call
+
+@decorated
+def test_decorated(request): request.getfixturevalue("es_client")
+
+def test_innocent(request): request.getfixturevalue("tmp_path")
+def test_unknown(request): request.getfixturevalue("nothing_of_that_name")
+def test_no_request(): getfixturevalue = print; getfixturevalue("es_client")
+def test_variable(request):
+    name = "es_client"
+    request.getfixturevalue(name)
+@pytest.mark.parametrize("name", ["es_client", "tmp_path"])
+def test_parametrized(request, name): request.getfixturevalue(name)
+def test_overridden(request): request.getfixturevalue("web_client")
+exec("def test_without_source(request): request.getfixturevalue('es_client')")
+"""
+
+
+def test_a_test_whose_own_code_asks_by_a_constant_name_is_marked_and_no_other(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+        from pytest_foodtrucks import service
+
+        search = service(image="busybox")
+
+        @pytest.fixture
+        def trucks(es_index): return 1
+
+        @pytest.fixture
+        def web_client(): return "mine"
+
+        @pytest.fixture
+        def hidden(request): return request.getfixturevalue("es_client")
+        """
+    )
+    pytester.makepyfile(ASKED_BY_VALUE + "def test_fixture(hidden): pass")
+    seen = ["constant", "keyword", "by_way_of_another", "in_a_function", "method", "decorated"]
+    assert marked(pytester) == {f"test_{name}" for name in seen}
+
+
 def test_a_doctest_and_a_unittest_are_no_trouble(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         '''
@@ -133,6 +199,16 @@ def test_not_foodtrucks_leaves_our_tests_out(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("-m", "not foodtrucks").assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.parametrize("example", ["foodtrucks", "network_lab", "own_service", "two_versions"])
+def test_without_an_engine_an_example_has_no_error_beside_the_marked_tests(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, example: str
+) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "examples" / example, pytester.path, dirs_exist_ok=True)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    result = pytester.runpytest_subprocess("-m", "not foodtrucks")
+    assert result.parseoutcomes().keys() <= {"passed", "deselected"}
+
+
 def test_the_marker_is_listed_with_its_meaning(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.foodtrucks: uses a fixture of pytest-foodtrucks*"])
@@ -140,9 +216,10 @@ def test_the_marker_is_listed_with_its_meaning(pytester: pytest.Pytester) -> Non
 
 def test_each_fixture_is_listed_with_its_meaning(pytester: pytest.Pytester) -> None:
     text = pytester.runpytest_inprocess("--fixtures").stdout.str()
-    assert "no docstring available" not in text.partition("pytest_foodtrucks")[2].partition("==")[0]
+    ours = text.partition("fixtures defined from pytest_foodtrucks.plugin")[2].partition("fixtures defined from")[0]
+    assert "no docstring available" not in ours
     for name in FIXTURES:
-        assert f"\n{name}" in text
+        assert f"\n{name}" in ours
 
 
 def signature(fixture: str) -> list[str]:

@@ -1,10 +1,12 @@
 """The command: what prune removes, what it leaves, what it says."""
 
+import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -54,6 +56,23 @@ def test_prune_removes_kept_and_orphaned_things(
         "removed: 1 container or network that dead sessions left\n"
     )
     assert engine.closed
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_prune_goes_on_where_nobody_reads_what_it_says(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    stack = kept(engine, tmp_path, "/app")
+    container(engine, stack.id, "kept")
+    stack.release()
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as unread:
+        monkeypatch.setattr(sys, stream, unread)
+        if stream == "stderr":
+            monkeypatch.setattr(cli, "_prune", Mock(side_effect=EngineError("away")))
+        assert prune(tmp_path) == (0 if stream == "stdout" else 1)
+    assert engine.containers == {} or stream == "stderr"
 
 
 def test_prune_leaves_what_others_have_and_says_so(

@@ -17,6 +17,7 @@ from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.containers.volumes import bind
 from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.subnets import free_subnet
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 
 TAKEN = (
@@ -178,13 +179,20 @@ def test_on_an_engine_elsewhere_a_port_is_chosen_without_asking() -> None:
     assert free_port(FakeEngine(host="192.0.2.1", local=False)) in range(20_000, 32_768)
 
 
-def test_a_port_that_is_taken_isnt_chosen() -> None:
-    random.seed(7)
-    first = free_port(FakeEngine())
+def test_a_port_that_is_taken_isnt_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = free_port(FakeEngine()), free_port(FakeEngine())
+    drawn = iter([first, second])
+    monkeypatch.setattr("secrets.choice", lambda _: next(drawn))
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", first))
-        random.seed(7)
-        assert free_port(FakeEngine()) != first
+        assert free_port(FakeEngine()) == second
+
+
+def test_what_tests_draw_from_their_own_generator_stays_as_it_was() -> None:
+    before = random.getstate()
+    free_port(FakeEngine())
+    free_subnet([])
+    assert random.getstate() == before
 
 
 def test_a_port_with_connections_that_were_closed_just_now_counts_as_free() -> None:

@@ -267,7 +267,7 @@ class Slow(FakeAgent):
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock by which is told whether a look-up failed at once."""
     clock = Clock()
-    monkeypatch.setattr("pytest_foodtrucks.probes.asking.time", Mock(monotonic=clock))
+    monkeypatch.setattr("pytest_foodtrucks.probes.asking.monotonic", clock)
     return clock
 
 

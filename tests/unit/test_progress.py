@@ -117,6 +117,15 @@ def test_work_that_fails_isnt_called_done() -> None:
     assert stream.getvalue() == "foodtrucks: pulling es …\n"
 
 
+def test_work_goes_on_where_nobody_reads_what_is_said() -> None:
+    class Unread(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    with Progress(Unread()).working("pull es"):
+        pass
+
+
 def test_without_a_stream_nothing_is_shown() -> None:
     with Progress(None).working("pulling es") as update:
         update(downloading("a", 1, 10))

@@ -252,8 +252,9 @@ def fixtures() -> Iterator[str]:
             function = thing._get_wrapped_function()  # noqa: SLF001 - there is no public way to what it asks for
             asked = [each for each in inspect.signature(function).parameters if each != "request"]
             shown = name if marker.name is None else marker.name
-            recipe = getattr(function, "recipe", None)  # whose scope goes by the fixture's name too
-            scope = marker.scope if recipe is None else recipe.scope
+            scope: Any = marker.scope
+            if callable(scope):  # it notes the fixture's name, and returns what the factory was given
+                scope = inspect.getclosurevars(scope).nonlocals["scope"]
             yield f"{shown}: scope {scope}, autouse {marker.autouse}, asks for {', '.join(asked) or 'none'}"
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.foodtrucks  # which service `es` gets, only its parameter says: the plugin can't see that
+
 MAPPING = {"properties": {"name": {"type": "text"}, "place": {"type": "geo_point"}}}
 DISHES = [("Taco al pastor", 0.1, 0.1), ("Fish taco", 0.1, 0.9), ("Ramen", 0.1, 0.1)]
 

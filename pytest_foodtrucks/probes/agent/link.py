@@ -3,11 +3,11 @@
 import json
 import os
 import secrets
-import time
 from importlib.resources import files
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import EngineError
 
 if TYPE_CHECKING:
@@ -142,14 +142,14 @@ class _RunningAgent:
 
     def ask(self, question: str, values: dict[str, Any], seconds: float) -> Any:
         """Ask, and wait for the answer; NoReply where it ends, is silent for so long, or has none."""
-        key, deadline = secrets.token_hex(8), time.monotonic() + seconds
+        key, deadline = secrets.token_hex(8), monotonic() + seconds
         self._answers[key] = None
         try:
             self.send(json.dumps({"v": VERSION, "id": key, "ask": question, **values}).encode() + b"\n")
             while self._answers[key] is None:
                 if self.ended:
                     raise NoReply(self.trouble())
-                if time.monotonic() >= deadline:
+                if monotonic() >= deadline:
                     self.end(f"the agent is silent: nothing came within {seconds:g} s")
                     raise NoReply(self.trouble())
                 self._read(_SLICE)
@@ -170,7 +170,7 @@ class _RunningAgent:
 
     def _read(self, seconds: float) -> bool:
         """Take what comes in so many seconds, and tell whether anything did; end where it is the end, or too much."""
-        time.sleep(0)  # lets another thread have the lock
+        sleep(0)  # lets another thread have the lock
         with self._lock:
             try:
                 more = self._stream.receive(seconds)
