@@ -60,8 +60,8 @@ def written_in(function: Callable[..., Any]) -> Path:
 
 
 def is_function(keyword: str, value: object) -> bool:
-    """Tell whether a keyword's value is a function of fixtures; a readiness check is one of the service."""
-    return callable(value) and keyword != "ready"
+    """Tell whether a keyword's value is a function of fixtures; a readiness check and a reset are of the service."""
+    return callable(value) and keyword not in {"ready", "reset"}
 
 
 def fixtures_of(function: Callable[..., Any]) -> list[str]:

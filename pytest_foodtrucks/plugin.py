@@ -54,6 +54,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
         project=str(pytestconfig.rootpath),
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
+        fresh=pytestconfig.option.foodtrucks_fresh,
     )
     return stack.engine
 
@@ -92,6 +93,7 @@ web_on_net = service_fixture(
             "environment": {"ES_HOST": "es"},
             "ports": [5000],
             "ready": _web_is_ready,
+            "reset": lambda _: None,  # the app keeps nothing itself
         },
     )
 )
@@ -151,6 +153,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         else:
             group.addoption(option.flag, dest=name, default=None, metavar="VALUE", help=text)
         parser.addini(option.ini, text, default=None)
+    group.addoption(
+        "--foodtrucks-fresh",
+        action="store_true",
+        help="make anew what the last session kept (with --foodtrucks-reuse; only here, on the command line)",
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,7 +17,7 @@ from .running import NetworkRef
 from .service import Service
 
 if TYPE_CHECKING:
-    from pytest_foodtrucks.stacks.stack import Stack
+    from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
     from .definitions import ServiceDefinition
 
@@ -29,11 +29,11 @@ def started_service(
     service_type: type[Service] = Service,
     *,
     seed: Callable[[Any], object] | None = None,
-    part: str | None = None,
+    part: "PartLabel | None" = None,
 ) -> tuple[Service, ExitStack]:
     """Create and start a service, wait until it is ready, seed it, and return it with what removes it.
 
-    `part` is the name of one that outlives its fixture.
+    `part` is what it is, if it outlives its fixture.
     """
     with ExitStack() as undo:
         created = create(stack, network.name, definition, part=part)
@@ -99,7 +99,9 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
             stack.pool.submit(image_of, stack, definition)
 
 
-def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, part: str | None = None) -> Creation:
+def create(
+    stack: "Stack", network: str, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
+) -> Creation:
     """See to a service's image and create its container, not yet started."""
     volumes = tuple(bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes)
     made = partial(

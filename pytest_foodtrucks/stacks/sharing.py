@@ -81,19 +81,19 @@ def fingerprints(values: Mapping[str, object], digest: Callable[[str], str]) -> 
     It shows whether values differ, and not what they are: some are secrets. `digest` has a key that stays in the state
     folder: without one a short secret could be found by trying.
     """
-    return {word: digest(repr(_ordered(value))) for word, value in values.items()}
+    return {word: digest(repr(ordered(value))) for word, value in values.items()}
 
 
-def _ordered(value: object) -> object:
+def ordered(value: object) -> object:
     """Return a value so that equal ones read alike, in whatever order a mapping or a set has its entries."""
     if isinstance(value, Mapping):
-        return sorted((repr(key), repr(_ordered(each))) for key, each in value.items())
+        return sorted((repr(key), repr(ordered(each))) for key, each in value.items())
     if isinstance(value, AbstractSet):
         return sorted(map(repr, value))
     if isinstance(value, list | tuple):
-        return [_ordered(each) for each in value]
+        return [ordered(each) for each in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _ordered(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: ordered(getattr(value, field.name)) for field in fields(value)}
     return value
 
 

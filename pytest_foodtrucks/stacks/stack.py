@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from pytest_foodtrucks.containers import building, pulling
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from .watching import Watching
 
 T = TypeVar("T")
+
+
+class PartLabel(NamedTuple):
+    """A part of the stack: its name, and whether it belongs to the kept stack, if there is one."""
+
+    name: str
+    kept: bool = True
 
 
 class Shown(Protocol):
@@ -84,15 +91,13 @@ class Stack:
         """Tell whether shared networks and services outlive their fixtures, for other workers or the next session."""
         return self.worker is not None or self.kept_stack is not None
 
-    def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
-        """Return the labels of a container, which has an alias, or of a network.
-
-        `part` is the name of a shared part; it belongs to the kept stack, if there is one.
-        """
+    def labels(self, alias: str | None = None, *, part: PartLabel | None = None) -> Mapping[str, str]:
+        """Return the labels of a container, which has an alias, or of a network; `part` is what they are a part of."""
         session_id, owner = self.session.id, self._owner_label
-        if part is not None and self.kept_stack is not None:
+        if part is not None and part.kept and self.kept_stack is not None:
             session_id, owner = self.kept_stack.id, KEPT
-        labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
+        word = "" if part is None else _part_label(part.name)
+        labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: word}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
@@ -146,7 +151,7 @@ class Stack:
             self.services.remove(service)
 
     def remove_containers_of_part(self, name: str) -> None:
-        """Remove the containers of a part: this session's, or the kept stack's; none of another part."""
+        """Remove the containers of a part: this session's, and the kept stack's; none of another part."""
         label = _part_label(name)
         parts = self.engine.labels("containers", PART_LABEL)
         for container in self._containers():
@@ -154,14 +159,15 @@ class Stack:
                 self.engine.remove_container(container)
 
     def remove_containers_on(self, network: str) -> None:
-        """Remove the containers on a network: the kept stack's, or this session's where none is kept."""
+        """Remove the containers on a network: the kept stack's, and this session's."""
         for container in self._containers():
             if self.engine.is_on(container, network):
                 self.engine.remove_container(container)
 
     def _containers(self) -> list[str]:
-        session_id = self.session.id if self.kept_stack is None else self.kept_stack.id
-        return self.engine.labelled("containers", SESSION_LABEL, session_id)
+        stacks = {self.session.id} | ({self.kept_stack.id} if self.kept_stack is not None else set())
+        labels = self.engine.labels("containers", SESSION_LABEL)
+        return [container for container, label in labels.items() if label in stacks]
 
     def undo(self, remove: Callable[[], object]) -> None:
         """Call `remove` at a thing's end; do nothing in a forked child, whose parent still uses the thing.
