@@ -297,7 +297,7 @@ def hang(target):
     pathlib.Path("test_0-reached").touch()
     time.sleep(60)
 
-never_ready = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", ready=hang)
+never_ready = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 600", ready=hang, reset=print)
 """
         )
     with keeping.downstream.started(*keeping.options) as process:
