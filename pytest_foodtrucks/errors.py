@@ -1,5 +1,7 @@
 """The errors: each says what happened, with which value, and what to do next."""
 
+import contextlib
+
 from .excerpts import excerpt
 
 
@@ -102,6 +104,18 @@ class ReachabilityError(FoodtrucksError, AssertionError):
 
 class IsolationError(FoodtrucksError, AssertionError):
     """A target that should be out of a source's reach isn't."""
+
+
+def mark_raised_by(error: BaseException, whose: str) -> None:
+    """Note on an error of the user's code whose it is: a seed's or a check's, with its file and line."""
+    with contextlib.suppress(AttributeError):  # a class may allow no attribute
+        error.__foodtrucks_raised_by__ = whose  # type: ignore[attr-defined] # ours, on anybody's error
+
+
+def raised_by(error: BaseException) -> str | None:
+    """Return what was noted so; None where nothing was."""
+    whose: str | None = getattr(error, "__foodtrucks_raised_by__", None)
+    return whose
 
 
 def _indented(text: str) -> str:

@@ -252,7 +252,7 @@ def pytest_runtest_makereport(
     if report.failed or (call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception)):
         from .fixtures.report import amend_report
 
-        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, call.start))
+        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, call.start), item=item)
     return report
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.errors import DefinitionError, NotReady, ProbeError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, ProbeError
 from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 
@@ -163,8 +163,14 @@ class RunningService:
         return self.container.logs(since=since, tail=tail)
 
     def last_words(self, *, lines: int) -> str:
-        """Return the last lines of the container's log, printable, long ones cut."""
-        return self.container.last_words(lines=lines)
+        """Return the last lines of the container's log, printable, long ones cut; why, where it can't be read.
+
+        They go with an error, which a log driver that can't be read mustn't replace.
+        """
+        try:
+            return self.container.last_words(lines=lines)
+        except EngineError as error:
+            return f"(its log can't be read: {error})"
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> "Search":
         """Search the log of the container's life, its last start being the earliest, line by line.

@@ -1,16 +1,17 @@
 """A service's start: its image, its container, the wait until it is ready, its seed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
+from pytest_foodtrucks.callers import name_and_place
 from pytest_foodtrucks.containers.compose import bind
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.errors import DefinitionError, EngineError
+from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, mark_raised_by
 from pytest_foodtrucks.values import has_only_begun, shown
 
 from .running import NetworkRef
@@ -44,6 +45,7 @@ def started_service(
         service.__foodtrucks__.wait_until_ready()
         if seed is not None:
             _seed(service, seed)
+        stack.hand_over(service)
         return service, undo.pop_all()
 
 
@@ -55,9 +57,10 @@ def _seed(service: Service, seed: Callable[[Any], object]) -> None:
     try:
         _refuse_unfinished(service, seed(service))
     except Exception as error:
-        with suppress(EngineError):  # the seed's own error matters
-            lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
-            error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
+        lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
+        error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
+        if not isinstance(error, FoodtrucksError):
+            mark_raised_by(error, name_and_place(seed))
         raise
 
 
@@ -80,7 +83,7 @@ def running_service(
 ) -> Iterator[Service]:
     """Start a service as `started_service` does, yield it, and remove it."""
     service, undo = started_service(stack, network, definition, service_type, seed=seed)
-    with undo:
+    with undo, stack.keeping_log_of(service):
         yield service
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pytest_foodtrucks import errors
-from pytest_foodtrucks.errors import FoodtrucksError, StateError
+from pytest_foodtrucks.errors import FoodtrucksError, StateError, raised_by
 from pytest_foodtrucks.sessions.state_folder import corrupt_error, is_there, read_json, usable, write_json
 
 T = TypeVar("T")
@@ -113,7 +113,11 @@ def _started(
             write_json(state, {"values": values, **failure})
         raise
     except Exception as error:  # a seed is the user's, and may raise anything
-        words = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+        whose = raised_by(error)
+        told = (
+            f"{type(error).__name__}: {error}" if whose is None else f"{whose} raised {type(error).__name__}: {error}"
+        )
+        words = "\n".join([told, *getattr(error, "__notes__", ())])
         with suppress(StateError):
             write_json(state, {"values": values, "error": "StartError", "message": words, "logs": ""})
         raise

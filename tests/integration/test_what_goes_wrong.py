@@ -93,21 +93,23 @@ def test_an_app_that_never_gets_ready(downstream: Downstream) -> None:
     assert "still thinking" in text
 
 
-def test_a_seed_that_fails_hands_nothing_out(downstream: Downstream) -> None:
+def test_a_seed_that_fails_hands_nothing_out_and_shows_its_own_lines_alone(downstream: Downstream) -> None:
     downstream.write(
         conftest="""
         import pytest
 
         @pytest.fixture(scope="session")
         def es_seed():
-            def seed(es): raise RuntimeError("no seed today")
-            return seed
+            return lambda es: es.client.index(index="Not Good", document={})
         """,
         test_it=NEEDS_ES,
     )
     result = downstream.run()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines("*RuntimeError: no seed today*")
+    result.stdout.re_match_lines([r"`es_seed` \(conftest\.py:5\) raised elasticsearch\.BadRequestError: .*Not Good.*"])
+    text = result.stdout.str()
+    assert "elastic_transport" not in text.partition("The last log lines of es:")[0]
+    assert text.partition("_ ERROR at setup of test_b _")[0].count("\n") < 60
 
 
 @pytest.mark.parametrize(
