@@ -1,8 +1,12 @@
 """The errors: each says what happened, with which value, and what to do next."""
 
 import contextlib
+from typing import Final
 
 from .excerpts import excerpt
+
+LOG_NOTE: Final = "Its service logged meanwhile:"
+"""Begins the note with the log lines of an error of the user's code."""
 
 
 class FoodtrucksError(Exception):
@@ -106,8 +110,13 @@ class IsolationError(FoodtrucksError, AssertionError):
     """A target that should be out of a source's reach isn't."""
 
 
-def mark_raised_by(error: BaseException, whose: str) -> None:
-    """Note on an error of the user's code whose it is: a seed's or a check's, with its file and line."""
+def mark_raised_by(error: BaseException, whose: str, *, logs: str = "") -> None:
+    """Note on an error of the user's code whose it is: a seed's or a check's, with its file and line.
+
+    `logs` is what the service logged meanwhile; it becomes a note of the error, where there is something.
+    """
+    if logs:
+        error.add_note(f"{LOG_NOTE}\n{_indented(logs)}")
     with contextlib.suppress(AttributeError):  # a class may allow no attribute
         error.__foodtrucks_raised_by__ = whose  # type: ignore[attr-defined] # ours, on anybody's error
 

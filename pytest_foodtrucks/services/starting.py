@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
@@ -44,23 +43,25 @@ def started_service(
         undo.enter_context(stack.showing(service))
         service.__foodtrucks__.wait_until_ready()
         if seed is not None:
-            _seed(service, seed)
+            _seed(stack, service, seed)
         stack.hand_over(service)
         return service, undo.pop_all()
 
 
-def _seed(service: Service, seed: Callable[[Any], object]) -> None:
-    """Call a seed; what the service logged goes with its error, because the container is gone when that is shown.
+def _seed(stack: "Stack", service: Service, seed: Callable[[Any], object]) -> None:
+    """Call a seed; what the service logged meanwhile goes with its error: the container is gone when that is shown.
 
     Raises DefinitionError for one that returns what is yet to run: it filled nothing.
     """
+    stack.hand_over(service)
     try:
         _refuse_unfinished(service, seed(service))
+    except FoodtrucksError:
+        raise
     except Exception as error:
-        lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
-        error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
-        if not isinstance(error, FoodtrucksError):
-            mark_raised_by(error, name_and_place(seed))
+        since = stack.by_engines_clock(stack.ready_at(service))
+        logs = service.__foodtrucks__.last_words(lines=ready.LOG_LINES, since=since)
+        mark_raised_by(error, name_and_place(seed), logs=logs)
         raise
 
 
