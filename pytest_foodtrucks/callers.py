@@ -4,6 +4,7 @@ Relative paths in definitions begin at the calling file, and messages point to t
 every session, so it imports nothing that pytest hasn't.
 """
 
+import functools
 import inspect
 import os
 import sys
@@ -96,9 +97,24 @@ def written_in(function: Callable[..., Any]) -> Path:
     return _file_of(function.__code__, function.__globals__)
 
 
+def name_and_place(function: Any) -> str:
+    """Return what people call a function, and where it is, such as `es_seed` (conftest.py:7).
+
+    One within another has that one's name: a fixture's function is the fixture.
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    own = hasattr(function, "__code__")
+    called = function if own else getattr(type(function), "__call__")  # noqa: B004, B009 - the method
+    name = (function if own else type(function)).__qualname__.partition(".<locals>")[0]
+    if not hasattr(called, "__code__"):
+        return f"`{name}`"
+    return f"`{name}` ({Place(written_in(called), called.__code__.co_firstlineno)})"
+
+
 def is_function(keyword: str, value: object) -> bool:
-    """Tell whether a keyword's value is a function of fixtures; a readiness check is one of the service."""
-    return callable(value) and keyword != "ready"
+    """Tell whether a keyword's value is a function of fixtures; a readiness check and a reset are of the service."""
+    return callable(value) and keyword not in {"ready", "reset"}
 
 
 def fixtures_of(function: Callable[..., Any]) -> list[str]:

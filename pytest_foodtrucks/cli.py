@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_foodtrucks.engine.clock import wall
-from pytest_foodtrucks.engine.labels import OWNER_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL, OWNER_LABEL
 
 from .errors import EngineError, FoodtrucksError
 from .sessions.owners import Owner, this_process_as_owner
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prune = commands.add_parser(
         "prune",
         help="remove kept stacks, and what dead sessions left",
-        description="Remove the kept stacks that no session uses, and what dead sessions left. What a living session "
-        "has is never removed.",
+        description="Remove the kept stacks that no session uses, what dead sessions left, and images of build= that a "
+        "later build replaced. What a living session has is never removed.",
     )
     for name, text in (("engine", "the container engine: auto, docker, or a URL"), ("state-dir", "the state folder")):
         prune.add_argument(
@@ -78,6 +78,7 @@ def _prune(settings: Settings, older_than: float | None) -> int:
             [
                 *(partial(_prune_kept, engine, stack, owner, unknown=before is not None) for stack in kept_stacks),
                 partial(_prune_dead, engine, state, before),
+                partial(_prune_images, engine, state),
                 partial(_say_what_is_left, engine, state),
             ]
         )
@@ -109,6 +110,28 @@ def _prune_dead(engine: "Engine", state: Path, before: float | None) -> int:
     others = "" if before is None else ", or that are older and nobody can tell of"
     _say(f"removed: {_counted(removed)} that dead sessions left{others}")
     return removed
+
+
+def _prune_images(engine: "Engine", state: Path) -> int:
+    """Remove images of `build=` that a later build took the name from, unless a session may still start one of them."""
+    images = engine.dangling_images(IMAGE_LABEL)
+    if not images:
+        return 0
+    if _somebody_may_live(engine, state):
+        _say(f"left: {_images(len(images))} of earlier builds, which a session may use")
+        return 0
+    removed = [image for image in images if engine.remove_image(image)]
+    _say(f"removed: {_images(len(removed))} of earlier builds")
+    return len(removed)
+
+
+def _somebody_may_live(engine: "Engine", state: Path) -> bool:
+    labels = {*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()}
+    return any(label == KEPT or life_of_owner(label, engine, state) is not Life.DEAD for label in labels)
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number} images"
 
 
 def _say_what_is_left(engine: "Engine", state: Path) -> int:

@@ -1,5 +1,6 @@
 """The errors: each says what happened, with which value, and what to do next."""
 
+import contextlib
 import re
 from typing import Final
 
@@ -7,6 +8,8 @@ from .excerpts import excerpt
 
 _TWO_STOPS: Final = re.compile(r"(?<=[\w)\"'])\.\.(?=\s|$)")
 """Where a quoted sentence of somebody else's ends with one, and ours does too."""
+LOG_NOTE: Final = "Its service logged meanwhile:"
+"""Begins the note with the log lines of an error of the user's code."""
 
 
 class FoodtrucksError(Exception):
@@ -115,6 +118,23 @@ class ReachabilityError(FoodtrucksError, AssertionError):
 
 class IsolationError(FoodtrucksError, AssertionError):
     """A target that should be out of a source's reach isn't."""
+
+
+def mark_raised_by(error: BaseException, whose: str, *, logs: str = "") -> None:
+    """Note on an error of the user's code whose it is: a seed's or a check's, with its file and line.
+
+    `logs` is what the service logged meanwhile; it becomes a note of the error, where there is something.
+    """
+    if logs:
+        error.add_note(f"{LOG_NOTE}\n{_indented(logs)}")
+    with contextlib.suppress(AttributeError):  # a class may allow no attribute
+        error.__foodtrucks_raised_by__ = whose  # type: ignore[attr-defined] # ours, on anybody's error
+
+
+def raised_by(error: BaseException) -> str | None:
+    """Return what was noted so; None where nothing was."""
+    whose: str | None = getattr(error, "__foodtrucks_raised_by__", None)
+    return whose
 
 
 def _indented(text: str) -> str:

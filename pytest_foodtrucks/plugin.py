@@ -57,6 +57,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
         project=str(pytestconfig.rootpath),
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
+        fresh=pytestconfig.option.foodtrucks_fresh,
     )
     stack.keeps_failed = bool(pytestconfig.getoption("usepdb", default=False))
     return stack.engine
@@ -96,6 +97,7 @@ web_on_net = service_fixture(
             "environment": {"ES_HOST": "es"},
             "ports": [5000],
             "ready": _web_is_ready,
+            "reset": lambda _: None,  # the app keeps nothing itself
         },
     )
 )
@@ -155,6 +157,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         else:
             group.addoption(option.flag, dest=name, default=None, metavar=option.metavar, help=text)
         parser.addini(option.ini, text, default=None)
+    group.addoption(
+        "--foodtrucks-fresh",
+        action="store_true",
+        help="make anew what the last session kept (with --foodtrucks-reuse; only here, on the command line)",
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -261,7 +268,7 @@ def _amend(report: pytest.TestReport, call: "pytest.CallInfo[None]", item: pytes
     try:
         from .fixtures.report import amend_report
 
-        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, wall()))
+        amend_report(report, call, item.config, began=item.stash.get(_BEGAN, wall()), item=item)
     except pytest.exit.Exception:
         raise
     except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - the test's own failure must be told

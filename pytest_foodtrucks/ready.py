@@ -12,8 +12,17 @@ from weakref import WeakKeyDictionary
 
 from pytest_foodtrucks.engine.clock import monotonic, sleep
 
+from .callers import name_and_place
 from .engine.logs import Search
-from .errors import DefinitionError, EngineError, NotReady, NotReadyInTime, StartError
+from .errors import (
+    DefinitionError,
+    EngineError,
+    FoodtrucksError,
+    NotReady,
+    NotReadyInTime,
+    StartError,
+    mark_raised_by,
+)
 from .excerpts import shortened
 from .values import (
     Unfit,
@@ -279,13 +288,24 @@ def _ask(target: Target, checks: Iterable[Check], service: Any, *, elapsed: floa
     _refuse_ended(target, elapsed=elapsed)
     try:
         for check in checks:
-            answer: object = check(service)
+            answer = _answer_of(check, service)
             if answer is False or callable(answer) or has_only_begun(answer):
                 raise _no_check_error(check, f" (it returned {shown(answer)})")
     except (EngineError, StartError):  # as the engine refuses what is asked of a container that ended meanwhile
         _refuse_ended(target, elapsed=elapsed)
         raise
     _refuse_ended(target, elapsed=elapsed)  # meanwhile; what is in a log stays there
+
+
+def _answer_of(check: Callable[[Any], object], service: Any) -> object:
+    """Call a check; an error of another kind than ours tells which check raised it."""
+    try:
+        return check(service)
+    except FoodtrucksError:
+        raise
+    except Exception as error:
+        mark_raised_by(error, f"The readiness check {name_and_place(check)} of {target_of(service).alias}")
+        raise
 
 
 _USUAL_REMEDY: Final = "mend what the log shows, or allow more with timeout= or --foodtrucks-timeout"

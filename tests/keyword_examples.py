@@ -1,6 +1,6 @@
 """Each keyword of a service: values that are right, values that are wrong, and what the engine is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_foodtrucks import ready
@@ -16,6 +16,11 @@ class Example(NamedTuple):
     right: Sequence[Any]
     wrong: Sequence[object]
     body: Mapping[str, Any] | None = None
+
+
+def generates(service: object) -> Iterator[object]:
+    """Be a function that would only begin."""
+    yield service
 
 
 EXAMPLES: Mapping[str, Example] = {
@@ -174,5 +179,9 @@ EXAMPLES: Mapping[str, Example] = {
     "ready": Example(
         right=[ready.tcp(80), [ready.running(), ready.http("/")], print],
         wrong=[5, "tcp", [], [5], int, [None], lambda: None],
+    ),
+    "reset": Example(
+        right=[print, lambda _: None],
+        wrong=[5, "flushall", [print], int, lambda: None, generates],
     ),
 }

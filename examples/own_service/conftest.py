@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from elasticsearch.helpers import bulk
 
 from pytest_foodtrucks import ready, service
 
@@ -16,5 +17,5 @@ web_on_net = service(
 
 @pytest.fixture(scope="session")
 def es_seed():
-    dishes = [line for dish in ("taco", "ramen", "falafel") for line in ({"create": {"_id": dish}}, {"name": dish})]
-    return lambda es: es.client.bulk(index="menu", operations=dishes, refresh=True)
+    dishes = [{"_index": "menu", "_id": dish, "name": dish} for dish in ("taco", "ramen", "falafel")]
+    return lambda es: bulk(es.client, dishes, refresh=True)

@@ -105,9 +105,9 @@ class Container:
             excerpt.skip_to(self._excerpt(lambda: Excerpt(head=0), since=since, tail=_LAST_LINES))
         return excerpt
 
-    def last_words(self, *, lines: int) -> str:
-        """Return the last lines of its log, 16 kB of them at most."""
-        return str(self._excerpt(lambda: Excerpt(head=0, tail=SHORT_TAIL), tail=lines))
+    def last_words(self, *, lines: int, since: float | None = None) -> str:
+        """Return the last lines of its log, 16 kB of them at most; `since` is as in `logs`."""
+        return str(self._excerpt(lambda: Excerpt(head=0, tail=SHORT_TAIL), tail=lines, since=since))
 
     def _excerpt(self, empty: Callable[[], Excerpt], **which: Any) -> Excerpt:
         """Add its log to an empty excerpt: all of it, or as much as is read at most."""

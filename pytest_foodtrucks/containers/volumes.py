@@ -67,6 +67,11 @@ def bind(volume: str, folder: Path, *, local: bool) -> str:
     return f"{absolute}{volume[match.end('source') :]}"
 
 
+def source_of(volume: str) -> Path | None:
+    """Return the path that a volume has on the engine's machine; None for an anonymous one."""
+    return _taken_apart(volume).source
+
+
 def volumes_body(volumes: Sequence[str]) -> Mapping[str, Any]:
     """Return the piece of the engine API's ContainerCreate that volumes become."""
     apart = {volume: _taken_apart(volume) for volume in volumes}

@@ -11,6 +11,7 @@ from docker.utils import parse_repository_tag
 from pytest_foodtrucks.errors import EngineError
 
 from .asking import EngineClient, if_found, refused_error
+from .labels import NAME_LABEL
 
 
 class ImageRequests(EngineClient):
@@ -66,6 +67,26 @@ class ImageRequests(EngineClient):
         except EngineError as error:
             if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 raise
+
+    def dangling_images(self, label: str) -> list[str]:
+        """Return the ids of images with a label that have no name any more; none of those made of a container."""
+        found = self._ask(
+            f"list the images with the label {label}",
+            lambda: self.api.images(filters={"dangling": True, "label": label}),
+        )
+        return [
+            each["Id"] for each in found if label in (labels := each.get("Labels") or {}) and NAME_LABEL not in labels
+        ]
+
+    def remove_image(self, image: str) -> bool:
+        """Remove an image; tell whether it went: one that a container has stays, or that another was built from."""
+        try:
+            self._ask(f"remove the image {image}", lambda: self.api.remove_image(image))
+        except EngineError as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+            return False
+        return True
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

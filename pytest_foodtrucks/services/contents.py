@@ -16,3 +16,8 @@ def contents(service: Any) -> set[str]:
 def restore(service: Any, had: Iterable[str]) -> None:
     """Delete what was put into a service and isn't among the contents that it once had; StartError if that fails."""
     del service, had
+
+
+def can_be_restored(kind: type[Any]) -> bool:
+    """Tell whether `restore` does something for a kind of service."""
+    return restore.dispatch(kind) is not restore.dispatch(object)

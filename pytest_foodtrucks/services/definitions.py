@@ -20,9 +20,11 @@ from pytest_foodtrucks.values import (
     checked,
     image_name,
     matching,
+    only_begins,
     path,
     seconds,
     shown,
+    takes_one,
     unrolled,
 )
 
@@ -55,6 +57,7 @@ class ServiceKeywords(TypedDict, total=False):
     healthcheck: Value[Mapping[str, Any] | None]
     timeout: Value[float | None]
     ready: "Check | Iterable[Check] | None"
+    reset: Callable[[Any], object] | None
 
 
 def _build(value: Any) -> Build:
@@ -82,6 +85,15 @@ def _ready(value: Any) -> Any:
     return value
 
 
+def _reset(value: Any) -> Any:
+    """Check a function that puts a service back."""
+    if not callable(value) or isinstance(value, type) or not takes_one(value):
+        raise Unfit("give a function that takes the service and puts it back, such as `lambda _: None`", why=" is none")
+    if only_begins(value):
+        raise Unfit("give a plain function", why=" is asynchronous, or a generator: called, it would only begin")
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceDefinition:
     """A service's definition: the keywords of its container in `spec`, and those that only a service has.
@@ -98,6 +110,7 @@ class ServiceDefinition:
     build: Build | None = keyword_field(_build)
     timeout: float | None = keyword_field(seconds)
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
+    reset: Callable[[Any], object] | None = keyword_field(_reset)
 
     @property
     def alias(self) -> str:

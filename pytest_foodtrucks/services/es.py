@@ -8,7 +8,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from pytest_foodtrucks.ready import Target, target_of
 from pytest_foodtrucks.settings import Settings, is_pinned, split_tag
 from pytest_foodtrucks.values import checked, heap, image_name, shown, tag
 
+from . import es_contents
 from .contents import contents, restore
 from .definitions import ServiceDefinition, define
 from .service import Service
@@ -176,19 +176,40 @@ class ElasticsearchService(Service):
 
 @contents.register
 def _elasticsearch_contents(service: ElasticsearchService) -> set[str]:
-    """Return the paths of its indices, aliases, templates and data streams, but for the server's own."""
-    return set(_listed(service))
+    return set(_paths(service))
 
 
 @restore.register
 def _restore_elasticsearch(service: ElasticsearchService, had: "Iterable[str]") -> None:
+    before, now = set(had), _paths(service)
+    gone = sorted(before - {*now})
+    if gone:
+        raise StartError(f"a test deleted or changed {', '.join(gone)}.")
+    with _answering("what came into it can't be deleted"):
+        failures = es_contents.delete(service, [path for path in now if path not in before])
+    if failures:
+        raise StartError(f"what came into it can't be deleted: {es_contents.together(failures)}.")
+
+
+def _paths(service: ElasticsearchService) -> list[str]:
+    """Return the paths of all that has a name in it, and of the cluster's settings, but for the server's own."""
+    with _answering("what is in it can't be listed"):
+        settings = es_contents.settings(service)
+        paths, failures = es_contents.listed(service)
+    if failures:
+        raise StartError(f"what is in it can't be listed: {es_contents.together(failures)}.")
+    return [*settings, *paths]
+
+
+@contextmanager
+def _answering(what: str) -> Iterator[None]:
+    """Raise StartError where the server gives no answer in this block, or refuses one."""
     import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
 
-    before = set(had)
     try:
-        _delete(service, [path for path in _listed(service) if path not in before])
+        yield
     except httpx2.HTTPError as error:
-        raise StartError(f"what came into it can't be deleted: {error}.") from error
+        raise StartError(f"{what}: {error}.") from error
 
 
 def check_pair(client: str, server: str) -> None:
@@ -209,10 +230,9 @@ def check_pair(client: str, server: str) -> None:
 
 @contextmanager
 def private_index(service: ElasticsearchService) -> Iterator[str]:
-    """Yield an index name that nobody else has, and delete afterwards what lives under it.
+    """Yield an index name that nobody else has, and delete afterwards what lives under it, blocked or not.
 
-    That is: indices, aliases, data streams and templates whose name begins with it. The index itself isn't created.
-    The deletion of data streams wasn't tried: the servers that the tests have lack their module.
+    That is: all whose name begins with it, of whatever kind `es_contents` lists. The index itself isn't created.
     """
     name = f"test-{secrets.token_hex(6)}"
     try:
@@ -222,51 +242,19 @@ def private_index(service: ElasticsearchService) -> Iterator[str]:
 
 
 def delete_under(service: ElasticsearchService, prefix: str) -> None:
-    """Delete all data streams, indices, aliases and templates whose names begin with a prefix."""
-    _delete(service, _listed(service, prefix))
+    """Delete all whose names begin with a prefix; FoodtrucksError, at the end, for what can't be deleted."""
+    import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
 
-
-def _listed(service: ElasticsearchService, prefix: str = "") -> list[str]:
-    """Return the paths of all data streams, indices, aliases and templates whose names begin with a prefix.
-
-    In the order in which they can be deleted, one by one, by their own names: since 8 the server refuses to delete by
-    wildcard. What begins with a dot, and templates that are managed, are the server's own. A listing of indices follows
-    aliases too, so what it names is looked at again: another's index may have an alias under the prefix.
-    """
-    streams = [f"_data_stream/{stream['name']}" for stream in _named(service, "_data_stream", prefix, "data_streams")]
-    found = _found(service, f"/_cat/indices/{prefix}*?format=json&expand_wildcards=all", [])
-    indices = [index["index"] for index in found if index["index"].startswith(prefix)]
-    aliases = [
-        f"{index}/_alias/{alias}"
-        for index, about in _found(service, f"/_alias/{prefix}*", {}).items()
-        for alias in about["aliases"]
-    ]
-    templates = [
-        f"{kind}/{template['name']}"
-        for kind in ("_index_template", "_component_template")
-        for template in _named(service, kind, prefix, f"{kind[1:]}s")
-        if not (template.get(kind[1:], {}).get("_meta") or {}).get("managed", False)
-    ]
-    legacy = [f"_template/{template}" for template in _found(service, f"/_template/{prefix}*", {})]
-    paths = [*streams, *indices, *aliases, *templates, *legacy]
-    return [path for path in paths if not path.rpartition("/")[2].startswith(".")]
-
-
-def _delete(service: ElasticsearchService, paths: Iterable[str]) -> None:
-    for path in paths:
-        answer = service.http.delete(f"/{path}")
-        if answer.status_code != HTTPStatus.NOT_FOUND:  # an alias goes with its index
-            answer.raise_for_status()
-
-
-def _named(service: ElasticsearchService, kind: str, prefix: str, key: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _found(service, f"/{kind}/{prefix}*", {}).get(key, [])
-    return found
-
-
-def _found(service: ElasticsearchService, path: str, nothing: Any) -> Any:
-    """Return what a listing holds; nothing where there is none, or where the server hasn't got the feature."""
-    answer = service.http.get(path)
-    if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-        return nothing
-    return answer.raise_for_status().json()
+    try:
+        paths, failures = es_contents.listed(service, prefix)
+        failures += es_contents.delete(service, paths)
+    except httpx2.HTTPError as error:
+        raise FoodtrucksError(
+            f"{service.alias} gave no answer when what the test has under the name {prefix} was to be deleted: "
+            f"{error}. Remedy: see why it is away."
+        ) from error
+    if failures:
+        raise FoodtrucksError(
+            f"What the test left in {service.alias} under the name {prefix} can't be deleted: "
+            f"{es_contents.together(failures)}. Remedy: let the test delete it, or take away what holds it."
+        )

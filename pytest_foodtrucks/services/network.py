@@ -149,6 +149,7 @@ class Network:
         )
         with parts.shared(stack, part) as service, stack.showing(service), closing(service.__foodtrucks__) as inside:
             inside.shared = stack.worker is not None
+            stack.hand_over(service)
             yield service
 
     def probe(self) -> "AbstractContextManager[Probe]":

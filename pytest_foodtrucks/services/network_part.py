@@ -11,6 +11,7 @@ from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.stacks import parts
 from pytest_foodtrucks.stacks.bulk_removal import remove_network
+from pytest_foodtrucks.stacks.stack import PartLabel
 
 from .network import Network
 
@@ -67,13 +68,18 @@ class NetworkPart:
         """Nothing more: the key has all of it."""
         return {}
 
+    @property
+    def is_kept(self) -> bool:
+        """Yes: nothing is in it."""
+        return True
+
     def made_from(self) -> Mapping[str, object]:
         """Return what makes it another network."""
         return {"driver": self.driver, "internal": self.internal, "engine": self.stack.engine.url}
 
     def start(self) -> Network:
         """Create it."""
-        return _started_network(self.stack, self.driver, internal=self.internal, part=self.name)[0]
+        return _started_network(self.stack, self.driver, internal=self.internal, part=PartLabel(self.name))[0]
 
     def dump(self, network: Network) -> Mapping[str, Any]:
         """Return where it is."""
@@ -96,7 +102,7 @@ class NetworkPart:
 
 
 def _started_network(
-    stack: "Stack", driver: str, *, internal: bool, part: str | None = None
+    stack: "Stack", driver: str, *, internal: bool, part: PartLabel | None = None
 ) -> tuple[Network, ExitStack]:
     name = f"foodtrucks-net-{secrets.token_hex(4)}"
     about = {"driver": driver, "internal": internal, "labels": stack.labels(part=part)}

@@ -165,9 +165,16 @@ class RunningService:
         """Return the container's log, all of it and as it is; `since` is in seconds of the epoch."""
         return self.container.logs(since=since, tail=tail)
 
-    def last_words(self, *, lines: int) -> str:
-        """Return the last lines of the container's log, printable, long ones cut."""
-        return self.container.last_words(lines=lines)
+    def last_words(self, *, lines: int, since: float | None = None) -> str:
+        """Return the last lines of the container's log, printable, long ones cut; why, where it can't be read.
+
+        They go with an error, which a log driver that can't be read mustn't replace. `since` is in seconds of the
+        epoch.
+        """
+        try:
+            return self.container.last_words(lines=lines, since=since)
+        except EngineError as error:
+            return f"(its log can't be read: {error})"
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> "Search":
         """Search the log of the container's life, its last start being the earliest, line by line.

@@ -1,14 +1,19 @@
 """A service that outlives its fixture: how it is started once, found again, and made fit for another session."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.containers.container import Container
-from pytest_foodtrucks.errors import StartError
-from pytest_foodtrucks.stacks.parts import source
+from pytest_foodtrucks.containers.volumes import source_of
+from pytest_foodtrucks.errors import DefinitionError, StartError
+from pytest_foodtrucks.sessions.state_key import keyed
+from pytest_foodtrucks.stacks.reading import Reading, content_of, fingerprint
+from pytest_foodtrucks.stacks.sources import depends_on
+from pytest_foodtrucks.stacks.stack import PartLabel
+from pytest_foodtrucks.values import has_only_begun, shown
 
-from .contents import contents, restore
+from .contents import can_be_restored, contents, restore
 from .definitions import ServiceDefinition
 from .running import NetworkRef
 from .service import Service
@@ -31,6 +36,7 @@ class ServicePart:
     service_type: type[Service]
     seed: Callable[[Any], object] | None
     requires: Sequence[Service]
+    _reading: Reading = field(default_factory=Reading)
 
     @property
     def name(self) -> str:
@@ -57,15 +63,28 @@ class ServicePart:
             "folder of the definition": self.definition.folder,
         }
 
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether it can be put back to how its seed left it."""
+        return self.definition.reset is not None or can_be_restored(self.service_type)
+
     def made_from(self) -> Mapping[str, object]:
         """Return all values whose change makes it a different service."""
         return {
             **self._given(),
             "image": self.stack.engine.image_id(image_of(self.stack, self.definition)),
-            "seed": source(self.seed),
+            "seed": depends_on(self.seed),
+            "files behind volumes": self._mounted(),
             "required services": [service.container.id for service in self.requires],
             "host": self.stack.engine.publish_on,
         }
+
+    def _mounted(self) -> Mapping[str, str]:
+        """Return a fingerprint of what is behind each volume that has a path on this machine."""
+        if not self.stack.engine.local:
+            return {}
+        paths = {volume: source_of(volume) for volume in self.definition.spec.volumes}
+        return {volume: content_of(self.definition.folder / path) for volume, path in paths.items() if path is not None}
 
     def _given(self) -> dict[str, object]:
         build = self.definition.build
@@ -76,10 +95,15 @@ class ServicePart:
 
     def start(self) -> Service:
         """Start it; note in a kept stack what its start put into the services that it requires."""
-        kept = self.stack.kept_stack
+        kept = self.stack.kept_stack if self.is_kept else None
         had = [(service, contents(service)) for service in self.requires] if kept is not None else []
         started, _ = started_service(
-            self.stack, self.network, self.definition, self.service_type, seed=self.seed, part=self.name
+            self.stack,
+            self.network,
+            self.definition,
+            self.service_type,
+            seed=self.seed if kept is None or self.seed is None else self._recorded(self.seed),
+            part=PartLabel(self.name, kept=self.is_kept),
         )
         if kept is not None:
             for service, before in had:
@@ -87,16 +111,30 @@ class ServicePart:
                 kept.add_contents(name, contents(service) - before)
         return started
 
+    def _recorded(self, seed: Callable[[Any], object]) -> Callable[[Any], object]:
+        """Return a seed that lets it be noted which files it reads."""
+
+        def recorded(service: Any) -> object:
+            with self._reading.going_on():
+                return seed(service)
+
+        return recorded
+
     def dump(self, service: Service) -> Mapping[str, Any]:
-        """Return where it is, and for a kept stack what is in it."""
+        """Return where it is, and for a kept stack what is in it, and which files its seed read."""
         container = service.container
+        kept = self.stack.kept_stack is not None
         return {
             "id": container.id,
             "name": container.name,
             "network": self.network.name,
             "aliases": list(self.definition.spec.aliases),
-            "contents": sorted(contents(service)) if self.stack.kept_stack is not None else [],
+            "contents": sorted(contents(service)) if kept else [],
+            "files": self._reading.fingerprints(self._digest) if kept else {},
         }
+
+    def _digest(self, text: str) -> str:
+        return keyed(self.stack.session.state)(text)
 
     def load(self, about: Mapping[str, Any]) -> Service:
         """Return the service of a container that somebody else started."""
@@ -104,8 +142,14 @@ class ServicePart:
         return self.service_type(self.stack, self.network, container, self.definition)
 
     def take_over(self, service: Service, about: Mapping[str, Any]) -> None:
-        """See that a kept service is well, and delete what came into it after its seed."""
-        _take_over(service, about["contents"])
+        """See that a kept service is well, and put it back to how its seed left it."""
+        for file, before in about["files"].items():
+            if fingerprint(file, self._digest) != before:
+                raise StartError(f"its seed read {file}, which changed.")
+        _refuse_unwell(service)
+        restore(service, about["contents"])
+        if self.definition.reset is not None:
+            _reset(service, self.definition.reset)
 
     def clear(self, kept: Mapping[str, Any] | None) -> None:
         """Remove its containers."""
@@ -119,8 +163,21 @@ def part_name(network: str, alias: str) -> str:
     return f"service {alias} on {network}"
 
 
-def _take_over(service: Service, had: Sequence[str]) -> None:
-    """See that a kept service is well, and delete what came into it after its seed."""
+def _reset(service: Service, reset: Callable[[Any], object]) -> None:
+    """Call a definition's `reset`; StartError, and so a new service, where that fails."""
+    try:
+        result = reset(service)
+    except Exception as error:  # it is the user's, and may raise anything
+        raise StartError(f"its reset raised {type(error).__name__}: {error}.") from error
+    if has_only_begun(result):
+        raise DefinitionError(
+            f"The reset of {service.alias} returned {shown(result)}, and nobody awaits that or reads it to its end. "
+            "Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
+        )
+
+
+def _refuse_unwell(service: Service) -> None:
+    """Raise StartError where a kept service doesn't run, isn't on its network as it was, or isn't ready."""
     status = service.container.status
     if status != "running":
         raise StartError(f"it is {status}.")
@@ -128,7 +185,6 @@ def _take_over(service: Service, had: Sequence[str]) -> None:
         raise StartError("it is disconnected from its network.")
     _refuse_reattached(service)
     service.__foodtrucks__.wait_until_ready(timeout=_TAKE_OVER_SECONDS)
-    restore(service, had)
 
 
 def _refuse_reattached(service: Service) -> None:

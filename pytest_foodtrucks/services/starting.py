@@ -1,24 +1,23 @@
 """A service's start: its image, its container, the wait until it is ready, its seed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.callers import Place, written_in
+from pytest_foodtrucks.callers import Place, name_and_place, written_in
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.volumes import bind
-from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError
+from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, ImageError, mark_raised_by
 from pytest_foodtrucks.values import has_only_begun, shown
 
 from .running import NetworkRef
 from .service import Service
 
 if TYPE_CHECKING:
-    from pytest_foodtrucks.stacks.stack import Stack
+    from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
     from .definitions import ServiceDefinition
 
@@ -30,11 +29,11 @@ def started_service(
     service_type: type[Service] = Service,
     *,
     seed: Callable[[Any], object] | None = None,
-    part: str | None = None,
+    part: "PartLabel | None" = None,
 ) -> tuple[Service, ExitStack]:
     """Create and start a service, wait until it is ready, seed it, and return it with what removes it.
 
-    `part` is the name of one that outlives its fixture.
+    `part` is what it is, if it outlives its fixture.
     """
     if definition.spec.tcp_ports and not network.internal:
         stack.engine.refuse_unknown_host()
@@ -47,7 +46,8 @@ def started_service(
             undo.enter_context(stack.showing(service))
             service.__foodtrucks__.wait_until_ready()
             if seed is not None:
-                _seed(service, seed)
+                _seed(stack, service, seed)
+            stack.hand_over(service)
         except Exception:
             if stack.keeps_failed:
                 undo.pop_all()
@@ -63,17 +63,20 @@ def _left_for_a_look(container: str) -> str:
     )
 
 
-def _seed(service: Service, seed: Callable[[Any], object]) -> None:
-    """Call a seed; what the service logged goes with its error, because the container is gone when that is shown.
+def _seed(stack: "Stack", service: Service, seed: Callable[[Any], object]) -> None:
+    """Call a seed; what the service logged meanwhile goes with its error: the container is gone when that is shown.
 
     Raises DefinitionError for one that returns what is yet to run: it filled nothing.
     """
+    stack.hand_over(service)
     try:
         _refuse_unfinished(service, seed, seed(service))
+    except FoodtrucksError:
+        raise
     except Exception as error:
-        with suppress(EngineError):  # the seed's own error matters
-            lines = service.__foodtrucks__.last_words(lines=ready.LOG_LINES)
-            error.add_note(f"The last log lines of {service.alias}:\n" + indent(lines, "    "))
+        since = stack.by_engines_clock(stack.ready_at(service))
+        logs = service.__foodtrucks__.last_words(lines=ready.LOG_LINES, since=since)
+        mark_raised_by(error, name_and_place(seed), logs=logs)
         raise
 
 
@@ -102,7 +105,7 @@ def running_service(
 ) -> Iterator[Service]:
     """Start a service as `started_service` does, yield it, and remove it."""
     service, undo = started_service(stack, network, definition, service_type, seed=seed)
-    with undo:
+    with undo, stack.keeping_log_of(service):
         yield service
 
 
@@ -124,7 +127,9 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
             stack.pool.submit(image_of, stack, definition)
 
 
-def create(stack: "Stack", network: str, definition: "ServiceDefinition", *, part: str | None = None) -> Creation:
+def create(
+    stack: "Stack", network: str, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
+) -> Creation:
     """See to a service's image and create its container, not yet started."""
     volumes = tuple(bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes)
     made = partial(

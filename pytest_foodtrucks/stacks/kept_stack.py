@@ -178,6 +178,14 @@ class KeptStack:
         with usable(self.state):
             self._file(part).unlink(missing_ok=True)
 
+    def forget_all(self) -> bool:
+        """Remove the records of all parts; tell whether there was one."""
+        with usable(self.state):
+            files = list(self.folder.glob("*.json"))
+            for file in files:
+                file.unlink(missing_ok=True)
+        return bool(files)
+
     def _file(self, part: str) -> Path:
         return self.folder / f"{sha256(part.encode()).hexdigest()[:16]}.json"
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.urls import without_user
@@ -62,18 +62,26 @@ def input_for_worker(begin: Callable[[], Session]) -> Mapping[str, str]:
 
 
 def opened_stack(
-    settings: "Settings", session: Session, *, project: str, worker: str | None, progress: "Progress"
+    settings: "Settings",
+    session: Session,
+    *,
+    project: str,
+    worker: str | None,
+    progress: "Progress",
+    fresh: bool = False,
 ) -> Stack:
     """Find the engine, open the session on it unless another process did, and return this process's stack.
 
-    `project` is whose stack is kept, where the settings keep one. `worker` is the xdist worker's id, or None.
+    `project` is whose stack is kept, where the settings keep one; with `fresh` what is kept now is removed. `worker`
+    is the xdist worker's id, or None.
     """
     from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     watching = Watching(session, progress.say)
     owner = f"{project} {engine_words(settings.engine, os.environ)}".strip() if settings.reuse else None
     engine = find_engine(settings.engine, host=settings.host, only=session.endpoint())
-    session.go_to_engine(lambda: begin_on_engine(engine, session, watching, project=owner, say=progress.say))
+    about: Any = {"project": owner, "say": progress.say, "fresh": fresh}
+    session.go_to_engine(lambda: begin_on_engine(engine, session, watching, **about))
     used = session.endpoint()
     if used not in {None, engine.endpoint}:  # another worker opened the session meanwhile, and had found another one
         engine.close()
@@ -82,11 +90,18 @@ def opened_stack(
 
 
 def begin_on_engine(
-    engine: "Engine", session: Session, watching: Watching, *, project: str | None, say: Callable[[str], object]
+    engine: "Engine",
+    session: Session,
+    watching: Watching,
+    *,
+    project: str | None,
+    say: Callable[[str], object],
+    fresh: bool = False,
 ) -> None:
     """Do what comes before a session's first object on the engine.
 
-    `project` is what the session's kept stack belongs to; None where it wants none. `say` tells people.
+    `project` is what the session's kept stack belongs to; None where it wants none. With `fresh` that stack is made
+    anew. `say` tells people.
     """
     session.record_engine(engine.endpoint)
     watching.see(engine.endpoint, None if project is None else KeptStack.on(engine, session.state, project))
@@ -101,7 +116,7 @@ def begin_on_engine(
     except EngineError as error:  # of what others left; this session can do without
         say(f"what a dead session left can't be removed: {error}")
     if project is not None:
-        _begin_kept(engine, session, project, say)
+        _begin_kept(engine, session, project, say, fresh=fresh)
 
 
 def clock_warning(difference: float) -> str | None:
@@ -115,9 +130,11 @@ def clock_warning(difference: float) -> str | None:
     )
 
 
-def _begin_kept(engine: "Engine", session: Session, project: str, say: Callable[[str], object]) -> None:
+def _begin_kept(engine: "Engine", session: Session, project: str, say: Callable[[str], object], *, fresh: bool) -> None:
     stack = choose_kept_stack(session, engine, project)
     if stack is not None:
+        if fresh and stack.forget_all():
+            say("what was kept is made anew, as --foodtrucks-fresh says")
         remove_unfinished_parts(engine, stack)
     else:
         say("another session holds this project's kept stack; this one gets a stack of its own")

@@ -1,13 +1,9 @@
 """The parts of a stack that outlive their fixture: shared by xdist workers, or kept for the next session."""
 
-import ast
-import functools
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pytest_foodtrucks.callers import written_in
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 from pytest_foodtrucks.sessions.state_key import keyed
 
@@ -38,6 +34,10 @@ class Part(Protocol[T]):
     @property
     def values(self) -> Mapping[str, object]:
         """What must be the same in all workers that share it, by words that a reader understands."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether the next session may have it: it can be put back to how it was."""
 
     def made_from(self) -> Mapping[str, object]:
         """Return all that it is made from, by such words."""
@@ -85,8 +85,13 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
 
 def _take_or_start(kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
-    made_from = sharing.fingerprints(part.made_from(), digest)
     record = kept.record(part.name)
+    if not part.is_kept:
+        say(f"{part.title} isn't kept for the next session: it has no reset=, which would put it back")
+        kept.forget(part.name)
+        part.clear(None if record is None else record["value"])
+        return part.start()
+    made_from = sharing.fingerprints(part.made_from(), digest)
     if record is not None:
         try:
             _refuse_changed(record["made_from"], made_from)
@@ -120,33 +125,3 @@ def _refuse_changed(before: Mapping[str, str], now: Mapping[str, str]) -> None:
 
 def _first_sentence(text: str) -> str:
     return text.partition("Remedy: ")[0].partition("\n")[0].strip().rstrip(".")
-
-
-def source(function: Callable[..., Any] | None) -> str:
-    """Return the source text that a function comes from: all of the function or class at its file's top level.
-
-    Files that it reads, and functions elsewhere that it calls, aren't looked at.
-    """
-    if function is None:
-        return ""
-    if isinstance(function, functools.partial):
-        return f"{source(function.func)} {function.args!r} {function.keywords!r}"
-    function = inspect.unwrap(function)
-    called = function if hasattr(function, "__code__") else type(function).__dict__.get("__call__")
-    code = getattr(called, "__code__", None)
-    if called is None or code is None:
-        return repr(type(function))
-    try:
-        text = written_in(called).read_text(encoding="utf-8")
-        return next(part for part, lines in _top_level(text) if code.co_firstlineno in lines)
-    except (OSError, SyntaxError, ValueError, StopIteration):  # typed in, or made by a program
-        return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names!r}"
-
-
-def _top_level(text: str) -> Iterator[tuple[str, range]]:
-    """Yield the statements of a file with their line numbers, decorators included."""
-    lines = text.splitlines()
-    for node in ast.parse(text).body:
-        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
-        last = node.end_lineno if node.end_lineno is not None else node.lineno
-        yield "\n".join(lines[first - 1 : last]), range(first, last + 1)

@@ -6,10 +6,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Protocol, TypeVar
 
 from pytest_foodtrucks import errors
-from pytest_foodtrucks.errors import FoodtrucksError, StateError
+from pytest_foodtrucks.errors import LOG_NOTE, FoodtrucksError, StateError, raised_by
 from pytest_foodtrucks.sessions.state_folder import corrupt_error, is_there, read_json, usable, write_json
 
 T = TypeVar("T")
@@ -81,19 +82,19 @@ def fingerprints(values: Mapping[str, object], digest: Callable[[str], str]) -> 
     It shows whether values differ, and not what they are: some are secrets. `digest` has a key that stays in the state
     folder: without one a short secret could be found by trying.
     """
-    return {word: digest(repr(_ordered(value))) for word, value in values.items()}
+    return {word: digest(repr(ordered(value))) for word, value in values.items()}
 
 
-def _ordered(value: object) -> object:
+def ordered(value: object) -> object:
     """Return a value so that equal ones read alike, in whatever order a mapping or a set has its entries."""
     if isinstance(value, Mapping):
-        return sorted((repr(key), repr(_ordered(each))) for key, each in value.items())
+        return sorted((repr(key), repr(ordered(each))) for key, each in value.items())
     if isinstance(value, AbstractSet):
         return sorted(map(repr, value))
     if isinstance(value, list | tuple):
-        return [_ordered(each) for each in value]
+        return [ordered(each) for each in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _ordered(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: ordered(getattr(value, field.name)) for field in fields(value)}
     return value
 
 
@@ -113,12 +114,20 @@ def _started(
             write_json(state, {"values": values, **failure})
         raise
     except Exception as error:  # a seed is the user's, and may raise anything
-        words = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
         with suppress(StateError):
-            write_json(state, {"values": values, "error": "StartError", "message": words, "logs": ""})
+            write_json(state, {"values": values, "error": "StartError", **_told(error)})
         raise
     write_json(state, {"values": values, "part": dump(value)})
     return value
+
+
+def _told(error: Exception) -> Mapping[str, str]:
+    """Return what other workers are told of an error that isn't ours; the log among its notes apart."""
+    whose, words = raised_by(error), f"{type(error).__name__}: {error}"
+    notes: list[str] = getattr(error, "__notes__", [])
+    logs = [note for note in notes if note.startswith(LOG_NOTE)]
+    message = "\n".join([words if whose is None else f"{whose} raised {words}", *(n for n in notes if n not in logs)])
+    return {"message": message, "logs": "\n".join(dedent(log.partition("\n")[2]) for log in logs)}
 
 
 def _loaded(load: Callable[[Mapping[str, Any]], T], content: Mapping[str, Any], state: Path) -> T:

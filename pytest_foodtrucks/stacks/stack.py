@@ -1,12 +1,14 @@
 """One session's stack: the labels of its things, its images and services, and its removal."""
 
 import os
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from pytest_foodtrucks.containers import building, pulling
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.containers.progress import Progress
     from pytest_foodtrucks.engine.engine import Engine
+    from pytest_foodtrucks.excerpts import Excerpt
     from pytest_foodtrucks.sessions.session import Session
     from pytest_foodtrucks.settings import Settings
 
@@ -30,6 +33,27 @@ if TYPE_CHECKING:
     from .watching import Watching
 
 T = TypeVar("T")
+
+_SAME_CLOCK: Final = 1.0
+"""Seconds of difference that may be the measurement's own."""
+
+_LAST_LOGS: Final = 10
+"""So many logs of a test's own services are kept for its report."""
+
+
+class PartLabel(NamedTuple):
+    """A part of the stack: its name, and whether it belongs to the kept stack, if there is one."""
+
+    name: str
+    kept: bool = True
+
+
+class LastLog(NamedTuple):
+    """The log of a service of a `with` block that an error ended: the container is gone when the report is made."""
+
+    alias: str
+    log: "Excerpt"
+    moment: float
 
 
 class Shown(Protocol):
@@ -71,11 +95,13 @@ class Stack:
         self._process = os.getpid()
         self.kept_stack: KeptStack | None = chosen_kept_stack(session)
         self.services: list[Shown] = []
+        self.last_logs: deque[LastLog] = deque(maxlen=_LAST_LOGS)
         self.on_demand: dict[str, OnDemand[Any]] = {}
         """What is started when somebody asks for it, by a name that the caller gives."""
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self.keeps_failed = False
         """Whether a container that didn't get ready stays until the session ends, for whoever looks for the reason."""
+        self._ready_at: dict[int, float] = {}
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
         self._lock = Lock()
@@ -86,15 +112,13 @@ class Stack:
         """Tell whether shared networks and services outlive their fixtures, for other workers or the next session."""
         return self.worker is not None or self.kept_stack is not None
 
-    def labels(self, alias: str | None = None, *, part: str | None = None) -> Mapping[str, str]:
-        """Return the labels of a container, which has an alias, or of a network.
-
-        `part` is the name of a shared part; it belongs to the kept stack, if there is one.
-        """
+    def labels(self, alias: str | None = None, *, part: PartLabel | None = None) -> Mapping[str, str]:
+        """Return the labels of a container, which has an alias, or of a network; `part` is what they are a part of."""
         session_id, owner = self.session.id, self._owner_label
-        if part is not None and self.kept_stack is not None:
+        if part is not None and part.kept and self.kept_stack is not None:
             session_id, owner = self.kept_stack.id, KEPT
-        labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: "" if part is None else _part_label(part)}
+        word = "" if part is None else _part_label(part.name)
+        labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: word}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
 
     def image(self, name: str) -> str:
@@ -146,9 +170,36 @@ class Stack:
             yield
         finally:
             self.services.remove(service)
+            self._ready_at.pop(id(service), None)
+
+    def hand_over(self, service: Shown) -> None:
+        """Note that a service is ready and seeded now: reports show nothing of its log from before."""
+        self._ready_at[id(service)] = time.time()
+
+    def ready_at(self, service: Shown) -> float:
+        """Return when that was, in seconds of the epoch; 0 for one that isn't ready."""
+        return self._ready_at.get(id(service), 0.0)
+
+    def by_engines_clock(self, moment: float) -> float:
+        """Return a moment by this machine's clock as one by the engine's, which stamps the log lines."""
+        difference = self.engine.clock_difference
+        return moment + (difference if abs(difference) > _SAME_CLOCK else 0.0)
+
+    @contextmanager
+    def keeping_log_of(self, service: Shown) -> Iterator[None]:
+        """Where this block ends with an error, keep the service's log for that test's report."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException:  # pytest.fail's too
+            with suppress(Exception):  # the error of the block matters
+                log = service.container.log_excerpt(since=self.by_engines_clock(self.ready_at(service)))
+                self.last_logs.append(LastLog(service.alias, log, time.time()))
+            raise
 
     def remove_containers_of_part(self, name: str) -> None:
-        """Remove the containers of a part: this session's, or the kept stack's; none of another part."""
+        """Remove the containers of a part: this session's, and the kept stack's; none of another part."""
         label = _part_label(name)
         parts = self.engine.labels("containers", PART_LABEL)
         for container in self._containers():
@@ -156,14 +207,15 @@ class Stack:
                 self.engine.remove_container(container)
 
     def remove_containers_on(self, network: str) -> None:
-        """Remove the containers on a network: the kept stack's, or this session's where none is kept."""
+        """Remove the containers on a network: the kept stack's, and this session's."""
         for container in self._containers():
             if self.engine.is_on(container, network):
                 self.engine.remove_container(container)
 
     def _containers(self) -> list[str]:
-        session_id = self.session.id if self.kept_stack is None else self.kept_stack.id
-        return self.engine.labelled("containers", SESSION_LABEL, session_id)
+        stacks = {self.session.id} | ({self.kept_stack.id} if self.kept_stack is not None else set())
+        labels = self.engine.labels("containers", SESSION_LABEL)
+        return [container for container, label in labels.items() if label in stacks]
 
     def undo(self, remove: Callable[[], object]) -> None:
         """Call `remove` at a thing's end; do nothing in a forked child, whose parent still uses the thing.

@@ -21,8 +21,9 @@ class FakeNetworks(Engine):
     """The images and networks of an engine in memory, and the containers that are on the networks.
 
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks;
-    `images` are there, `named` has the ids of those that were built, `registry` can be pulled. `changes` tells, one
-    question after the other, whether networks were created meanwhile.
+    `images` are there, `named` has the ids of those that were built, `registry` can be pulled; of those without a name,
+    in `dangling`, some are in use. `changes` tells, one question after the other, whether networks were created
+    meanwhile.
     """
 
     def __init__(self, *, host: str, local: bool) -> None:
@@ -31,6 +32,7 @@ class FakeNetworks(Engine):
         self.local = local
         self.images: set[str] = set()
         self.named: dict[str, str] = {}
+        self.dangling: dict[str, bool] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {"busybox": [], "python:3.13-slim": []}
         self.containers: dict[str, dict[str, Any]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
@@ -51,6 +53,16 @@ class FakeNetworks(Engine):
 
     def untag_image(self, name: str) -> None:
         del self.named[name]
+
+    def dangling_images(self, label: str) -> list[str]:
+        del label
+        return sorted(self.dangling)
+
+    def remove_image(self, image: str) -> bool:
+        if self.dangling[image]:
+            return False
+        del self.dangling[image]
+        return True
 
     def pull(self, image: str) -> Iterator[dict[str, Any]]:
         if image not in self.registry:

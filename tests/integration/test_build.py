@@ -232,3 +232,49 @@ building.built = built_meanwhile
         )
     image = image_of(downstream.run("-s", env=way))
     assert image.startswith(f"foodtrucks-build/{folder.name}:")
+
+
+def test_an_image_that_a_later_build_replaced_can_be_found_and_removed(
+    downstream: Downstream, foodtrucks_engine: Engine
+) -> None:
+    def build(content: str) -> None:
+        dockerfile.write_text(f"FROM {BASE}\nRUN echo {content} > /answer\n", encoding="utf-8")
+        downstream.run().assert_outcomes(passed=1)
+
+    def found() -> set[str]:
+        return set(foodtrucks_engine.dangling_images(IMAGE_LABEL))
+
+    before = found()
+    dockerfile = write(downstream, "def test_it(app): pass", Dockerfile="") / "Dockerfile"
+    build("one")
+    assert found() == before
+    build("two")
+    [replaced] = found() - before
+    used = foodtrucks_engine.api.create_container(replaced, "sleep 600")["Id"]
+    try:
+        assert not foodtrucks_engine.remove_image(replaced)
+    finally:
+        foodtrucks_engine.api.remove_container(used)
+    assert foodtrucks_engine.remove_image(replaced)
+    assert not foodtrucks_engine.remove_image(replaced)
+    assert found() == before
+
+
+def test_an_image_that_somebody_made_of_a_container_is_none_that_we_built(
+    downstream: Downstream, foodtrucks_engine: Engine
+) -> None:
+    write(
+        downstream,
+        """
+        def test_it(app, foodtrucks_engine):
+            print("made", foodtrucks_engine.api.commit(app.container.id)["Id"], "made")
+        """,
+        Dockerfile=f"FROM {BASE}\n",
+    )
+    result = downstream.run("-s")
+    result.assert_outcomes(passed=1)
+    image = result.stdout.str().split("made ")[1].split()[0]
+    try:
+        assert image not in foodtrucks_engine.dangling_images(IMAGE_LABEL)
+    finally:
+        foodtrucks_engine.remove_image(image)

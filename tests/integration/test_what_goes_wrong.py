@@ -160,21 +160,24 @@ def test_a_container_that_didnt_get_ready_is_there_at_the_debugger(downstream: D
     result.stdout.fnmatch_lines(["*AT PDB foodtrucks-slow-*"])
 
 
-def test_a_seed_that_fails_hands_nothing_out(downstream: Downstream) -> None:
+def test_a_seed_that_fails_hands_nothing_out_and_shows_its_own_lines_alone(downstream: Downstream) -> None:
     downstream.write(
         conftest="""
         import pytest
 
         @pytest.fixture(scope="session")
         def es_seed():
-            def seed(es): raise RuntimeError("no seed today")
-            return seed
+            return lambda es: es.client.index(index="Not Good", document={})
         """,
         test_it=NEEDS_ES,
     )
     result = downstream.run()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines("*RuntimeError: no seed today*")
+    result.stdout.re_match_lines([r"`es_seed` \(conftest\.py:5\) raised elasticsearch\.BadRequestError: .*Not Good.*"])
+    text = result.stdout.str()
+    assert "elastic_transport" not in text
+    assert "DiscoveryModule" not in text, "what it logged before it was ready"
+    assert text.partition("_ ERROR at setup of test_b _")[0].count("\n") < 25
 
 
 @pytest.mark.parametrize(
@@ -220,6 +223,6 @@ def test_a_failed_test_shows_what_the_services_logged_meanwhile(downstream: Down
     result.assert_outcomes(passed=1, failed=1)
     text = result.stdout.str()
     assert "foodtrucks log of es" in text
-    assert "foodtrucks log of foodtrucks-web" in text
+    assert "foodtrucks log of foodtrucks-web" not in text, "it logged nothing meanwhile"
     assert "trace-of-this-test" in text
     assert "Total trucks loaded" not in text

@@ -26,7 +26,7 @@ import pytest
 from conftest import seed
 from pytest_foodtrucks import DefinitionError, service
 from pytest_foodtrucks.callers import place_in, written_in
-from pytest_foodtrucks.stacks.parts import source
+from pytest_foodtrucks.stacks.sources import source
 
 HERE = Path(__file__).parent
 

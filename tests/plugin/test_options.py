@@ -204,3 +204,11 @@ def test_each_help_is_a_phrase(option: Option) -> None:
     assert option.help
     assert option.help[0].islower() or option.help.startswith("Elasticsearch")
     assert not option.help.endswith(".")
+
+
+def test_to_make_all_anew_is_said_on_the_command_line_only(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("--help")
+    result.stdout.fnmatch_lines(["  --foodtrucks-fresh *"])
+    result.stdout.no_fnmatch_line("*foodtrucks_fresh*")
+    assert pytester.parseconfig().option.foodtrucks_fresh is False
+    assert pytester.parseconfig("--foodtrucks-fresh").option.foodtrucks_fresh is True

@@ -1,5 +1,6 @@
 """Whole sessions on an engine in memory: what is fetched ahead, shown and removed."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -186,6 +187,135 @@ def test_a_passed_test_shows_none(session: RunPytest) -> None:
 
 def test_a_test_that_failed_without_services_shows_none(session: RunPytest) -> None:
     assert "foodtrucks log" not in session("", "def test(): assert False").stdout.str()
+
+
+OWN = """
+import pytest
+
+def fail(): pytest.fail("no good")
+
+def one(net):
+    with net.service(image="busybox", aliases=["victim"]):
+        {fails}
+
+def test(foodtrucks_net): one(foodtrucks_net)
+"""
+
+
+@pytest.mark.parametrize("fails", ["assert False", "fail()", "1 / 0"])
+def test_the_log_of_a_tests_own_service_is_shown_though_it_is_gone_by_then(session: RunPytest, fails: str) -> None:
+    result = session("", OWN.format(fails=fails))
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert text.count("- foodtrucks log of victim -") == 1
+    assert text.count("a line of the log") == 1
+    assert "LEFT 0" in text
+
+
+def test_a_tests_own_service_is_shown_with_no_other_test(session: RunPytest) -> None:
+    swallowed = "\n    with pytest.raises(ZeroDivisionError): one(foodtrucks_net)"
+    test = OWN.format(fails="1 / 0").replace(" one(foodtrucks_net)", swallowed)
+    result = session("", test + "def test_later(): assert False")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "foodtrucks log" not in result.stdout.str()
+
+
+def test_a_service_that_the_test_doesnt_use_is_one_line_at_the_end(session: RunPytest) -> None:
+    test = """
+import pathlib, time
+
+def test_first(one, two): pass
+
+def test_second(two): assert False
+
+def test_third(request):
+    request.getfixturevalue("one")
+    assert False
+"""
+    definitions = "one = service(image='busybox')\ntwo = service(image='busybox')"
+    text = session(definitions, test).stdout.str()
+    second, third = text.split("test_third ___")
+    assert "- foodtrucks log of two -" in second
+    assert "- foodtrucks log of one -" not in second
+    assert "logged meanwhile: one (18 bytes, `docker logs foodtrucks-one-" in second
+    assert "- foodtrucks log of one -" in third
+    assert "logged meanwhile: two (18 bytes" in third
+
+
+def test_twenty_tests_on_one_app_that_crashed_show_its_log_once(session: RunPytest) -> None:
+    definitions = """
+def never(target):
+    raise NotReady("still red")
+
+victim = service(image="busybox", ready=never, timeout=0.000001)
+"""
+    result = session(definitions, "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test(victim, n): pass")
+    result.assert_outcomes(errors=20)
+    text = result.stdout.str()
+    assert text.count("a line of the log") == 1
+    assert text.count("(as above, with test_it.py::test[0])") == 19
+
+
+SEED = """
+def deep():
+    {fails}
+
+@pytest.fixture(scope="session")
+def sown():
+    def seed(es):
+        deep()
+    return seed
+
+search = elasticsearch_service(image="busybox:1", seed="sown", ready=lambda _: None)
+"""
+
+
+@pytest.mark.parametrize("fails", ["raise RuntimeError('no seed')", "__import__('json').loads('{')"])
+def test_a_seed_that_raises_is_told_by_its_name_and_the_readers_own_lines(session: RunPytest, fails: str) -> None:
+    definitions = SEED.format(fails=fails) + "\n@pytest.fixture(autouse=True, scope='session')\ndef images"
+    definitions += "(foodtrucks_engine):\n    foodtrucks_engine.registry['busybox:1'] = []\n"
+    result = session(definitions, "def test_first(search): pass\ndef test_second(search): pass")
+    result.assert_outcomes(errors=2)
+    text = result.stdout.str()
+    words = r"`sown` \(conftest\.py:\d+\) raised (RuntimeError: no seed|json\.decoder\.JSONDecodeError: .*)"
+    assert re.search(rf"^{words}$", text, re.MULTILINE)
+    assert re.search(rf"^ERROR test_it\.py::test_first - {words[:20]}", text, re.MULTILINE)
+    assert "deep()" in text
+    assert "starting.py" not in text
+    assert "decoder.py" not in text
+    assert text.count("a line of the log") == 1
+    assert text.partition("_ ERROR at setup of test_second _")[0].count("\n") < 45
+
+
+def test_a_check_that_raises_something_else_than_notready_is_named(session: RunPytest) -> None:
+    definitions = "def accepts_writes(target):\n    return {}['answer']\n"
+    definitions += "victim = service(image='busybox', ready=[lambda _: None, accepts_writes])"
+    text = session(definitions, "def test(victim): pass").stdout.str()
+    assert re.search(
+        r"^The readiness check `accepts_writes` \(conftest\.py:\d+\) of victim raised KeyError: 'answer'$",
+        text,
+        re.MULTILINE,
+    )
+    assert "return {}['answer']" in text
+    assert "ready.py" not in text
+
+
+def test_a_log_driver_that_cant_be_read_doesnt_replace_the_starts_own_error(session: RunPytest) -> None:
+    definitions = """
+from pytest_foodtrucks import EngineError
+
+def never(target):
+    raise NotReady("still red")
+
+@pytest.fixture(scope="session")
+def unreadable(foodtrucks_engine):
+    foodtrucks_engine.log_error = EngineError("configured logging driver does not support reading")
+
+victim = service(image="busybox", ready=never, timeout=0.000001, requires=["unreadable"])
+"""
+    text = session(definitions, "def test(victim): pass").stdout.str()
+    assert "victim was not ready after" in text
+    assert "(its log can't be read: configured logging driver does not support reading)" in text
 
 
 def test_a_log_that_cant_be_read_leaves_the_failure_as_it_is(session: RunPytest) -> None:

@@ -199,3 +199,24 @@ def test_without_a_command_the_usage_is_shown() -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([])
     assert ended.value.code == 2
+
+
+def test_prune_removes_images_that_a_later_build_replaced_and_that_nobody_uses(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.dangling = {"one": False, "two": True}
+    prune(tmp_path)
+    assert engine.dangling == {"two": True}
+    assert "removed: 1 image of earlier builds\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("whose", ["living", "kept", "unknown"])
+def test_prune_leaves_images_while_a_session_may_start_one_of_them(
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], whose: str
+) -> None:
+    labels = {"living": Session.begin(tmp_path).owner_label, "kept": "kept", "unknown": "elsewhere/1"}
+    container(engine, "0", labels[whose])
+    engine.dangling = {"one": False, "two": False}
+    prune(tmp_path)
+    assert len(engine.dangling) == 2
+    assert "left: 2 images of earlier builds, which a session may use\n" in capsys.readouterr().out

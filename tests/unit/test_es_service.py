@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import elasticsearch
-import httpx2
 import pytest
 from elasticsearch import Elasticsearch
 
@@ -28,19 +27,33 @@ CLIENT = importlib.metadata.version("elasticsearch")
 
 
 class Node:
-    """What a node answers to GET, by path without its query, and what it was told to delete."""
+    """What a node answers to GET, by path without its query, and what it was told to delete.
+
+    `metadata` is its state's; `refuses` tells what it can't delete, and its words. `put` has what it was told to set.
+    """
 
     def __init__(self) -> None:
         self.version = es.fitting_version()
         self.answers: dict[str, tuple[int, Any]] = {}
+        self.metadata: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {"persistent": {}, "transient": {}}
         self.deleted: list[str] = []
-        self.delete_status = 200
+        self.put: list[tuple[str, Any]] = []
+        self.refuses: dict[str, tuple[int, str]] = {}
 
-    def answer(self, method: str, path: str) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         plain = path.partition("?")[0]
+        if method == "PUT":
+            self.put.append((plain, body))
         if method == "DELETE":
-            self.deleted.append(plain)
-            return self.delete_status, {}
+            self.deleted.append(path)
+        if method in {"PUT", "DELETE"}:
+            status, reason = self.refuses.get(plain, (200, ""))
+            return status, {"error": {"reason": reason}}
+        if plain == "/_cluster/state/metadata":
+            return 200, {"metadata": self.metadata}
+        if plain == "/_cluster/settings":
+            return 200, self.settings
         if plain == "/_nodes":
             return 200, {"nodes": {"n": {"version": self.version}}}
         if plain == "/":  # what a client of the 7 line asks first
@@ -56,7 +69,8 @@ def handler(node: Node) -> type[http.server.BaseHTTPRequestHandler]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            status, body = node.answer(self.command, self.path)
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, body = node.answer(self.command, self.path, json.loads(sent) if sent else None)
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("X-Elastic-Product", "Elasticsearch")
@@ -65,7 +79,7 @@ def handler(node: Node) -> type[http.server.BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_DELETE = _answer  # noqa: N815 - the base class's names
+        do_GET = do_DELETE = do_PUT = _answer  # noqa: N815 - the base class's names
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -181,71 +195,153 @@ def test_an_index_has_a_name_that_nobody_else_has(service: es.ElasticsearchServi
         assert first == first.lower()
 
 
+def index(*aliases: str, **blocks: str) -> dict[str, Any]:
+    """Return what a node's state tells of an index."""
+    return {"state": "open", "aliases": list(aliases), "settings": {"index": {"blocks": blocks}} if blocks else {}}
+
+
 def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, service: es.ElasticsearchService) -> None:
+    node.metadata = {
+        "indices": {"t": index(), "t-%41": index(), "other": index("t-alias", "mine"), ".t": index(), "u": index()},
+        "data_stream": {"data_stream_aliases": {"t-far": {"data_streams": ["logs"]}, "v": {"data_streams": ["logs"]}}},
+        "stored_scripts": {"t-script/1": {"lang": "painless"}, "mine": {"lang": "painless"}},
+    }
     node.answers = {
+        "/_transform": (200, {"transforms": [{"id": "t-transform"}, {"id": "mine"}]}),
         "/_data_stream/t*": (200, {"data_streams": [{"name": "t-stream"}]}),
-        "/_cat/indices/t*": (200, [{"index": "t"}, {"index": "t-2"}]),
-        "/_alias/t*": (200, {"other": {"aliases": {"t-alias": {}}}}),
         "/_index_template/t*": (200, {"index_templates": [{"name": "t-template"}]}),
         "/_component_template/t*": (200, {"component_templates": [{"name": "t-part"}]}),
         "/_template/t*": (200, {"t-old": {}}),
+        "/_ingest/pipeline/t*": (200, {"t-pipeline%": {"processors": []}}),
+        "/_enrich/policy": (200, {"policies": [{"config": {"match": {"name": "t-enrich"}}}]}),
+        "/_synonyms": (200, {"results": [{"synonyms_set": "t-words", "count": 1}]}),
+        "/_query_rules": (200, {"results": [{"ruleset_id": "t-rules"}]}),
+        "/_ilm/policy": (200, {"t-life": {"policy": {}}, "logs": {"policy": {"_meta": {"managed": True}}}}),
+        "/_slm/policy": (200, {"t-nightly": {}, "mine": {}}),
+        "/_snapshot": (200, {"t-repository": {"type": "fs"}, "backup": {"type": "fs"}}),
     }
     es.delete_under(service, "t")
     assert node.deleted == [
+        "/_transform/t-transform?force=true",
         "/_data_stream/t-stream",
         "/t",
-        "/t-2",
+        "/t-%2541",
         "/other/_alias/t-alias",
+        "/logs/_alias/t-far",
         "/_index_template/t-template",
         "/_component_template/t-part",
         "/_template/t-old",
+        "/_ingest/pipeline/t-pipeline%25",
+        "/_enrich/policy/t-enrich",
+        "/_synonyms/t-words",
+        "/_query_rules/t-rules",
+        "/_ilm/policy/t-life",
+        "/_slm/policy/t-nightly",
+        "/_snapshot/t-repository",
+        "/_scripts/t-script%2F1",
     ]
+
+
+def test_blocks_on_its_indices_are_lifted_before_and_those_on_others_stay(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    stream = ".ds-t-logs-2026.01.31-000001"
+    node.metadata = {
+        "indices": {
+            "t": index(write="true", metadata="true", read="false"),
+            stream: index(read_only="true"),
+            "other": index("t-far", read_only="true"),
+        }
+    }
+    es.delete_under(service, "t")
+    assert node.put == [
+        ("/t/_settings", {"index.blocks.metadata": None}),
+        ("/t/_settings", {"index.blocks.write": None}),
+        (f"/{stream}/_settings", {"index.blocks.read_only": None}),
+    ]
+    assert node.deleted == ["/t", "/other/_alias/t-far"]
+
+
+MANAGED = [
+    ("_index_template", "index_templates", {"name": "logs", "index_template": {"_meta": {"managed": True}}}),
+    ("_component_template", "component_templates", {"name": "x", "component_template": {"_meta": {"managed": True}}}),
+]
 
 
 def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
     node: Node, service: es.ElasticsearchService
 ) -> None:
+    node.metadata = {"indices": {"menu": index("old", "young", write="true"), "new": index(), ".tasks": index()}}
+    node.settings = {"persistent": {"a.b": "1"}, "transient": {"cluster.blocks.read_only": "true"}}
+    mine = {"name": "mine", "index_template": {"_meta": None}}
     node.answers = {
-        "/_cat/indices/*": (200, [{"index": "menu"}, {"index": "new"}, {"index": ".tasks"}]),
-        "/_alias/*": (200, {"menu": {"aliases": {"old": {}, "young": {}}}, ".tasks": {"aliases": {}}}),
-        "/_index_template/*": (
-            200,
-            {
-                "index_templates": [
-                    {"name": "logs", "index_template": {"_meta": {"managed": True}}},
-                    {"name": "mine", "index_template": {"_meta": None}},
-                ]
-            },
-        ),
+        "/_index_template/*": (200, {"index_templates": [mine, MANAGED[0][2]]}),
+        "/_component_template/*": (200, {"component_templates": [MANAGED[1][2]]}),
+        "/_ingest/pipeline/*": (200, {"seeds": {}, "own": {"_meta": {"managed": True}}, "left": {}}),
     }
-    assert contents(service) == {"menu", "new", "menu/_alias/old", "menu/_alias/young", "_index_template/mine"}
-    restore(service, ["menu", "menu/_alias/old"])
-    assert node.deleted == ["/new", "/menu/_alias/young", "/_index_template/mine"]
+    had = ["_cluster/settings/persistent/a.b/1", "_ingest/pipeline/seeds", "menu", "menu/_alias/old"]
+    left = [
+        "_cluster/settings/transient/cluster.blocks.read_only/true",
+        "menu/_settings/index.blocks.write",
+        "new",
+        "menu/_alias/young",
+        "_index_template/mine",
+        "_ingest/pipeline/left",
+    ]
+    assert contents(service) == {*had, *left}
+    restore(service, had)
+    assert node.deleted == ["/new", "/menu/_alias/young", "/_index_template/mine", "/_ingest/pipeline/left"]
+    assert node.put == [
+        ("/_cluster/settings", {"transient": {"cluster.blocks.read_only": None}}),
+        ("/menu/_settings", {"index.blocks.write": None}),
+    ]
+
+
+def test_what_was_there_after_the_seed_and_is_gone_is_a_reason_not_to_take_it_over(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    node.metadata = {"indices": {"menu": index(), "new": index()}}
+    with pytest.raises(StartError, match=r"^a test deleted or changed _ingest/pipeline/seeds, trucks\.$"):
+        restore(service, ["menu", "trucks", "_ingest/pipeline/seeds"])
+    assert node.deleted == []
 
 
 def test_what_came_into_it_and_cannot_be_deleted_is_a_reason_not_to_take_it_over(
     node: Node, service: es.ElasticsearchService
 ) -> None:
-    node.answers = {"/_cat/indices/*": (200, [{"index": "read-only"}])}
-    node.delete_status = 403
-    with pytest.raises(StartError, match=r"what came into it can't be deleted: .*403"):
+    node.metadata = {"indices": {"stubborn": index()}}
+    node.refuses = {"/stubborn": (403, "blocked")}
+    with pytest.raises(StartError, match=r"^what came into it can't be deleted: stubborn \(403: blocked\)\.$"):
         restore(service, [])
+
+
+def test_what_cant_be_listed_is_no_reason_to_think_that_nothing_is_there(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    node.answers = {"/_ingest/pipeline/*": (503, {"error": {"reason": "no master"}})}
+    with pytest.raises(StartError, match=r"^what is in it can't be listed: _ingest/pipeline \(503: no master\)\.$"):
+        contents(service)
 
 
 def test_a_server_that_does_not_answer_when_it_is_to_be_put_back_is_no_fit_one_either(
     service: es.ElasticsearchService,
 ) -> None:
+    away(service)
+    with pytest.raises(StartError, match="what is in it can't be listed: "):
+        restore(service, [])
+
+
+def away(service: es.ElasticsearchService) -> None:
+    """Let nobody answer at the service's port."""
     bindings = service.container.inspect()["HostConfig"]["PortBindings"]
     bindings["9200/tcp"] = [{"HostIp": "127.0.0.1", "HostPort": "1"}]
-    with pytest.raises(StartError, match="what came into it can't be deleted: "):
-        restore(service, [])
 
 
 @pytest.mark.parametrize("status", [400, 404, 405])
 def test_a_server_without_a_feature_has_nothing_of_it_to_delete(
     node: Node, service: es.ElasticsearchService, status: int
 ) -> None:
-    node.answers = {"/_data_stream/t*": (status, {}), "/_cat/indices/t*": (200, [])}
+    node.answers = {"/_data_stream/t*": (status, {})}
     es.delete_under(service, "t")
     assert node.deleted == []
 
@@ -256,7 +352,7 @@ def test_a_failed_test_leaves_nothing_under_its_name_either(node: Node, service:
     def fail() -> None:
         with es.private_index(service) as name:
             names.append(name)
-            node.answers[f"/_cat/indices/{name}*"] = (200, [{"index": name}])
+            node.metadata = {"indices": {name: index()}}
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -264,8 +360,21 @@ def test_a_failed_test_leaves_nothing_under_its_name_either(node: Node, service:
     assert node.deleted == [f"/{names[0]}"]
 
 
-def test_what_cant_be_deleted_is_an_error(node: Node, service: es.ElasticsearchService) -> None:
-    node.answers["/_cat/indices/t*"] = (200, [{"index": "t"}])
-    node.delete_status = 503
-    with pytest.raises(httpx2.HTTPStatusError, match="503"):
+def test_what_cant_be_deleted_is_an_error_and_all_else_is_deleted(node: Node, service: es.ElasticsearchService) -> None:
+    node.metadata = {"indices": {"t": index(), "t-2": index(), "menu": index("t-far")}}
+    node.refuses = {"/t": (503, "busy"), "/menu/_alias/t-far": (403, "blocked"), "/t-2": (404, "gone")}
+    with pytest.raises(FoodtrucksError) as raised:
+        es.delete_under(service, "t")
+    assert str(raised.value) == (
+        "What the test left in es under the name t can't be deleted: t (503: busy); t-far of menu (403: blocked). "
+        "Remedy: let the test delete it, or take away what holds it."
+    )
+    assert len(node.deleted) == 3
+
+
+def test_a_server_that_is_away_when_a_tests_things_are_to_be_deleted_is_told_in_a_sentence(
+    service: es.ElasticsearchService,
+) -> None:
+    away(service)
+    with pytest.raises(FoodtrucksError, match=r"^es gave no answer when what the test has under the name t was to be"):
         es.delete_under(service, "t")

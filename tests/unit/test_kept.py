@@ -144,6 +144,16 @@ def test_records_are_read_again(tmp_path: Path) -> None:
     assert kept.record("es") is None
 
 
+def test_all_records_can_be_forgotten_and_whoever_holds_it_still_does(tmp_path: Path) -> None:
+    kept = held(tmp_path)
+    assert not kept.forget_all()
+    kept.write("es", {"value": {"id": "1"}})
+    kept.write("db", {"value": {"id": "2"}})
+    assert kept.forget_all()
+    assert list(kept.records()) == []
+    assert taken_by_next_session(tmp_path) is None
+
+
 def test_a_corrupt_record_counts_as_none(tmp_path: Path) -> None:
     kept = held(tmp_path)
     kept.write("es", {"value": {"id": "1"}})

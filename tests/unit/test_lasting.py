@@ -33,8 +33,8 @@ class Mortal(FakeEngine):
 
 
 def defined(alias: str = "db", **keywords: Any) -> ServiceDefinition:
-    """Return a definition that is ready when it runs."""
-    return define({"image": "busybox", **keywords}, alias=alias, folder=Path("/project"))
+    """Return a definition that is ready when it runs, and keeps nothing."""
+    return define({"image": "busybox", "reset": content, **keywords}, alias=alias, folder=Path("/project"))
 
 
 def content(_: object) -> None:
@@ -266,3 +266,68 @@ def test_what_an_earlier_version_kept_without_a_label_of_its_own_is_replaced_too
     engine.containers[before]["Config"]["Labels"].pop("pytest-foodtrucks.part", None)
     assert list(engine.containers) != [sessions.run(defined(command="other"))]
     assert len(engine.containers) == 1
+
+
+def test_a_service_that_nobody_puts_back_is_each_sessions_own(sessions: Sessions, engine: Mortal) -> None:
+    first = sessions.run(defined(reset=None))
+    assert "db isn't kept for the next session: it has no reset=, which would put it back" in sessions.said
+    assert engine.containers == {}
+    assert sessions.run(defined(reset=None)) != first
+
+
+def test_a_kept_service_is_put_back_before_it_is_handed_on(sessions: Sessions) -> None:
+    reset: list[str] = []
+    definition = defined(reset=lambda service: reset.append(service.alias))
+    sessions.run(definition)
+    assert reset == []
+    sessions.run(definition, lambda *_: reset.append("used"))
+    assert reset == ["db", "used"]
+
+
+def test_a_service_whose_reset_fails_is_made_anew_and_the_reason_said(sessions: Sessions) -> None:
+    before = sessions.run(defined())
+    assert sessions.run(defined(reset=fail)) != before
+    assert "db of the kept stack is replaced: its reset raised RuntimeError: no" in sessions.said
+
+
+async def only_begins(_: object) -> None:
+    """Be a reset that would only begin."""
+
+
+def begin(service: object) -> object:
+    """Be a plain function that returns what would only begin."""
+    return only_begins(service)
+
+
+def test_a_reset_that_only_begins_is_refused(sessions: Sessions) -> None:
+    sessions.run(defined())
+    with pytest.raises(DefinitionError, match=r"The reset of db returned .*Remedy: do all within a plain function"):
+        sessions.run(defined(reset=begin))
+
+
+def test_a_service_behind_whose_volumes_a_file_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:
+    file = tmp_path / "redis.conf"
+    file.write_text("one")
+    definition = defined(volumes=[f"{file}:/etc/redis.conf:ro", "/data"])
+    first = sessions.run(definition)
+    assert sessions.run(definition) == first
+    file.write_text("two")
+    assert sessions.run(definition) != first
+    assert "db of the kept stack is replaced: its files behind volumes changed" in sessions.said
+
+
+def test_a_service_of_whose_seed_a_file_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:
+    file = tmp_path / "menu.json"
+    file.write_text("taco")
+
+    def run() -> str:
+        with sessions.network() as net:
+            running = net.running(defined(), shared=True, seed=lambda _: file.read_text())
+            with running as service:
+                return service.container.id
+
+    first = run()
+    assert run() == first
+    file.write_text("nacho")
+    assert run() != first
+    assert f"db of the kept stack is replaced: its seed read {file}, which changed" in sessions.said

@@ -1,6 +1,5 @@
 """Parts of a stack that outlive their fixture: taken over, or replaced for a reason that is said."""
 
-import functools
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept_stack import KeptStack
-from pytest_foodtrucks.stacks.parts import shared, source
+from pytest_foodtrucks.stacks.parts import shared
 from pytest_foodtrucks.stacks.stack import Stack
 
 
@@ -25,6 +24,7 @@ class Thing:
 
     words: Mapping[str, object] = field(default_factory=lambda: {"command": "sleep"})
     well: bool = True
+    is_kept: bool = True
     done: list[str] = field(default_factory=list)
 
     key = name = "thing"
@@ -127,6 +127,23 @@ def test_what_changes_while_it_is_started_is_not_kept(session: RunSession) -> No
     assert thing.done == ["clear", "start", "clear", "start", "take over"]
 
 
+def test_what_cant_be_put_back_isnt_kept_and_the_reason_is_said(session: RunSession) -> None:
+    thing = Thing(is_kept=False)
+    for _ in range(2):
+        assert session(thing) == (
+            "the thing isn't kept for the next session: it has no reset=, which would put it back"
+        )
+    assert thing.done == ["clear", "start", "clear", "start"]
+
+
+def test_what_was_kept_once_and_no_longer_is_goes(session: RunSession) -> None:
+    session(Thing())
+    thing = Thing(is_kept=False)
+    session(thing)
+    session(thing)
+    assert thing.done == ["clear it", "start", "clear", "start"]
+
+
 def test_without_a_kept_stack_workers_start_it_and_say_nothing(tmp_path: Path) -> None:
     thing, said = Thing(), io.StringIO()
     stack = Stack(FakeEngine(), settings(), progress=Progress(said), session=Session.begin(tmp_path), worker="gw0")
@@ -142,67 +159,3 @@ def test_values_are_not_written_to_the_state_folder(session: RunSession, tmp_pat
     [kept] = tmp_path.glob("kept/*/")
     assert "secret" not in "".join(file.read_text() for file in kept.iterdir())
     assert any(KeptStack(kept).records())
-
-
-# where a seed comes from
-
-SEEDS = """
-import pytest
-
-WORDS = ["taco"]
-
-@pytest.fixture
-def es_seed():
-    dish = "taco"
-    def seed(es):
-        return dish
-    return seed
-
-def other(): pass
-
-class Sower:
-    def __call__(self, es): pass
-
-sow = lambda es: None
-"""
-
-
-def module(path: Path, text: str) -> dict[str, Any]:
-    """Run a file and return its names."""
-    path.write_text(text)
-    names: dict[str, Any] = {"__name__": "conftest"}
-    exec(compile(text, path, "exec"), names)  # noqa: S102 - as pytest's import of a conftest
-    return names
-
-
-def seed_of(path: Path, text: str) -> Any:
-    """Return the seed that the file's fixture gives."""
-    names = module(path, text.replace("@pytest.fixture\n", ""))
-    return names["es_seed"]()
-
-
-def test_a_seeds_source_is_the_whole_fixture_around_it(tmp_path: Path) -> None:
-    before = source(seed_of(tmp_path / "a.py", SEEDS))
-    assert before.startswith("def es_seed():")
-    assert before.endswith("return seed")
-    assert source(seed_of(tmp_path / "b.py", SEEDS.replace("def other(): pass", "def other(): return 1"))) == before
-    assert source(seed_of(tmp_path / "c.py", SEEDS.replace('dish = "taco"', 'dish = "nacho"'))) != before
-
-
-def test_decorators_belong_to_it(tmp_path: Path) -> None:
-    names = module(tmp_path / "a.py", "def same(f): return f\n\n@same\ndef seed(es): pass\n")
-    assert source(names["seed"]) == "@same\ndef seed(es): pass"
-
-
-def test_callable_objects_and_partial_functions_have_a_source_too(tmp_path: Path) -> None:
-    names = module(tmp_path / "a.py", SEEDS)
-    assert source(names["Sower"]()).startswith("class Sower:")
-    assert source(names["Sower"]().__call__).startswith("class Sower:")
-    assert source(functools.partial(names["sow"], 1, b=2)) == "sow = lambda es: None (1,) {'b': 2}"
-    assert source(print) == "<class 'builtin_function_or_method'>"
-    assert source(None) == ""
-
-
-def test_a_function_without_a_file_is_told_by_its_code() -> None:
-    one, other = (eval(f"lambda es: {number}") for number in (1, 2))  # noqa: S307 - our own text
-    assert source(one) != source(other)

@@ -103,3 +103,8 @@ def test_the_commands_are_there() -> None:
     usage = (ROOT / "run").read_text(encoding="utf-8")
     for command in re.findall(r"^\$ \./run (\w+)", README, re.MULTILINE):
         assert f"\n  {command} " in usage
+
+
+def test_no_seed_that_is_shown_swallows_the_errors_of_its_documents() -> None:
+    shown = [README, *(file.read_text(encoding="utf-8") for file in (ROOT / "examples").rglob("*.py"))]
+    assert [text for text in shown if re.search(r"\.bulk\(", text)] == []

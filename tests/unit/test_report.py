@@ -12,7 +12,8 @@ from fakes.engine import FakeEngine
 from fakes.logs import WRITTEN
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.errors import EngineError, NoAnswer, StartError
-from pytest_foodtrucks.fixtures.report import log_sections, message_alone
+from pytest_foodtrucks.fixtures.report import message_alone
+from pytest_foodtrucks.fixtures.service_logs import log_sections
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.stacks.opening import clock_warning, kept_message
@@ -43,8 +44,45 @@ def test_each_service_has_a_section_with_what_it_logged_since_then() -> None:
     ]
 
 
-def test_a_service_that_was_silent_says_so() -> None:
-    assert sections(TalkativeEngine(), WRITTEN + 2.0)[0] == ("foodtrucks log of es", "(no lines since the test began)")
+def test_a_service_that_was_silent_isnt_mentioned() -> None:
+    assert sections(TalkativeEngine(), WRITTEN + 2.0) == []
+
+
+def test_nothing_is_shown_from_before_a_service_was_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_foodtrucks.stacks.stack.time.time", lambda: WRITTEN + 0.5)
+    assert sections(TalkativeEngine(), 0.0)[0] == ("foodtrucks log of es", "late\n")
+
+
+def test_services_that_the_test_doesnt_use_come_last_in_one_line() -> None:
+    engine = TalkativeEngine()
+    stack = new_stack(engine)
+    es, web, db = (define({"image": "busybox"}, alias=alias, folder=Path("/project")) for alias in ("es", "web", "db"))
+    with throwaway_network(stack) as net, net.running(es), net.running(web) as used, net.running(db):
+        shown = log_sections(stack, WRITTEN + 0.5, used=lambda service: service is used)
+    assert shown[0] == ("foodtrucks log of web", "late\n")
+    title, line = shown[1]
+    assert title == "foodtrucks: services that this test doesn't use"
+    assert re.fullmatch(
+        r"logged meanwhile: es \(5 bytes, `docker logs foodtrucks-es-\w+`\), db \(5 bytes, `docker logs .*`\)", line
+    )
+
+
+def test_a_service_that_this_test_started_counts_as_used() -> None:
+    stack = new_stack(TalkativeEngine())
+    es = define({"image": "busybox"}, alias="es", folder=Path("/project"))
+    with throwaway_network(stack) as net, net.running(es):
+        assert log_sections(stack, 0.0, used=lambda _: False) == [("foodtrucks log of es", "early\nlate\n")]
+
+
+def test_the_log_of_one_that_has_ended_is_shown_once_and_then_where_it_was() -> None:
+    engine, told = TalkativeEngine(), dict[str, str]()
+    stack = new_stack(engine)
+    es = define({"image": "busybox"}, alias="es", folder=Path("/project"))
+    with throwaway_network(stack) as net, net.running(es) as service:
+        engine.kill_container(service.container.id)
+        first, second = (log_sections(stack, WRITTEN + 5.0, told=told, test=test) for test in ("one", "two"))
+    assert first == [("foodtrucks log of es", "(exited with exit code 0)\nearly\nlate\n")]
+    assert second == [("foodtrucks log of es", "(exited with exit code 0; its log is above, with one)")]
 
 
 def test_a_long_log_is_shown_by_its_head_and_its_tail_and_how_to_get_it_all() -> None:

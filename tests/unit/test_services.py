@@ -539,7 +539,10 @@ def test_a_seed_that_returns_what_is_yet_to_run_is_refused(stack: Stack, seed: A
 
 @pytest.mark.parametrize(
     ("log_error", "notes"),
-    [(None, ["The last log lines of web:\n    a line of the log\n"]), (EngineError("no such container"), [])],
+    [
+        (None, ["Its service logged meanwhile:\n    a line of the log"]),
+        (EngineError("no driver"), ["Its service logged meanwhile:\n    (its log can't be read: no driver)"]),
+    ],
 )
 def test_a_failed_seeds_error_has_the_services_last_log_lines(log_error: EngineError | None, notes: list[str]) -> None:
     def seed(_: object) -> None:

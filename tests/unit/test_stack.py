@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fakes.engine import FakeEngine
-from fakes.session import dead, new_session, new_stack, settings
+from fakes.session import dead, keep, new_session, new_stack, settings
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.creation import Creation
@@ -20,7 +20,7 @@ from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError, ImageError, NoAnswer
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept_stack import KeptStack
-from pytest_foodtrucks.stacks.stack import Stack
+from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
 
 class SlowEngine(FakeEngine):
@@ -75,20 +75,35 @@ def test_what_outlives_its_fixture_has_a_label_of_its_own_and_a_part_is_removed_
     engine = FakeEngine()
     stack, other = new_stack(engine), new_stack(engine)
     assert (
-        stack.labels("es", part="one")["pytest-foodtrucks.part"] != stack.labels("es")["pytest-foodtrucks.part"] == ""
+        stack.labels("es", part=PartLabel("one"))["pytest-foodtrucks.part"]
+        != stack.labels("es")["pytest-foodtrucks.part"]
+        == ""
     )
     gone, *left = (
         Creation(engine, ContainerSpec(), image="busybox", network="net", labels=labels, title="es").container.id
         for labels in (
-            stack.labels("es", part="one"),
-            stack.labels("es", part="two"),
-            other.labels("es", part="one"),
+            stack.labels("es", part=PartLabel("one")),
+            stack.labels("es", part=PartLabel("two")),
+            other.labels("es", part=PartLabel("one")),
             stack.labels("es"),
         )
     )
     stack.remove_containers_of_part("one")
     assert gone not in engine.containers
     assert list(engine.containers) == left
+
+
+def test_a_part_that_isnt_kept_is_the_sessions_and_one_that_was_kept_once_is_removed_too(tmp_path: Path) -> None:
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    kept = keep(session, engine)
+    stack = Stack(engine, settings(), progress=Progress(None), session=session)
+    own, lasting = (stack.labels("es", part=PartLabel("one", kept=kept)) for kept in (False, True))
+    assert (own["pytest-foodtrucks"], lasting["pytest-foodtrucks"]) == (session.id, kept.id)
+    assert own["pytest-foodtrucks.owner"] == session.owner_label
+    for labels in (own, lasting):
+        Creation(engine, ContainerSpec(), image="busybox", network="net", labels=labels, title="es")
+    stack.remove_containers_of_part("one")
+    assert engine.containers == {}
 
 
 def test_an_image_has_the_mirror_before_its_name() -> None:

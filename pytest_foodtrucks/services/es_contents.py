@@ -1,0 +1,236 @@
+"""What an Elasticsearch holds by name: listed, and deleted, each by its own path."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    import httpx2
+
+_STATE: Final = "/_cluster/state/metadata?filter_path=" + ",".join(
+    f"metadata.{part}"
+    for part in (
+        "indices.*.state",
+        "indices.*.aliases",
+        "indices.*.settings.index.blocks",
+        "data_stream.data_stream_aliases.*.data_streams",
+        "stored_scripts.*.lang",
+    )
+)
+"""The state tells of indices with a metadata block, too; listings by name are refused where one index has it."""
+
+_BLOCK: Final = "_settings/index.blocks."
+"""In a path after the index: a block on it, which is lifted and not deleted."""
+
+_LIFTED_FIRST: Final = frozenset({"metadata", "read_only", "read_only_allow_delete"})
+"""With one of these nothing else of an index can be changed, other blocks included."""
+
+_SETTING: Final = "_cluster/settings/"
+"""Begins the path of a setting of the cluster: whether it is persistent, its name, its value."""
+
+_NOT_THERE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+"""What a listing answers where there is nothing of a kind, or where the server hasn't got the kind."""
+
+
+class Server(Protocol):
+    """A service, as far as it is asked here."""
+
+    @property
+    def http(self) -> "httpx2.Client":
+        """Its HTTP client."""
+
+
+def _keys(answer: Any) -> Mapping[str, Any]:
+    return dict(answer)
+
+
+def _listed(key: str, name: Callable[[Any], str]) -> Callable[[Any], Mapping[str, Any]]:
+    return lambda answer: {name(each): each for each in answer.get(key, ())}
+
+
+def _enrich_name(policy: Any) -> str:
+    (config,) = policy["config"].values()
+    return str(config["name"])
+
+
+class Kind(NamedTuple):
+    """A kind of things with a name.
+
+    `path` begins the path of each, `query` is what a deletion needs behind it. `listing` asks for those whose names
+    begin with a prefix, or for all; `names` reads its answer: each name, with what is told of that thing.
+    """
+
+    path: str
+    listing: str
+    names: Callable[[Any], Mapping[str, Any]]
+    query: str = ""
+
+
+_BEFORE_INDICES: Final = (
+    Kind("_transform", "_transform?size=1000", _listed("transforms", lambda each: each["id"]), query="?force=true"),
+    Kind(
+        "_data_stream",
+        "_data_stream/{prefix}*?expand_wildcards=all",
+        _listed("data_streams", lambda each: each["name"]),
+    ),
+)
+_AFTER_INDICES: Final = (
+    Kind("_index_template", "_index_template/{prefix}*", _listed("index_templates", lambda each: each["name"])),
+    Kind(
+        "_component_template",
+        "_component_template/{prefix}*",
+        _listed("component_templates", lambda each: each["name"]),
+    ),
+    Kind("_template", "_template/{prefix}*", _keys),
+    Kind("_ingest/pipeline", "_ingest/pipeline/{prefix}*", _keys),
+    Kind("_enrich/policy", "_enrich/policy", _listed("policies", _enrich_name)),
+    Kind("_synonyms", "_synonyms?size=1000", _listed("results", lambda each: each["synonyms_set"])),
+    Kind("_query_rules", "_query_rules?size=1000", _listed("results", lambda each: each["ruleset_id"])),
+    Kind("_ilm/policy", "_ilm/policy", _keys),
+    Kind("_slm/policy", "_slm/policy", _keys),
+    Kind("_snapshot", "_snapshot", _keys),
+)
+"""In the order in which they can be deleted: what uses something goes before what it uses."""
+
+_QUERIES: Final = {kind.path: kind.query for kind in _BEFORE_INDICES}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that couldn't be listed or deleted, and the server's words for why."""
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.why})"
+
+
+class _Listing:
+    """Asks a server for the paths of what has a name with a prefix; `failures` are those of kinds it couldn't list."""
+
+    def __init__(self, server: Server, prefix: str) -> None:
+        self._server = server
+        self._prefix = prefix
+        self.failures: list[Failure] = []
+
+    def paths(self) -> list[str]:
+        """Return the paths, in the order in which they can be deleted."""
+        state = self._answer("its indices", _STATE).get("metadata", {})
+        indices: Mapping[str, Any] = state.get("indices", {})
+        return [
+            *self._blocks(indices),
+            *self._of_kinds(_BEFORE_INDICES),
+            *(_path(index) for index in indices if self._is_meant(index)),
+            *self._aliases(indices, state.get("data_stream", {}).get("data_stream_aliases", {})),
+            *self._of_kinds(_AFTER_INDICES),
+            *(f"_scripts/{_path(script)}" for script in state.get("stored_scripts", {}) if self._is_meant(script)),
+        ]
+
+    def _is_meant(self, name: str) -> bool:
+        """Tell whether a name has the prefix, and isn't the server's own, which begins with a dot."""
+        return name.startswith(self._prefix) and not name.startswith(".")
+
+    def _blocks(self, indices: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the blocks on indices, those behind a data stream too."""
+        for index, about in indices.items():
+            if self._is_meant(index.removeprefix(".ds-")):
+                blocks = about.get("settings", {}).get("index", {}).get("blocks", {})
+                on = [block for block in blocks if str(blocks[block]) == "true"]
+                on.sort(key=lambda block: block not in _LIFTED_FIRST)
+                yield from (f"{_path(index)}/{_BLOCK}{block}" for block in on)
+
+    def _aliases(self, indices: Mapping[str, Any], of_streams: Mapping[str, Any]) -> Iterator[str]:
+        pairs = [(index, alias) for index, about in indices.items() for alias in about.get("aliases", ())]
+        pairs += [(stream, alias) for alias, about in of_streams.items() for stream in about["data_streams"]]
+        yield from (f"{_path(index)}/_alias/{_path(alias)}" for index, alias in pairs if self._is_meant(alias))
+
+    def _of_kinds(self, kinds: Iterable[Kind]) -> Iterator[str]:
+        for kind in kinds:
+            answer = self._answer(kind.path, f"/{kind.listing.format(prefix=_path(self._prefix))}")
+            for name, about in kind.names(answer).items():
+                if self._is_meant(name) and not _is_managed(about):
+                    yield f"{kind.path}/{_path(name)}"
+
+    def _answer(self, what: str, path: str) -> Any:
+        """Return what a listing holds; nothing where there is none."""
+        answer = self._server.http.get(path)
+        if answer.status_code == HTTPStatus.OK:
+            return answer.json()
+        if answer.status_code not in _NOT_THERE:
+            self.failures.append(Failure(what, reason_of(answer)))
+        return {}
+
+
+def _path(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _is_managed(about: Any) -> bool:
+    """Tell whether the server says of a thing that it is its own."""
+    if not isinstance(about, Mapping):
+        return False
+    places = (about, *(about.get(key) for key in ("index_template", "component_template", "policy")))
+    return any(isinstance(place, Mapping) and (place.get("_meta") or {}).get("managed", False) for place in places)
+
+
+def reason_of(answer: "httpx2.Response") -> str:
+    """Return why a server refused something, in its own words."""
+    with suppress(ValueError, LookupError, TypeError):
+        return f"{answer.status_code}: {answer.json()['error']['reason']}"
+    return f"{answer.status_code}: {answer.text[:200]}"
+
+
+def listed(server: Server, prefix: str = "") -> tuple[list[str], list[Failure]]:
+    """Return the paths of all that has a name with a prefix, and what couldn't be listed.
+
+    In the order in which they can be deleted, one by one, by their own names: since 8 the server refuses to delete by
+    wildcard. What begins with a dot, and what is managed, is the server's own. Raises httpx2's errors where no answer
+    comes.
+    """
+    listing = _Listing(server, prefix)
+    paths = listing.paths()
+    return paths, listing.failures
+
+
+def settings(server: Server) -> list[str]:
+    """Return the settings of the cluster that somebody set, as paths with their values."""
+    answer = server.http.get("/_cluster/settings?flat_settings=true").raise_for_status().json()
+    return [
+        f"{_SETTING}{kind}/{name}/{_path(str(value))}"
+        for kind in ("persistent", "transient")
+        for name, value in answer.get(kind, {}).items()
+    ]
+
+
+def delete(server: Server, paths: Iterable[str]) -> list[Failure]:
+    """Delete what is at paths, and return what couldn't be deleted; what is gone already is fine."""
+    failures = []
+    for path in paths:
+        answer = _delete(server, path)
+        if not answer.is_success and answer.status_code != HTTPStatus.NOT_FOUND:  # an alias goes with its index
+            failures.append(Failure(_in_words(path), reason_of(answer)))
+    return failures
+
+
+def _delete(server: Server, path: str) -> "httpx2.Response":
+    if path.startswith(_SETTING):
+        kind, name, _ = path.removeprefix(_SETTING).split("/")
+        return server.http.put("/_cluster/settings", json={kind: {name: None}})
+    index, is_block, block = path.partition(f"/{_BLOCK}")
+    if is_block:  # one at a time: of an index with a metadata block the server changes nothing else
+        return server.http.put(f"/{index}/_settings", json={f"index.blocks.{block}": None})
+    return server.http.delete(f"/{path}{_QUERIES.get(path.rpartition('/')[0], '')}")
+
+
+def _in_words(path: str) -> str:
+    index, is_alias, alias = path.partition("/_alias/")
+    return unquote(f"{alias} of {index}" if is_alias else path)
+
+
+def together(failures: Sequence[Failure]) -> str:
+    """Return failures as a part of a sentence."""
+    return "; ".join(map(str, failures))
