@@ -168,8 +168,7 @@ class RunningService:
     def last_words(self, *, lines: int, since: float | None = None) -> str:
         """Return the last lines of the container's log, printable, long ones cut; why, where it can't be read.
 
-        They go with an error, which a log driver that can't be read mustn't replace. `since` is in seconds of the
-        epoch.
+        They go with an error, which an unreadable log mustn't replace. `since` is in seconds of the epoch.
         """
         try:
             return self.container.last_words(lines=lines, since=since)

@@ -1,7 +1,6 @@
 """One session's stack: the labels of its things, its images and services, and its removal."""
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from pytest_foodtrucks.containers import building, pulling
+from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
 from pytest_foodtrucks.sessions.state_key import keyed
@@ -174,7 +174,7 @@ class Stack:
 
     def hand_over(self, service: Shown) -> None:
         """Note that a service is ready and seeded now: reports show nothing of its log from before."""
-        self._ready_at[id(service)] = time.time()
+        self._ready_at[id(service)] = wall()
 
     def ready_at(self, service: Shown) -> float:
         """Return when that was, in seconds of the epoch; 0 for one that isn't ready."""
@@ -195,7 +195,7 @@ class Stack:
         except BaseException:  # pytest.fail's too
             with suppress(Exception):  # the error of the block matters
                 log = service.container.log_excerpt(since=self.by_engines_clock(self.ready_at(service)))
-                self.last_logs.append(LastLog(service.alias, log, time.time()))
+                self.last_logs.append(LastLog(service.alias, log, wall()))
             raise
 
     def remove_containers_of_part(self, name: str) -> None:
