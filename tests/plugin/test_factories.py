@@ -362,6 +362,22 @@ def test_an_error_of_a_start_has_the_line_of_the_factorys_call(session: Session,
     result.stdout.fnmatch_lines(["conftest.py:24: no such"])
 
 
+def test_a_network_that_cant_be_created_is_told_with_the_line_of_the_factorys_call(session: Session) -> None:
+    definitions = """
+@pytest.fixture(scope="session")
+def foodtrucks_engine(pytestconfig):
+    from fakes.session import put_stack
+    from pytest_foodtrucks.errors import EngineError
+    engine = put_stack(pytestconfig)
+    engine.network_errors = [EngineError("no such driver")]
+    return engine
+
+net = network(driver="macvlann")
+"""
+    result = session(definitions, "def test(net): pass")
+    result.stdout.fnmatch_lines(["conftest.py:20: no such driver"])
+
+
 def test_an_engine_that_gives_no_answer_is_no_matter_of_a_definition(session: Session) -> None:
     result = session(REFUSAL.format(error="errors.NoAnswer('away')"), "def test(victim): pass")
     result.stdout.fnmatch_lines(["away"])
