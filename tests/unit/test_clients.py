@@ -1,26 +1,36 @@
 """docker-py's client for an engine's address: TLS, connections that are kept, and ssh."""
 
+import importlib.util
+import io
 import logging
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import docker
 import pytest
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
 
 from pytest_foodtrucks.engine import clients
+from pytest_foodtrucks.engine.asking import EngineClient
 from pytest_foodtrucks.engine.clients import client_for
 from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
-from pytest_foodtrucks.errors import EngineNotFound
+from pytest_foodtrucks.engine.execs import ExecStream
+from pytest_foodtrucks.engine.patience import Patience
+from pytest_foodtrucks.errors import EngineNotFound, NoAnswer
 
 VERSION = b'{"Version": "27.1", "ApiVersion": "1.41"}'
 
@@ -69,8 +79,15 @@ def _no_docker_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def certificate(folder: Path) -> Path:
     """Make a certificate for 127.0.0.1 and its key, named as Docker names them; it is its own CA."""
     folder.mkdir()
-    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=engine -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=engine"
+    files = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(folder / "key.pem"),
+        "-out",
+        str(folder / "cert.pem"),
+    ]
     subprocess.run([*words.split(), *files], check=True, capture_output=True)
     shutil.copy(folder / "cert.pem", folder / "ca.pem")
     return folder
@@ -145,3 +162,127 @@ def test_many_requests_at_a_time_make_no_noise(client: docker.APIClient, caplog:
         answers = list(pool.map(lambda _: client.get(f"{client.base_url}/together", timeout=30), range(40)))
     assert {answer.status_code for answer in answers} == {200}
     assert caplog.messages == []
+
+
+# ssh
+
+
+def test_ssh_without_paramiko_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "paramiko" else find_spec(name))
+    with pytest.raises(EngineNotFound, match=r"paramiko .*Remedy: pip install 'pytest-foodtrucks\[ssh\]'\.$"):
+        find_engine("ssh://me@far.test", {})
+
+
+class Paramiko(ModuleType):
+    """What of paramiko is used here."""
+
+    class SSHException(Exception):
+        """What it raises of a connection."""
+
+    class ChannelException(SSHException):
+        """What it raises of a channel that sshd refuses."""
+
+
+@pytest.fixture
+def paramiko(monkeypatch: pytest.MonkeyPatch) -> type[Paramiko]:
+    """Let paramiko be installed, and refuse to connect where its client does."""
+    monkeypatch.setitem(sys.modules, "paramiko", Paramiko("paramiko"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: ModuleSpec("paramiko", None))
+    return Paramiko
+
+
+def test_a_host_that_ssh_doesnt_know_is_told_with_what_to_look_at(
+    paramiko: type[Paramiko], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise paramiko.SSHException("Server 'far.test' not found in known_hosts")
+
+    monkeypatch.setattr(clients, "_ClientOverSsh", refuse)
+    with pytest.raises(EngineNotFound, match=r"not found in known_hosts.*`ssh ssh://far\.test docker version` answers"):
+        find_engine("ssh://me@far.test", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "silent"),
+    [
+        (Paramiko.ChannelException(2, "Connect failed"), r"sshd at .* no more sessions .*Remedy: .*MaxSessions", False),
+        (Paramiko.SSHException("SSH session not active"), r"gave no answer .*SSH session not active\. Remedy: ", True),
+        (EOFError(), r"gave no answer .*Remedy: ", True),
+    ],
+)
+@pytest.mark.usefixtures("paramiko")
+def test_what_paramiko_raises_is_told_as_an_engine_that_gave_no_answer(
+    error: Exception, words: str, *, silent: bool
+) -> None:
+    asked = EngineClient(docker.APIClient(version="1.41"), "ssh://far.test", logins=None, patience=Patience())
+    with pytest.raises(NoAnswer, match=words), asked._asking("list its images"):  # noqa: SLF001 - what every request uses
+        raise error
+    assert asked.silent is silent
+    asked.close()
+
+
+def test_few_requests_are_made_at_a_time_over_ssh(tmp_path: Path) -> None:
+    at_once = Counting()
+    client = clients._ClientOverSsh(base_url=f"unix://{tmp_path}/none.sock", version="1.41")  # noqa: SLF001 - likewise
+    client.mount("http+docker://", at_once)
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda _: client.get("http+docker://ssh/version"), range(40)))
+    assert 1 <= at_once.most <= 5
+    client.close()
+
+
+class Counting(HTTPAdapter):
+    """Counts how many requests are being made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+        self._all = threading.Event()
+
+    def send(self, request: PreparedRequest, **_: Any) -> Response:  # type: ignore[override] # it needs no more
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self._all.wait(0.01)  # so that others come meanwhile
+        with self._lock:
+            self.now -= 1
+        response = Response()
+        response.status_code, response.url = 200, str(request.url)
+        response.raw = io.BytesIO()
+        return response
+
+
+class Channel:
+    """What ExecStream needs of paramiko's channel."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._response = SimpleNamespace(raw=SimpleNamespace(_fp=SimpleNamespace(fp=ChannelFile())), close=lambda: None)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def settimeout(self, _: float | None) -> None:
+        """Wait for nothing."""
+
+    def recv(self, _: int) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Leave the descriptor to the test."""
+
+
+class ChannelFile:
+    """paramiko's file: it has no `read1`, and keeps what came with the head of the answer."""
+
+    _rbuffer = b"\1\0\0\0\0\0\0\3hi\n"
+
+    def read(self, size: int) -> bytes:
+        return self._rbuffer[:size]
+
+
+def test_what_came_with_the_head_of_an_answer_over_ssh_isnt_lost(tmp_path: Path) -> None:
+    with (tmp_path / "any").open("wb") as file, closing(ExecStream(Channel(file.fileno()))) as stream:
+        assert stream.outputs(1) == (b"hi\n", b"")
