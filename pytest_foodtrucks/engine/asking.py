@@ -16,9 +16,9 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 
 from . import limits, patience
-from .clients import is_without_channel, ssh_errors
 from .descriptors import close_quietly
 from .patience import Patience, RetryPolicy
+from .ssh import is_without_channel, ssh_errors
 
 T = TypeVar("T")
 
@@ -125,9 +125,8 @@ class EngineClient:
             return NoAnswer(f"The engine at {self.url} could not be asked to {what}. {limit}")
         if is_without_channel(error):
             return NoAnswer(
-                f"The engine could not be asked to {what}: sshd at {self.url} allows no more sessions on one "
-                f"connection ({message_of(error)}). Remedy: allow more there (MaxSessions 100 in sshd_config), or ask "
-                "fewer sources and targets at a time."
+                f"The engine could not be asked to {what}: sshd at {self.url} allows no "
+                f"session ({message_of(error)}). Remedy: allow more there (MaxSessions and MaxStartups in sshd_config)."
             )
         return NoAnswer(
             f"The engine at {self.url} gave no answer when asked to {what}: {message_of(error)}. "

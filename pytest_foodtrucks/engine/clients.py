@@ -1,7 +1,6 @@
 """docker-py's client for an engine's address: what it takes from the environment, how many connections it has."""
 
 import importlib.util
-import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,15 +15,16 @@ from pytest_foodtrucks.errors import EngineNotFound
 
 from . import patience
 from .endpoints import Endpoint
+from .ssh import Sessions, connecting
 from .urls import is_on_loopback
 
 _KEPT_CONNECTIONS: Final = 128
 """How many connections wait for the next request. urllib3 warns where there are more, and there is nothing to do."""
 
 _REQUESTS_OVER_SSH: Final = 5
-"""How many requests are made at a time over ssh: each has a channel, and so has each probe and each log that is read.
+"""How many requests are made at a time over ssh: each has a session of sshd, as each probe has.
 
-sshd allows 10 of them (MaxSessions). What has no channel yet waits.
+sshd allows 10 of them on a connection (MaxSessions). The others wait.
 """
 
 
@@ -96,6 +96,10 @@ class _ClientOverSsh(_Client):
     def __init__(self, **settings: Any) -> None:
         self._turns = threading.BoundedSemaphore(_REQUESTS_OVER_SSH)
         super().__init__(**settings)
+        adapter: Any = self.get_adapter(self.base_url)
+        if hasattr(adapter, "ssh_client"):
+            adapter.pools.clear()  # they know the one connection
+            adapter.ssh_client = Sessions(adapter.ssh_client, connecting(adapter.ssh_client, adapter.ssh_params))
 
     def send(self, request: PreparedRequest, **settings: Any) -> Response:
         """Send a request once it is its turn."""
@@ -106,18 +110,3 @@ class _ClientOverSsh(_Client):
         """Close it, and begin anew, as a forked child does: its parent's threads never give their turns back to it."""
         self._turns = threading.BoundedSemaphore(_REQUESTS_OVER_SSH)
         super().close()
-
-
-def ssh_errors() -> tuple[type[Exception], ...]:
-    """Return what paramiko raises of a connection, which neither docker-py nor requests wraps; none without paramiko.
-
-    docker-py imports it where it is installed. EOFError is what it raises once the connection is lost.
-    """
-    paramiko = sys.modules.get("paramiko")
-    return () if paramiko is None else (paramiko.SSHException, EOFError)
-
-
-def is_without_channel(error: Exception) -> bool:
-    """Tell whether sshd refused one more channel."""
-    paramiko = sys.modules.get("paramiko")
-    return paramiko is not None and isinstance(error, paramiko.ChannelException)

@@ -19,10 +19,11 @@ from pytest_foodtrucks.errors import EngineNotFound, SettingsError
 
 from . import endpoints, limits
 from .asking import message_of
-from .clients import client_for, ssh_errors
+from .clients import client_for
 from .endpoints import Endpoint
 from .engine import Engine
 from .patience import Patience
+from .ssh import ssh_errors
 
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
 _LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."

@@ -30,6 +30,7 @@ from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.engine.patience import Patience
+from pytest_foodtrucks.engine.ssh import Sessions
 from pytest_foodtrucks.errors import EngineNotFound, NoAnswer
 
 VERSION = b'{"Version": "27.1", "ApiVersion": "1.41"}'
@@ -206,7 +207,11 @@ def test_a_host_that_ssh_doesnt_know_is_told_with_what_to_look_at(
 @pytest.mark.parametrize(
     ("error", "words", "silent"),
     [
-        (Paramiko.ChannelException(2, "Connect failed"), r"sshd at .* no more sessions .*Remedy: .*MaxSessions", False),
+        (
+            Paramiko.ChannelException(2, "Connect failed"),
+            r"sshd at .* allows no session .*Remedy: .*MaxSessions",
+            False,
+        ),
         (Paramiko.SSHException("SSH session not active"), r"gave no answer .*SSH session not active\. Remedy: ", True),
         (EOFError(), r"gave no answer .*Remedy: ", True),
     ],
@@ -286,3 +291,43 @@ class ChannelFile:
 def test_what_came_with_the_head_of_an_answer_over_ssh_isnt_lost(tmp_path: Path) -> None:
     with (tmp_path / "any").open("wb") as file, closing(ExecStream(Channel(file.fileno()))) as stream:
         assert stream.outputs(1) == (b"hi\n", b"")
+
+
+class Connection:
+    """A client of paramiko and its transport, with so many sessions to give."""
+
+    def __init__(self, sessions: int) -> None:
+        self.sessions, self.active = sessions, True
+
+    def get_transport(self) -> "Connection":
+        return self
+
+    def is_active(self) -> bool:
+        return self.active
+
+    def open_session(self) -> "Connection":
+        if self.sessions == 0:
+            raise Paramiko.ChannelException(2, "Connect failed")
+        self.sessions -= 1
+        return self
+
+    def close(self) -> None:
+        self.active = False
+
+
+@pytest.mark.usefixtures("paramiko")
+def test_a_session_that_sshd_refuses_is_opened_on_another_connection() -> None:
+    first, second = Connection(1), Connection(2)
+    sessions = Sessions(first, lambda: second)
+    assert [sessions.open_session() for _ in range(3)] == [first, second, second]
+    sessions.close()
+    assert (first.active, second.active, sessions.get_transport()) == (False, False, None)
+
+
+@pytest.mark.usefixtures("paramiko")
+def test_a_lost_connection_is_replaced_and_one_without_any_session_is_an_error() -> None:
+    first = Connection(1)
+    sessions = Sessions(first, lambda: Connection(0))
+    first.active = False
+    with pytest.raises(Paramiko.ChannelException):
+        sessions.open_session()
