@@ -209,7 +209,7 @@ def test_a_host_that_ssh_doesnt_know_is_told_with_what_to_look_at(
     [
         (
             Paramiko.ChannelException(2, "Connect failed"),
-            r"sshd at .* allows no session .*Remedy: .*MaxSessions",
+            r"sshd at .* allows no session .*: .*MaxSessions",
             False,
         ),
         (Paramiko.SSHException("SSH session not active"), r"gave no answer .*SSH session not active\. Remedy: ", True),
