@@ -116,6 +116,7 @@ def _build_by_command(
     else:
         environment["DOCKER_HOST"] = engine.endpoint.url
     options = []
+    environment.setdefault("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")  # they have the time, and so an image another id
     has_buildx = _has_buildx(command)
     if not has_buildx:
         environment["DOCKER_BUILDKIT"] = "0"

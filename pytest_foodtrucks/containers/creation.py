@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
 
 _PORT_TRIES: Final = 20
+_NO_SOURCE: Final = "bind source path does not exist: "
+"""What the engine says of a mount whose path it hasn't got; it makes no empty folder of it, as it does for a text."""
 _PORTS: Final = range(20_000, 32_768)
 """These lie below the ports that Linux and macOS use for outgoing connections, which else would take ours."""
 
@@ -82,9 +84,20 @@ class Creation:
     def _start_error(self, what: str, error: EngineError) -> StartError:
         if error.status is None:  # the engine didn't answer, and the message says what to do about that
             return StartError(self._named(str(error)))
+        if not self._engine.local and _NO_SOURCE in error.reason:
+            return self._elsewhere_error(error.reason.partition(_NO_SOURCE)[2])
         return StartError(
             f"The container of {self._title} ({self._named(self._image)}) can't be {what}: "
             f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses."
+        )
+
+    def _elsewhere_error(self, path: str) -> StartError:
+        """Return the error for a folder that another machine's engine hasn't got."""
+        volume = next((volume for volume in self._spec.volumes if volume.startswith(f"{path}:")), path)
+        return StartError(
+            f"The container of {self._title} can't be created: its volume {volume!r} isn't on the machine of the "
+            f"engine at {self._engine.url}, which is where volumes= takes paths from. Remedy: put it into the image "
+            "(build=, with COPY in its Dockerfile), or let that machine have it at the same path."
         )
 
     def _named(self, text: str) -> str:

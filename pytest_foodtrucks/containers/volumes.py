@@ -57,6 +57,12 @@ def bind(volume: str, folder: Path, *, local: bool) -> str:
         ) from error
     if missing:
         raise DefinitionError(f"The volume {shown(volume)} is {absolute}, and that doesn't exist. Remedy: create it.")
+    if not local and not source.is_absolute() and _taken_apart(volume).modes & _LABELS:
+        raise DefinitionError(
+            f"The volume {shown(volume)} is {absolute} of this machine, and the engine runs on another, where it would "
+            "make an empty folder. Remedy: put it into an image by build=, or leave the modes z and Z out if that "
+            "folder is there too."
+        )
     if ":" in str(absolute) and _taken_apart(volume).modes & _LABELS:
         raise DefinitionError(
             f"The volume {shown(volume)} is {absolute}, and the engine takes no path with a colon together with the "

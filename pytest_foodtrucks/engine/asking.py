@@ -18,6 +18,7 @@ from pytest_foodtrucks.errors import EngineError, NoAnswer
 from . import limits, patience
 from .descriptors import close_quietly
 from .patience import Patience, RetryPolicy
+from .ssh import is_without_channel, ssh_errors
 
 T = TypeVar("T")
 
@@ -101,8 +102,8 @@ class EngineClient:
                 f"The engine could not be asked to {what}: {message_of(error)}. Remedy: look at Docker's configuration "
                 "(config.json and its credential helpers) and at the names in that request."
             ) from error
-        except (RequestException, HTTPError, ConnectionError) as error:
-            self._note(answered=False)
+        except _unanswered() as error:
+            self._note(answered=is_without_channel(error))
             raise self._no_answer_error(what, error) from error
         else:
             self._note(answered=True)
@@ -122,11 +123,20 @@ class EngineClient:
         limit = limits.reached(error)
         if limit is not None:
             return NoAnswer(f"The engine at {self.url} could not be asked to {what}. {limit}")
+        if is_without_channel(error):
+            return NoAnswer(
+                f"The engine could not be asked to {what}: sshd at {self.url} allows no "
+                f"session ({message_of(error)}). Remedy: allow more there (MaxSessions and MaxStartups in sshd_config)."
+            )
         return NoAnswer(
             f"The engine at {self.url} gave no answer when asked to {what}: {message_of(error)}. "
             "Remedy: see whether it still runs, and start it again.",
             late=isinstance(error, Timeout),
         )
+
+
+def _unanswered() -> tuple[type[Exception], ...]:
+    return (RequestException, HTTPError, ConnectionError, *ssh_errors())
 
 
 def refused_error(what: str, message: str, status: int | None) -> EngineError:

@@ -12,18 +12,18 @@ import docker
 import docker.errors
 from docker.auth import AuthConfig
 from docker.context import ContextAPI
-from docker.utils import kwargs_from_env
 from docker.utils.config import home_dir, load_general_config
 from requests.exceptions import RequestException
 
 from pytest_foodtrucks.errors import EngineNotFound, SettingsError
 
-from . import endpoints, limits, patience
+from . import endpoints, limits
 from .asking import message_of
+from .clients import client_for
 from .endpoints import Endpoint
 from .engine import Engine
 from .patience import Patience
-from .urls import is_on_loopback
+from .ssh import ssh_errors
 
 _NAME_ANOTHER: Final = "or name a running engine with --foodtrucks-engine or DOCKER_HOST"
 _LEAVE_OUT: Final = "`-m 'not foodtrucks'` leaves these tests out."
@@ -51,7 +51,7 @@ def find_engine(
     for endpoint in _candidates(option, environ) if only is None else [only]:
         try:
             return Engine(_client(endpoint, environ), endpoint, host, logins=logins, patience=patience)
-        except (docker.errors.DockerException, RequestException, OSError, ValueError) as error:
+        except _failures() as error:
             limit = limits.reached(error)
             if limit is not None:
                 raise EngineNotFound(f"The engine at {endpoint.shown} can't be asked. {limit}") from error
@@ -60,6 +60,10 @@ def find_engine(
     if only is not None:
         raise _away_error(first, reason) from reason
     raise _not_found_error(tried) from reason
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    return (docker.errors.DockerException, RequestException, OSError, ValueError, *ssh_errors())
 
 
 def _candidates(option: str, environ: Mapping[str, str]) -> list[Endpoint]:
@@ -80,6 +84,8 @@ def _not_found_error(tried: Sequence[tuple[Endpoint, Exception]]) -> EngineNotFo
     locked = next((endpoint.shown for endpoint, error in tried if isinstance(error, PermissionError)), None)
     if locked is not None:
         remedy = f"let this user open {locked} (for Docker on Linux: join the group docker, log in again)"
+    elif first.url.startswith("ssh://"):
+        remedy = f"see that `ssh {first.shown} docker version` answers and asks nothing, mend or unset that address"
     elif first.set_by is not None:
         remedy = "start the engine there, mend or unset that address"
     else:
@@ -114,30 +120,7 @@ def _context_url(name: str) -> str | None:
 def _client(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.APIClient:
     if endpoint.url.startswith("unix://"):
         _connect(endpoint.url.removeprefix("unix://"))
-    if endpoint.context is not None:
-        context = ContextAPI.get_context(endpoint.context)  # None: removed since the engine was found
-        tls = None if context is None else context.TLSConfig
-        return docker.APIClient(
-            endpoint.url, tls=tls if tls is not None else False, timeout=int(patience.ANSWER_SECONDS)
-        )
-    kind = _ClientOnLoopback if is_on_loopback(endpoint.url) else docker.APIClient
-    return kind(**kwargs_from_env({**environ, "DOCKER_HOST": endpoint.url}), timeout=int(patience.ANSWER_SECONDS))
-
-
-class _ClientOnLoopback(docker.APIClient):
-    """A client that asks no proxy of the environment, as Docker's own doesn't for loopback (Go's httpproxy).
-
-    It is a class, because the first question is asked before somebody could set an attribute.
-    """
-
-    @property
-    def trust_env(self) -> bool:
-        """Whether requests reads proxies from the environment."""
-        return False
-
-    @trust_env.setter
-    def trust_env(self, value: bool) -> None:
-        """Take no other value, as requests sets one itself."""
+    return client_for(endpoint, environ)
 
 
 def _connect(path: str) -> None:

@@ -92,6 +92,8 @@ class ExecStream:
         if self._response is None:
             return b""
         file = self._response.raw._fp.fp  # noqa: SLF001 - as docker-py does
+        if not hasattr(file, "read1"):  # paramiko's, over ssh; nothing but this tells how much it has
+            return bytes(file.read(len(file._rbuffer)))  # noqa: SLF001
         self._socket.settimeout(0)
         try:
             buffered: bytes = file.read1(len(file.peek()))

@@ -176,7 +176,7 @@ def _of_way(probe: Probe, way: Way, answers: Answers, target: TargetControl, *, 
         command=again(probe, connecting(way.connection)),
         isolated=isolated,
         reached=reached,
-        remark=_published_remark(way) if at_host else _ROUTED if routed else "",
+        remark=_published_remark(way, local=probe.container.engine.local) if at_host else _ROUTED if routed else "",
     )
 
 
@@ -186,11 +186,16 @@ _ROUTED: Final = (
 )
 
 
-def _published_remark(way: Way) -> str:
-    if way.published in ALL_ADDRESSES:
-        return (
-            "The port is published on all addresses of the engine's machine, so that whoever reaches one of them "
-            "reaches it. Remedy: publish it on loopback only (leave --foodtrucks-host as it is), or say "
-            "published=True if that is meant."
+def _published_remark(way: Way, *, local: bool) -> str:
+    if way.published not in ALL_ADDRESSES:
+        return f"The port is published on {way.published}. Remedy: say published=True if that is meant."
+    remedy = "publish it on loopback only (leave --foodtrucks-host as it is), or say published=True if that is meant"
+    if not local:  # the tests reach no loopback of another machine
+        remedy = (
+            "say published=True if that is meant, or leave ports= out of that service, whom a probe reaches without; "
+            "on an engine of another machine ports can't be published on loopback only"
         )
-    return f"The port is published on {way.published}. Remedy: say published=True if that is meant."
+    return (
+        "The port is published on all addresses of the engine's machine, so that whoever reaches one of them reaches "
+        f"it. Remedy: {remedy}."
+    )

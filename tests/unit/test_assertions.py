@@ -1,5 +1,6 @@
 """The assertions' decisions: what passes, what fails with which error and words, and what can't be told."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +113,21 @@ def test_a_published_port_that_is_open_at_the_gateway_isnt_unless_the_caller_say
     assert "way       172.30.0.1:24000, where its port 9200 is published" in told
     assert words in told
     assert_isolated(scene.abroad, scene.es, published=True)
+
+
+@pytest.mark.parametrize(
+    ("local", "remedy"),
+    [(True, "leave --foodtrucks-host as it is"), (False, r"published=True .* or leave ports= out of that service")],
+)
+def test_the_remedy_for_an_open_published_port_is_one_that_the_engine_can_take(
+    scene: Scene, *, local: bool, remedy: str
+) -> None:
+    publish(scene, "0.0.0.0")  # noqa: S104 - told, not bound
+    scene.world.local = local
+    scene.world.outside.connections["172.30.0.1", 24000] = OPEN
+    told = message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es)).replace("\n", " ")
+    assert re.search(remedy, told)
+    assert ("--foodtrucks-host" in told) is local
 
 
 def test_an_address_that_a_port_is_published_on_is_a_way(scene: Scene) -> None:

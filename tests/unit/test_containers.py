@@ -16,6 +16,7 @@ from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSp
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.containers.volumes import bind
+from pytest_foodtrucks.engine.asking import refused_error
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.engine.subnets import free_subnet
 from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
@@ -149,6 +150,34 @@ def test_a_missing_path_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_on_an_engine_elsewhere_only_that_engine_knows_its_paths(tmp_path: Path) -> None:
     assert bind("/there/data:/in", tmp_path, local=False) == "/there/data:/in"
+
+
+def test_on_an_engine_elsewhere_a_folder_from_here_isnt_bound_by_a_text_which_would_make_an_empty_one(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DefinitionError, match=r"'\./data:/in:z' is .*/data of this machine.*Remedy: .*build="):
+        bind("./data:/in:z", tmp_path, local=False)
+    assert bind("./data:/in:ro", tmp_path, local=False) == f"{tmp_path}/data:/in:ro"
+    assert bind("/there/data:/in:Z", tmp_path, local=False) == "/there/data:/in:Z"
+
+
+class WithoutTheFolder(FakeEngine):
+    """An engine whose machine hasn't got a folder."""
+
+    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
+        del name
+        reason = f"bind source path does not exist: {config['HostConfig']['Mounts'][0]['Source']}"
+        raise refused_error("create the container", f'invalid mount config for type "bind": {reason}', 400)
+
+
+def test_a_volume_that_an_engine_elsewhere_hasnt_got_is_told_with_what_works_there() -> None:
+    with pytest.raises(StartError, match=r"its volume '/a/data:/in:ro' isn't on the machine .*Remedy: .*build="):
+        creation(WithoutTheFolder(local=False), volumes=["/cache", "/a/data:/in:ro"])
+
+
+def test_a_volume_that_went_from_this_machine_meanwhile_is_told_in_the_engines_words() -> None:
+    with pytest.raises(StartError, match=r"bind source path does not exist: /a/data\. Remedy: mend in its definition"):
+        creation(WithoutTheFolder(), volumes=["/a/data:/in:ro"])
 
 
 @pytest.mark.parametrize("source", [f"./{'x' * 5000}", "./loop"])

@@ -197,7 +197,8 @@ def test_an_image_that_isnt_to_be_had_is_told_with_similar_ones(image: str, hint
 
 COMMAND = """#!/bin/sh
 if [ "$1" = buildx ]; then exit "$BUILDX"; fi
-printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" "base=$BASE" "path=$PATH" > "$ASKED"
+printf '%s\\n' "$@" "buildkit=$DOCKER_BUILDKIT" "host=$DOCKER_HOST" "base=$BASE" "path=$PATH" \\
+  "attest=$BUILDX_NO_DEFAULT_ATTESTATIONS" > "$ASKED"
 printf 'Step 1\\n\\nStep 2\\n'
 exit "$RESULT"
 """
@@ -327,6 +328,17 @@ def test_an_image_that_the_builder_keeps_for_itself_is_an_error_with_a_remedy(as
     with pytest.raises(ImageError, match=r"the engine hasn't got it\. Remedy: .*docker buildx use default"):
         built_image(FakeEngine(), Build(context), progress=Progress(None))
     assert asked.exists()
+
+
+@pytest.mark.parametrize(("theirs", "told"), [(None, "attest=1"), ("0", "attest=0")])
+def test_a_build_makes_no_attestations_which_give_an_unchanged_image_another_id(
+    asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch, theirs: str | None, told: str
+) -> None:
+    monkeypatch.delenv("BUILDX_NO_DEFAULT_ATTESTATIONS", raising=False)
+    if theirs is not None:
+        monkeypatch.setenv("BUILDX_NO_DEFAULT_ATTESTATIONS", theirs)
+    built_image(CommandEngine(asked), Build(context), progress=Progress(None))
+    assert told in asked.read_text().splitlines()
 
 
 def test_without_buildx_the_old_builder_is_used(asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
