@@ -138,7 +138,7 @@ def test_next(talker):
     assert talker.client.get("/").text == "hello\\n"
 """,
         {"passed": 1, "failed": 1},
-        arguments=("--timeout=3", "--timeout-method=signal"),
+        arguments=("--timeout=3", "--timeout-method=signal", "-o", "timeout_func_only=true"),
         lines=("E*Timeout*", *LOG),
         code=1,
     ),
@@ -152,7 +152,7 @@ def test_fails(say):
     time.sleep(60)
 """,
         {},
-        arguments=("--timeout=3", "--timeout-method=thread"),
+        arguments=("--timeout=3", "--timeout-method=thread", "-o", "timeout_func_only=true"),
         code=1,
     ),
     "pytest-cov": Neighbour(
