@@ -240,7 +240,7 @@ def test_it(subtests, say):
             say("a line of the log")
             assert number != 1
 """,
-        {"passed": 1, "failed": 1, "subtests passed": 2},
+        {"passed": 1, "failed": 1, "subtests": 2},
         lines=LOG,
         code=1,
     ),
