@@ -138,7 +138,7 @@ def test_next(talker):
     assert talker.client.get("/").text == "hello\\n"
 """,
         {"passed": 1, "failed": 1},
-        arguments=("--timeout=3", "--timeout-method=signal"),
+        arguments=("--timeout=3", "--timeout-method=signal", "-o", "timeout_func_only=true"),
         lines=("E*Timeout*", *LOG),
         code=1,
     ),
@@ -152,7 +152,7 @@ def test_fails(say):
     time.sleep(60)
 """,
         {},
-        arguments=("--timeout=3", "--timeout-method=thread"),
+        arguments=("--timeout=3", "--timeout-method=thread", "-o", "timeout_func_only=true"),
         code=1,
     ),
     "pytest-cov": Neighbour(
@@ -240,7 +240,7 @@ def test_it(subtests, say):
             say("a line of the log")
             assert number != 1
 """,
-        {"passed": 1, "failed": 1, "subtests passed": 2},
+        {"passed": 1, "failed": 1, "subtests": 2},
         lines=LOG,
         code=1,
     ),
