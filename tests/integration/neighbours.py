@@ -367,7 +367,7 @@ def test_fails(page, say):"""
         code=1,
     ),
     "pytest-django": Neighbour(
-        ("pytest-django",),
+        ("django", "pytest-django"),
         """
 import pytest
 from django.contrib.auth.models import User
