@@ -49,7 +49,7 @@ def test_a_service_that_was_silent_isnt_mentioned() -> None:
 
 
 def test_nothing_is_shown_from_before_a_service_was_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_foodtrucks.stacks.stack.time.time", lambda: WRITTEN + 0.5)
+    monkeypatch.setattr("pytest_foodtrucks.stacks.stack.wall", lambda: WRITTEN + 0.5)
     assert sections(TalkativeEngine(), 0.0)[0] == ("foodtrucks log of es", "late\n")
 
 
