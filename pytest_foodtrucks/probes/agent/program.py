@@ -543,9 +543,6 @@ NAMES_AT_ONCE = threading.Semaphore(4)
 NAME_WAITS = 0.05
 """Seconds after which the next name is asked for though the others have no answer yet: silence isn't waited for."""
 
-os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:5")
-"""The C library asks again after 1 s too, not after 5 (resolv.conf(5)); musl passes over it."""
-
 
 def look_up(names: list[str], wait: float) -> dict[str, Any]:
     """Return for each name what an application gets, and what the name server says; `wait` seconds for each name."""
