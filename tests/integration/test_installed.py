@@ -53,8 +53,8 @@ def test_the_readmes_test_passes_with_the_wheel_alone(wheel: Path, tmp_path: Pat
     assert " passed" in result.stdout
 
 
-_WITHOUT_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-"""The second has a part that is built for one Python only, and the container's may be another."""
+_WITHOUT_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:time_machine")
+"""The last two have a part that is built for one Python only, and the container's may be another."""
 
 
 @pytest.fixture
