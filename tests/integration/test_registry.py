@@ -1,6 +1,7 @@
 """The path of the official images: pulled from a registry under their own names, behind a mirror's prefix."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,12 +88,16 @@ def official() -> dict[str, str]:
 
 
 def one_error(result: pytest.RunResult) -> str:
-    """Return the one message with which the one test's set-up failed."""
+    """Return the one message with which the one test's set-up failed, without what it was needed for."""
     result.assert_outcomes(errors=1)
     messages = [line for line in result.outlines if "Remedy: " in line]
     assert len(messages) == 1, result.outlines
     assert "Traceback" not in result.stdout.str()
-    return messages[0]
+    needed = re.match(
+        r"(No probe can start: it needs the image of the option probe-image|The service es can't start)\. ", messages[0]
+    )
+    assert needed is not None, messages
+    return re.sub(r" The engine has \S+( and \S+)*\.(?= Remedy)", "", messages[0][needed.end() :])
 
 
 def test_official_names_are_pulled_once_and_stay(downstream: Downstream, mirror: Registry) -> None:
