@@ -27,7 +27,9 @@ DISTURBED: Final = (
 """What is to be said of an answer that was disturbed each time."""
 
 
-def undisturbed(ask: Callable[[], T], engine: "Engine", *, suspect: Callable[[T], bool]) -> tuple[T, bool]:
+def undisturbed(
+    ask: Callable[[], T], engine: "Engine", *, suspect: Callable[[T], bool], rounds: int = ROUNDS
+) -> tuple[T, bool]:
     """Return an answer, and whether it can be trusted; a suspect one that was disturbed is asked for again.
 
     Suspect is an answer by which something got through: Docker takes its isolation's first rule out and puts it back at
@@ -37,7 +39,7 @@ def undisturbed(ask: Callable[[], T], engine: "Engine", *, suspect: Callable[[T]
     """
     if not _opens_for_a_moment(engine):
         return ask(), True
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = monotonic()
         answer = ask()
         if not suspect(answer) or not engine.networks_changed(monotonic() - began + _LOOK_BACK):
