@@ -21,8 +21,8 @@ _STEADY_SINCE: Final = 28
 """Docker's major version."""
 
 DISTURBED: Final = (
-    f"networks were created or removed on the engine each of {ROUNDS} times meanwhile, and it lets everything through "
-    "for a moment then"
+    "networks were created or removed on the engine each time that this was asked, and it lets everything through for "
+    "a moment then"
 )
 """What is to be said of an answer that was disturbed each time."""
 
