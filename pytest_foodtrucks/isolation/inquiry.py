@@ -1,6 +1,6 @@
 """One source's question whether targets are out of its reach: all ways, with the controls that make a "no" mean it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -51,14 +51,27 @@ def inquire(probe: Probe, subjects: Sequence[Subject], *, published: bool = Fals
     """
     try:
         with beacons.beacon(probe) as beacon:
+            rounds = _rounds(lambda left: _asked(probe, beacon, left, published=published), subjects)
             inquiries, trusted = undisturbed(
-                lambda: _asked(probe, beacon, subjects, published=published),
+                lambda: next(rounds),
                 probe.container.engine,
                 suspect=lambda inquiries: any(inquiry.reached for inquiry in inquiries),
             )
     except (EngineError, StartError) as error:
         raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
     return inquiries if trusted else [_disturbed(inquiry) for inquiry in inquiries]
+
+
+def _rounds(ask: Callable[[Sequence[Subject]], list[Inquiry]], subjects: Sequence[Subject]) -> Iterator[list[Inquiry]]:
+    """Yield what is found out about all; then again and again, with only those that were reached asked anew.
+
+    The fewer are asked, the shorter it takes, and the likelier is a round in which no network is created.
+    """
+    inquiries = ask(subjects)
+    while True:
+        yield inquiries
+        newer = {each.subject: each for each in ask([each.subject for each in inquiries if each.reached])}
+        inquiries = [newer.get(each.subject, each) for each in inquiries]
 
 
 def _disturbed(inquiry: Inquiry) -> Inquiry:

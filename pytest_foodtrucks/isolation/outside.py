@@ -17,7 +17,7 @@ from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no
 from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.asking import Answers, ask
 from pytest_foodtrucks.probes.beacons import DEFAULT, beacon, outside_beacon, outside_probe, stack_of
-from pytest_foodtrucks.probes.network_changes import DISTURBED, ROUNDS, undisturbed
+from pytest_foodtrucks.probes.network_changes import DISTURBED, undisturbed
 from pytest_foodtrucks.probes.probe import nonce
 from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 
@@ -167,7 +167,7 @@ def ask_for_ways_out(probe: "Probe", named: Sequence[WayOut], *, asked: Callable
             control = SourceControl(probe, lit, absolute=True)
             rounds = _rounds(probe, control, ways)
             seen, trusted = undisturbed(
-                lambda: next(rounds), probe.container.engine, suspect=lambda each: each.suspect != [], rounds=3 * ROUNDS
+                lambda: next(rounds), probe.container.engine, suspect=lambda each: each.suspect != []
             )
     except (EngineError, StartError) as error:
         raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error

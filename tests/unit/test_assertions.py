@@ -27,6 +27,7 @@ from pytest_foodtrucks import (
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.isolation.assertions import REMEDIES, ask_until_reached
 from pytest_foodtrucks.isolation.subjects import known, place_of
+from pytest_foodtrucks.probes.network_changes import ROUNDS
 from pytest_foodtrucks.probes.probe import Probe
 from pytest_foodtrucks.probes.verdicts import VerdictKind
 
@@ -211,8 +212,8 @@ def test_a_question_that_a_new_network_disturbs_is_asked_again(scene: Scene) -> 
 
 
 def test_what_new_networks_disturb_each_time_is_no_answer(scene: Scene) -> None:
-    scene.world.changes = [True] * 4
-    scene.world.outside.connections[HOME, 9200] = [DROPPED, OPEN, DROPPED] * 4
+    scene.world.changes = [True] * ROUNDS
+    scene.world.outside.connections[HOME, 9200] = [DROPPED, OPEN, DROPPED] * ROUNDS
     told = message(ProbeError, lambda: assert_isolated(scene.abroad, scene.es))
     assert "networks were created or removed on the engine each time that this was asked" in told
 
@@ -224,8 +225,8 @@ def test_tries_that_all_get_through_at_such_a_moment_are_no_answer_either(scene:
 
 
 def test_what_connects_each_time_is_not_isolated(scene: Scene) -> None:
-    scene.world.changes = [True] * 4
-    scene.world.outside.connections[HOME, 9200] = [OPEN] * 12
+    scene.world.changes = [True] * ROUNDS
+    scene.world.outside.connections[HOME, 9200] = [OPEN] * 3 * ROUNDS
     message(IsolationError, lambda: assert_isolated(scene.abroad, scene.es))
 
 

@@ -63,6 +63,14 @@ def test_a_control_that_fails_makes_it_inconclusive(scene: Scene) -> None:
     assert "nothing listens on port 9200" in seen["abroad", "es"].evidence
 
 
+def test_of_what_a_new_network_disturbs_only_what_was_reached_is_asked_again(scene: Scene) -> None:
+    other = scene.service("other", scene.home, "172.30.0.9")
+    scene.world.changes = [True]
+    scene.world.outside.connections[HOME, 9200] = [*[OPEN] * 3, *[DROPPED] * 3]
+    scene.world.outside.connections["172.30.0.9", 9200] = [*[DROPPED] * 3, *[OPEN] * 3]
+    assert set(reachability([scene.abroad], [scene.es, other]).signs.values()) == {"X"}
+
+
 def test_an_answer_that_was_lost_makes_it_inconclusive(scene: Scene) -> None:
     scene.world.outside.connections[HOME, 9200] = LOST
     assert reachability([scene.abroad], [scene.es]).signs == {("abroad", "es"): "!"}

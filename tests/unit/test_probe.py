@@ -31,6 +31,7 @@ from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError
 from pytest_foodtrucks.probes.asking import accepts
+from pytest_foodtrucks.probes.network_changes import ROUNDS
 from pytest_foodtrucks.probes.probe import Probe
 from pytest_foodtrucks.probes.verdicts import VerdictKind
 from pytest_foodtrucks.services.definitions import define
@@ -297,10 +298,10 @@ def test_what_got_through_to_elsewhere_while_networks_were_created_is_asked_agai
 
 def test_what_gets_through_each_time_says_that_isolation_may_have_been_away() -> None:
     agent = answers()
-    found = disturbed(agent, [True] * 4).connect("10.9.9.9", 80)
+    found = disturbed(agent, [True] * ROUNDS).connect("10.9.9.9", 80)
     assert found.kind is VerdictKind.CONNECTED
     assert found.evidence.endswith("and it lets everything through for a moment then")
-    assert len(agent.asked) == 4
+    assert len(agent.asked) == ROUNDS
 
 
 @pytest.mark.parametrize(("version", "times"), [("20.10.24", 2), ("27.5", 2), ("28.0.1", 1), ("29.8", 1), ("dev", 2)])
@@ -314,7 +315,7 @@ def test_an_engine_whose_isolation_is_never_away_is_asked_once(version: str, tim
 @pytest.mark.parametrize("address", ["127.0.0.1", "172.30.0.2"])
 def test_what_isnt_isolated_anyway_is_asked_once(address: str) -> None:
     agent = answers()
-    made = disturbed(agent, [True] * 4)
+    made = disturbed(agent, [True] * ROUNDS)
     engine = made.container.engine
     assert isinstance(engine, FakeEngine)
     engine.networks["net"]["Containers"] = {"other": {"Name": "other", "IPv4Address": "172.30.0.2/16"}}
