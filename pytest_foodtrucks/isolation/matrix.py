@@ -53,12 +53,23 @@ def reachability(
     the addresses and names that it lists, or that are well known where it is True; `machine`, the engine's; and
     `bridge`, the default bridge. One way that leads there is enough for a `.`.
     """
-    rows, columns = _named(sources), _named(targets)
-    named = _ways_out(outside)
+    refuse_no_switch(published)
+    rows, columns, named = _named(sources), _named(targets), _ways_out(outside)
     areas = [area for area in Area if named and area in {*(way.area for way in named), Area.MACHINE, Area.BRIDGE}]
+    _refuse_too_few(rows, columns, areas)
+    stack = _stack(next(iter(rows.values())))
+    asked = {name: _Asked.of(_subject(target, stack)) for name, target in columns.items()}
+    cells = _cells_of_targets(rows, asked, published=published)
+    with ThreadPoolExecutor(len(rows)) as pool:
+        further = pool.map(lambda source: _outside_cells(source, named, areas), rows.values())
+        cells |= {(row, area): cell for row, found in zip(rows, further, strict=True) for area, cell in found.items()}
+    return Matrix(tuple(rows), (*columns, *areas), cells)
+
+
+def _refuse_too_few(rows: Mapping[str, Source], columns: Mapping[str, Target], areas: Sequence[Area]) -> None:
+    """Raise DefinitionError where there is nobody to ask, or nothing to ask about, or two columns have one name."""
     if not rows or not (columns or areas):
         raise DefinitionError("A matrix needs sources and targets. Remedy: give at least one of each.")
-    refuse_no_switch(published)
     if set(areas) & columns.keys():
         raise DefinitionError(
             f"The targets {', '.join(columns)} have a name that a column of outside= has ({', '.join(areas)}). Remedy: "
@@ -66,21 +77,21 @@ def reachability(
         )
     for source in rows.values():
         refuse_no_source(source)
-    stack = _stack(next(iter(rows.values())))
-    asked = {name: _Asked.of(_subject(target, stack)) for name, target in columns.items()}
+
+
+def _cells_of_targets(
+    rows: Mapping[str, Source], asked: Mapping[str, "_Asked"], *, published: bool
+) -> dict[tuple[str, str], Cell]:
+    """Ask each source for all targets; what connected to one whose state changed meanwhile is inconclusive."""
+    targets = list(asked.values())
     with ThreadPoolExecutor(len(rows)) as pool:
-        row_cells = list(
-            pool.map(lambda source: _row(source, list(asked.values()), published=published), rows.values())
-        )
-        further = list(pool.map(lambda source: _outside_cells(source, named, areas), rows.values()))
-    doubts = [target.doubt() for target in asked.values()]
-    cells = {
+        row_cells = list(pool.map(lambda source: _row(source, targets, published=published), rows.values()))
+    doubts = [target.doubt() for target in targets]
+    return {
         (row, column): _doubted(cell, doubt)
         for row, cells in zip(rows, row_cells, strict=True)
-        for column, cell, doubt in zip(columns, cells, doubts, strict=True)
+        for column, cell, doubt in zip(asked, cells, doubts, strict=True)
     }
-    cells |= {(row, area): cell for row, found in zip(rows, further, strict=True) for area, cell in found.items()}
-    return Matrix(tuple(rows), (*columns, *areas), cells)
 
 
 def _ways_out(outside: object) -> list[WayOut]:
