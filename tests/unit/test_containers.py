@@ -164,8 +164,8 @@ def test_on_an_engine_elsewhere_a_folder_from_here_isnt_bound_by_a_text_which_wo
 class WithoutTheFolder(FakeEngine):
     """An engine whose machine hasn't got a folder."""
 
-    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
-        del name
+    def create_container(self, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
+        del name, platform
         reason = f"bind source path does not exist: {config['HostConfig']['Mounts'][0]['Source']}"
         raise refused_error("create the container", f'invalid mount config for type "bind": {reason}', 400)
 

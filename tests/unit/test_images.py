@@ -28,8 +28,8 @@ class RefusingEngine(FakeEngine):
         super().__init__()
         self.error = error
 
-    def pull(self, image: str) -> Iterator[dict[str, Any]]:
-        del image
+    def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
+        del image, platform
         yield {"status": "Pulling"}
         raise self.error
 
@@ -160,8 +160,8 @@ def test_a_pull_of_which_the_engine_reports_nothing_is_given_up() -> None:
     over = threading.Event()
 
     class SilentEngine(FakeEngine):
-        def pull(self, image: str) -> Iterator[dict[str, Any]]:
-            yield {"status": f"Pulling {image}"}
+        def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
+            yield {"status": f"Pulling {image} for {platform}"}
             over.wait()
 
     try:
