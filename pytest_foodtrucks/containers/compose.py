@@ -95,9 +95,23 @@ class ContainerSpec:
         keywords.host_names, at="NetworkingConfig", form="a list of names; the fixture's name", default=()
     )
     """Without a body: `engine_config` writes them, because they belong to the network."""
-    ports: Sequence[int | str] = keyword_field(keywords.ports, _ports, default=())
-    volumes: Sequence[str] = keyword_field(checked_volumes, volumes_body, default=())
-    tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
+    ports: Sequence[int | str] = keyword_field(
+        keywords.ports,
+        _ports,
+        form='the container\'s ports; each of TCP gets a free one of the host; `[5000, "53/udp"]`',
+        at="ExposedPorts",
+        default=(),
+    )
+    volumes: Sequence[str] = keyword_field(
+        checked_volumes,
+        volumes_body,
+        form='a list; `["./data:/data:ro", "/cache"]`',
+        at="HostConfig.Mounts",
+        default=(),
+    )
+    tmpfs: Sequence[str] = keyword_field(
+        keywords.tmpfs, _tmpfs, form='a path or a list; `"/run:size=64m"`', at="HostConfig.Tmpfs", default=()
+    )
     mem_limit: int | None = keyword_field(keywords.memory_limit, "HostConfig.Memory", form=_SIZE)
     user: str | None = keyword_field(keywords.user, "User", form='a name or a number; `"1000:1000"` with a group')
     cap_add: Sequence[str] = keyword_field(

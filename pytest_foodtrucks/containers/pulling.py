@@ -65,10 +65,10 @@ def pulled(
     if pull != "always" and engine.image_exists(image, platform):
         return
     if pull == "never":
-        wanted = "" if platform is None else f" for {platform}"
+        wanted, hint = "" if platform is None else f" for {platform}", similar(engine, image)
         raise ImageError(
-            f"The image {image} isn't on the engine{wanted}, and pull is never.{similar(engine, image)} Remedy: pull or "
-            "build it, or set --foodtrucks-pull=missing."
+            f"The image {image} isn't on the engine{wanted}, and pull is never.{hint} Remedy: pull or build it, or set "
+            "--foodtrucks-pull=missing."
         )
     try:
         with progress.working(f"pulling {image}") as update:

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from pytest_foodtrucks.units import size_in_bytes
-from pytest_foodtrucks.values import Unfit, entries, finite, is_list, matching, shown, text, texts, whole
+from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, text, texts, whole
 
 
 def number(least: int, most: int) -> Callable[[Any], int]:
@@ -60,14 +60,14 @@ _SHARES: Final = (2, 262_144)
 
 def processors(value: Any) -> int:
     """Check a number of processors, and return it in billionths of one."""
-    plain = finite(value) or (isinstance(value, str) and len(value) < 20)  # noqa: PLR2004 - else no number of them
+    plain = isinstance(value, int | float | str) and not isinstance(value, bool)
     try:
-        count = Decimal(str(value)) if plain else Decimal(0)
+        count = Decimal(f"{value:.30}" if isinstance(value, str) else value) if plain else Decimal(0)
     except InvalidOperation:
         count = Decimal(0)
     if not count.is_finite() or not _LEAST_CPUS <= count <= _MOST_CPUS:
         raise Unfit(f"give a number of processors from {_LEAST_CPUS}, such as 0.5; leave it out for no limit")
-    return int(count * 10**9)
+    return round(count * 10**9)
 
 
 processor_set: Final = matching(r"[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*", "name processors, such as '0-1' or '0,2'")

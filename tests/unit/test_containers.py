@@ -276,7 +276,7 @@ def test_any_other_failure_to_start_is_an_error_at_once() -> None:
 
 
 def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> str:
+    def refuse(*_: Any, **__: Any) -> str:
         raise EngineError("The engine could not create it: unknown capability", status=400, reason="unknown capability")
 
     engine = FakeEngine()
