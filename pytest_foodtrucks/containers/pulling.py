@@ -65,7 +65,9 @@ def pulled(
     if pull != "always" and engine.image_exists(image, platform):
         return
     if pull == "never":
-        wanted, hint = "" if platform is None else f" for {platform}", similar(engine, image)
+        wanted = "" if platform is None else f" for {platform}"
+        other = platform is not None and engine.image_exists(image)
+        hint = " It has it for another platform." if other else similar(engine, image)
         raise ImageError(
             f"The image {image} isn't on the engine{wanted}, and pull is never.{hint} Remedy: pull or build it, or set "
             "--foodtrucks-pull=missing."

@@ -405,6 +405,29 @@ def test_the_log_is_the_engines() -> None:
     assert creation(FakeEngine()).start().logs() == "a line of the log\n"
 
 
+# the platform, and engines that don't know a keyword
+
+
+def test_a_container_is_created_for_its_platform() -> None:
+    engine = FakeEngine()
+    creation(engine, platform="linux/arm64")
+    (about,) = engine.containers.values()
+    assert about["Platform"] == "linux/arm64"
+
+
+def test_an_engine_that_is_too_old_for_a_keyword_is_told_before_the_container_is_created() -> None:
+    engine = FakeEngine()
+    engine.api_version = "1.41"
+    with pytest.raises(StartError) as raised:
+        creation(engine, annotations={"com.example.a": "b"})
+    assert str(raised.value) == (
+        "The container of victim can't be created: annotations= needs an engine whose API has version 1.43 (Docker "
+        "24.0), and the engine at unix:///run/fake.sock has 1.41 (27.0). Remedy: leave annotations= out, or use a "
+        "newer engine."
+    )
+    assert engine.events == []
+
+
 # the table of keywords
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
