@@ -201,11 +201,11 @@ def test_a_stop_takes_the_services_own_grace_period(engine: FakeEngine) -> None:
         network.service(image="busybox", aliases=["slow"], stop_grace_period="1m30s", ready=ready.running()) as slow,
     ):
         with slow.stopped():
-            assert engine.events[-1] == "stop within 90 slow"
+            assert engine.events[-1] == "stop within 90 foodtrucks-slow"
         slow.restart()
-        assert engine.events[-2:] == ["stop within 90 slow", "start slow"]
+        assert engine.events[-2:] == ["stop within 90 foodtrucks-slow", "start foodtrucks-slow"]
         slow.restart(timeout=3)
-        assert engine.events[-2:] == ["stop within 3 slow", "start slow"]
+        assert engine.events[-2:] == ["stop within 3 foodtrucks-slow", "start foodtrucks-slow"]
 
 
 @pytest.mark.parametrize("timeout", [-1, 0.5, True])
