@@ -57,7 +57,7 @@ def running(foodtrucks_net: Network, folder: Path, _images_go: None) -> Iterator
     extra: dict[str, dict[str, Any]] = {
         FIRST: {"ready": ready.running()},
         SECOND: {"aliases": ["effects-b"]},
-        THIRD: {"aliases": ["effects-c"]},
+        THIRD: {},
     }
     with ExitStack() as undo:
         yield {
@@ -143,44 +143,36 @@ def refused(net: Network, folder: Path, keyword: str, effect: Effect) -> None:
 # what the table's containers can't show
 
 
-def test_a_service_ends_by_its_signal_within_its_grace_period(foodtrucks_net: Network) -> None:
-    waits = "trap 'echo asked; exit 7' USR1; trap '' TERM; echo up; while :; do sleep 0.1; done"
+def test_a_service_ends_by_its_signal_and_the_log_of_its_terminal_is_read_line_by_line(
+    foodtrucks_net: Network,
+) -> None:
+    says = "trap 'echo asked; exit 7' USR1; trap '' TERM; echo one; echo two; while :; do sleep 0.1; done"
+    checks = [ready.log("^one$"), ready.log("^two$")]
     with foodtrucks_net.service(
-        image=IMAGE, command=["sh", "-c", waits], aliases=["signalled"], stop_signal="USR1", ready=ready.log("^up$")
+        image=IMAGE, command=["sh", "-c", says], aliases=["signalled"], tty=True, stop_signal="USR1", ready=checks
     ) as signalled:
+        assert signalled.logs().splitlines() == ["one", "two"]
         with signalled.stopped():
-            state = signalled.container.state()
-        assert (state.exit_code, "asked" in signalled.logs()) == (7, True)
+            assert signalled.container.state().exit_code == 7
+            assert str(signalled.container.log_excerpt()).splitlines() == ["one", "two", "asked"]
+            assert signalled.__foodtrucks__.last_words(lines=1) == "asked\n"
 
 
-def test_a_service_that_doesnt_end_is_killed_after_its_grace_period(foodtrucks_net: Network) -> None:
-    deaf = "trap '' TERM; echo up; while :; do sleep 0.1; done"
+def test_a_service_is_killed_after_its_grace_period_and_works_without_a_log(foodtrucks_net: Network) -> None:
+    slow = "trap 'sleep 2; exit 7' TERM; touch /up; while :; do sleep 0.1; done"
     with (
         foodtrucks_net.service(
-            image=IMAGE, command=["sh", "-c", deaf], aliases=["deaf"], stop_grace_period=0, ready=ready.log("^up$")
+            image=IMAGE,
+            command=["sh", "-c", slow],
+            aliases=["slow"],
+            stop_grace_period=0,
+            logging={"driver": "none"},
+            ready=ready.exec(["test", "-e", "/up"]),
         ) as service,
         service.stopped(),
     ):
         assert service.container.state().exit_code == 137
-
-
-def test_the_log_of_a_terminal_is_read_line_by_line(foodtrucks_net: Network) -> None:
-    says = "echo one; echo two; exec tail -f /dev/null"
-    with foodtrucks_net.service(
-        image=IMAGE,
-        command=["sh", "-c", says],
-        aliases=["terminal"],
-        tty=True,
-        ready=[ready.log("^one$"), ready.log("^two$")],
-    ) as terminal:
-        assert terminal.logs().splitlines() == ["one", "two"]
-        assert str(terminal.container.log_excerpt()).splitlines() == ["one", "two"]
-        assert terminal.__foodtrucks__.last_words(lines=1) == "two"
-
-
-def test_a_service_without_a_log_works(foodtrucks_net: Network) -> None:
-    with foodtrucks_net.service(**IDLE, aliases=["silent"], logging={"driver": "none"}) as silent:
-        assert "log" in silent.__foodtrucks__.last_words(lines=1)
+        assert "its log can't be read" in service.__foodtrucks__.last_words(lines=1)
 
 
 def test_an_image_that_isnt_for_the_platform_is_an_error_that_names_it(foodtrucks_net: Network) -> None:
