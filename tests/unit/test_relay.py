@@ -1,6 +1,7 @@
 """Both ends of a relay, one of them in a process of its own, with ports of this machine in place of a container's."""
 
 import ast
+import json
 import os
 import signal
 import socket
@@ -185,25 +186,34 @@ def reset(made: socket.socket) -> None:
 @pytest.mark.parametrize("slow_end", ["server", "container"])
 def test_a_slow_reader_fills_no_memory_and_holds_up_nobody(serve: Callable[..., int], slow_end: str) -> None:
     slow, quick = free_ports(2)
-    go_on, heard = threading.Event(), Queue[int]()
-    data = os.urandom(40 * MEGABYTE)
+    data, servers, over = os.urandom(40 * MEGABYTE), Queue[socket.socket](), threading.Event()
 
-    def read_late(made: socket.socket) -> None:
-        if slow_end == "server":
-            go_on.wait(60)
-            heard.put(len(to_the_end(made)))
-        else:
-            made.sendall(data)
+    def hand_over(made: socket.socket) -> None:
+        servers.put(made)
+        over.wait(60)
 
-    with relayed({slow: serve(read_late), quick: serve()}) as (found, stream), connected(slow) as made:
+    with relayed({slow: serve(hand_over), quick: serve()}) as (found, stream), connected(slow) as made:
+        sender, reader = (made, servers.get()) if slow_end == "server" else (servers.get(), made)
         before = memory_of(stream.process.pid)
-        if slow_end == "server":
-            threading.Thread(target=say_all, args=(made, data), daemon=True).start()
-        assert echoed(quick, data[:MEGABYTE]) == data[:MEGABYTE]
+        sent = sent_without_reader(sender, data)
+        assert sent < len(data)
         assert under_way(found) < 2 * MEGABYTE
         assert memory_of(stream.process.pid) - before < 8 * MEGABYTE
-        go_on.set()
-        assert (heard.get(timeout=60) if slow_end == "server" else len(to_the_end(made))) == len(data)
+        assert echoed(quick, data[:MEGABYTE]) == data[:MEGABYTE]
+        threading.Thread(target=say_all, args=(sender, data[sent:])).start()
+        assert to_the_end(reader) == data
+        over.set()
+
+
+def sent_without_reader(made: socket.socket, data: bytes) -> int:
+    """Send until nothing goes for a while, and return how many bytes went."""
+    made.settimeout(1)
+    sent = 0
+    with suppress(TimeoutError):
+        while sent < len(data):
+            sent += made.send(data[sent : sent + 65536])
+    made.settimeout(60)
+    return sent
 
 
 def under_way(found: Forwarding) -> int:
@@ -320,6 +330,20 @@ def test_a_port_that_nothing_can_listen_on_is_told() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(NoReply, match=f"nothing can listen on port {port} there: .*in use"), relayed({port: 1}):
             pass
+
+
+def test_what_comes_together_with_the_first_line_is_not_lost(
+    serve: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding_module, "_END_SECONDS", 0.1)
+    told, frame = Queue[str](), relay.HEAD.pack(relay.OPEN, 1, 6) + b"7 peer"
+    program = f"import os, sys; os.write(1, {json.dumps({'listening': [7]}).encode()!r} + b'\\n' + {frame!r})"
+    with forwarding(
+        lambda _: ProcessStream(["", "-c", f"{program}; sys.stdin.buffer.read()"]),
+        {7: serve(lambda _: told.put("connected"))},
+        print,
+    ):
+        assert told.get(timeout=60) == "connected"
 
 
 def test_a_program_that_is_no_relay_is_told() -> None:

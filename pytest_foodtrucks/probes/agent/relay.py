@@ -89,7 +89,7 @@ class Relay:
         self.ended = False
         self.out = bytearray()  # for the stream
         self._in = bytearray()  # the beginning of a frame
-        self._more = False  # there may be more in the stream than its descriptor tells
+        self._more = True  # there may be more in the stream than its descriptor tells
         self._held: list[Connection] = []  # those that aren't read, as long as the stream is full
         self._paused: list[Callable[[], object]] = []  # what goes on once there is a descriptor free
         self._selector = selectors.DefaultSelector()
