@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .probes.verdicts import Verdict, VerdictKind
     from .services.es import ElasticsearchService
     from .services.network import Network
+    from .services.port_forward import PortForward
+    from .services.reach_me import reach_me
     from .services.service import Service
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "NoAnswer",
     "NotReady",
     "NotReadyInTime",
+    "PortForward",
     "Probe",
     "ProbeError",
     "ReachabilityError",
@@ -72,6 +75,7 @@ __all__ = [
     "assert_resolves",
     "elasticsearch_service",
     "network",
+    "reach_me",
     "reachability",
     "ready",
     "service",
@@ -89,6 +93,8 @@ _HOMES = {
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.es": ("ElasticsearchService",),
     "services.network": ("Network",),
+    "services.port_forward": ("PortForward",),
+    "services.reach_me": ("reach_me",),
     "services.service": ("Service",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
