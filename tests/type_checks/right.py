@@ -81,12 +81,14 @@ def es_variables(search: ElasticsearchService, tmp_path_factory: pytest.TempPath
 
 
 COMMON: ServiceKeywords = {"image": "redis:8", "ports": [6379], "timeout": 20}
+WITH_MORE: ServiceKeywords = {**COMMON, "timeout": 90, "ready": accepts_writes}
 
 back_net = network(internal=True)
 module_net = network(driver="bridge", scope="module")
 redis = service(image="redis:8", ports=[6379], ready=accepts_writes, reset=flushed)
 checked = service(image="redis:8", ready=[ready.tcp(), ready.log("Ready to accept"), accepts_writes], timeout=20)
 beside = service(**COMMON, network="back_net", scope="class")
+late = service(**WITH_MORE, requires=["redis"])
 api = service(
     build={"context": Path("api"), "args": {"BASE": "python:3.13-slim"}},
     environment=es_variables,

@@ -1,6 +1,6 @@
 import httpx2
 
-from pytest_foodtrucks import ElasticsearchService, Probe, Service
+from pytest_foodtrucks import Service
 
 
 def test_the_app_serves_what_the_seed_put_there(web_client: httpx2.Client) -> None:
@@ -15,17 +15,3 @@ def test_orders_are_counted_in_redis(web_client: httpx2.Client, redis: Service) 
 
 def test_an_unknown_dish_is_refused(web_client: httpx2.Client) -> None:
     assert web_client.post("/orders/pizza").status_code == 404
-
-
-def test_all_three_find_each_other(
-    web_on_net: Service, redis: Service, es_on_net: ElasticsearchService, net_probe: Probe
-) -> None:
-    assert net_probe.connect(redis).kind == "connected"
-    assert net_probe.connect(web_on_net).kind == "connected"
-    assert net_probe.connect(es_on_net).kind == "connected"
-
-
-def test_strangers_find_none_of_them(redis: Service, bridge_probe: Probe, net_probe: Probe) -> None:
-    assert net_probe.connect(redis.container.ip, 6379).kind == "connected"  # the control: it listens
-    assert bridge_probe.connect(redis.container.ip, 6379).kind == "dropped"
-    assert bridge_probe.resolve("redis") == []
