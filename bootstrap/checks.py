@@ -1,6 +1,7 @@
 """The checks: lint, types, tests. All parts run, also after one failed, and the end sums up."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ _LANES: Final = 3
 Part = tuple[str, Sequence[str]]
 """A name, and a Python module with its arguments."""
 
+_DEPENDENCIES: Final = re.compile(r"\b(docker|elasticsearch|tenacity|filelock|httpx2|rich)\b")
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
@@ -78,8 +80,8 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
 def parts(root: Path) -> list[Part]:
     """Return the parts of all tests, those that take longest first, so that the lanes end at about the same time.
 
-    tox runs again what may differ: all without the engine with the oldest dependencies, which lack xdist too, and
-    whole sessions with the newest ones, but without xdist.
+    tox runs again what may differ with the oldest dependencies, which lack xdist too: whole sessions, and the unit
+    tests that name one of the dependencies.
     """
     pytest = ("coverage", "run", "-m", "pytest")
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
@@ -90,10 +92,19 @@ def parts(root: Path) -> list[Part]:
     return [
         ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
         first,
-        (f"tox {python}-oldest", ("tox", "run", "-e", f"{python}-oldest")),
-        (f"tox {python}-sessions", ("tox", "run", "-e", f"{python}-sessions")),
+        (
+            f"tox {python}-oldest",
+            ("tox", "run", "-e", f"{python}-oldest", "--", "tests/plugin", *_of_dependencies(root)),
+        ),
         *others,
     ]
+
+
+def _of_dependencies(root: Path) -> list[str]:
+    """Return the files of unit tests that name one of the package's dependencies."""
+    files = sorted((root / "tests/unit").glob("test_*.py"))
+    named = [file for file in files if _DEPENDENCIES.search(file.read_text(encoding="utf-8"))]
+    return [str(file.relative_to(root)) for file in named]
 
 
 def _integration(root: Path) -> list[tuple[str, ...]]:
