@@ -63,11 +63,12 @@ def run(name: str, *argv: str, folder: Path, environ: Mapping[str, str] | None =
 
 
 def lint(root: Path) -> list[Outcome]:
-    """Run ruff and mypy."""
+    """Run ruff, then both type checkers: mypy on all, basedpyright on what users of ours write."""
+    checkers: list[Part] = [("types", ("mypy",)), ("users' types", ("basedpyright",))]
     return [
         run("lint", "ruff", "check", folder=root),
         run("format", "ruff", "format", "--check", folder=root),
-        run("types", "mypy", folder=root),
+        *side_by_side(checkers, folder=root, environ={}),
     ]
 
 
