@@ -17,6 +17,9 @@ from pytest_foodtrucks.services.definitions import KEYWORDS, ServiceDefinition, 
 
 from .keyword_effects import CREATED, EFFECTS, FILES, FIRST, SECOND, THIRD, WITHOUT_CONTAINER, Effect
 
+PLAIN = "plain"
+"""A container without any keyword of the table."""
+
 
 def keywords_of(container: str) -> dict[str, Any]:
     """Return the keywords whose effect is seen in one of the table's containers."""
@@ -58,6 +61,7 @@ def running(foodtrucks_net: Network, folder: Path, _images_go: None) -> Iterator
         FIRST: {"ready": ready.running()},
         SECOND: {"aliases": ["effects-b"]},
         THIRD: {},
+        PLAIN: {"aliases": ["effects-d"], "command": ["sleep", "600"]},
     }
     with ExitStack() as undo:
         yield {
@@ -106,8 +110,10 @@ def test_a_row_says_where_its_effect_is_seen(keyword: str) -> None:
 @pytest.mark.parametrize("keyword", [keyword for keyword, effect in EFFECTS.items() if effect.command])
 def test_a_keywords_effect_is_seen_in_the_container(keyword: str, running: dict[str, Service]) -> None:
     effect = EFFECTS[keyword]
-    result = running[effect.within].exec(["sh", "-c", effect.command])
-    assert re.fullmatch(effect.shows, result.stdout.rstrip("\r\n")), (result, effect.shows)
+    seen, without = (running[each].exec(["sh", "-c", effect.command]) for each in (effect.within, PLAIN))
+    assert re.fullmatch(effect.shows, seen.stdout.rstrip("\r\n")), (seen, effect.shows)
+    if not effect.everywhere:
+        assert not re.fullmatch(effect.shows, without.stdout.rstrip("\r\n")), "it is the same without the keyword"
 
 
 @pytest.mark.parametrize("keyword", [keyword for keyword, effect in EFFECTS.items() if effect.at])
