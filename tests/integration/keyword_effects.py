@@ -64,6 +64,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
             "dockerfile_inline": f"FROM {IMAGE}\nARG WHO\nCOPY answer /\nRUN echo $WHO > /who\n",
             "args": {"WHO": "me"},
             "network": "none",
+            "platforms": [f"linux/{_ARCHITECTURE}"],
             "cache_from": [IMAGE],
         },
         "42me",
