@@ -61,7 +61,10 @@ class Service:
 
     @property
     def client(self) -> Any:
-        """An `httpx2.Client` with the service's URL as base, finite time-outs, and no proxies of the environment."""
+        """An `httpx2.Client` with the service's URL as base, finite time-outs, and no proxies of the environment.
+
+        Without a type, because a service of another kind has another client, such as Elasticsearch's; `http` has one.
+        """
         return self.http
 
     @property
