@@ -143,7 +143,10 @@ class Relay:
             made.close()
             return
         made.settimeout(0)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # macOS says so where it was reset; it shows when it is read
+            pass
         connection.socket = made
         self._write(connection)
 
