@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,8 @@ _DEPENDENCIES: Final = re.compile(r"\b(docker|elasticsearch|tenacity|filelock|ht
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
+_WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
+"""Files whose tests make an internet: there is one at a time on a machine."""
 _LONGEST_FIRST: Final = (
     *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
     *("test_readme", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
@@ -110,8 +113,9 @@ def _of_dependencies(root: Path) -> list[str]:
 def _integration(root: Path) -> list[tuple[str, ...]]:
     """Return the files of integration tests that run together, the longest first."""
     files = sorted((root / "tests/integration").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
-    others = [file.stem for file in files if file.stem not in {*_LONGEST_FIRST, *_ON_ONE_STACK}]
-    return [(_LONGEST_FIRST[0],), _ON_ONE_STACK, *((stem,) for stem in (*_LONGEST_FIRST[1:], *others))]
+    together = (_ON_ONE_STACK, _WITH_AN_INTERNET)
+    others = [file.stem for file in files if file.stem not in {*_LONGEST_FIRST, *chain(*together)}]
+    return [(_LONGEST_FIRST[0],), *together, *((stem,) for stem in (*_LONGEST_FIRST[1:], *others))]
 
 
 def side_by_side(parts: Sequence[Part], *, folder: Path, environ: Mapping[str, str]) -> list[Outcome]:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .services.definitions import ServiceKeywords
     from .services.es import ElasticsearchService
     from .services.network import Network
+    from .services.port_forward import PortForward
+    from .services.reach_me import reach_me
     from .services.service import Service
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "NoAnswer",
     "NotReady",
     "NotReadyInTime",
+    "PortForward",
     "Probe",
     "ProbeError",
     "ReachabilityError",
@@ -74,6 +77,7 @@ __all__ = [
     "assert_resolves",
     "elasticsearch_service",
     "network",
+    "reach_me",
     "reachability",
     "ready",
     "service",
@@ -92,6 +96,8 @@ _HOMES = {
     "services.definitions": ("ServiceKeywords",),
     "services.es": ("ElasticsearchService",),
     "services.network": ("Network",),
+    "services.port_forward": ("PortForward",),
+    "services.reach_me": ("reach_me",),
     "services.service": ("Service",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

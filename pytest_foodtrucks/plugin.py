@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .probes.probe import Probe
     from .services.es import ElasticsearchService
     from .services.network import Network
+    from .services.port_forward import PortForward
     from .services.service import Service
     from .sessions.session import Session
 
@@ -134,6 +135,12 @@ def es_index(es_on_net: "ElasticsearchService") -> Generator[str, None, None]:
 
     with private_index(es_on_net) as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def reach_me(foodtrucks_net: "Network") -> "Callable[..., AbstractContextManager[PortForward]]":
+    """`foodtrucks_net.reach_me`: containers on that network reach a server of the test."""
+    return foodtrucks_net.reach_me
 
 
 @pytest.fixture(scope="session")
