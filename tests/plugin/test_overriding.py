@@ -189,7 +189,7 @@ def refused(pytester: pytest.Pytester, *arguments: str) -> str:
 
 
 WAYS_OUT = {
-    "es_seed": "let one es_seed, in the root conftest.py, put the data of all tests there; or *own_stack*seed=*es_index.",
+    "es_seed": "let one es_seed, in the root conftest.py, put the data of all tests there; or *own_stack*es_index.",
     "es_on_net": "keep one of them, in the root conftest.py; or give one of them another name; or *own_stack*",
     "web_on_net": "keep one of them, in the root conftest.py; or give one of them another name; or *own_stack*",
 }
