@@ -229,7 +229,7 @@ CANT = [
         PLAIN.format(scope="session", name="es_on_net", asks="", value="1"),
         "es",
         (
-            "own_stack can't make es_on_net (conftest.py:*) a second time: it is no factory's fixture. Remedy: make it by "
+            "own_stack can't make es_on_net (conf*) a second time: it is no factory's fixture. Remedy: make it by "
             "elasticsearch_service(…)."
         ),
     ),
@@ -237,7 +237,7 @@ CANT = [
         PLAIN.format(scope="session", name="foodtrucks_net", asks="", value="1"),
         "es",
         (
-            "own_stack can't make foodtrucks_net (conftest.py:*) a second time: it is no factory's fixture. Remedy: make "
+            "own_stack can't make foodtrucks_net (conf*) a second time: it is no factory's fixture. Remedy: make "
             "it by network(…)."
         ),
     ),
@@ -245,7 +245,7 @@ CANT = [
         PLAIN.format(scope="session", name="word", asks="db", value="db.alias"),
         "web",
         (
-            "own_stack can't start web_on_net (conftest.py:*): it asks for word (conftest.py:*), which asks for db, and so "
+            "own_stack can't start web_on_net (conf*): it asks for word (conf*), which asks for db, and so "
             "would get the one that other tests have. Remedy: let web_on_net ask for db itself: *"
         ),
     ),
@@ -253,13 +253,13 @@ CANT = [
         PLAIN.format(scope="session", name="url", asks="db", value="1")
         + PLAIN.format(scope="session", name="word", asks="url", value="url"),
         "web",
-        "own_stack can't start web_on_net (conftest.py:*): it asks for word (conftest.py:*), which asks for db, *",
+        "own_stack can't start web_on_net (conf*): it asks for word (conf*), which asks for db, *",
     ),
     (
         PLAIN.format(scope="function", name="word", asks="", value="1"),
         "web",
         (
-            "own_stack lasts for a module, and web_on_net (conftest.py:*) asks for word (conftest.py:*), which has the "
+            "own_stack lasts for a module, and web_on_net (conf*) asks for word (conf*), which has the "
             "narrower scope 'function'. Remedy: give word scope='module', or a wider one."
         ),
     ),
@@ -267,14 +267,14 @@ CANT = [
         "web_on_net = service(image='app', requires=['nobody'])",
         "web",
         (
-            "own_stack can't start web_on_net (conftest.py:*): it asks for 'nobody', and this module sees no such fixture. "
+            "own_stack can't start web_on_net (conf*): it asks for 'nobody', and this module sees no such fixture. "
             "Remedy: *"
         ),
     ),
     (
         "db = service(image='db', requires=['web_on_net'])",
         "web",
-        "own_stack can't start web_on_net (conftest.py:*): web_on_net asks for db asks for web_on_net. Remedy: *",
+        "own_stack can't start web_on_net (conf*): web_on_net asks for db asks for web_on_net. Remedy: *",
     ),
 ]
 
