@@ -51,6 +51,7 @@ def test_it_is_on_a_network_of_its_own_under_the_usual_names(own_stack):
     assert own_stack.es_client.count(index="menu")["count"] == 1
 
 def test_a_fault_strikes_it_while_another_worker_uses_the_shared_stack(own_stack, meet):
+    assert own_stack.web.container.status == "running"
     with own_stack.es.killed(), own_stack["redis"].paused():
         meet("fault", "seen")
         assert own_stack.es.container.status == "exited"

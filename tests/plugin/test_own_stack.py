@@ -299,6 +299,23 @@ def test_what_cant_be_made_a_second_time_is_told_with_the_way_out_before_anythin
     assert fnmatch(told, message)
 
 
+def test_what_needs_a_service_in_a_fault_is_not_started_meanwhile_and_used_if_it_runs_already(session: Session) -> None:
+    test = """
+    import pytest
+    from pytest_foodtrucks import FaultError
+
+    def test_it(own_stack):
+        with own_stack.es.paused():
+            with pytest.raises(FaultError, match=r"web_on_net .* now: it asks for es_on_net, .* own_stack\\.web before"):
+                own_stack.web
+            assert own_stack["db"]
+        web = own_stack.web
+        with own_stack.es.paused():
+            assert own_stack.web is web
+    """
+    passes(session(OVERRIDES, _dedented(test)))
+
+
 def test_an_override_that_cant_be_followed_leaves_the_other_parts(session: Session) -> None:
     plain = PLAIN.format(scope="session", name="web_on_net", asks="", value="1")
     passes(session(OVERRIDES + plain, "def test_it(own_stack): assert own_stack.es.alias == 'es'"))
