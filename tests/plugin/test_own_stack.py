@@ -306,7 +306,7 @@ def test_what_needs_a_service_in_a_fault_is_not_started_meanwhile_and_used_if_it
 
     def test_it(own_stack):
         with own_stack.es.paused():
-            with pytest.raises(FaultError, match=r"web_on_net .* now: it asks for es_on_net, .* own_stack\\.web before"):
+            with pytest.raises(FaultError, match=r"it asks for es_on_net, .* own_stack\\.web before"):
                 own_stack.web
             assert own_stack["db"]
         web = own_stack.web
