@@ -139,7 +139,7 @@ def es_index(es_on_net: "ElasticsearchService") -> Generator[str, None, None]:
 
 
 @pytest.fixture(scope="module")
-def own_stack(foodtrucks_engine: object, request: pytest.FixtureRequest) -> "Iterator[OwnStack]":
+def own_stack(foodtrucks_engine: object, request: pytest.FixtureRequest) -> "Generator[OwnStack, None, None]":
     """A network, an Elasticsearch and an app of the test module's own, each started when it is first asked for."""
     from .fixtures.own_stack import own_stack_of
 
