@@ -36,9 +36,8 @@ def meet(request):
 """
 
 OWN = """
-from pytest_foodtrucks import assert_isolated, assert_reachable, assert_resolves
-
-{example}
+import time
+from pytest_foodtrucks import assert_reachable, assert_resolves
 
 def test_it_is_on_a_network_of_its_own_under_the_usual_names(own_stack):
     own = [own_stack.es, own_stack.web, own_stack["redis"]]
@@ -49,6 +48,11 @@ def test_it_is_on_a_network_of_its_own_under_the_usual_names(own_stack):
         assert_reachable(own_stack.web, target)
     assert f"ES_ID={{own_stack.es.container.id}}" in own_stack.web.container.exec(["env"]).stdout
     assert own_stack.es_client.count(index="menu")["count"] == 1
+    deadline = time.monotonic() + 60  # the app gives a search 2 s, and on a busy machine the very first one takes longer
+    while own_stack.web_client.get("/search?q=taco").status_code != 200:
+        assert time.monotonic() < deadline
+
+{example}
 
 def test_a_fault_strikes_it_while_another_worker_uses_the_shared_stack(own_stack, meet):
     assert own_stack.web.container.status == "running"
