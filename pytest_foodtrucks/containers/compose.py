@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from . import keywords
+from .addresses import mac_address
 from .volumes import checked_volumes, volumes_body
 
 Body = Mapping[str, Any]
@@ -65,6 +66,8 @@ class ContainerSpec:
     dns_search: Sequence[str] = keyword_field(
         keywords.search_domains, lambda domains: {"HostConfig": {"DnsSearch": list(domains)}}, default=()
     )
+    mac_address: str | None = keyword_field(mac_address, lambda mac: {"MacAddress": mac})
+    """On the first network."""
     healthcheck: Mapping[str, Any] | None = keyword_field(
         keywords.healthcheck, lambda check: {"Healthcheck": dict(check)}
     )
@@ -91,8 +94,12 @@ def engine_config(
     labels: Mapping[str, str],
     host_ports: Mapping[int, int],
     publish_on: str,
+    endpoint: Body | None = None,
 ) -> dict[str, Any]:
-    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value."""
+    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value.
+
+    `endpoint` is what the container is to have on its network beside its aliases.
+    """
     bindings = {f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(free)}] for port, free in host_ports.items()}
     config: dict[str, Any] = {
         "Image": image,
@@ -101,6 +108,11 @@ def engine_config(
     }
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": list(spec.aliases)}}}
+    if endpoint:
+        merge(config, {"NetworkingConfig": {"EndpointsConfig": {network: endpoint}}})
+        merge(
+            config, {key: endpoint[key] for key in endpoint.keys() & {"MacAddress"}}
+        )  # where engines before API 1.44 read it
     defaults = ContainerSpec().values()
     for each in fields(spec):
         value, body = getattr(spec, each.name), each.metadata["body"]

@@ -1,6 +1,6 @@
 """Networks on the engine: created, looked at, connected with containers, removed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from .clock import monotonic
 from .labels import NAME_LABEL
 from .subnets import gateway_of
 
+_MAC_BY_NETWORK: Final = (1, 44)
+"""The version of the API since which each network may give a container a MAC address."""
 _CREATION_SECONDS: Final = 1.0
 """How long the engine may work on a network before the event that reports it."""
 
@@ -100,10 +102,24 @@ class NetworkRequests(EngineClient):
             filters = {"type": "network", "event": ["create", "destroy"]}
             return any(True for _ in self.api.events(**span, filters=filters, decode=True))
 
-    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
-        """Attach a container to a network."""
+    @property
+    def gives_each_network_a_mac(self) -> bool:
+        """Tell whether a container can have a fixed MAC address on each network, and not on its first one alone."""
+        return tuple(map(int, self.api.api_version.split("."))) >= _MAC_BY_NETWORK
+
+    def connect(self, network: str, container: str, endpoint: Mapping[str, Any] | None = None) -> None:
+        """Attach a container to a network; `endpoint` is the engine API's EndpointSettings."""
+        endpoint = endpoint if endpoint is not None else {}
+        addresses = endpoint.get("IPAMConfig", {})
         with self._asking(f"connect {container} to {network}"):
-            self.api.connect_container_to_network(container, network, aliases=list(aliases))
+            self.api.connect_container_to_network(
+                container,
+                network,
+                aliases=list(endpoint.get("Aliases", ())),
+                ipv4_address=addresses.get("IPv4Address"),
+                ipv6_address=addresses.get("IPv6Address"),
+                mac_address=endpoint.get("MacAddress"),
+            )
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
         """Detach a container from a network."""

@@ -4,7 +4,6 @@ import functools
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
@@ -14,6 +13,7 @@ from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 
 from . import listening
+from .memberships import Memberships
 
 if TYPE_CHECKING:
     import httpx2
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .definitions import ServiceDefinition
     from .http_pool import Connections
+    from .memberships import NetworkRef
 
 _CLIENT_SECONDS: Final = 10.0
 
@@ -44,15 +45,6 @@ class Address(NamedTuple):
         return f"http://{host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class NetworkRef:
-    """The network that a service is on."""
-
-    id: str
-    name: str
-    internal: bool
-
-
 class RunningService:
     """A running service.
 
@@ -68,14 +60,14 @@ class RunningService:
     def __init__(
         self,
         stack: "Stack",
-        network: NetworkRef,
+        networks: Sequence["NetworkRef"],
         container: "Container",
         definition: "ServiceDefinition",
         *,
         service: object,
     ) -> None:
         self.stack = stack
-        self.network = network
+        self.on = Memberships(networks, definition.spec.aliases)
         self.container = container
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
@@ -99,13 +91,13 @@ class RunningService:
         if port not in self._host_ports:
             raise DefinitionError(
                 f"The service {self.alias} doesn't publish port {port}, only {list(self._host_ports)}. Remedy: add it "
-                "to ports=; on an internal network nothing is published, and only a probe reaches it."
+                "to ports=; on internal networks alone nothing is published, and only a probe reaches it."
             )
         return Address(self.stack.engine.host, self._host_ports[port])
 
     @functools.cached_property
     def _host_ports(self) -> dict[int, int]:
-        return {} if self.network.internal else self.container.ports
+        return {} if self.on.internal else self.container.ports
 
     def first_port(self) -> int:
         """Return the first of its ports; DefinitionError where it has none."""
