@@ -48,6 +48,9 @@ class Network:
     No public constructor: the fixture `foodtrucks_net`, and fixtures of the factory `network`, yield one.
     """
 
+    shared = False
+    """Whether other xdist workers have it too."""
+
     def __init__(self, stack: "Stack", name: str, driver: str, *, internal: bool, network_id: str = "") -> None:
         self.stack = stack
         self.name = name

@@ -88,6 +88,18 @@ def test_under_xdist_a_shared_service_is_known_as_one_that_other_workers_have_to
         assert not own.__foodtrucks__.shared
 
 
+@pytest.mark.parametrize(
+    ("worker", "name", "shared"), [("gw0", "net", True), ("gw0", None, False), (None, "net", False)]
+)
+def test_a_network_tells_whether_other_workers_have_it_too(
+    engine: FakeEngine, worker: str | None, name: str | None, shared: bool
+) -> None:
+    stack = new_stack(engine)
+    stack.worker = worker
+    with throwaway_network(stack, shared_as=name) as net:
+        assert net.shared == shared
+
+
 def test_a_service_can_be_attached_to_another_network_and_detached(engine: FakeEngine) -> None:
     stack = new_stack(engine)
     with throwaway_network(stack) as net, throwaway_network(stack) as other, net.running(defined("es")) as service:
