@@ -20,10 +20,10 @@ _NO_SOURCE: Final = "bind source path does not exist: "
 """What the engine says of a mount whose path it hasn't got; it makes no empty folder of it, as it does for a text."""
 _REMEDY: Final = "mend in its definition what the engine refuses."
 _REMEDIES: Final = {
-    "user configured subnets": "give that network a subnet of its own, network(subnet='10.20.0.0/24'): the engine gives "
-    "fixed addresses on such networks only.",
-    "Address already in use": "give a fixed address that nobody else on that network has; an address that the engine "
-    "chose for another container counts too.",
+    "user configured subnets": "give that network a subnet of its own, such as network(subnet='10.20.0.0/24'): the "
+    "engine gives fixed addresses only there.",
+    "Address already in use": "give an address that nobody else on that network has, nor its gateway; those count too "
+    "that the engine chose for other containers, from the subnet's beginning on.",
 }
 """What to do about a network that the engine refuses, by words in its answer."""
 _PORTS: Final = range(20_000, 32_768)

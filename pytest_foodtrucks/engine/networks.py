@@ -22,21 +22,35 @@ class NetworkRequests(EngineClient):
     """What an engine is asked about networks."""
 
     def create_network(
-        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+        self,
+        name: str,
+        *,
+        driver: str,
+        internal: bool,
+        labels: Mapping[str, str],
+        subnets: Mapping[str, str] | None = None,
+        ipv6: bool = False,
+        driver_opts: Mapping[str, str] | None = None,
     ) -> str:
-        """Create a network and return its id; without a subnet the engine takes one from its address pools.
+        """Create a network and return its id.
 
-        With one the gateway is asked for too: otherwise the engine shows none until its next start.
+        `subnets` are subnets with their gateways; without one the engine takes one from its address pools. The gateway
+        is asked for too, because otherwise the engine shows none until its next start.
         """
-        ipam = None
-        if subnet is not None:
-            ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway_of({"Subnet": subnet}))])
         all_labels = {**labels, NAME_LABEL: name}
+        pools = [IPAMPool(subnet=subnet, gateway=gateway) for subnet, gateway in (subnets or {}).items()]
+        about: dict[str, Any] = {
+            "driver": driver,
+            "internal": internal,
+            "labels": all_labels,
+            "check_duplicate": True,
+            "ipam": IPAMConfig(pool_configs=pools) if pools else None,
+            "enable_ipv6": ipv6,
+            "options": dict(driver_opts) if driver_opts else None,
+        }
 
         def create() -> dict[str, Any]:
-            return self.api.create_network(
-                name, driver=driver, internal=internal, labels=all_labels, check_duplicate=True, ipam=ipam
-            )
+            return self.api.create_network(name, **about)
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_network(name)
@@ -58,8 +72,12 @@ class NetworkRequests(EngineClient):
 
     def subnets(self) -> list[str]:
         """Return the subnets of all its networks."""
+        return [subnet for _, subnet in self.subnets_by_network()]
+
+    def subnets_by_network(self) -> list[tuple[str, str]]:
+        """Return the subnets of all its networks, each with the network's name."""
         return [
-            config["Subnet"]
+            (network["Name"], config["Subnet"])
             for network in self._networks()
             for config in network["IPAM"]["Config"] or ()
             if "Subnet" in config

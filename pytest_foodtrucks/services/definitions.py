@@ -55,6 +55,7 @@ class ServiceKeywords(TypedDict, total=False):
     dns: Value[Sequence[str]]
     dns_search: Value[Sequence[str]]
     healthcheck: Value[Mapping[str, Any] | None]
+    mac_address: Value[str | None]
     timeout: Value[float | None]
     ready: "Check | Iterable[Check] | None"
     reset: Callable[[Any], object] | None

@@ -61,7 +61,7 @@ def _one_of(service: "RunningService", network: "HasRef") -> "NetworkRef":
     found = [each for each in service.on.networks if each.name == name]
     if not found:
         raise DefinitionError(
-            f"{shown(network)} is no network of {service.alias}, which was started on {' and '.join(service.on.names)}. "
+            f"{shown(network)} is no network of {service.alias}, which is on {' and '.join(service.on.names)}. "
             "Remedy: give one of these, or none to detach it from all; what a test connected it to is detached by that "
             "network's disconnect()."
         )
@@ -210,11 +210,11 @@ def _refuse_unfit(service: "RunningService", name: str) -> None:
 
 
 def _refuse_detached(service: "RunningService", about: "Inspected", name: str) -> None:
-    missing = service.on.missing(about.networks)
+    missing = " and ".join(network.name for network in service.on.missing(about.networks))
     if missing:
         raise FaultError(
-            f"{service.alias} can't be {name}: it is disconnected from "
-            f"{' and '.join(network.name for network in missing)}. Remedy: leave the block of one fault before the next."
+            f"{service.alias} can't be {name}: it is disconnected from {missing}. Remedy: leave the block of one fault "
+            "before the next."
         )
 
 

@@ -64,6 +64,11 @@ class Memberships:
         """Its names on each network, by the network's name."""
         return {network.name: network.settings.names(self.aliases) for network in self.networks}
 
+    def claims(self, network: str) -> tuple[str, ...]:
+        """Return what nobody else may have on one of its networks: its names, then its fixed addresses."""
+        settings = {each.name: each.settings for each in self.networks}
+        return (*self.names[network], *settings[network].addresses)
+
     def names_on(self, networks: Collection[str]) -> tuple[str, ...]:
         """Return its names on some networks; on others it has what it has on all of its own."""
         found = [name for network in networks for name in self.names.get(network, ())]

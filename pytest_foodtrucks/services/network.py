@@ -201,7 +201,7 @@ class Network:
 
     @contextmanager
     def claimed(self, definition: ServiceDefinition, names: Sequence[str], part: str, *, lasts: bool) -> Iterator[None]:
-        """Have a service's names on this network for the length of a block; `part` is what finds it again."""
+        """Have a service's names and addresses on this network for the length of a block; `part` finds it again."""
         claim = Claim(
             network=self.name,
             aliases=names,
@@ -270,7 +270,7 @@ def _claimed_on(
     part = part_name(on.first.name, definition.alias)
     with ExitStack() as claims:
         for network in sorted(networks, key=lambda network: network.name):
-            claims.enter_context(network.claimed(definition, on.names[network.name], part, lasts=lasts))
+            claims.enter_context(network.claimed(definition, on.claims(network.name), part, lasts=lasts))
         yield
 
 

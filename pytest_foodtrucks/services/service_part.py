@@ -132,7 +132,7 @@ class ServicePart:
         return {
             "id": container.id,
             "name": container.name,
-            "networks": {name: list(names) for name, names in self._on.names.items()},
+            "networks": {network.name: list(self._on.claims(network.name)) for network in self.networks},
             "contents": sorted(contents(service)) if kept else [],
             "files": self._reading.fingerprints(self._digest) if kept else {},
         }

@@ -9,7 +9,7 @@ from pytest_foodtrucks.engine.listing import Kind
 from pytest_foodtrucks.errors import EngineError
 
 from .agent import FakeAgent, stream_to
-from .engine_networks import FakeNetworks
+from .engine_networks import FakeNetworks, attached
 from .logs import stamped
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class FakeEngine(FakeNetworks):
             "Config": dict(config),
             "HostConfig": config["HostConfig"],
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
-            "NetworkSettings": {"Networks": {network: {"IPAddress": "172.30.0.2", **endpoints.get(network, {})}}},
+            "NetworkSettings": {"Networks": {network: attached(endpoints.get(network, {}))}},
         }
         return container_id
 
