@@ -532,8 +532,10 @@ def test_a_name_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_w
         "db = service(image='a', shared=False, aliases=[])",
         "db = service(image='a', scope='module', aliases=['d'])",
         "n = network(scope='class')\ndb = service(image='a', scope='class', shared=False, aliases=['d'], network='n')",
-        "n = network(scope='module')\nes_on_net = elasticsearch_service(scope='module', network='n')\n"
-        "db = service(image='a', scope='module', network='n', requires=['es_on_net'])",
+        (
+            "n = network(scope='module')\nes_on_net = elasticsearch_service(scope='module', network='n')\n"
+            "db = service(image='a', scope='module', network='n', requires=['es_on_net'])"
+        ),
     ],
 )
 def test_a_name_that_workers_can_have_beside_each_other_or_in_turn_is_not_told(
