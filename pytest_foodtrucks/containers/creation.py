@@ -86,7 +86,7 @@ class Creation:
     def _connect(self, container_id: str, network: str, settings: EndpointSettings) -> None:
         """Attach it to a further network; where the engine refuses that, remove it."""
         try:
-            self._engine.connect(network, container_id, settings.body(self._spec.aliases))
+            self._engine.connect(network, container_id, aliases=settings.names(self._spec.aliases), **settings.fixed)
         except EngineError as error:
             self._engine.remove_container(container_id)
             raise self._start_error(f"attached to {network}", error) from error

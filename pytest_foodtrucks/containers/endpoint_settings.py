@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pytest_foodtrucks.hostnames import same_name
 
 from .addresses import ipv4_address, ipv6_address, mac_address
 from .compose import Body, checks_of, keyword_field
 from .keywords import host_names
+
+if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.networks import FixedAddresses
 
 
 class EndpointKeywords(TypedDict, total=False):
@@ -48,6 +51,15 @@ class EndpointSettings:
         for name in (*common, *self.aliases):
             found.setdefault(same_name(name), name)
         return tuple(found.values())
+
+    @property
+    def fixed(self) -> "FixedAddresses":
+        """The fixed addresses, as a connection to the network takes them."""
+        return {
+            "ipv4_address": self.ipv4_address,
+            "ipv6_address": self.ipv6_address,
+            "mac_address": self.mac_address,
+        }
 
     def body(self, common: Sequence[str]) -> Body:
         """Return the engine API's EndpointSettings, given the names that it has on all networks."""

@@ -1,8 +1,8 @@
 """Networks on the engine: created, looked at, connected with containers, removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from docker.types import IPAMConfig, IPAMPool
 
@@ -16,6 +16,14 @@ _MAC_BY_NETWORK: Final = (1, 44)
 """The version of the API since which each network may give a container a MAC address."""
 _CREATION_SECONDS: Final = 1.0
 """How long the engine may work on a network before the event that reports it."""
+
+
+class FixedAddresses(TypedDict, total=False):
+    """The addresses that a container is to have on a network; None lets the engine choose."""
+
+    ipv4_address: str | None
+    ipv6_address: str | None
+    mac_address: str | None
 
 
 class NetworkRequests(EngineClient):
@@ -125,19 +133,12 @@ class NetworkRequests(EngineClient):
         """Tell whether a container can have a fixed MAC address on each network, and not on its first one alone."""
         return tuple(map(int, self.api.api_version.split("."))) >= _MAC_BY_NETWORK
 
-    def connect(self, network: str, container: str, endpoint: Mapping[str, Any] | None = None) -> None:
-        """Attach a container to a network; `endpoint` is the engine API's EndpointSettings."""
-        endpoint = endpoint if endpoint is not None else {}
-        addresses = endpoint.get("IPAMConfig", {})
+    def connect(
+        self, network: str, container: str, *, aliases: Sequence[str] = (), **addresses: Unpack[FixedAddresses]
+    ) -> None:
+        """Attach a container to a network."""
         with self._asking(f"connect {container} to {network}"):
-            self.api.connect_container_to_network(
-                container,
-                network,
-                aliases=list(endpoint.get("Aliases", ())),
-                ipv4_address=addresses.get("IPv4Address"),
-                ipv6_address=addresses.get("IPv6Address"),
-                mac_address=endpoint.get("MacAddress"),
-            )
+            self.api.connect_container_to_network(container, network, aliases=list(aliases), **addresses)
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
         """Detach a container from a network."""

@@ -135,7 +135,8 @@ def _make_whole(service: "RunningService", clock: Callable[[], float], sleep: Ca
     if missing or not about.state.runs:
         service.renew()
     for network in missing:  # with its names and addresses, which the engine forgets
-        connect = partial(engine.connect, network.id, container, network.settings.body(service.aliases))
+        settings, names = network.settings, service.on.names[network.name]
+        connect = partial(engine.connect, network.id, container, aliases=names, **settings.fixed)
         _with_its_ports(service, connect, clock, sleep)
     if not about.state.runs:
         _with_its_ports(service, lambda: engine.start_container(container), clock, sleep)

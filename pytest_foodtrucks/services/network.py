@@ -191,7 +191,7 @@ class Network:
         with errors_at(calling_place()):
             names = checked("aliases", aliases, host_names)
             container = _container_id(target)
-        self.stack.engine.connect(self.id, container, {"Aliases": list(names)})
+        self.stack.engine.connect(self.id, container, aliases=names)
 
     def disconnect(self, target: "Service | Container | Probe | str") -> None:
         """Detach a container."""

@@ -83,6 +83,11 @@ class RunningService:
         """Its name on the network; it may have further `aliases`."""
         return self.aliases[0]
 
+    @property
+    def network(self) -> "NetworkRef":
+        """The first of its networks."""
+        return self.on.first
+
     def address(self, port: int) -> Address:
         """Return the host and the port that lead from the test to a port of the container.
 
@@ -91,7 +96,7 @@ class RunningService:
         if port not in self._host_ports:
             raise DefinitionError(
                 f"The service {self.alias} doesn't publish port {port}, only {list(self._host_ports)}. Remedy: add it "
-                "to ports=; on internal networks alone nothing is published, and only a probe reaches it."
+                "to ports=; on an internal network nothing is published, and only a probe reaches it."
             )
         return Address(self.stack.engine.host, self._host_ports[port])
 

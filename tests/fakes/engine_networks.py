@@ -1,23 +1,29 @@
 """The images and networks of an engine in memory."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import NAME_LABEL
+from pytest_foodtrucks.engine.networks import FixedAddresses
 from pytest_foodtrucks.errors import EngineError
 
 
-def attached(endpoint: Mapping[str, Any]) -> dict[str, Any]:
+def shown_endpoint(
+    aliases: Sequence[str],
+    *,
+    ipv4_address: str | None = None,
+    ipv6_address: str | None = None,
+    mac_address: str | None = None,
+) -> dict[str, Any]:
     """Return what an engine shows of a container on a network, given what it was to have there."""
-    fixed = endpoint.get("IPAMConfig", {})
     return {
-        "IPAddress": fixed.get("IPv4Address", "172.30.0.2"),
-        "GlobalIPv6Address": fixed.get("IPv6Address", ""),
-        "MacAddress": endpoint.get("MacAddress", "02:42:ac:1e:00:02"),
-        "Aliases": list(endpoint.get("Aliases", ())),
+        "IPAddress": ipv4_address if ipv4_address is not None else "172.30.0.2",
+        "GlobalIPv6Address": ipv6_address if ipv6_address is not None else "",
+        "MacAddress": mac_address if mac_address is not None else "02:42:ac:1e:00:02",
+        "Aliases": list(aliases),
     }
 
 
@@ -129,14 +135,15 @@ class FakeNetworks(Engine):
             raise EngineError(f"no such network: {network}", status=404)
         return self.networks[network]
 
-    def connect(self, network: str, container: str, endpoint: Mapping[str, Any] | None = None) -> None:
+    def connect(
+        self, network: str, container: str, *, aliases: Sequence[str] = (), **addresses: Unpack[FixedAddresses]
+    ) -> None:
         if self.start_errors:
             raise self.start_errors.pop(0)
         network = self._id_of(network)
-        aliases = list((endpoint or {}).get("Aliases", ()))
-        self.networks[network]["Containers"][container] = {"Name": container, "Aliases": aliases}
+        self.networks[network]["Containers"][container] = {"Name": container, "Aliases": list(aliases)}
         if container in self.containers:
-            self._endpoints(container)[self.networks[network]["Name"]] = attached(endpoint or {})
+            self._endpoints(container)[self.networks[network]["Name"]] = shown_endpoint(aliases, **addresses)
 
     def _id_of(self, network: str) -> str:
         named = [key for key, about in self.networks.items() if about["Name"] == network]

@@ -116,7 +116,7 @@ def service(node: Node) -> Iterator[es.ElasticsearchService]:
     engine.images = {"es"}
     with (
         serving(node) as port,
-        running_service(network.stack, network.ref, definition, es.ElasticsearchService) as running,
+        running_service(network.stack, [network.ref], definition, es.ElasticsearchService) as running,
     ):
         assert isinstance(running, es.ElasticsearchService)
         bindings = engine.containers[running.container.id]["HostConfig"]["PortBindings"]
