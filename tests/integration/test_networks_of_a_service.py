@@ -35,12 +35,12 @@ from .conftest import Downstream
 _RANDOM = random.Random(os.getpid())  # noqa: S311 - no secret
 FRONT = ipaddress.ip_network((0x0A800000 | _RANDOM.getrandbits(18) << 5, 27))
 """A subnet that nobody else has, as far as chance can see to it: other suites have fixed ones on this engine."""
-SIX = f"fd00:{secrets.token_hex(2)}:{secrets.token_hex(2)}::"
+SIX = str(ipaddress.IPv6Network((0xFD << 120 | secrets.randbits(56) << 64, 64)).network_address)
 FIXED, GATEWAY = str(FRONT[20]), str(FRONT[30])
 MAC = "02:42:0a:00:00:14"
 
 front_of_proxy = network(subnet=str(FRONT), gateway=GATEWAY)
-back_of_proxy = network(internal=True, driver_opts={"com.docker.network.driver.mtu": 1300})
+back_of_proxy = network(driver_opts={"com.docker.network.driver.mtu": 1300})
 six = network(ipv6=True, subnet=f"{SIX}/64")
 
 store = service(**ECHO, network="back_of_proxy")
