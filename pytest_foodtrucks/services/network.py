@@ -200,7 +200,9 @@ class Network:
         self.stack.engine.disconnect(self.id, container)
 
     @contextmanager
-    def claimed(self, definition: ServiceDefinition, names: Sequence[str], part: str, *, lasts: bool) -> Iterator[None]:
+    def _claimed(
+        self, definition: ServiceDefinition, names: Sequence[str], part: str, *, lasts: bool
+    ) -> Iterator[None]:
         """Have a service's names and addresses on this network for the length of a block; `part` finds it again."""
         claim = Claim(
             network=self.name,
@@ -270,7 +272,9 @@ def _claimed_on(
     part = part_name(on.first.name, definition.alias)
     with ExitStack() as claims:
         for network in sorted(networks, key=lambda network: network.name):
-            claims.enter_context(network.claimed(definition, on.claims(network.name), part, lasts=lasts))
+            claims.enter_context(
+                network._claimed(definition, on.claims(network.name), part, lasts=lasts)  # noqa: SLF001 - this module's
+            )
         yield
 
 
