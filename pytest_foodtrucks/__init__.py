@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from .isolation.tables import Matrix, assert_matrix
     from .probes.probe import Probe
     from .probes.verdicts import Verdict, VerdictKind
+    from .services.definitions import ServiceKeywords
     from .services.es import ElasticsearchService
     from .services.network import Network
+    from .services.port_forward import PortForward
+    from .services.reach_me import reach_me
     from .services.service import Service
 
 __all__ = [
@@ -54,11 +57,13 @@ __all__ = [
     "NoAnswer",
     "NotReady",
     "NotReadyInTime",
+    "PortForward",
     "Probe",
     "ProbeError",
     "ReachabilityError",
     "ResolutionError",
     "Service",
+    "ServiceKeywords",
     "SettingsError",
     "StartError",
     "StateError",
@@ -72,6 +77,7 @@ __all__ = [
     "assert_resolves",
     "elasticsearch_service",
     "network",
+    "reach_me",
     "reachability",
     "ready",
     "service",
@@ -87,14 +93,17 @@ _HOMES = {
     "isolation.tables": ("Matrix", "assert_matrix"),
     "probes.probe": ("Probe",),
     "probes.verdicts": ("Verdict", "VerdictKind"),
+    "services.definitions": ("ServiceKeywords",),
     "services.es": ("ElasticsearchService",),
     "services.network": ("Network",),
+    "services.port_forward": ("PortForward",),
+    "services.reach_me": ("reach_me",),
     "services.service": ("Service",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
+def _imported(name: str) -> object:
     """Import a public name when it is first asked for, because `Engine`'s module imports docker."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -102,3 +111,7 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(".ready", __name__)
     module = importlib.import_module(f".{_HOME_OF.get(name, 'errors')}", __name__)
     return getattr(module, name)
+
+
+if not TYPE_CHECKING:  # a type checker that saw it would accept every name
+    __getattr__ = _imported

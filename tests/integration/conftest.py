@@ -83,7 +83,7 @@ def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Leave Hypothesis' plugin out of sessions that tests start: at the end of each it imports all of Hypothesis."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:time_machine")
     return pytester
 
 

@@ -90,7 +90,7 @@ def test_a_build_without_its_dockerfile_is_an_error_that_names_the_path(tmp_path
         build("web", tmp_path)
 
 
-@pytest.mark.parametrize("value", [{"dockerfile": "Dockerfile"}, {"context": ".", "cache_from": []}, 5, ["."]])
+@pytest.mark.parametrize("value", [{"dockerfile": "Dockerfile"}, {"context": ".", "no_cache": True}, 5, ["."]])
 def test_a_build_of_another_form_is_an_error_that_shows_the_right_form(value: Any, context: Path) -> None:
     with pytest.raises(DefinitionError, match="Remedy: give a folder, or a mapping with `context`"):
         build(value, context)

@@ -590,6 +590,32 @@ def test_a_container_is_created_from_the_engines_own_body(daemon: Daemon, engine
     assert json.loads(daemon.bodies[-1])["Labels"] == {"l": "v", "pytest-foodtrucks.name": "victim"}
 
 
+def test_a_container_is_created_for_a_platform(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/create"] = (201, {"Id": "c1"})
+    engine.create_container("victim", {"Image": "busybox", "Labels": {}}, platform="linux/arm64")
+    assert daemon.asked[-1] == "POST /containers/create?name=victim&platform=linux%2Farm64"
+
+
+@pytest.mark.parametrize(
+    ("platform", "there"),
+    [
+        (None, True),
+        ("linux", True),
+        ("linux/arm64", True),
+        ("linux/aarch64", True),
+        ("linux/arm64/v8", True),
+        ("linux/amd64", False),
+        ("windows", False),
+    ],
+)
+def test_an_image_is_there_if_it_is_for_the_platform(
+    daemon: Daemon, engine: Engine, platform: str | None, *, there: bool
+) -> None:
+    image = {"Id": "sha256:i", "Os": "linux", "Architecture": "arm64", "Variant": "v8"}
+    daemon.answers["GET /images/busybox/json"] = (200, image)
+    assert engine.image_exists("busybox", platform) is there
+
+
 def test_a_refused_container_is_named_with_its_image(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/create"] = (404, {"message": "No such image: busybox"})
     with pytest.raises(EngineError, match="could not create the container victim from busybox: No such image"):
