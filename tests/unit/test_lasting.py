@@ -59,7 +59,7 @@ def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> No
     parts = [
         ServicePart(
             stack=stack,
-            network=network.ref,
+            networks=[network.ref],
             definition=define(keywords, alias="db", folder=tmp_path),
             service_type=Service,
             seed=None,
