@@ -34,6 +34,7 @@ from pytest_foodtrucks import (
     assert_resolves,
     elasticsearch_service,
     network,
+    reach_me,
     reachability,
     ready,
     service,
@@ -190,6 +191,19 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.container.ip, str)
         assert_type(each.exec(["true"], timeout=5).stdout, str)
         assert_type(each.alias, str)
+
+
+def test_a_callback(foodtrucks_net: Network, back_net: Network) -> None:
+    """A server of the test is reached by way of a network."""
+    with foodtrucks_net.reach_me(8000) as here, reach_me(network=back_net, ports={80: 8000}, alias="hook") as there:
+        assert_type(here, PortForward)
+        assert_type(there.internal_url, str)
+
+
+def test_a_callback_by_the_fixture(reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
+    """The fixture is a function."""
+    with reach_me(8000) as here:
+        assert_type(here.connections, int)
 
 
 def test_faults(redis: Service) -> None:
