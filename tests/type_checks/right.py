@@ -13,7 +13,6 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
-import pytest_foodtrucks
 from pytest_foodtrucks import (
     Container,
     DefinitionError,
