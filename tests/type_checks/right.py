@@ -13,7 +13,6 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
-import pytest_foodtrucks
 from pytest_foodtrucks import (
     Container,
     DefinitionError,
@@ -213,15 +212,6 @@ def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, s
     seen = reachability({"net": foodtrucks_net, "redis": redis}, {"search": search, "redis": redis})
     assert_matrix(seen, "")
     assert_matrix(reachability([net_probe, redis], [search]), "")
-
-
-def test_a_callback(foodtrucks_net: Network, reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
-    """The fixture, the method and the function yield the same."""
-    with foodtrucks_net.reach_me(8000) as here, reach_me(8001, alias="hooks") as there:
-        assert_type(here, PortForward)
-        assert_type(there.internal_url, str)
-    with pytest_foodtrucks.reach_me(ports={80: 8000}, network=foodtrucks_net) as here:
-        assert_type(here.connections, int)
 
 
 def test_errors(redis: Service) -> None:
