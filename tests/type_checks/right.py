@@ -103,6 +103,26 @@ api = service(
     scope="module",
     shared=False,
 )
+in_detail = service(
+    build={"context": ".", "dockerfile_inline": "FROM redis:8", "secrets": {"token": {"environment": "TOKEN"}}},
+    env_file=["app.env", Path("more.env"), {"path": "own.env", "required": False}],
+    extra_hosts={"here": "host-gateway", "db": ["10.0.0.5", "::1"]},
+    labels={"team": "trucks", "empty": None},
+    sysctls=["net.core.somaxconn=1024"],
+    ulimits={"nofile": 1024, "nproc": {"soft": 10, "hard": 20}},
+    devices=["/dev/fuse", {"source": "/dev/null", "target": "/dev/nothing"}],
+    gpus=[{"count": 1}],
+    logging={"driver": "local", "options": {"max-size": "1m"}},
+    cap_drop="ALL",
+    security_opt=["no-new-privileges:true"],
+    group_add=["audio", 1000],
+    cpus=0.5,
+    pids_limit=100,
+    shm_size="64m",
+    stop_signal=2,
+    stop_grace_period=1.5,
+    read_only=True,
+)
 by_lambda = service(
     # A lambda's parameters have no types; basedpyright's mode "standard" says nothing of it.
     image=lambda redis_image: redis_image,  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]

@@ -316,6 +316,26 @@ def test_a_service_behind_whose_volumes_a_file_changed_is_made_anew(sessions: Se
     assert "db of the kept stack is replaced: its files behind volumes changed" in sessions.said
 
 
+def test_a_service_whose_file_of_variables_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:
+    file = tmp_path / "app.env"
+    file.write_text("A=one")
+    first = sessions.run(defined(env_file=file))
+    file.write_text("# the same\nA='one'")
+    assert sessions.run(defined(env_file=file)) == first
+    file.write_text("A=two")
+    assert sessions.run(defined(env_file=file)) != first
+    assert "db of the kept stack is replaced: its environment changed" in sessions.said
+
+
+@pytest.mark.parametrize(
+    "changed", [{"hostname": "other"}, {"ulimits": {"nofile": 7}}, {"labels": ["a=b"]}, {"platform": "linux/arm64"}]
+)
+def test_a_service_whose_keyword_changed_is_made_anew(sessions: Sessions, changed: dict[str, Any]) -> None:
+    first = sessions.run(defined())
+    assert sessions.run(defined(**changed)) != first
+    assert f"db of the kept stack is replaced: its {next(iter(changed))} changed" in sessions.said
+
+
 def test_a_service_of_whose_seed_a_file_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:
     file = tmp_path / "menu.json"
     file.write_text("taco")
