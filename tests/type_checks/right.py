@@ -21,6 +21,7 @@ from pytest_foodtrucks import (
     Engine,
     Network,
     NotReady,
+    OwnStack,
     PortForward,
     Probe,
     Service,
@@ -34,7 +35,6 @@ from pytest_foodtrucks import (
     assert_resolves,
     elasticsearch_service,
     network,
-    reach_me,
     reachability,
     ready,
     service,
@@ -193,19 +193,6 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.alias, str)
 
 
-def test_a_callback(foodtrucks_net: Network, back_net: Network) -> None:
-    """A server of the test is reached by way of a network."""
-    with foodtrucks_net.reach_me(8000) as here, reach_me(network=back_net, ports={80: 8000}, alias="hook") as there:
-        assert_type(here, PortForward)
-        assert_type(there.internal_url, str)
-
-
-def test_a_callback_by_the_fixture(reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
-    """The fixture is a function."""
-    with reach_me(8000) as here:
-        assert_type(here.connections, int)
-
-
 def test_faults(redis: Service) -> None:
     """Each fault is a block; a restart is a call."""
     with redis.paused(), pytest.raises(httpx2.HTTPError):
@@ -213,6 +200,16 @@ def test_faults(redis: Service) -> None:
     with redis.stopped(timeout=1), redis.disconnected(), redis.killed():
         pass
     redis.restart(timeout=1)
+
+
+def test_faults_on_a_stack_of_ones_own(own_stack: OwnStack) -> None:
+    """Its parts have types; a service by its name is Any."""
+    assert_type(own_stack.net, Network)
+    assert_type(own_stack.es_client, Elasticsearch)
+    assert_type(own_stack.web_client, httpx2.Client)
+    beside: Service = own_stack["redis"]
+    with own_stack.es.paused(), own_stack.web.killed(), beside.stopped():
+        pass
 
 
 def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, search: ElasticsearchService) -> None:
