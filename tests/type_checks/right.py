@@ -20,6 +20,7 @@ from pytest_foodtrucks import (
     Engine,
     Network,
     NotReady,
+    OwnStack,
     PortForward,
     Probe,
     Service,
@@ -218,6 +219,16 @@ def test_faults(redis: Service) -> None:
     with redis.stopped(timeout=1), redis.disconnected(), redis.killed():
         pass
     redis.restart(timeout=1)
+
+
+def test_faults_on_a_stack_of_ones_own(own_stack: OwnStack) -> None:
+    """Its parts have types; a service by its name is Any."""
+    assert_type(own_stack.net, Network)
+    assert_type(own_stack.es_client, Elasticsearch)
+    assert_type(own_stack.web_client, httpx2.Client)
+    beside: Service = own_stack["redis"]
+    with own_stack.es.paused(), own_stack.web.killed(), beside.stopped():
+        pass
 
 
 def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, search: ElasticsearchService) -> None:
