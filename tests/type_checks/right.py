@@ -19,6 +19,7 @@ from pytest_foodtrucks import (
     Engine,
     Network,
     NotReady,
+    OwnStack,
     Probe,
     Service,
     ServiceKeywords,
@@ -187,6 +188,18 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.container.ip, str)
         assert_type(each.exec(["true"], timeout=5).stdout, str)
         assert_type(each.alias, str)
+
+
+def test_an_own_stack(own_stack: OwnStack) -> None:
+    """Its parts have the types of the fixtures; what else it has goes by name, and the test says what it is."""
+    assert_type(own_stack.net, Network)
+    assert_type(own_stack.es, ElasticsearchService)
+    assert_type(own_stack.web, Service)
+    assert_type(own_stack.es_client, Elasticsearch)
+    assert_type(own_stack.web_client, httpx2.Client)
+    redis: Service = own_stack["redis"]
+    with redis.paused():
+        pass
 
 
 def test_faults(redis: Service) -> None:
