@@ -151,7 +151,7 @@ class FakeNetworks(Engine):
             self._endpoints(container)[self.networks[network]["Name"]] = shown_endpoint(aliases, **addresses)
 
     def _id_of(self, network: str) -> str:
-        named = [key for key, about in self.networks.items() if about["Name"] == network]
+        named = [key for key, about in self.networks.items() if about.get("Name") == network]
         return named[0] if named else network
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
