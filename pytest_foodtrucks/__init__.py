@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StateError,
     )
     from .fixtures.factories import elasticsearch_service, network, service
+    from .fixtures.own_stack import OwnStack
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
     from .isolation.egress import assert_no_egress
     from .isolation.matrix import reachability
@@ -57,6 +58,7 @@ __all__ = [
     "NoAnswer",
     "NotReady",
     "NotReadyInTime",
+    "OwnStack",
     "PortForward",
     "Probe",
     "ProbeError",
@@ -87,6 +89,7 @@ _HOMES = {
     "containers.container": ("Container",),
     "engine.engine": ("Engine",),
     "fixtures.factories": ("elasticsearch_service", "network", "service"),
+    "fixtures.own_stack": ("OwnStack",),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
     "isolation.egress": ("assert_no_egress",),
     "isolation.matrix": ("reachability",),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .containers.progress import Progress
     from .engine.engine import Engine
+    from .fixtures.own_stack import OwnStack
     from .probes.probe import Probe
     from .services.es import ElasticsearchService
     from .services.network import Network
@@ -135,6 +136,16 @@ def es_index(es_on_net: "ElasticsearchService") -> Generator[str, None, None]:
 
     with private_index(es_on_net) as name:
         yield name
+
+
+@pytest.fixture(scope="module")
+def own_stack(foodtrucks_engine: object, request: pytest.FixtureRequest) -> "Generator[OwnStack, None, None]":
+    """A network, an Elasticsearch and an app of the test module's own, each started when it is first asked for."""
+    from .fixtures.own_stack import own_stack_of
+
+    del foodtrucks_engine  # asked for so that the engine is there
+    with own_stack_of(request) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ KEYS: Final = tuple(each.name for each in fields(Build))
 
 def build(value: Any) -> Build:
     """Check what an image is built from: a folder, or a mapping with `context`."""
+    if isinstance(value, str | Path) and "://" not in str(value):
+        return Build(path(value))
     given: Mapping[str, Any] = value if isinstance(value, Mapping) else {"context": value}
     unknown = [key for key in given if key not in KEYS]
     if unknown or not isinstance(given.get("context"), str | Path):

@@ -23,19 +23,19 @@ _LONGEST_HOSTNAME: Final = 63
 
 def hostname(value: Any) -> str:
     """Check the name that a container has for itself."""
-    name = text(value)
-    if len(name) > _LONGEST_HOSTNAME:
-        raise Unfit(f"use at most {_LONGEST_HOSTNAME} characters", why=" is longer than the kernel takes")
-    refuse_no_host_name(name, what="hostname", final_dot=False)
-    return name
+    return _own_name(value, "hostname")
 
 
 def domain_name(value: Any) -> str:
     """Check the domain that a container has for itself."""
+    return _own_name(value, "domainname")
+
+
+def _own_name(value: Any, keyword: str) -> str:
     name = text(value)
     if len(name) > _LONGEST_HOSTNAME:
         raise Unfit(f"use at most {_LONGEST_HOSTNAME} characters", why=" is longer than the kernel takes")
-    refuse_no_host_name(name, what="domainname", final_dot=False)
+    refuse_no_host_name(name, what=keyword, final_dot=False)
     return name
 
 

@@ -39,10 +39,8 @@ def running_probe(
 
     `subject` is that container. `alias` is a name on the network, for a probe that others ask for.
     """
-    aliases = () if alias is None else (alias,)
-    spec = ContainerSpec(
-        entrypoint=command, aliases=aliases
-    )  # in place of the image's own, which may do anything with a command
+    # The entrypoint is in place of the image's own, which may do anything with a command.
+    spec = ContainerSpec(entrypoint=command, aliases=() if alias is None else (alias,))
     image = _probe_image(stack)
     title = "probe" if alias is None else alias
     made = partial(Creation, stack.engine, spec, image=image, network=network, labels=stack.labels(title), title=title)

@@ -93,6 +93,9 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "profiles": ("a service is started when a test asks for its fixture", "leave it out"),
     "provider": ("a service is a container", "write a fixture for what isn't"),
     "pull_policy": ("whether images are pulled is an option", "use --foodtrucks-pull=always, missing or never"),
+    "network": ("what is within a block is on the network whose service() is called", "call the other network's"),
+    "scope": ("what is within a block lives as long as the block", "leave it out"),
+    "shared": ("what is within a block is this worker's own", "leave it out"),
     "requires": ("what is within a block is started when the block begins", "start before it what it needs"),
     "restart": (
         "a container that ends is to be seen, not started again",

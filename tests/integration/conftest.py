@@ -173,3 +173,13 @@ def downstream(pytester: pytest.Pytester, nothing_left: None) -> Downstream:
     """Return a downstream suite that leaves nothing on the engine."""
     del nothing_left
     return Downstream(pytester)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the package's wheel, made from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
+    (made,) = folder.glob("*.whl")
+    return made

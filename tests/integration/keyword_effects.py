@@ -24,8 +24,9 @@ CREATED: Final = "created"
 class Effect(NamedTuple):
     """A keyword's value, and how its effect is seen in the container `within`.
 
-    `command` is for a shell in there, `shows` a pattern of all that it writes. Where there is no `command`, `at` is the
-    way to what the engine tells of the container, and `shows` is that; `why` says why nothing is seen in there.
+    `command` is for a shell in there, `shows` a pattern of all that it writes; in a container without the keyword it
+    writes something else, unless it is `everywhere` the same. Where there is no `command`, `at` is the way to what the
+    engine tells of the container, and `shows` is that; `why` says why nothing is seen in there.
     """
 
     value: Any
@@ -34,6 +35,7 @@ class Effect(NamedTuple):
     at: str = ""
     within: str = FIRST
     why: str = ""
+    everywhere: bool = False
 
 
 def _cgroup(newer: str, older: str) -> str:
@@ -55,13 +57,14 @@ FILES: Final[Mapping[str, str]] = {
 """Files in the folder where the paths begin."""
 
 EFFECTS: Final[Mapping[str, Effect]] = {
-    "image": Effect(IMAGE, "busybox", "basename $(readlink -f /bin/sh)"),
+    "image": Effect(IMAGE, "busybox", "basename $(readlink -f /bin/sh)", everywhere=True),
     "build": Effect(
         {
             "context": "effects-build",
             "dockerfile_inline": f"FROM {IMAGE}\nARG WHO\nCOPY answer /\nRUN echo $WHO > /who\n",
             "args": {"WHO": "me"},
             "network": "none",
+            "platforms": [f"linux/{_ARCHITECTURE}"],
             "cache_from": [IMAGE],
         },
         "42me",
@@ -73,7 +76,10 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "environment": Effect({"A": "own", "C": 1}, "own 1", "echo $A $C"),
     "env_file": Effect("app.env", "own, of the file", 'echo "$A, $B"'),
     "aliases": Effect(
-        ["effects-c", "effects-too"], "there", "ping -c 1 -w 5 effects-too > /dev/null && echo there", within=THIRD
+        ["effects-c", "effects-too"],
+        "it is me",
+        'ping -c 1 -w 5 effects-too | grep -q "($(hostname -i))" && echo it is me',
+        within=THIRD,
     ),
     "ports": Effect(
         [7000], {"7000/tcp": {}}, at="Config.ExposedPorts", why="a container doesn't see where it is published"
@@ -110,7 +116,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "mac_address": Effect("02:42:ac:11:99:05", ".*02:42:ac:11:99:05.*", "ip -o link show eth0"),
     "dns_search": Effect("trucks.example", "search trucks.example", "grep search /etc/resolv.conf"),
     "dns_opt": Effect(["ndots:3"], ".*ndots:3.*", "grep options /etc/resolv.conf"),
-    "platform": Effect(f"linux/{_ARCHITECTURE}", "x86_64|aarch64", "uname -m"),
+    "platform": Effect(f"linux/{_ARCHITECTURE}", "x86_64|aarch64", "uname -m", everywhere=True),
     "hostname": Effect("db-1", "db-1", "hostname"),
     "domainname": Effect("trucks.example", "db-1.trucks.example", "hostname -f"),
     "extra_hosts": Effect({"elsewhere": "198.51.100.7"}, r"198.51.100.7\s+elsewhere", "grep elsewhere /etc/hosts"),
@@ -147,7 +153,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
         "host", "host", at="HostConfig.UsernsMode", why="without a daemon that maps users nothing is different in there"
     ),
     "ipc": Effect("none", "0", "grep -c ' /dev/shm ' /proc/mounts || true", within=SECOND),
-    "pid": Effect("host", "another", "test $(cat /proc/1/comm) = tail || echo another", within=THIRD),
+    "pid": Effect("host", "another", "egrep -qx 'tail|sleep' /proc/1/comm || echo another", within=THIRD),
     "runtime": Effect(
         "runc",
         "runc",

@@ -17,6 +17,11 @@ from pytest_foodtrucks.services.definitions import KEYWORDS, ServiceDefinition, 
 
 from .keyword_effects import CREATED, EFFECTS, FILES, FIRST, SECOND, THIRD, WITHOUT_CONTAINER, Effect
 
+PLAIN = "plain"
+"""A container without any keyword of the table."""
+MARK = "~~~"
+"""Ends what one of several commands wrote."""
+
 
 def keywords_of(container: str) -> dict[str, Any]:
     """Return the keywords whose effect is seen in one of the table's containers."""
@@ -58,6 +63,7 @@ def running(foodtrucks_net: Network, folder: Path, _images_go: None) -> Iterator
         FIRST: {"ready": ready.running()},
         SECOND: {"aliases": ["effects-b"]},
         THIRD: {},
+        PLAIN: {"aliases": ["effects-d"], "command": ["sleep", "600"]},
     }
     with ExitStack() as undo:
         yield {
@@ -103,11 +109,27 @@ def test_a_row_says_where_its_effect_is_seen(keyword: str) -> None:
     assert bool(effect.at) == bool(effect.why)
 
 
-@pytest.mark.parametrize("keyword", [keyword for keyword, effect in EFFECTS.items() if effect.command])
-def test_a_keywords_effect_is_seen_in_the_container(keyword: str, running: dict[str, Service]) -> None:
+COMMANDS = {keyword: effect for keyword, effect in EFFECTS.items() if effect.command}
+
+
+@pytest.fixture(scope="module")
+def said(running: dict[str, Service]) -> dict[tuple[str, str], str]:
+    """Run the commands in the containers, one after the other, and return what each wrote in which container."""
+    found: dict[tuple[str, str], str] = {}
+    for container, service in running.items():
+        chosen = [keyword for keyword, effect in COMMANDS.items() if container in {effect.within, PLAIN}]
+        lines = [f"(\n{COMMANDS[keyword].command}\n); echo {MARK}" for keyword in chosen]
+        outputs = service.exec(["sh", "-c", "\n".join(lines)]).stdout.replace("\r\n", "\n").split(f"{MARK}\n")
+        found |= {(container, keyword): text.rstrip("\n") for keyword, text in zip(chosen, outputs[:-1], strict=True)}
+    return found
+
+
+@pytest.mark.parametrize("keyword", COMMANDS)
+def test_a_keywords_effect_is_seen_in_the_container(keyword: str, said: dict[tuple[str, str], str]) -> None:
     effect = EFFECTS[keyword]
-    result = running[effect.within].exec(["sh", "-c", effect.command])
-    assert re.fullmatch(effect.shows, result.stdout.rstrip("\r\n")), (result, effect.shows)
+    assert re.fullmatch(effect.shows, said[effect.within, keyword])
+    if not effect.everywhere:
+        assert not re.fullmatch(effect.shows, said[PLAIN, keyword]), "it is the same without the keyword"
 
 
 @pytest.mark.parametrize("keyword", [keyword for keyword, effect in EFFECTS.items() if effect.at])

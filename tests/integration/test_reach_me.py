@@ -16,7 +16,7 @@ from pytest_foodtrucks import Network, Service, reach_me
 from .conftest import ROOT, Downstream
 from .test_ways_out import gone
 
-BODY = b"x" * 5_000_000
+BODY = b"x" * 1_000_000
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -56,27 +56,32 @@ def ports() -> Iterator[dict[int, int]]:
         backwards.shutdown()
 
 
-@pytest.mark.parametrize("fixture", ["foodtrucks_net", "island"])
-def test_containers_reach_servers_of_the_test_by_a_name(
-    fixture: str, ports: dict[int, int], request: pytest.FixtureRequest
+SCRIPT = """
+wget -q -O - {url}/menu; echo
+printf abc | nc {alias} 7000; echo
+for each in 1 2 3 4 5 6 7 8; do wget -q -O - {url}/much | wc -c & done; wait
+wget -q -O - http://{alias}:81/ 2>&1
+"""
+
+
+def test_containers_reach_servers_of_the_test_by_a_name_on_each_kind_of_network(
+    foodtrucks_net: Network, island: Network, ports: dict[int, int]
 ) -> None:
-    network: Network = request.getfixturevalue(fixture)
-    with network.service(**IDLE, aliases=["reach-me-caller"]) as caller:
-        with reach_me(network=network, ports={**ports, 81: 1}, alias="own-servers") as here:
-            assert said(caller, f"wget -q -O - {here.internal_url}/menu") == "you asked for /menu"
-            assert said(caller, f"wget -q -O - {here.internal_url}/much | wc -c").strip() == str(len(BODY))
-            assert said(caller, f"printf abc | nc {here.alias} 7000") == "cba"
-            together = f"for each in 1 2 3 4 5 6 7 8; do wget -q -O - {here.internal_url}/much | wc -c & done; wait"
-            assert said(caller, together).split() == [str(len(BODY))] * 8
-            assert (here.connections, here.refused_connections) == (11, 0)
-            assert "reset by peer" in said(caller, f"wget -O - http://{here.alias}:81/ 2>&1")
-            assert (here.connections, here.refused_connections) == (12, 1)
-        assert "bad address" in said(caller, f"wget -O - {here.internal_url} 2>&1")
+    with foodtrucks_net.service(**IDLE, aliases=["reach-me-caller"]) as caller:
+        island.connect(caller)
+        for network, alias in ((foodtrucks_net, "own-servers"), (island, "servers-of-island")):
+            with reach_me(network=network, ports={**ports, 81: 1}, alias=alias) as here:
+                *answers, last = said(caller, SCRIPT.format(url=here.internal_url, alias=alias)).splitlines()
+                assert answers == ["you asked for /menu", "cba", *[str(len(BODY))] * 8]
+                assert "reset by peer" in last
+                assert (here.connections, here.refused_connections) == (11, 1)
+            assert "bad address" in said(caller, f"wget -q -O - {here.internal_url} 2>&1")
+        island.disconnect(caller)
 
 
-def said(caller: Service, command: str) -> str:
+def said(caller: Service, script: str) -> str:
     """Return what a shell in a container says."""
-    return caller.exec(["sh", "-c", command], timeout=60).stdout
+    return caller.exec(["sh", "-c", script], timeout=60).stdout
 
 
 def test_a_webhook_as_in_the_readme_is_called_under_workers(downstream: Downstream) -> None:

@@ -4,6 +4,7 @@ Nobody runs this: `./run lint` has mypy and basedpyright read it, both at their 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Unpack, assert_type
 
@@ -12,6 +13,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
+import pytest_foodtrucks
 from pytest_foodtrucks import (
     Container,
     DefinitionError,
@@ -19,6 +21,7 @@ from pytest_foodtrucks import (
     Engine,
     Network,
     NotReady,
+    PortForward,
     Probe,
     Service,
     ServiceKeywords,
@@ -31,6 +34,7 @@ from pytest_foodtrucks import (
     assert_resolves,
     elasticsearch_service,
     network,
+    reach_me,
     reachability,
     ready,
     service,
@@ -189,6 +193,19 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.alias, str)
 
 
+def test_a_callback(foodtrucks_net: Network, back_net: Network) -> None:
+    """A server of the test is reached by way of a network."""
+    with foodtrucks_net.reach_me(8000) as here, reach_me(network=back_net, ports={80: 8000}, alias="hook") as there:
+        assert_type(here, PortForward)
+        assert_type(there.internal_url, str)
+
+
+def test_a_callback_by_the_fixture(reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
+    """The fixture is a function."""
+    with reach_me(8000) as here:
+        assert_type(here.connections, int)
+
+
 def test_faults(redis: Service) -> None:
     """Each fault is a block; a restart is a call."""
     with redis.paused(), pytest.raises(httpx2.HTTPError):
@@ -210,6 +227,15 @@ def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, s
     seen = reachability({"net": foodtrucks_net, "redis": redis}, {"search": search, "redis": redis})
     assert_matrix(seen, "")
     assert_matrix(reachability([net_probe, redis], [search]), "")
+
+
+def test_a_callback(foodtrucks_net: Network, reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
+    """The fixture, the method and the function yield the same."""
+    with foodtrucks_net.reach_me(8000) as here, reach_me(8001, alias="hooks") as there:
+        assert_type(here, PortForward)
+        assert_type(there.internal_url, str)
+    with pytest_foodtrucks.reach_me(ports={80: 8000}, network=foodtrucks_net) as here:
+        assert_type(here.connections, int)
 
 
 def test_errors(redis: Service) -> None:

@@ -46,7 +46,7 @@ redis = service(image="redis:8")
 # keywords
 service(imge="redis:8")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 service(image=8)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-service(image="redis:8", ports=6379)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+service(image="redis:8", ports=6379.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 service(image="redis:8", ports=[6379.5])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 service(image="redis:8", environment=[1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 service(image="redis:8", timeout="20s")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -87,6 +87,7 @@ def test_a_service(redis: Service, es_on_net: ElasticsearchService, foodtrucks_n
     es_on_net.url = "http://localhost"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     foodtrucks_net.service(image="redis:8", alias="one")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     foodtrucks_net.connect(80)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    foodtrucks_net.reach_me("8000")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     net_probe.resolve(redis)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_reachable(80, redis)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_reachable(redis, es_on_net, timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

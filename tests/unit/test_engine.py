@@ -10,11 +10,10 @@ import os
 import re
 import socket
 import socketserver
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +24,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from fakes.machine import Clock, Names
+from fakes.serving import serving
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
@@ -106,19 +106,6 @@ def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[None]:
-    """Let a server answer from a thread of its own."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class UnixServer(socketserver.ThreadingUnixStreamServer):

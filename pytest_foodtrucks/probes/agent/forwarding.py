@@ -43,8 +43,8 @@ class Forwarding:
     """
 
     def __init__(self, stream: "_Frames", ports: Mapping[int, int], refused: Callable[[int, str, str], object]) -> None:
-        self.accepted: Counter[int] = Counter()
-        self.refused: Counter[int] = Counter()
+        self.accepted = Counter(dict.fromkeys(ports, 0))  # it gets no new keys while another thread reads it
+        self.refused = Counter(dict.fromkeys(ports.values(), 0))
         self.trouble = ""
         """Why it ended before its time, if it did."""
         self._stream = stream
@@ -215,6 +215,7 @@ def forwarding(
 
     `start` runs a command in the container. Raises NoReply where no relay starts there, or can't listen.
     """
+    process = os.getpid()
     try:
         stream = start(ARGV)
     except (OSError, EngineError) as error:
@@ -227,7 +228,8 @@ def forwarding(
         finally:
             found.close()
     finally:
-        stream.close()
+        if os.getpid() == process:
+            stream.close()
 
 
 def _begun(stream: "ExecStream", ports: Sequence[int]) -> bytes:

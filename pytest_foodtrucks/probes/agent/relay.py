@@ -143,7 +143,10 @@ class Relay:
             made.close()
             return
         made.settimeout(0)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # macOS says so where it was reset; it shows when it is read
+            pass
         connection.socket = made
         self._write(connection)
 
@@ -158,9 +161,7 @@ class Relay:
         made, connection.socket = connection.socket, None
         if made is not None:
             self.watch(made.fileno(), 0, self._at_stream)
-            if reset:  # lingering for 0 s is a reset
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            made.close()
+            end(made, reset=reset)
         paused, self._paused = self._paused, []
         for go_on in paused:
             go_on()
@@ -306,6 +307,18 @@ class Relay:
             connection.arrived += data
             connection.ends = connection.ends or kind == END
             self._write(connection)
+
+
+def end(made: socket.socket, *, reset: bool) -> None:
+    """Close a connection's socket, also where a forked process has it too; lingering for 0 s is a reset."""
+    try:
+        if reset:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            made.shutdown(socket.SHUT_RDWR)
+    except OSError:  # its peer was quicker
+        pass
+    made.close()
 
 
 # the end in the container
