@@ -196,7 +196,8 @@ def _overlapping(stack: "Stack", spec: NetworkSpec) -> str:
     return (
         f"The engine has no room for the subnet {' and '.join(spec.subnet)}: "
         f"{which if which else 'a network that is gone by now had it'}. Remedy: give another subnet=, or leave it out "
-        "for a free one; a network named foodtrucks-net-… is of a session, this one or another, and goes with it."
+        "for a free one; a network named foodtrucks-net-… is of a session, this one or another, and goes with it, or "
+        "is kept for the next one, until `foodtrucks prune`."
     )
 
 

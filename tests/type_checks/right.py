@@ -34,6 +34,7 @@ from pytest_foodtrucks import (
     assert_resolves,
     elasticsearch_service,
     network,
+    reach_me,
     reachability,
     ready,
     service,
@@ -88,6 +89,9 @@ WITH_MORE: ServiceKeywords = {**COMMON, "timeout": 90, "ready": accepts_writes}
 
 back_net = network(internal=True)
 module_net = network(driver="bridge", scope="module")
+front_net = network(subnet=["10.20.0.0/24", "fd00::/64"], gateway="10.20.0.9", ipv6=True, driver_opts={"mtu": 1300})
+proxy = service(image="a", networks={"front_net": {"aliases": ["www"], "ipv4_address": "10.20.0.5"}, "back_net": None})
+on_both = elasticsearch_service(networks=["front_net", "back_net"], mac_address="02:42:ac:11:00:05")
 redis = service(image="redis:8", ports=[6379], ready=accepts_writes, reset=flushed)
 checked = service(image="redis:8", ready=[ready.tcp(), ready.log("Ready to accept"), accepts_writes], timeout=20)
 beside = service(**COMMON, network="back_net", scope="class")
@@ -210,6 +214,29 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.container.ip, str)
         assert_type(each.exec(["true"], timeout=5).stdout, str)
         assert_type(each.alias, str)
+
+
+def test_a_callback(foodtrucks_net: Network, back_net: Network) -> None:
+    """A server of the test is reached by way of a network."""
+    with foodtrucks_net.reach_me(8000) as here, reach_me(network=back_net, ports={80: 8000}, alias="hook") as there:
+        assert_type(here, PortForward)
+        assert_type(there.internal_url, str)
+
+
+def test_a_callback_by_the_fixture(reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
+    """The fixture is a function."""
+    with reach_me(8000) as here:
+        assert_type(here.connections, int)
+
+
+def test_several_networks(foodtrucks_net: Network, back_net: Network, redis: Service) -> None:
+    """A block names further networks; a fault may take one away."""
+    with foodtrucks_net.service(image="a", aliases=["v"], networks=[back_net]) as one:
+        assert_type(one, Service)
+    with foodtrucks_net.service(image="a", aliases=["v"], networks={back_net: {"aliases": ["w"]}}), one.disconnected():
+        pass
+    with redis.disconnected(back_net):
+        pass
 
 
 def test_faults(redis: Service) -> None:

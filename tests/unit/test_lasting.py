@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from fakes.engine import FakeEngine
 from fakes.session import keep, new_session, new_stack, settings
+from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.probes.beacons import running_probe
@@ -72,6 +74,30 @@ def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> No
         )
     ]
     assert len({repr(part.values) for part in parts}) == 4
+
+
+def test_a_part_is_made_from_what_it_has_on_each_of_its_networks() -> None:
+    stack = new_stack()
+    refs = [Network(stack, name, "bridge", internal=False).ref for name in ("front", "back")]
+    lists = [
+        [replace(refs[0], settings=EndpointSettings(aliases=aliases)), *further]
+        for aliases in ([], ["db"])
+        for further in ([], refs[1:])
+    ]
+    parts = [
+        ServicePart(
+            stack=stack,
+            networks=networks,
+            definition=define({"image": "busybox"}, alias="db", folder=Path()),
+            service_type=Service,
+            seed=None,
+            requires=[],
+        )
+        for networks in lists
+    ]
+    assert len({part.name for part in parts}) == 1
+    assert len({repr(part.values["networks"]) for part in parts}) == 4
+    assert len({repr(part.made_from()["networks"]) for part in parts}) == 4
 
 
 # xdist workers
