@@ -72,7 +72,7 @@ def es_seed() -> "Callable[[ElasticsearchService], object]":
     return lambda _: None
 
 
-es_on_net = service_fixture(Recipe(place=calling_place(), is_elasticsearch=True, seed="es_seed"))
+es_on_net = service_fixture(Recipe(place=calling_place(), kind="elasticsearch_service", seed="es_seed"))
 
 
 def _web_build(pytestconfig: pytest.Config) -> object:

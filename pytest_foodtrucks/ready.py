@@ -25,16 +25,15 @@ from .errors import (
 )
 from .excerpts import shortened
 from .values import (
-    Unfit,
     checked,
     entries,
+    expression,
     has_only_begun,
     is_list,
     only_begins,
     seconds,
     shown,
     takes_one,
-    text,
     whole,
     words_of_command,
 )
@@ -101,13 +100,6 @@ Check = Callable[[Any], None]
 
 def _port(value: Any) -> int | None:
     return None if value is None else whole(value, least=1, most=65535)
-
-
-def _expression(value: Any) -> re.Pattern[str]:
-    try:
-        return re.compile(text(value), re.MULTILINE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise Unfit("mend it, or escape what is meant literally (re.escape)", why=f" can't be read: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -181,7 +173,7 @@ def log(pattern: str) -> Check:
 
     Raises DefinitionError for what is no regular expression.
     """
-    compiled = checked("ready.log has pattern", pattern, _expression)
+    compiled = checked("ready.log has pattern", pattern, expression)
     searched: WeakKeyDictionary[Target, float] = WeakKeyDictionary()
 
     def check(service: Any) -> None:

@@ -56,6 +56,7 @@ class ServiceKeywords(TypedDict, total=False):
     dns_search: Value[Sequence[str]]
     healthcheck: Value[Mapping[str, Any] | None]
     timeout: Value[float | None]
+    scheme: Value[str | None]
     ready: "Check | Iterable[Check] | None"
     reset: Callable[[Any], object] | None
 
@@ -80,6 +81,11 @@ def _build(value: Any) -> Build:
     )
 
 
+_scheme: Final = matching(
+    r"[a-z][a-z0-9+.-]*", "give what stands before :// in its URLs, in lower case, such as 'redis'"
+)
+
+
 def _ready(value: Any) -> Any:
     as_checks(value)
     return value
@@ -98,17 +104,19 @@ def _reset(value: Any) -> Any:
 class ServiceDefinition:
     """A service's definition: the keywords of its container in `spec`, and those that only a service has.
 
-    Relative paths begin at `folder`. `name` is the name of the service's fixture, `where` the file and line of its
-    definition, both for messages.
+    Relative paths begin at `folder`. `runs_once` means a job, whose start is over when it has ended. `name` is the name
+    of the service's fixture, `where` the file and line of its definition, both for messages.
     """
 
     folder: Path
     name: str = ""
     where: str = ""
+    runs_once: bool = False
     spec: ContainerSpec
     image: str | None = keyword_field(image_name)
     build: Build | None = keyword_field(_build)
     timeout: float | None = keyword_field(seconds)
+    scheme: str = keyword_field(_scheme, default="http")
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
     reset: Callable[[Any], object] | None = keyword_field(_reset)
 

@@ -27,6 +27,7 @@ from .definitions import (
     errors_at,
     without_iterators,
 )
+from .job import Job
 from .running import NetworkRef
 from .service import Service
 from .service_part import ServicePart, part_name
@@ -109,7 +110,7 @@ class Network:
         *,
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
-        requires: Sequence[Service] = (),
+        requires: Sequence[Service | Job] = (),
     ) -> Iterator[Service]:
         """Start a defined service, wait until it is ready, seed it, yield it and remove it.
 
@@ -135,7 +136,7 @@ class Network:
         service_type: type[Service],
         *,
         seed: Callable[[Any], object] | None,
-        requires: Sequence[Service],
+        requires: Sequence[Service | Job],
     ) -> Iterator[Service]:
         """Yield a service that outlives its fixture: started here, or taken over."""
         stack = self.stack
@@ -149,7 +150,7 @@ class Network:
         )
         with parts.shared(stack, part) as service, stack.showing(service), closing(service.__foodtrucks__) as inside:
             inside.shared = stack.worker is not None
-            stack.hand_over(service)
+            inside.hand_over()
             yield service
 
     def probe(self) -> "AbstractContextManager[Probe]":
