@@ -303,7 +303,7 @@ def _answer_of(check: Callable[[Any], object], service: Any) -> object:
 _USUAL_REMEDY: Final = "mend what the log shows, or allow more with timeout= or --foodtrucks-timeout"
 _DID_ITS_WORK: Final = (
     "its command did all it had to do; give one that goes on, such as a server in the foreground, or "
-    "command=['sleep', '3600'] for a container that only has to be there"
+    "command=['sleep', '3600'] for a container that only has to be there; what is to run once is a job()"
 )
 
 

@@ -165,10 +165,11 @@ class Container:
         is then closed. Raises NotInTime, a TimeoutError, when it hasn't ended within `timeout` seconds; it goes on
         then. With `check` raises CommandError when its exit code isn't 0.
         """
+        is_checked = checked("check", check, switch)
         how = how_to_run(env=env, user=user, workdir=workdir, input=input, timeout=timeout)
         with self._running(argv, timeout):
             result = self.engine.exec(self.id, argv, **how)
-        if checked("check", check, switch) and result.exit_code != 0:
+        if is_checked and result.exit_code != 0:
             raise command_error(argv, self._title(), result)
         return result
 

@@ -104,8 +104,8 @@ def _line(stream: int, stamp: bytes, line: bytearray) -> LogLine:
 class Search(NamedTuple):
     """What came of a search: the match, if a line does, and when the last line that was read was written.
 
-    The match's `string` is the line, without its end unless the pattern needs that. The moment is in seconds of the epoch, by the engine's clock; None where no line
-    was read.
+    The match's `string` is the line, without its end unless the pattern needs that. The moment is in seconds of the
+    epoch, by the engine's clock; None where no line was read.
     """
 
     match: re.Match[str] | None

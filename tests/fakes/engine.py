@@ -25,7 +25,8 @@ class FakeEngine(FakeNetworks):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `answer` is what a command in a container says, `run_with` how each was run, and `agent` what an agent there does;
-    `log` is each container's log, and `log_error` is raised where it is read. `created_at` is when everything was created.
+    `log` is each container's log, and `log_error` is raised where it is read. `created_at` is when everything was
+    created.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
