@@ -224,14 +224,20 @@ class Container:
         return f"it {about.state}{about.state.ending}" if about.status == "exited" else f"it is {about.status}"
 
     def exec_bytes(
-        self, argv: Sequence[str] | str, *, timeout: float | None = None, most: int | None = None
+        self,
+        argv: Sequence[str] | str,
+        *,
+        input: bytes | str | None = None,  # noqa: A002 - as above
+        timeout: float | None = None,
+        most: int | None = None,
     ) -> tuple[int | None, bytes, bytes]:
         """Run a command in it as `exec` does, and return exit code, standard output and error as they came.
 
         After `most` bytes it isn't listened to any longer.
         """
+        how = how_to_run(input=input, timeout=timeout)
         with self._running(argv, timeout):
-            return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
+            return self.engine.exec_bytes(self.id, argv, most=most, **how)
 
     def opener(self) -> "Callable[[Sequence[str]], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""
