@@ -205,8 +205,11 @@ def healthcheck() -> Check:
     return check
 
 
-def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 - the contract's name
-    """Ready when a command in the container ends with exit code 0, each time within `timeout` seconds."""
+def exec(argv: Sequence[str] | str, *, timeout: float = 30.0) -> Check:  # noqa: A001 - the contract's name
+    """Ready when a command in the container ends with exit code 0, each time within `timeout` seconds.
+
+    No shell runs it: a text is split into words as a shell does.
+    """
     argv = checked("ready.exec has argv", argv, words_of_command)
     checked("ready.exec has timeout", timeout, seconds)
 
