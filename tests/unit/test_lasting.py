@@ -230,6 +230,7 @@ def test_workers_run_a_job_once_and_the_others_read_that_it_succeeded(engine: Mo
     engine.ends["migrate"] = 0
     with worker("gw0") as here, running_job(here, migrate()) as first:
         assert (first.alias, first.exit_code, first.logs()) == ("migrate", 0, "a line of the log\n")
+        assert here.stack.ready_at(first) == 0, "reports show all of its log"
         with worker("gw1") as there, running_job(there, migrate()) as second:
             assert second.container.id == first.container.id
             assert repr(second) == f"<Job migrate on {there.name}>"
