@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from http import HTTPStatus
+from math import inf
 from typing import Any, Final, Literal, TypeVar
 
 from pytest_foodtrucks.errors import EngineError
@@ -22,12 +23,15 @@ _PIECE: Final = 64 * 1024
 class ContainerRequests(EngineClient):
     """What an engine is asked about containers."""
 
-    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
-        """Create a container from the engine API's own JSON, and return its id."""
+    def create_container(self, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
+        """Create a container from the engine API's own JSON, and return its id.
+
+        `platform` is the one that its image must be for, such as linux/arm64.
+        """
         labels = {**config["Labels"], NAME_LABEL: name}
 
         def create() -> dict[str, Any]:
-            return dict(self.api.create_container_from_config({**config, "Labels": labels}, name))  # type: ignore[no-untyped-call] # a gap of types-docker
+            return dict(self.api.create_container_from_config({**config, "Labels": labels}, name, platform))  # type: ignore[no-untyped-call] # a gap of types-docker
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_container(name)
@@ -132,7 +136,11 @@ class ContainerRequests(EngineClient):
         self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all"
     ) -> list[LogLine]:
         """Return the lines of a container's log with their times and streams; `since` is as in `read_log`."""
-        return self._read_log(container, lambda pieces: [*logs.lines(logs.frames(pieces))], since, tail, stamps=True)
+
+        def take(pieces: Iterable[bytes]) -> list[LogLine]:
+            return list(logs.lines(logs.frames(pieces, longest=inf)))
+
+        return self._read_log(container, take, since, tail, stamps=True)
 
     def _read_log(
         self,

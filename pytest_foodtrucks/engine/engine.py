@@ -51,6 +51,7 @@ class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, Li
         with self._asking("tell its version"):
             version = api.version()
         self.version: str = version["Version"]
+        self.api_version: str = version["ApiVersion"]
         if any("podman" in component["Name"].lower() for component in version.get("Components") or ()):
             raise EngineError(
                 f"The engine at {self.url} is Podman {self.version}, and this version of pytest-foodtrucks speaks to "

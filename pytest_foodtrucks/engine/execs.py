@@ -1,5 +1,6 @@
 """Commands in containers: run to their end, or kept open with their input."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from .descriptors import Descriptor, close_quietly
 _FRAME_HEAD: Final = 8
 _STANDARD_ERROR: Final = 2
 """The first byte of a frame: 1 is standard output."""
+
+_NOT_NOW: Final = (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What the kinds of sockets raise that would have to wait."""
 
 _SEND_SECONDS: Final = 10.0
 """For which the other end may take nothing of what is sent."""
@@ -87,7 +91,7 @@ class ExecStream:
         TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
         """
         until = None if seconds is None else monotonic() + seconds
-        feed = None if sending is None else _Feed(self._socket, sending)
+        feed = None if sending is None else _Feed(self, sending)
         stdout, stderr = bytearray(), bytearray()
         while frame := self._frame_until(until, feed):
             output = stderr if frame[0] == _STANDARD_ERROR else stdout
@@ -104,7 +108,7 @@ class ExecStream:
         if feed is None:
             return self._frame(_left(until))
         try:
-            while self._is_hungry(feed):
+            while feed.send_some():
                 try:
                     return self._frame(_left(until, most=_GLANCE))
                 except TimeoutError:
@@ -113,11 +117,6 @@ class ExecStream:
             return self._frame(_left(until))
         except ConnectionError:
             return b""
-
-    def _is_hungry(self, feed: "_Feed") -> bool:
-        """Send as much input as is taken now; tell whether there is more."""
-        self._refuse_foreign()
-        return feed.send_some()
 
     def _frame(self, seconds: float | None) -> bytes:
         """Wait for the next frame; nothing means that the command has ended."""
@@ -129,6 +128,39 @@ class ExecStream:
                 return b""
             self._received += more
         return frame
+
+    # without waiting
+
+    def fileno(self) -> int:
+        """Return the descriptor of the connection."""
+        return self._descriptor.number
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Send to its input what goes at once, and return how many bytes that was; OSError where it is gone."""
+        self._refuse_foreign()
+        self._socket.settimeout(0)
+        try:
+            sent: int = self._socket.send(bytes(data))  # paramiko takes no view of bytes
+        except _NOT_NOW:
+            return 0
+        return sent
+
+    def end_input(self) -> None:
+        """Close its input; OSError where it is gone."""
+        self._refuse_foreign()
+        self._socket.shutdown(SHUT_WR)
+
+    def output_now(self) -> tuple[bytes, bytes] | None:
+        """Return a piece of standard output and of error that came, one of them empty; both are at its end.
+
+        None where nothing is there. A descriptor doesn't tell all that is: ask until there is no more.
+        """
+        try:
+            frame = self._frame(0)
+        except _NOT_NOW:
+            return None
+        output = frame[_FRAME_HEAD:]
+        return (b"", output) if frame and frame[0] == _STANDARD_ERROR else (output, b"")
 
     def _came_with_the_head(self) -> bytes:
         """Return what came together with the head of the engine's answer: it is in a buffer of the answer's file.
@@ -165,8 +197,8 @@ class ExecStream:
 class _Feed:
     """What is sent to a command's input, which is closed after the last of it."""
 
-    def __init__(self, socket: Any, data: bytes) -> None:
-        self._socket = socket
+    def __init__(self, stream: ExecStream, data: bytes) -> None:
+        self._stream = stream
         self._left = memoryview(data)
         self._over = False
 
@@ -174,13 +206,13 @@ class _Feed:
         """Send as much as the other end takes now; tell whether there is more."""
         if self._over:
             return False
-        self._socket.settimeout(0)
         try:
             while self._left:
-                self._left = self._left[self._socket.send(bytes(self._left[:_PIECE])) :]
-            self._socket.shutdown(SHUT_WR)
-        except (BlockingIOError, TimeoutError):  # over ssh it is the latter
-            return True
+                sent = self._stream.send_now(self._left[:_PIECE])
+                if sent == 0:
+                    return True
+                self._left = self._left[sent:]
+            self._stream.end_input()
         except OSError:  # the command has ended, and reads no more
             pass
         self._over = True

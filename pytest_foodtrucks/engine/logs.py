@@ -9,9 +9,8 @@ from typing import Final, Literal, NamedTuple
 
 _FRAME_HEAD: Final = 8
 """Bytes before each frame; the last 4 of them tell the length of what follows."""
-
-_STREAMS: Final = (b"\0", b"\1", b"\2")
-"""How a frame's head begins; three zeros follow, so that no terminal's text is taken for one."""
+_FRAMES: Final = re.compile(rb"[\0-\3]\0\0\0")
+"""How each of them begins; no text does."""
 
 _STANDARD_ERROR: Final = 2
 
@@ -36,16 +35,19 @@ def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
     return (frame.content for frame in frames(pieces))
 
 
-def frames(pieces: Iterable[bytes]) -> Iterator[Frame]:
-    """Yield the engine's frames; of a container with a terminal, whose log has none, each line as if it were one."""
-    coming, head = iter(pieces), b""
-    for piece in coming:
-        head += piece
-        if len(head) >= _FRAME_HEAD:
+def frames(pieces: Iterable[bytes], *, longest: float = LONGEST_LINE) -> Iterator[Frame]:
+    """Yield the engine's frames; of a container with a terminal, whose log has none, each line as if it were one.
+
+    Such a line is cut after `longest` bytes.
+    """
+    received = bytearray()
+    rest = iter(pieces)
+    for piece in rest:
+        received += piece
+        if len(received) >= _FRAME_HEAD:
             break
-    whole = chain([head], coming)
-    framed = head[:1] in _STREAMS and head[1:4] == b"\0\0\0"
-    return _taken_apart(whole) if framed else _lines_of_terminal(whole)
+    whole = chain([bytes(received)], rest)
+    return _taken_apart(whole) if _FRAMES.match(received) else _lines_of_terminal(whole, longest)
 
 
 def _taken_apart(pieces: Iterable[bytes]) -> Iterator[Frame]:
@@ -63,13 +65,19 @@ def _taken_apart(pieces: Iterable[bytes]) -> Iterator[Frame]:
         del received[:begin]
 
 
-def _lines_of_terminal(pieces: Iterable[bytes]) -> Iterator[Frame]:
-    line = b""
+def _lines_of_terminal(pieces: Iterable[bytes], longest: float) -> Iterator[Frame]:
+    """Yield a terminal's lines, which end with a carriage return too; of an endless one what is there."""
+    received = bytearray()
     for piece in pieces:
-        *whole, line = (line + piece).split(b"\n")
-        yield from (Frame(1, each + b"\n") for each in whole)
-    if line:
-        yield Frame(1, line)
+        received += piece
+        *lines, last = received.split(b"\n")
+        yield from (Frame(1, bytes(line).removesuffix(b"\r") + b"\n") for line in lines)
+        received = last
+        if len(received) > longest:
+            yield Frame(1, bytes(received))
+            received = bytearray()
+    if received:
+        yield Frame(1, bytes(received))
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,9 @@ def lines(frames: Iterable[Frame]) -> Iterator[LogLine]:
 
 def _line(stream: int, stamp: bytes, line: bytearray) -> LogLine:
     time = datetime.fromisoformat(stamp.decode())
-    return LogLine(time, "stderr" if stream == _STANDARD_ERROR else "stdout", _without_end(line))
+    return LogLine(
+        time, "stderr" if stream == _STANDARD_ERROR else "stdout", line.decode(errors="replace").removesuffix("\n")
+    )
 
 
 class Search(NamedTuple):
@@ -143,13 +153,8 @@ def _lines(frames: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
 
 def _text(line: bytes | bytearray) -> str:
     if len(line) <= LONGEST_LINE:
-        return line.decode(errors="replace").replace("\r\n", "\n")
+        return line.decode(errors="replace")
     return line[:LONGEST_LINE].decode(errors="replace") + _CUT
-
-
-def _without_end(line: bytes | bytearray) -> str:
-    """Return a line as text; a terminal's ends with two characters."""
-    return line.decode(errors="replace").removesuffix("\n").removesuffix("\r")
 
 
 def moment(text: str) -> float | None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .http_pool import Connections
 
 _CLIENT_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 10
+"""Docker's own."""
 
 
 class Address(NamedTuple):
@@ -91,6 +93,8 @@ class RunningService:
         self.asked_ports = definition.spec.ports
         self.scheme = definition.scheme
         self.runs_once = definition.runs_once
+        grace = definition.spec.stop_grace_period
+        self.stop_seconds = grace if grace is not None else _STOP_SECONDS
         self.closing = ExitStack()
         self._definition = definition
         self._service = service

@@ -49,7 +49,7 @@ class FakeEngine(FakeNetworks):
     def silent(self) -> bool:
         return self.is_silent
 
-    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
+    def create_container(self, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
         container_id = f"container{next(self._numbers)}"
         config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
@@ -58,6 +58,7 @@ class FakeEngine(FakeNetworks):
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
+            "Platform": platform,
             "HostConfig": config["HostConfig"],
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
             "NetworkSettings": {"Networks": {network: {"IPAddress": "172.30.0.2", **endpoints.get(network, {})}}},
