@@ -25,6 +25,7 @@ from pytest_foodtrucks import (
     assert_reachable,
     assert_resolves,
 )
+from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.isolation.assertions import REMEDIES, ask_until_reached
 from pytest_foodtrucks.isolation.subjects import known, place_of
@@ -708,6 +709,16 @@ def test_each_alias_must_lead_to_the_service_itself(scene: Scene) -> None:
     told = message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
     assert "search doesn't resolve as it should" in told
     assert "expected  its own address, and nobody else's\n  seen      unresolved" in told
+
+
+def test_a_name_on_one_network_must_lead_to_it_from_there_alone(scene: Scene) -> None:
+    scene.together()
+    inside, own = scene.es.__foodtrucks__, EndpointSettings(aliases=["inner"])
+    inside.on = replace(inside.on, networks=[scene.home.ref, replace(scene.abroad.ref, settings=own)])
+    assert_resolves(scene.home, scene.es)
+    inside.on = replace(inside.on, networks=[replace(scene.home.ref, settings=own)])
+    told = message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
+    assert "inner doesn't resolve as it should" in told
 
 
 def test_a_name_alone_must_lead_somewhere(scene: Scene) -> None:
