@@ -3,14 +3,17 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .running import NetworkRef, RunningService
+from .running import RunningService
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.logs import LogLine
     from pytest_foodtrucks.stacks.stack import Stack
 
     from .definitions import ServiceDefinition
+    from .memberships import NetworkRef
 
 
 class Job:
@@ -20,13 +23,13 @@ class Job:
     """
 
     def __init__(
-        self, stack: "Stack", network: NetworkRef, container: "Container", definition: "ServiceDefinition"
+        self, stack: "Stack", networks: "Sequence[NetworkRef]", container: "Container", definition: "ServiceDefinition"
     ) -> None:
-        self.__foodtrucks__ = RunningService(stack, network, container, definition, service=self)
+        self.__foodtrucks__ = RunningService(stack, networks, container, definition, service=self)
         """What the package itself asks; nobody else's."""
 
     def __repr__(self) -> str:
-        return f"<Job {self.alias} on {self.__foodtrucks__.network.name}>"
+        return f"<Job {self.alias} on {' and '.join(self.__foodtrucks__.on.names)}>"
 
     @property
     def alias(self) -> str:

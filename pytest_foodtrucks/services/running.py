@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,6 +15,7 @@ from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 
 from . import listening
+from .memberships import Memberships
 from .waiting import moment_of, wait_until_done
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .definitions import ServiceDefinition
     from .http_pool import Connections
+    from .memberships import NetworkRef
 
 _CLIENT_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 10
@@ -55,15 +57,6 @@ class Address(NamedTuple):
         return f"http://{self.endpoint}"
 
 
-@dataclass(frozen=True)
-class NetworkRef:
-    """The network that a service is on."""
-
-    id: str
-    name: str
-    internal: bool
-
-
 class RunningService:
     """A running service.
 
@@ -79,14 +72,14 @@ class RunningService:
     def __init__(
         self,
         stack: "Stack",
-        network: NetworkRef,
+        networks: Sequence["NetworkRef"],
         container: "Container",
         definition: "ServiceDefinition",
         *,
         service: "Shown",
     ) -> None:
         self.stack = stack
-        self.network = network
+        self.on = Memberships(networks, definition.spec.aliases)
         self.container = container
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
@@ -106,6 +99,11 @@ class RunningService:
         """Its name on the network; it may have further `aliases`."""
         return self.aliases[0]
 
+    @property
+    def network(self) -> "NetworkRef":
+        """The first of its networks."""
+        return self.on.first
+
     def address(self, port: int) -> Address:
         """Return the host and the port that lead from the test to a port of the container.
 
@@ -120,7 +118,7 @@ class RunningService:
 
     @functools.cached_property
     def _host_ports(self) -> dict[int, int]:
-        return {} if self.network.internal else self.container.ports
+        return {} if self.on.internal else self.container.ports
 
     def first_port(self) -> int:
         """Return the first of its ports; DefinitionError where it has none."""

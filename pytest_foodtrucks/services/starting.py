@@ -1,6 +1,6 @@
 """A service's start: its image, its container, the wait until it is ready, its seed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,18 +13,19 @@ from pytest_foodtrucks.containers.volumes import bind
 from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, ImageError, mark_raised_by
 from pytest_foodtrucks.values import has_only_begun, shown
 
-from .running import NetworkRef
+from .memberships import Memberships
 from .service import Service
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
     from .definitions import ServiceDefinition
+    from .memberships import NetworkRef
 
 
 def started_service(
     stack: "Stack",
-    network: NetworkRef,
+    networks: "Sequence[NetworkRef]",
     definition: "ServiceDefinition",
     service_type: type[Service] = Service,
     *,
@@ -35,13 +36,14 @@ def started_service(
 
     `part` is what it is, if it outlives its fixture.
     """
-    if definition.spec.tcp_ports and not network.internal:
+    on = Memberships(networks, definition.spec.aliases)
+    if definition.spec.tcp_ports and not on.internal:
         stack.engine.refuse_unknown_host()
     with ExitStack() as undo:
-        created = create(stack, network.name, definition, part=part)
+        created = create(stack, on, definition, part=part)
         undo.callback(stack.undo, created.remove)
         try:
-            service = service_type(stack, network, created.start(), definition)
+            service = service_type(stack, networks, created.start(), definition)
             undo.callback(service.__foodtrucks__.close)
             undo.enter_context(stack.showing(service))
             service.__foodtrucks__.wait_until_ready()
@@ -97,14 +99,14 @@ def _written_at(function: Callable[..., object]) -> str:
 @contextmanager
 def running_service(
     stack: "Stack",
-    network: NetworkRef,
+    networks: "Sequence[NetworkRef]",
     definition: "ServiceDefinition",
     service_type: type[Service] = Service,
     *,
     seed: Callable[[Any], object] | None = None,
 ) -> Iterator[Service]:
     """Start a service as `started_service` does, yield it, and remove it."""
-    service, undo = started_service(stack, network, definition, service_type, seed=seed)
+    service, undo = started_service(stack, networks, definition, service_type, seed=seed)
     with undo, stack.keeping_log_of(service):
         yield service
 
@@ -130,7 +132,7 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
 
 
 def create(
-    stack: "Stack", network: str, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
+    stack: "Stack", on: Memberships, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
 ) -> Creation:
     """See to a service's image and create its container, not yet started."""
     volumes = tuple(bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes)
@@ -139,7 +141,9 @@ def create(
         stack.engine,
         replace(definition.spec, volumes=volumes),
         image=image_of(stack, definition),
-        network=network,
+        network=on.first.name,
+        endpoint=on.first.settings,
+        further=on.further,
         labels=stack.labels(definition.alias, part=part),
         title=definition.alias,
         built_as=None if definition.build is None else stack.lasting_name(definition.build),

@@ -35,6 +35,9 @@ def bad_seed():
 PASSWORD = dict.fromkeys(["PASSWORD"], "hunter" + "2")
 checked = service(image="busybox", environment=PASSWORD, ready=bad)
 wrong = service(image="busybox", environment=PASSWORD, ports=lambda foodtrucks_net: 1 / 0)
+from_file = service(image="busybox", env_file="app.env", ready=bad)
+from_wrong_file = service(image="busybox", env_file="wrong.env")
+logged = service(image="busybox", logging={"driver": "splunk", "options": PASSWORD}, ready=bad)
 seeded = elasticsearch_service(environment=PASSWORD, seed="bad_seed", ready=lambda target: None)
 """
 
@@ -44,6 +47,9 @@ import conftest
 def test_checked(checked): pass
 def test_wrong(wrong): pass
 def test_seeded(seeded): pass
+def test_from_file(from_file): pass
+def test_from_wrong_file(from_wrong_file): pass
+def test_logged(logged): pass
 def test_within(foodtrucks_net):
     with foodtrucks_net.service(image="busybox", environment=conftest.PASSWORD, aliases=["a"], ready=conftest.bad):
         pass
@@ -59,10 +65,12 @@ def test_undefined(foodtrucks_net):
 @pytest.mark.parametrize("arguments", [[], ["-l"], ["-l", "--tb=long"], ["-l", "--tb=native"]])
 def test_no_report_shows_a_value_of_an_environment(pytester: pytest.Pytester, arguments: list[str]) -> None:
     pytester.makepyfile(conftest=CONFTEST, test_it=TESTS)
+    pytester.path.joinpath("app.env").write_text("PASSWORD=hunter2")
+    pytester.path.joinpath("wrong.env").write_text("OTHER=hunter2\nPASSWORD='hunter2")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-    result.assert_outcomes(errors=3, failed=3)
+    result.assert_outcomes(errors=6, failed=3)
     text = result.stdout.str()
-    for words in ("a check that fails", "a seed that fails", "division by zero", "much"):
+    for words in ("a check that fails", "a seed that fails", "division by zero", "much", "line 2 has a quote"):
         assert words in text
     assert "hunter2" not in text
 
@@ -76,6 +84,7 @@ SECRET = {"PASSWORD": "hunter2"}
         lambda: Build(Path("/app"), args=(("PASSWORD", "hunter2"),)),
         lambda: define({"image": "busybox", "environment": SECRET}, alias="es", folder=Path("/project")),
         lambda: ContainerSpec(environment=SECRET),
+        lambda: ContainerSpec(logging={"Type": "splunk", "Config": SECRET}),
         lambda: inspect.unwrap(service(image="busybox", environment=SECRET)).recipe,
         lambda: read_settings({"engine": "tcp://hunter2@h:1"}.get, {}, lambda _: None),
     ],

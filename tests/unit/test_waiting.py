@@ -31,7 +31,7 @@ def web(engine: FakeEngine) -> Iterator[Service]:
     """Return a running service, whose start may take 60 seconds."""
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     definition = define({"image": "busybox", "timeout": 60}, alias="web", folder=Path("/project"))
-    with running_service(network.stack, network.ref, definition) as service:
+    with running_service(network.stack, [network.ref], definition) as service:
         yield service
 
 
