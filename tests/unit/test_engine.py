@@ -1126,8 +1126,7 @@ def test_a_command_that_doesnt_end_is_awaited_for_so_long(daemon: Daemon, engine
 def test_a_command_that_goes_on_saying_something_is_awaited_for_so_long_too(daemon: Daemon, engine: Engine) -> None:
     def chatter(_: BinaryIO, said: BinaryIO) -> None:
         with suppress(OSError):  # whoever asked has gone
-            for _piece in range(100_000):
-                said.write(frame(1, b"y\n" * 1000))
+            said.writelines(frame(1, b"y\n" * 1000) for _piece in range(100_000))
 
     daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
     daemon.answers["POST /exec/e1/start"] = (200, chatter)
