@@ -103,8 +103,11 @@ class ExecStream:
     def _frame_until(self, until: float | None, feed: "_Feed | None") -> bytes:
         """Wait for the next frame, and send input meanwhile; nothing means that the command has ended.
 
-        The engine resets the connection of a command that ended without reading all of its input.
+        Raises TimeoutError when the moment `until` is over. The engine resets the connection of a command that ended
+        without reading all of its input.
         """
+        if until is not None and monotonic() >= until:
+            raise TimeoutError  # also of a command that goes on saying something
         if feed is None:
             return self._frame(_left(until))
         try:

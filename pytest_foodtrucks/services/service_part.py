@@ -112,7 +112,7 @@ class ServicePart:
         build = self.definition.build
         return {
             **self.definition.spec.values(),
-            "networks": [(network.name, network.settings) for network in self.networks],
+            "networks": [(each.name, self._on.names[each.name], each.settings.fixed) for each in self.networks],
             "build": None if build is None else astuple(build),
         }  # its repr hides the arguments
 

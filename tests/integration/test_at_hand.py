@@ -1,7 +1,6 @@
 """What a test has at hand of a service on a real engine: commands, logs, waits, addresses; and jobs."""
 
 import hashlib
-import os
 import re
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import ECHO_COMMAND, IDLE, IMAGE
-from pytest_foodtrucks import CommandError, Container, Job, Network, NotInTime, Service, job, service
+from pytest_foodtrucks import CommandError, Job, Network, NotInTime, Service, job, service
 from pytest_foodtrucks.engine.logs import moment
 
 from .conftest import Downstream
@@ -98,22 +97,13 @@ def test_a_line_is_waited_for(handy: Service) -> None:
     assert handy.wait_for_log(re.compile(r"order (\d+)"), since=before, timeout=30)[1] == "7"
 
 
-def test_the_log_of_a_container_with_a_terminal_has_one_stream(handy: Service) -> None:
-    engine, name = handy.container.engine, f"foodtrucks-terminal-{os.urandom(4).hex()}"
-    command = ["sh", "-c", "echo out; echo err >&2"]
-    config = {"Image": IMAGE, "Cmd": command, "Tty": True, "Labels": {}, "HostConfig": {"NetworkMode": "none"}}
-    terminal = Container(engine, engine.create_container(name, config), name, "none")
-    try:
-        engine.start_container(terminal.id)
-        deadline = time.monotonic() + 30
-        while not terminal.state().ended and time.monotonic() < deadline:
-            time.sleep(0.05)
+def test_the_log_of_a_container_with_a_terminal_has_one_stream(foodtrucks_net: Network) -> None:
+    command = ["sh", "-c", "echo out; echo err >&2; sleep 60"]
+    with foodtrucks_net.service(image=IMAGE, command=command, tty=True, aliases=["terminal"]) as terminal:
+        assert terminal.wait_for_log("^err$").string == "err"
         assert [(line.stream, line.text) for line in terminal.log_lines()] == [("stdout", "out"), ("stdout", "err")]
-        assert terminal.search_log(re.compile("^err$")).found
         assert terminal.logs() == "out\r\nerr\r\n"
-        assert terminal.last_words(lines=1) == "err\n"
-    finally:
-        engine.remove_container(terminal.id)
+        assert terminal.container.last_words(lines=1) == "err\n"
 
 
 # addresses

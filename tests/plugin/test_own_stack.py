@@ -291,8 +291,8 @@ CANT = [
         "foodtrucks_net = network(subnet='10.99.0.0/24')",
         "net",
         (
-            "own_stack can't make foodtrucks_net (conf*) a second time: two networks can't have the same subnet=. Remedy: "
-            "leave it out, and each gets a free one."
+            "own_stack can't make foodtrucks_net (conf*) a second time: two networks can't have the same subnet=. "
+            "Remedy: leave it out, and each gets a free one."
         ),
     ),
     (
@@ -360,3 +360,35 @@ def test_an_unknown_name_is_told(session: Session) -> None:
 def _dedented(text: str) -> str:
     lines = text.splitlines()
     return "\n".join(line[4:] for line in lines)
+
+
+def test_a_job_that_its_services_require_is_run_a_second_time(session: Session) -> None:
+    definitions = """
+from pytest_foodtrucks import job
+
+migrate = job(image="db")
+web_on_net = service(image="app", requires=["migrate"], ready=ready)
+
+@pytest.fixture(scope="session", autouse=True)
+def _jobs_end(foodtrucks_engine):
+    start = foodtrucks_engine.start_container
+
+    def started(container):
+        start(container)
+        about = foodtrucks_engine.containers[container]
+        if about["Config"]["Image"] == "db":
+            about["State"].update(Status="exited")
+
+    foodtrucks_engine.start_container = started
+"""
+    test = """
+from pytest_foodtrucks import Job
+
+def test_it(own_stack, migrate):
+    assert own_stack.web.alias == "foodtrucks-web"
+    own = own_stack["migrate"]
+    assert isinstance(own, Job)
+    assert own.exit_code == 0
+    assert own.container.id != migrate.container.id
+"""
+    passes(session(definitions, test))

@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -1121,6 +1121,17 @@ def test_a_command_that_doesnt_end_is_awaited_for_so_long(daemon: Daemon, engine
     daemon.answers["POST /exec/e1/start"] = (200, lambda heard, _: heard.readline())
     with pytest.raises(TimeoutError):
         engine.exec("c1", ["sh"], timeout=0.01)
+
+
+def test_a_command_that_goes_on_saying_something_is_awaited_for_so_long_too(daemon: Daemon, engine: Engine) -> None:
+    def chatter(_: BinaryIO, said: BinaryIO) -> None:
+        with suppress(OSError):  # whoever asked has gone
+            said.writelines(frame(1, b"y\n" * 1000) for _piece in range(100_000))
+
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["POST /exec/e1/start"] = (200, chatter)
+    with pytest.raises(TimeoutError):
+        engine.exec("c1", ["yes"], timeout=0.05)
 
 
 def test_a_silent_command_is_a_time_out(daemon: Daemon, engine: Engine) -> None:

@@ -133,7 +133,7 @@ def test_a_part_is_made_from_what_it_has_on_each_of_its_networks() -> None:
     refs = [Network(stack, name, "bridge", internal=False).ref for name in ("front", "back")]
     lists = [
         [replace(refs[0], settings=EndpointSettings(aliases=aliases)), *further]
-        for aliases in ([], ["db"])
+        for aliases in ([], ["other"])
         for further in ([], refs[1:])
     ]
     parts = [
@@ -343,6 +343,18 @@ def test_a_kept_service_that_a_test_left_with_other_names_is_replaced(sessions: 
     assert sessions.run(defined()) != before
     words = ", ".join(aliases) if aliases else "no name"
     assert f"db of the kept stack is replaced: a test left it with {words} instead of db" in sessions.said
+
+
+def test_a_kept_service_is_the_same_whether_its_name_on_a_network_is_said_again_or_not(sessions: Sessions) -> None:
+    """Without workers a fixture says it again for each network, and under workers it doesn't."""
+    started = []
+    for aliases in ([], ["db"], ["db", "other"]):
+        with (
+            sessions.network() as net,
+            net.running(defined(), shared=True, networks={net: EndpointSettings(aliases=aliases)}) as service,
+        ):
+            started.append(service.container.id)
+    assert started[0] == started[1] != started[2]
 
 
 def test_a_parametrised_service_is_replaced_from_one_parameter_to_the_next(sessions: Sessions, engine: Mortal) -> None:
