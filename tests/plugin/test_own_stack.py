@@ -291,7 +291,7 @@ CANT = [
         "foodtrucks_net = network(subnet='10.99.0.0/24')",
         "net",
         (
-            "own_stack can't make foodtrucks_net (conf*) a second time: two networks can't have the same subnet=. Remedy: "
+            "own_stack can't make foodtrucks_net (*) a second time: two networks can't have the same subnet=. Remedy: "
             "leave it out, and each gets a free one."
         ),
     ),
