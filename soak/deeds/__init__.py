@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signal import SIGHUP, SIGKILL, SIGSEGV, SIGTERM
 from typing import Final
 
-from . import children, files, signals, state, surroundings
+from . import children, files, signals, state, interpreter
 from .here import Here
 
 
@@ -46,12 +46,12 @@ DEEDS: Final = {
     "starts a program that inherits all descriptors": Deed(children.inherit),
     "renames its process": Deed(children.rename),
     "has a thread that goes on": Deed(children.thread),
-    "changes its folder": Deed(surroundings.change_folder),
-    "changes into a removed folder": Deed(surroundings.change_into_removed),
-    "umask 0777": Deed(surroundings.mask),
-    "clears the environment": Deed(surroundings.scrub),
-    "drops our modules": Deed(surroundings.drop_modules),
-    "execs and loads a plugin by hand": Deed(surroundings.load_plugin),
+    "changes its folder": Deed(interpreter.change_folder),
+    "changes into a removed folder": Deed(interpreter.change_into_removed),
+    "umask 0777": Deed(interpreter.mask),
+    "clears the environment": Deed(interpreter.scrub),
+    "drops our modules": Deed(interpreter.drop_modules),
+    "execs and loads a plugin by hand": Deed(interpreter.load_plugin),
     "is stopped for a while": Deed(signals.stop_for_a_while),
     "ignores SIGCHLD": Deed(signals.ignore_children),
     "SIGPIPE's default": Deed(signals.die_of_pipes),
@@ -65,8 +65,8 @@ DEEDS: Final = {
     "replaces the leases by copies": Deed(state.replace_lease, loses_lease=True),
     "chmod 000 of the state folder": Deed(state.shut_state),
     "runs an image made of our container": Deed(state.commit),
-    "becomes nobody": Deed(surroundings.be_nobody, (0, 1), last=True),
-    "changes its root": Deed(surroundings.change_root, (0, 1, 3), last=True, mutes=True),
+    "becomes nobody": Deed(interpreter.be_nobody, (0, 1), last=True),
+    "changes its root": Deed(interpreter.change_root, (0, 1, 3), last=True, mutes=True),
     "execs another program": Deed(children.become_another, (0,), last=True),
     "os._exit": Deed(signals.exit_at_once, (7,), last=True),
     "crashes": Deed(signals.crash, (-SIGSEGV,), last=True),
