@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signal import SIGHUP, SIGKILL, SIGSEGV, SIGTERM
 from typing import Final
 
-from . import children, files, signals, state, interpreter
+from . import children, files, interpreter, signals, state
 from .here import Here
 
 
