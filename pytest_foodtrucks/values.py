@@ -64,12 +64,16 @@ def checked(keyword: str, value: Any, check: Callable[[Any], T]) -> T:
 
 
 def _described(keyword: str, value: object) -> str:
-    """Return a keyword with its value; of an environment and of build args no value is ever shown."""
+    """Return a keyword with its value; of an environment, of build args and of secrets no value is ever shown."""
     if keyword == "build" and type(value) is dict:
         return f"build, a mapping with {shown(list(value))},"
-    if keyword in {"environment", "build args"} or (keyword == "build" and not isinstance(value, str | Path)):
+    if keyword in _SECRET or (keyword == "build" and not isinstance(value, str | Path)):
         return f"{keyword}, of type {type(value).__name__},"
     return f"{keyword}={shown(value)}"
+
+
+_SECRET: Final = frozenset({"environment", "build args", "secrets", "configs"})
+"""Keywords whose values are for nobody's eyes."""
 
 
 # in messages

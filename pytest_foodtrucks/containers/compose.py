@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from . import keywords
-from .volumes import checked_volumes, volumes_body
+from .ports import FixedPort, Port, checked_ports, container_port, fixed_ports, ports_body
+from .volumes import Volume, checked_volumes, volumes_body
 
 Body = Mapping[str, Any]
 """The body of the engine API's ContainerCreate, or a piece of it."""
@@ -30,10 +31,6 @@ def _environment(content: Mapping[str, str]) -> Body:
     return {"Env": [f"{name}={value}" for name, value in content.items()]}
 
 
-def _ports(ports: Sequence[int | str]) -> Body:
-    return {"ExposedPorts": {f"{port}/tcp" if isinstance(port, int) else port: {} for port in ports}}
-
-
 def _tmpfs(entries: Sequence[str]) -> Body:
     return {"HostConfig": {"Tmpfs": dict(entry.partition(":")[::2] for entry in entries)}}
 
@@ -51,8 +48,9 @@ class ContainerSpec:
     environment: Mapping[str, str] = keyword_field(keywords.environment, _environment, default_factory=dict, repr=False)
     aliases: Sequence[str] = keyword_field(keywords.host_names, default=())
     """Without a body: `engine_config` writes them, because they belong to the network."""
-    ports: Sequence[int | str] = keyword_field(keywords.ports, _ports, default=())
-    volumes: Sequence[str] = keyword_field(checked_volumes, volumes_body, default=())
+    ports: Sequence[Port] = keyword_field(checked_ports, ports_body, default=())
+    """Where they are published is written by `engine_config`, which knows the free ports."""
+    volumes: Sequence[Volume] = keyword_field(checked_volumes, volumes_body, default=())
     tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
     mem_limit: int | None = keyword_field(keywords.memory_limit, lambda size: {"HostConfig": {"Memory": size}})
     user: str | None = keyword_field(keywords.user, lambda user: {"User": user})
@@ -70,9 +68,19 @@ class ContainerSpec:
     )
 
     @property
+    def container_ports(self) -> tuple[int | str, ...]:
+        """The ports as they are in the container."""
+        return tuple(map(container_port, self.ports))
+
+    @property
     def tcp_ports(self) -> tuple[int, ...]:
-        """The ports without those of UDP."""
-        return tuple(port for port in self.ports if isinstance(port, int))
+        """The same without those of UDP."""
+        return tuple(port for port in self.container_ports if isinstance(port, int))
+
+    @property
+    def fixed_ports(self) -> Mapping[int, FixedPort]:
+        """Those that have a fixed port of the host, by their numbers in the container."""
+        return fixed_ports(self.ports)
 
     def values(self) -> dict[str, Any]:
         """Return the value of each keyword."""
@@ -93,7 +101,10 @@ def engine_config(
     publish_on: str,
 ) -> dict[str, Any]:
     """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value."""
-    bindings = {f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(free)}] for port, free in host_ports.items()}
+    bindings = {
+        f"{port}/tcp": [{"HostIp": _address(spec, port, publish_on), "HostPort": str(of_host)}]
+        for port, of_host in host_ports.items()
+    }
     config: dict[str, Any] = {
         "Image": image,
         "Labels": dict(labels),
@@ -107,6 +118,12 @@ def engine_config(
         if body is not None and value != defaults[each.name]:
             merge(config, body(value))
     return config
+
+
+def _address(spec: ContainerSpec, port: int, publish_on: str) -> str:
+    """Return the address of the host on which a port is published."""
+    fixed = spec.fixed_ports.get(port)
+    return publish_on if fixed is None or fixed.address is None else fixed.address
 
 
 def merge(config: dict[str, Any], piece: Body) -> None:

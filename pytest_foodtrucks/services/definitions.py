@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, checks_of, keyword_field
 from pytest_foodtrucks.containers.keywords import environment, host_names
+from pytest_foodtrucks.containers.mounted_files import MountedFile, checked_configs, checked_secrets, in_folder
 from pytest_foodtrucks.errors import DefinitionError, EngineNotFound, FoodtrucksError, NoAnswer
 from pytest_foodtrucks.ready import as_checks
 from pytest_foodtrucks.values import (
@@ -46,9 +47,11 @@ class ServiceKeywords(TypedDict, total=False):
     entrypoint: Value[Sequence[str] | str | None]
     environment: Value[Mapping[str, object] | Sequence[str]]
     aliases: Value[Sequence[str]]
-    ports: Value[Sequence[int | str]]
-    volumes: Value[Sequence[str]]
-    tmpfs: Value[Sequence[str] | str]
+    ports: Value[Sequence[int | str | Mapping[str, Any]]]
+    volumes: Value[Sequence[str | Mapping[str, Any]]]
+    tmpfs: Value[Sequence[str | Mapping[str, Any]] | str]
+    secrets: Value[Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+    configs: Value[Mapping[str, Any] | Sequence[Mapping[str, Any]]]
     mem_limit: Value[str | int | None]
     user: Value[str | int | None]
     cap_add: Value[Sequence[str]]
@@ -108,6 +111,8 @@ class ServiceDefinition:
     spec: ContainerSpec
     image: str | None = keyword_field(image_name)
     build: Build | None = keyword_field(_build)
+    secrets: Sequence[MountedFile] = keyword_field(checked_secrets, default=())
+    configs: Sequence[MountedFile] = keyword_field(checked_configs, default=())
     timeout: float | None = keyword_field(seconds)
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
     reset: Callable[[Any], object] | None = keyword_field(_reset)
@@ -183,6 +188,8 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     values = {name: checked(name, value, KEYWORDS[name]) for name, value in given.items()}
     if "build" in values:
         values["build"] = _in_folder(values["build"], folder)
+    for keyword in {"secrets", "configs"} & values.keys():
+        values[keyword] = in_folder(values[keyword], folder, keyword=keyword)
     if ("image" in values) == ("build" in values):
         raise DefinitionError(
             f"The service {alias!r} has {_both_or_neither('image' in values)}. Remedy: give one of them."

@@ -45,12 +45,22 @@ class Network:
     No public constructor: the fixture `foodtrucks_net`, and fixtures of the factory `network`, yield one.
     """
 
-    def __init__(self, stack: "Stack", name: str, driver: str, *, internal: bool, network_id: str = "") -> None:
+    def __init__(
+        self,
+        stack: "Stack",
+        name: str,
+        driver: str,
+        *,
+        internal: bool,
+        network_id: str = "",
+        for_session: bool = True,
+    ) -> None:
         self.stack = stack
         self.name = name
         self.driver = driver
         self.internal = internal
         self.id = network_id
+        self._for_session = for_session
         self._claims: dict[str, str] = {}
         self._lock = Lock()
         keep_probes(stack, name)
@@ -61,7 +71,7 @@ class Network:
     @property
     def ref(self) -> NetworkRef:
         """What its services know of it."""
-        return NetworkRef(self.id, self.name, self.internal)
+        return NetworkRef(self.id, self.name, self.internal, self._for_session)
 
     @property
     def subnet(self) -> str:

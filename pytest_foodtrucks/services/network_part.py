@@ -12,6 +12,7 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.stacks import parts
 from pytest_foodtrucks.stacks.bulk_removal import remove_network
 from pytest_foodtrucks.stacks.stack import PartLabel
+from pytest_foodtrucks.stacks.volumes import remove_unused_volumes
 
 from .network import Network
 
@@ -39,7 +40,7 @@ def throwaway_network(
             finally:
                 network.dismiss()
     else:
-        network, undo = _started_network(stack, driver, internal=internal)
+        network, undo = _started_network(stack, driver, internal=internal, for_session=shared_as is not None)
         with undo:
             yield network
 
@@ -98,16 +99,25 @@ class NetworkPart:
         """Remove what an earlier session kept under this name, with all that is on it."""
         if kept is not None:
             self.stack.remove_containers_on(kept["name"])
+            remove_unused_volumes(self.stack, self._volumes_on(kept["name"]))
             remove_network(self.stack.engine, kept["id"])
+
+    def _volumes_on(self, network: str) -> Iterator[str]:
+        """Yield the volumes of the kept services on a network: they are made anew with it."""
+        kept = self.stack.kept_stack
+        values = [record["value"] for record in kept.records()] if kept is not None else []
+        for value in values:
+            if value.get("network") == network:
+                yield from value.get("volumes", ())
 
 
 def _started_network(
-    stack: "Stack", driver: str, *, internal: bool, part: PartLabel | None = None
+    stack: "Stack", driver: str, *, internal: bool, part: PartLabel | None = None, for_session: bool = True
 ) -> tuple[Network, ExitStack]:
     name = f"foodtrucks-net-{secrets.token_hex(4)}"
     about = {"driver": driver, "internal": internal, "labels": stack.labels(part=part)}
     network_id = stack.created(partial(_created, stack, name, **about), stack.engine.remove_network)
-    network = Network(stack, name, driver, internal=internal, network_id=network_id)
+    network = Network(stack, name, driver, internal=internal, network_id=network_id, for_session=for_session)
     undo = ExitStack()
     undo.callback(_remove, network)
     return network, undo

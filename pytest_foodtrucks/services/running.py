@@ -51,6 +51,8 @@ class NetworkRef:
     id: str
     name: str
     internal: bool
+    for_session: bool = True
+    """Whether all that the session has may be on it; else it is a test's or a module's own."""
 
 
 class RunningService:
@@ -79,7 +81,7 @@ class RunningService:
         self.container = container
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
-        self.asked_ports = definition.spec.ports
+        self.asked_ports = definition.spec.container_ports
         self.closing = ExitStack()
         self._definition = definition
         self._service = service

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
-from pytest_foodtrucks.engine.labels import NAME_LABEL
-from pytest_foodtrucks.engine.listing import Kind
+from pytest_foodtrucks.engine.labels import NAME_LABEL, Kind
 from pytest_foodtrucks.errors import EngineError
 
 from .agent import FakeAgent, stream_to
-from .engine_networks import FakeNetworks
+from .engine_volumes import FakeVolumes, listed_mounts
 from .logs import stamped
 
 T = TypeVar("T")
@@ -20,7 +19,7 @@ def _bytes(text: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-class FakeEngine(FakeNetworks):
+class FakeEngine(FakeVolumes):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `answer` is what a command in a container says, and `agent` what an agent there does; `log` is each container's log,
@@ -51,11 +50,13 @@ class FakeEngine(FakeNetworks):
         config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
         network = config["HostConfig"]["NetworkMode"]
+        self.make_volumes(config)
         endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
             "HostConfig": config["HostConfig"],
+            "Mounts": list(listed_mounts(config)),
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
             "NetworkSettings": {"Networks": {network: {"IPAddress": "172.30.0.2", **endpoints.get(network, {})}}},
         }
@@ -143,5 +144,5 @@ class FakeEngine(FakeNetworks):
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
         networks = {key: about["Labels"] for key, about in self.networks.items()}
         containers = {key: about["Config"]["Labels"] for key, about in self.containers.items()}
-        things = networks if kind == "networks" else containers
+        things = {"containers": containers, "networks": networks, "volumes": self.volumes}[kind]
         return {key: labels[label] for key, labels in things.items() if label in labels}
