@@ -140,7 +140,7 @@ def size(value: Any) -> int:
     return found
 
 
-_NOT_OCTAL: Final = frozenset({400, 440, 444, 600, 640, 644, 666, 700, 750, 755, 777})
+_NOT_OCTAL: Final = frozenset({400, 440, 444, 600, 640, 644, 666, 700, 750, 755, 777, 1777})
 """What somebody wrote who meant octal digits."""
 
 

@@ -72,9 +72,9 @@ def _port(value: Any) -> Port:
 def _long_form(given: Mapping[Any, Any]) -> Port:
     unknown = [key for key in given if key not in _KEYS]
     if unknown or "target" not in given:
-        what = f"has {shown(unknown[0])} in" if unknown else "has no target in"
+        why = f"; {shown(unknown[0])} isn't known" if unknown else ""
         raise DefinitionError(
-            f"ports {what} {shown(given)}. Remedy: give `target`, and if need be `published`, `host_ip` and `protocol`."
+            f"ports has {shown(given)}. Remedy: give `target`, and if need be `published`, `host_ip`, `protocol`{why}."
         )
     protocol = given["protocol"] if given.get("protocol") is not None else "tcp"
     target = f"{given['target']}/{protocol}"

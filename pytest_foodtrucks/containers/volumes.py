@@ -171,15 +171,15 @@ def _taken_apart(volume: str) -> Volume:
         )
     target = match["target"] if match is not None else "" if ":" in volume else volume
     _refuse_no_target(shown(volume), target)
-    modes = frozenset((match["modes"] or "").split(",")) - {""} if match is not None else frozenset()
+    modes = tuple(filter(None, (match["modes"] or "").split(","))) if match is not None else ()
     known = _MODES if named is None else _MODES_OF_NAMED
-    if not modes <= known:
+    if not known.issuperset(modes):
         raise DefinitionError(f"The volume {shown(volume)} has no mode that the engine knows. Remedy: use ro or rw.")
     return Volume(
         kind="volume" if match is None or named is not None else "bind",
         source=None if match is None else named["source"] if named is not None else _path(volume, match["source"]),
         target=target,
-        modes=tuple(sorted(modes)),
+        modes=modes,
         written=shown(volume),
     )
 
@@ -257,7 +257,7 @@ def _of_long_form(kind: Any, given: Mapping[str, Any], options: Mapping[str, Any
         kind=kind,
         source=source,
         target=given["target"],
-        modes=tuple(sorted(_modes(given, options))),
+        modes=tuple(_modes(given, options)),
         subpath=_given(options, "subpath", _relative),
         size=_given(options, "size", size),
         permissions=_given(options, "mode", permissions),

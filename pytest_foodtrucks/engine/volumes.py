@@ -3,14 +3,12 @@
 from http import HTTPStatus
 from typing import Final
 
-from docker.utils import version_gte
-
 from pytest_foodtrucks.errors import EngineError
 
 from . import patience
 from .asking import EngineClient, gone_is_fine
 
-_SUBPATHS_SINCE: Final = "1.45"
+_SUBPATHS_SINCE: Final = (1, 45)
 """The version of the API, Docker 26's, since which a file of a volume can be mounted by itself."""
 
 
@@ -20,7 +18,7 @@ class VolumeRequests(EngineClient):
     @property
     def mounts_subpaths(self) -> bool:
         """Tell whether it can mount a single file, or one folder, of a volume."""
-        return bool(version_gte(self.api.api_version, _SUBPATHS_SINCE))
+        return tuple(map(int, self.api.api_version.split("."))) >= _SUBPATHS_SINCE
 
     def mountpoint(self, volume: str) -> str:
         """Return the path of a volume's files on the engine's machine."""
