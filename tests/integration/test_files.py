@@ -29,7 +29,7 @@ keeper = service(
         "key": {"content": b"\x00\xff", "uid": 1000, "gid": 7, "mode": 0o400},
         "elsewhere": {"file": secret_file, "target": "/etc/keeper/token"},
     },
-    configs={"keeper.conf": {"content": "colour = blue\n", "mode": "0440", "gid": "1000"}},
+    configs={"keeper.conf": {"content": "colour = blue\n", "mode": "0440", "uid": "1000"}},
     volumes=["things:/var/lib/things", {"type": "tmpfs", "target": "/cache", "tmpfs": {"size": "1m", "mode": 0o700}}],
     tmpfs=[{"target": "/scratch", "size": "2m", "mode": 0o1777}],
 )
@@ -70,7 +70,7 @@ def test_secrets_and_configs_are_read_only_files_of_their_mode_at_their_places(k
     assert keeper.get("/etc/keeper/token") == b"from a file"
     assert out(keeper, "cat", "/run/secrets/password", "/keeper.conf") == f"{SECRET}colour = blue"
     listed = out(keeper, "stat", "-c", "%a %u %g", "/run/secrets/password", "/run/secrets/key", "/keeper.conf")
-    assert listed.splitlines() == ["444 0 0", "400 1000 7", "440 0 1000"]
+    assert listed.splitlines() == ["444 0 0", "400 1000 7", "440 1000 0"]
     for path in ("/run/secrets/password", "/run/secrets/key", "/keeper.conf", "/etc/keeper/token"):
         assert "Read-only file system" in refused(keeper, f"echo x > {path}")
 
@@ -175,12 +175,11 @@ def test_what_isnt_there_and_what_is_a_folder_is_told(keeper: Service) -> None:
     assert keeper.exec(["test", "-f", "/etc/passwd"]).exit_code == 0
 
 
-def test_a_stopped_service_has_its_files_still(home: Network) -> None:
-    with home.service(image=IMAGE, command="true", aliases=["files-ended"], ready=lambda _: None) as ended:
-        while ended.container.status != "exited":
-            time.sleep(0.05)
-        ended.put(b"late", "/late")
-        assert ended.get("/late") == b"late"
+def test_a_stopped_service_has_its_files_still(reader: Service) -> None:
+    with reader.stopped(timeout=0):
+        reader.put(b"late", "/late")
+        assert reader.get("/late") == b"late"
+    assert out(reader, "cat", "/late") == "late"
 
 
 def test_a_fixed_host_port_is_that_one_and_told_where_it_is_taken(home: Network, foodtrucks_engine: Engine) -> None:
