@@ -56,6 +56,7 @@ class FakeVolumes(FakeNetworks):
         if volume in self.volumes and self._users(volume):
             raise EngineError(f"remove {volume}: volume is in use", status=409)
         self.volumes.pop(volume, None)
+        self.contents.pop(volume, None)
 
     def remove_unused_volume(self, volume: str) -> None:
         if not self._users(volume):

@@ -166,15 +166,8 @@ class Sessions:
 
 
 @pytest.fixture
-def sessions(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sessions:
-    """Return sessions that keep their stack, on an engine that forgets a volume's content with it."""
-    remove = FakeEngine.remove_volume
-
-    def forgetting(self: FakeEngine, volume: str) -> None:
-        remove(self, volume)
-        self.contents.pop(volume, None)
-
-    monkeypatch.setattr(FakeEngine, "remove_volume", forgetting)
+def sessions(engine: FakeEngine, tmp_path: Path) -> Sessions:
+    """Return sessions that keep their stack."""
     return Sessions(engine, tmp_path)
 
 
