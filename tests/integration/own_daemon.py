@@ -15,6 +15,7 @@ import pytest
 
 from pytest_foodtrucks import Engine, EngineNotFound
 from pytest_foodtrucks.engine.discovery import find_engine
+from pytest_foodtrucks.engine.labels import KINDS
 
 
 class OwnDaemon:
