@@ -1,12 +1,14 @@
 """The checks: lint, types, tests. All parts run, also after one failed, and the end sums up."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +21,12 @@ _LANES: Final = 3
 Part = tuple[str, Sequence[str]]
 """A name, and a Python module with its arguments."""
 
+_DEPENDENCIES: Final = re.compile(r"\b(docker|elasticsearch|tenacity|filelock|httpx2|rich)\b")
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
+_WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
+"""Files whose tests make an internet: there is one at a time on a machine."""
 _LONGEST_FIRST: Final = (
     *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
     *("test_readme", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
@@ -58,11 +63,12 @@ def run(name: str, *argv: str, folder: Path, environ: Mapping[str, str] | None =
 
 
 def lint(root: Path) -> list[Outcome]:
-    """Run ruff and mypy."""
+    """Run ruff, then both type checkers: mypy on all, basedpyright on what users of ours write."""
+    checkers: list[Part] = [("types", ("mypy",)), ("users' types", ("basedpyright",))]
     return [
         run("lint", "ruff", "check", folder=root),
         run("format", "ruff", "format", "--check", folder=root),
-        run("types", "mypy", folder=root),
+        *side_by_side(checkers, folder=root, environ={}),
     ]
 
 
@@ -77,8 +83,8 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
 def parts(root: Path) -> list[Part]:
     """Return the parts of all tests, those that take longest first, so that the lanes end at about the same time.
 
-    tox runs again what may differ: all without the engine with the oldest dependencies, which lack xdist too, and
-    whole sessions with the newest ones, but without xdist.
+    tox runs again what may differ with the oldest dependencies, which lack xdist too: whole sessions, and the unit
+    tests that name one of the dependencies.
     """
     pytest = ("coverage", "run", "-m", "pytest")
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
@@ -89,17 +95,27 @@ def parts(root: Path) -> list[Part]:
     return [
         ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
         first,
-        (f"tox {python}-oldest", ("tox", "run", "-e", f"{python}-oldest")),
-        (f"tox {python}-sessions", ("tox", "run", "-e", f"{python}-sessions")),
+        (
+            f"tox {python}-oldest",
+            ("tox", "run", "-e", f"{python}-oldest", "--", "tests/plugin", *_of_dependencies(root)),
+        ),
         *others,
     ]
+
+
+def _of_dependencies(root: Path) -> list[str]:
+    """Return the files of unit tests that name one of the package's dependencies."""
+    files = sorted((root / "tests/unit").glob("test_*.py"))
+    named = [file for file in files if _DEPENDENCIES.search(file.read_text(encoding="utf-8"))]
+    return [str(file.relative_to(root)) for file in named]
 
 
 def _integration(root: Path) -> list[tuple[str, ...]]:
     """Return the files of integration tests that run together, the longest first."""
     files = sorted((root / "tests/integration").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
-    others = [file.stem for file in files if file.stem not in {*_LONGEST_FIRST, *_ON_ONE_STACK}]
-    return [(_LONGEST_FIRST[0],), _ON_ONE_STACK, *((stem,) for stem in (*_LONGEST_FIRST[1:], *others))]
+    together = (_ON_ONE_STACK, _WITH_AN_INTERNET)
+    others = [file.stem for file in files if file.stem not in {*_LONGEST_FIRST, *chain(*together)}]
+    return [(_LONGEST_FIRST[0],), *together, *((stem,) for stem in (*_LONGEST_FIRST[1:], *others))]
 
 
 def side_by_side(parts: Sequence[Part], *, folder: Path, environ: Mapping[str, str]) -> list[Outcome]:

@@ -27,14 +27,18 @@ if TYPE_CHECKING:
         StateError,
     )
     from .fixtures.factories import elasticsearch_service, network, service
+    from .fixtures.own_stack import OwnStack
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
     from .isolation.egress import assert_no_egress
     from .isolation.matrix import reachability
     from .isolation.tables import Matrix, assert_matrix
     from .probes.probe import Probe
     from .probes.verdicts import Verdict, VerdictKind
+    from .services.definitions import ServiceKeywords
     from .services.es import ElasticsearchService
     from .services.network import Network
+    from .services.port_forward import PortForward
+    from .services.reach_me import reach_me
     from .services.service import Service
 
 __all__ = [
@@ -54,11 +58,14 @@ __all__ = [
     "NoAnswer",
     "NotReady",
     "NotReadyInTime",
+    "OwnStack",
+    "PortForward",
     "Probe",
     "ProbeError",
     "ReachabilityError",
     "ResolutionError",
     "Service",
+    "ServiceKeywords",
     "SettingsError",
     "StartError",
     "StateError",
@@ -72,6 +79,7 @@ __all__ = [
     "assert_resolves",
     "elasticsearch_service",
     "network",
+    "reach_me",
     "reachability",
     "ready",
     "service",
@@ -81,20 +89,24 @@ _HOMES = {
     "containers.container": ("Container",),
     "engine.engine": ("Engine",),
     "fixtures.factories": ("elasticsearch_service", "network", "service"),
+    "fixtures.own_stack": ("OwnStack",),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
     "isolation.egress": ("assert_no_egress",),
     "isolation.matrix": ("reachability",),
     "isolation.tables": ("Matrix", "assert_matrix"),
     "probes.probe": ("Probe",),
     "probes.verdicts": ("Verdict", "VerdictKind"),
+    "services.definitions": ("ServiceKeywords",),
     "services.es": ("ElasticsearchService",),
     "services.network": ("Network",),
+    "services.port_forward": ("PortForward",),
+    "services.reach_me": ("reach_me",),
     "services.service": ("Service",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
+def _imported(name: str) -> object:
     """Import a public name when it is first asked for, because `Engine`'s module imports docker."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -102,3 +114,7 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(".ready", __name__)
     module = importlib.import_module(f".{_HOME_OF.get(name, 'errors')}", __name__)
     return getattr(module, name)
+
+
+if not TYPE_CHECKING:  # a type checker that saw it would accept every name
+    __getattr__ = _imported

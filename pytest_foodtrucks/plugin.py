@@ -8,8 +8,8 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     from .containers.progress import Progress
     from .engine.engine import Engine
+    from .fixtures.own_stack import OwnStack
     from .probes.probe import Probe
     from .services.es import ElasticsearchService
     from .services.network import Network
+    from .services.port_forward import PortForward
     from .services.service import Service
     from .sessions.session import Session
 
@@ -63,16 +65,10 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     return stack.engine
 
 
-foodtrucks_net = network_fixture()
-
-
 @pytest.fixture(scope="session")
 def es_seed() -> "Callable[[ElasticsearchService], object]":
     """What fills Elasticsearch before anyone gets it; override it in the root conftest."""
     return lambda _: None
-
-
-es_on_net = service_fixture(Recipe(place=calling_place(), is_elasticsearch=True, seed="es_seed"))
 
 
 def _web_build(pytestconfig: pytest.Config) -> object:
@@ -87,20 +83,37 @@ def _web_is_ready(service: object) -> None:
     http("/healthz")(service)
 
 
-web_on_net = service_fixture(
-    Recipe(
-        place=calling_place(),
-        requires=("es_on_net",),
-        keywords={
-            "image": lambda pytestconfig: pytestconfig.stash[SETTINGS].web_image,
-            "build": _web_build,
-            "environment": {"ES_HOST": "es"},
-            "ports": [5000],
-            "ready": _web_is_ready,
-            "reset": lambda _: None,  # the app keeps nothing itself
-        },
+if TYPE_CHECKING:  # an editor knows a fixture by its function
+
+    @pytest.fixture(scope="session")
+    def foodtrucks_net() -> "Network":
+        """A throwaway network."""
+
+    @pytest.fixture(scope="session")
+    def es_on_net() -> "ElasticsearchService":
+        """A running ElasticsearchService."""
+
+    @pytest.fixture(scope="session")
+    def web_on_net() -> "Service":
+        """A running Service."""
+
+else:
+    foodtrucks_net = network_fixture()
+    es_on_net = service_fixture(Recipe(place=calling_place(), is_elasticsearch=True, seed="es_seed"))
+    web_on_net = service_fixture(
+        Recipe(
+            place=calling_place(),
+            requires=("es_on_net",),
+            keywords={
+                "image": lambda pytestconfig: pytestconfig.stash[SETTINGS].web_image,
+                "build": _web_build,
+                "environment": {"ES_HOST": "es"},
+                "ports": [5000],
+                "ready": _web_is_ready,
+                "reset": lambda _: None,  # the app keeps nothing itself
+            },
+        )
     )
-)
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +130,7 @@ def web_client(web_on_net: "Service") -> "httpx2.Client":
 
 
 @pytest.fixture
-def es_index(es_on_net: "ElasticsearchService") -> Iterator[str]:
+def es_index(es_on_net: "ElasticsearchService") -> Generator[str, None, None]:
     """An index name of the test's own; what lives under it is gone after the test."""
     from .services.es import private_index
 
@@ -125,15 +138,31 @@ def es_index(es_on_net: "ElasticsearchService") -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="module")
+def own_stack(foodtrucks_engine: object, request: pytest.FixtureRequest) -> "Generator[OwnStack, None, None]":
+    """A network, an Elasticsearch and an app of the test module's own, each started when it is first asked for."""
+    from .fixtures.own_stack import own_stack_of
+
+    del foodtrucks_engine  # asked for so that the engine is there
+    with own_stack_of(request) as stack:
+        yield stack
+
+
 @pytest.fixture(scope="session")
-def net_probe(foodtrucks_net: "Network") -> "Iterator[Probe]":
+def reach_me(foodtrucks_net: "Network") -> "Callable[..., AbstractContextManager[PortForward]]":
+    """`foodtrucks_net.reach_me`: containers on that network reach a server of the test."""
+    return foodtrucks_net.reach_me
+
+
+@pytest.fixture(scope="session")
+def net_probe(foodtrucks_net: "Network") -> "Generator[Probe, None, None]":
     """A probe on `foodtrucks_net`."""
     with foodtrucks_net.probe() as probe:
         yield probe
 
 
 @pytest.fixture(scope="session")
-def bridge_probe(foodtrucks_engine: object, pytestconfig: pytest.Config) -> "Iterator[Probe]":
+def bridge_probe(foodtrucks_engine: object, pytestconfig: pytest.Config) -> "Generator[Probe, None, None]":
     """A probe on the engine's default bridge, where strangers are."""
     from .probes.beacons import probe_on_default_bridge
 

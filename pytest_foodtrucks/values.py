@@ -63,17 +63,16 @@ def checked(keyword: str, value: Any, check: Callable[[Any], T]) -> T:
     raise DefinitionError(f"{_described(keyword, value)}{words}")
 
 
+_SECRET: Final = frozenset(("environment", "build args", "build secrets", "logging", "secrets", "configs"))
+
+
 def _described(keyword: str, value: object) -> str:
-    """Return a keyword with its value; of an environment, of build args and of secrets no value is ever shown."""
+    """Return a keyword with its value; of those that may have secrets in them none is ever shown."""
     if keyword == "build" and type(value) is dict:
         return f"build, a mapping with {shown(list(value))},"
     if keyword in _SECRET or (keyword == "build" and not isinstance(value, str | Path)):
         return f"{keyword}, of type {type(value).__name__},"
     return f"{keyword}={shown(value)}"
-
-
-_SECRET: Final = frozenset({"environment", "build args", "secrets", "configs"})
-"""Keywords whose values are for nobody's eyes."""
 
 
 # in messages

@@ -78,6 +78,19 @@ EXAMPLES: Mapping[str, Example] = {
             {"context": ".", "args": 5},
             {"context": ".", "args": [5]},
             {"contxt": "."},
+            {"context": ".", "dockerfile": "a", "dockerfile_inline": "FROM a"},
+            {"context": ".", "dockerfile_inline": " "},
+            {"context": ".", "cache_from": 5},
+            {"context": ".", "network": "a b"},
+            {"context": ".", "platforms": ["Linux"]},
+            {"context": ".", "dockerfile_inline": "FROM a", "additional_contexts": {"base": "service:base"}},
+            {"context": ".", "dockerfile_inline": "FROM a", "additional_contexts": {"base": "missing"}},
+            {"context": ".", "dockerfile_inline": "FROM a", "secrets": ["token"]},
+            {"context": ".", "dockerfile_inline": "FROM a", "secrets": {"token": "missing"}},
+            {"context": ".", "dockerfile_inline": "FROM a", "secrets": {"token": {"environment": "NOBODY_SET_IT"}}},
+            {"context": ".", "dockerfile_inline": "FROM a", "secrets": {"token": {"content": "hunter2"}}},
+            {"context": ".", "dockerfile_inline": "FROM a", "ssh": {"deploy": "missing"}},
+            {"context": ".", "dockerfile_inline": "FROM a", "ssh": 5},
             "x" * 10000,
             "loop",
             b".",
@@ -244,6 +257,292 @@ EXAMPLES: Mapping[str, Example] = {
         right=["example.com", ["."]],
         wrong=["", "a b", "-a", [5], {"example.com"}],
         body={"HostConfig": {"DnsSearch": ["example.com"]}},
+    ),
+    "dns_opt": Example(
+        right=["ndots:2", ["rotate"]],
+        wrong=["", "ndots=2", "a b", [5], {"rotate"}, b"rotate"],
+        body={"HostConfig": {"DnsOptions": ["ndots:2"]}},
+    ),
+    "platform": Example(
+        right=["linux/amd64", "linux", "linux/arm/v7"],
+        wrong=["", "Linux/amd64", "linux/", "linux/amd64/v1/x", "a b", 5, ["linux"], b"linux", True],
+        body={},
+    ),
+    "hostname": Example(
+        right=["db", "db-1.internal"],
+        wrong=["", "a b", "-a", "127.0.0.1", "a.", "a" * 64, "ä", 5, ["db"], b"db", "a\0"],
+        body={"Hostname": "db"},
+    ),
+    "domainname": Example(
+        right=["example.com"],
+        wrong=["", "a b", "-a", "::1", "a" * 64, 5, ["a"], b"a"],
+        body={"Domainname": "example.com"},
+    ),
+    "extra_hosts": Example(
+        right=[{"db": "10.0.0.5", "here": "host-gateway"}, ["db=10.0.0.5", "six=[::1]", "seven:::1"], {"a": ["::1"]}],
+        wrong=["db=10.0.0.5", ["db"], ["=10.0.0.5"], ["db=nobody"], {"d b": "::1"}, {"db": 5}, {5: "::1"}, [5], 5],
+        body={"HostConfig": {"ExtraHosts": ["db:10.0.0.5", "here:host-gateway"]}},
+    ),
+    "sysctls": Example(
+        right=[{"net.core.somaxconn": 1024}, ["kernel.msgmax=65536"]],
+        wrong=["net.core.somaxconn=1", {"vm.swappiness": 1}, ["kernel.pid_max=5"], {"net.a": None}, {5: 1}, [5], 5],
+        body={"HostConfig": {"Sysctls": {"net.core.somaxconn": "1024"}}},
+    ),
+    "labels": Example(
+        right=[{"com.example.team": "trucks", "com.example.empty": None}, ["com.example.team=trucks", "com.example.b"]],
+        wrong=[
+            {"pytest-foodtrucks": "mine"},
+            ["pytest-foodtrucks.owner=me"],
+            {"pytest-foodtrucks.image": None},
+            "a=b",
+            {"": "b"},
+            {5: "b"},
+            {"a": []},
+            {"a": "\0"},
+            [5],
+            5,
+        ],
+        body={"Labels": {"com.example.team": "trucks", "com.example.empty": ""}},
+    ),
+    "annotations": Example(
+        right=[{"com.example.a": "b"}, ["com.example.a=b"]],
+        wrong=["a=b", {"": "b"}, {5: "b"}, {"a": None}, ["a"], {"a": "\0"}, 5],
+        body={"HostConfig": {"Annotations": {"com.example.a": "b"}}},
+    ),
+    "env_file": Example(
+        right=[{"path": "x.env", "required": False}, [{"path": "x.env", "format": "raw", "required": False}], []],
+        wrong=[
+            "missing.env",
+            Path("missing.env"),
+            ["missing.env"],
+            {"path": "x.env", "format": "json"},
+            {"path": "x.env", "required": "no"},
+            {"required": False},
+            {"path": 5},
+            {"path": "", "required": False},
+            "loop",
+            "x" * 10000,
+            "a\0",
+            5,
+            [5],
+            b"x.env",
+        ],
+    ),
+    "read_only": Example(
+        right=[True, False],
+        wrong=["true", 1, 0, [], "ro"],
+        body={"HostConfig": {"ReadonlyRootfs": True}},
+    ),
+    "privileged": Example(
+        right=[True, False],
+        wrong=["true", 1, []],
+        body={"HostConfig": {"Privileged": True}},
+    ),
+    "init": Example(
+        right=[True, False],
+        wrong=["true", 1, [], "/sbin/init"],
+        body={"HostConfig": {"Init": True}},
+    ),
+    "tty": Example(
+        right=[True, False],
+        wrong=["true", 1, []],
+        body={"Tty": True},
+    ),
+    "stdin_open": Example(
+        right=[True, False],
+        wrong=["true", 1, []],
+        body={"OpenStdin": True},
+    ),
+    "working_dir": Example(
+        right=["/app", "/"],
+        wrong=["", "app", "./app", "C:\\app", 5, ["/app"], b"/app", "/a\0", "/a\nb", Path("/app")],
+        body={"WorkingDir": "/app"},
+    ),
+    "stop_signal": Example(
+        right=["SIGINT", "int", 2, "2", "SIGRTMIN+3"],
+        wrong=["", "SIGNOTHING", 0, 65, -1, True, 1.5, "SIGRTMIN+99", [], b"SIGINT", "9" * 5000],
+        body={"StopSignal": "SIGINT"},
+    ),
+    "stop_grace_period": Example(
+        right=["1m30s", 2, 0.5, "500ms", 0],
+        wrong=["", "5", "often", -1, True, float("nan"), float("inf"), 10**400, [], b"5s"],
+        body={"StopTimeout": 90},
+    ),
+    "group_add": Example(
+        right=[["audio", 1000]],
+        wrong=["audio", 5, ["a b"], ["1:2"], [True], [-1], [2**31], [None], {"audio"}],
+        body={"HostConfig": {"GroupAdd": ["audio", "1000"]}},
+    ),
+    "cap_drop": Example(
+        right=["ALL", ["NET_RAW", "CHOWN"]],
+        wrong=["", "NET-RAW", "a b", [5], {"ALL"}, "ALL\0"],
+        body={"HostConfig": {"CapDrop": ["ALL"]}},
+    ),
+    "security_opt": Example(
+        right=[
+            ["no-new-privileges", "seccomp:unconfined", "label=user:me", "systempaths=unconfined"],
+            "no-new-privileges:true",
+        ],
+        wrong=["", "no-new-privileges:maybe", "seccomp", "seccomp:missing.json", "smack:x", [5], {"seccomp"}, 5, "a\0"],
+        body={
+            "HostConfig": {
+                "SecurityOpt": ["no-new-privileges=true", "seccomp=unconfined", "label=user:me"],
+                "MaskedPaths": [],
+                "ReadonlyPaths": [],
+            }
+        },
+    ),
+    "userns_mode": Example(
+        right=["host"],
+        wrong=["", "private", "keep-id", 5, ["host"], b"host"],
+        body={"HostConfig": {"UsernsMode": "host"}},
+    ),
+    "ipc": Example(
+        right=["none", "private", "shareable", "host", "container:db"],
+        wrong=["", "service:db", "container:", "container:a b", 5, ["host"], b"host"],
+        body={"HostConfig": {"IpcMode": "none"}},
+    ),
+    "pid": Example(
+        right=["host", "container:db"],
+        wrong=["", "private", "service:db", "container:", 5, ["host"], b"host"],
+        body={"HostConfig": {"PidMode": "host"}},
+    ),
+    "runtime": Example(
+        right=["runc", "io.containerd.runc.v2"],
+        wrong=["", "a b", 5, ["runc"], b"runc", "runc\n"],
+        body={"HostConfig": {"Runtime": "runc"}},
+    ),
+    "logging": Example(
+        right=[{"driver": "local", "options": {"max-size": "1m"}}, {"driver": "none"}, {"options": {"max-file": 2}}],
+        wrong=[
+            "local",
+            {},
+            {"driver": 5},
+            {"driver": "a b"},
+            {"driver": None},
+            {"driver": "local", "options": 5},
+            {"driver": "local", "options": {"max-size": None}},
+            {"driver": "local", "opts": {}},
+            ["local"],
+            5,
+        ],
+        body={"HostConfig": {"LogConfig": {"Type": "local", "Config": {"max-size": "1m"}}}},
+    ),
+    "shm_size": Example(
+        right=["64m", 2**20],
+        wrong=[0, "0", -1, True, 1.5, "lots", "", 10**30, [], b"1g"],
+        body={"HostConfig": {"ShmSize": 64 * 1024**2}},
+    ),
+    "mem_reservation": Example(
+        right=["32m", 2**25],
+        wrong=[0, -1, 5, "5m", True, 1.5, "lots", "", 10**30, [], b"1g"],
+        body={"HostConfig": {"MemoryReservation": 32 * 1024**2}},
+    ),
+    "memswap_limit": Example(
+        right=["96m", -1, "-1"],
+        wrong=["64m", 0, "0", -2, True, 1.5, "lots", "", 10**30, [], b"1g"],
+        body={"HostConfig": {"MemorySwap": 96 * 1024**2}},
+    ),
+    "cpus": Example(
+        right=[0.5, "1.5", 2],
+        wrong=[0, "0", -1, 0.001, True, "many", "", "nan", float("nan"), float("inf"), 10**400, "9" * 5000, [], b"1"],
+        body={"HostConfig": {"NanoCpus": 500_000_000}},
+    ),
+    "cpuset": Example(
+        right=["0", "0-1", "0,1"],
+        wrong=["", "0-", "all", "0;1", 0, [0], b"0"],
+        body={"HostConfig": {"CpusetCpus": "0"}},
+    ),
+    "cpu_shares": Example(
+        right=[512, "512"],
+        wrong=[0, 1, -1, True, 0.5, "half", "", 10**30, [], b"512"],
+        body={"HostConfig": {"CpuShares": 512}},
+    ),
+    "pids_limit": Example(
+        right=[100, "100", -1],
+        wrong=[0, -2, True, 0.5, "many", "", 10**30, [], b"5"],
+        body={"HostConfig": {"PidsLimit": 100}},
+    ),
+    "oom_score_adj": Example(
+        right=[500, "-500", 0],
+        wrong=[1001, -1001, True, 0.5, "high", "", [], b"5"],
+        body={"HostConfig": {"OomScoreAdj": 500}},
+    ),
+    "ulimits": Example(
+        right=[{"nofile": {"soft": 1024, "hard": 2048}, "core": -1}, {"nproc": "512"}],
+        wrong=[
+            "nofile=1024",
+            ["nofile=1024"],
+            {"files": 1024},
+            {5: 1024},
+            {"nofile": -2},
+            {"nofile": "many"},
+            {"nofile": True},
+            {"nofile": {"soft": 5}},
+            {"nofile": {"soft": 5, "hard": 4}},
+            {"nofile": {"soft": 4, "hard": 5, "firm": 6}},
+            {"nofile": None},
+            {"nofile": [1, 2]},
+            5,
+        ],
+        body={
+            "HostConfig": {
+                "Ulimits": [{"Name": "core", "Soft": -1, "Hard": -1}, {"Name": "nofile", "Soft": 1024, "Hard": 2048}]
+            }
+        },
+    ),
+    "devices": Example(
+        right=[
+            ["/dev/null:/dev/nothing:r", "/dev/fuse"],
+            "/dev/fuse",
+            [{"source": "/dev/null", "target": "/dev/nothing", "permissions": "r"}, {"source": "/dev/fuse"}],
+        ],
+        wrong=[
+            "null",
+            "/dev/null:nothing",
+            "/dev/null:/dev/nothing:x",
+            "vendor.com/gpu=all",
+            {"target": "/dev/a"},
+            {"source": "/dev/a", "mode": "r"},
+            {"source": 5},
+            {"source": "/dev/a", "permissions": ["r"]},
+            [5],
+            5,
+            {"/dev/a"},
+        ],
+        body={
+            "HostConfig": {
+                "Devices": [
+                    {"PathOnHost": "/dev/null", "PathInContainer": "/dev/nothing", "CgroupPermissions": "r"},
+                    {"PathOnHost": "/dev/fuse", "PathInContainer": "/dev/fuse", "CgroupPermissions": "rwm"},
+                ]
+            }
+        },
+    ),
+    "gpus": Example(
+        right=["all", [{"count": 2, "driver": "nvidia", "capabilities": ["utility"]}], [{"device_ids": ["0", "1"]}]],
+        wrong=[
+            "some",
+            2,
+            {"count": 1},
+            [{"count": 0}],
+            [{"count": "some"}],
+            [{"count": 1, "device_ids": ["0"]}],
+            [{"device_ids": "0"}],
+            [{"capabilities": 5}],
+            [{"driver": 5}],
+            [{"options": ["a"]}],
+            [{"options": {"a": 5}}],
+            [{"gpu": 1}],
+            [5],
+        ],
+        body={
+            "HostConfig": {
+                "DeviceRequests": [
+                    {"Driver": "", "Count": -1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}
+                ]
+            }
+        },
     ),
     "healthcheck": Example(
         right=[{"test": "true"}],

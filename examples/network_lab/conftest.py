@@ -1,13 +1,14 @@
 """The lab: the default bridge, two networks of one's own, an internal one, and services on two networks at once."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
-from pytest_foodtrucks import network, service
+from pytest_foodtrucks import Engine, Network, Service, ServiceKeywords, network, service
 
 # What listens on port 7000 and sends back what it gets.
-ECHO = {
+ECHO: ServiceKeywords = {
     "image": os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox"),
     "command": ["nc", "-ll", "-p", "7000", "-e", "cat"],
     "ports": [7000],
@@ -25,7 +26,7 @@ stand = service(**ECHO, scope="module")
 
 
 @pytest.fixture(scope="module")
-def courier_on_both(courier, second_net):
+def courier_on_both(courier: Service, second_net: Network) -> Iterator[Service]:
     """The courier, on foodtrucks_net and on second_net: it has its names where they are given."""
     second_net.connect(courier, aliases=[courier.alias])
     yield courier
@@ -33,7 +34,7 @@ def courier_on_both(courier, second_net):
 
 
 @pytest.fixture(scope="module")
-def stand_on_bridge(stand, foodtrucks_engine):
+def stand_on_bridge(stand: Service, foodtrucks_engine: Engine) -> Iterator[Service]:
     """The stand, on foodtrucks_net and on the default bridge, where it has an address and no name."""
     foodtrucks_engine.connect("bridge", stand.container.id)
     yield stand

@@ -1,9 +1,10 @@
 import os
+from collections.abc import Callable
 
 import pytest
 from elasticsearch.helpers import bulk
 
-from pytest_foodtrucks import ready, service
+from pytest_foodtrucks import ElasticsearchService, ready, service
 
 redis = service(image=os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"), ports=[6379])
 web_on_net = service(
@@ -16,6 +17,6 @@ web_on_net = service(
 
 
 @pytest.fixture(scope="session")
-def es_seed():
+def es_seed() -> Callable[[ElasticsearchService], object]:
     dishes = [{"_index": "menu", "_id": dish, "name": dish} for dish in ("taco", "ramen", "falafel")]
     return lambda es: bulk(es.client, dishes, refresh=True)

@@ -6,9 +6,11 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from selectors import EVENT_READ, PollSelector
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL
@@ -36,12 +38,42 @@ same value already."""
 
 @dataclass(frozen=True)
 class Build:
-    """What an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown."""
+    """What an image is built from: Compose's `build`, its paths made absolute. The arguments are never shown.
+
+    `dockerfile_inline` stands in for the file. Of `secrets` each has a name and what `docker build` is told of it, such
+    as env=TOKEN or src=/path; of `ssh` each is an agent or a key. These two, `additional_contexts`, and more than one
+    of `platforms` need BuildKit.
+    """
 
     context: Path
     dockerfile: str = "Dockerfile"
     args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     target: str | None = None
+    dockerfile_inline: str | None = None
+    cache_from: tuple[str, ...] = ()
+    network: str | None = None
+    platforms: tuple[str, ...] = ()
+    additional_contexts: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
+    ssh: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """What it is built from, for messages."""
+        inline = self.dockerfile_inline is not None
+        return f"dockerfile_inline in {self.context}" if inline else str(self.context / self.dockerfile)
+
+    @property
+    def needs_buildkit(self) -> list[str]:
+        """What of it only BuildKit does."""
+        needs = {"additional_contexts": self.additional_contexts, "secrets": self.secrets, "ssh": self.ssh}
+        return [*(name for name, given in needs.items() if given), *(["platforms"] if len(self.platforms) > 1 else [])]
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells it from the other builds of its folder."""
+        more = (self.dockerfile_inline, self.network, self.platforms, self.additional_contexts)
+        return (str(self.context), self.dockerfile, self.args, self.target, *(more if any(more) else ()))
 
 
 class _Names(NamedTuple):
@@ -83,8 +115,7 @@ def built(
 
 def lasting_name(build: Build, digest: Callable[[str], str]) -> str:
     """Return the name that people find a build's image by; it is the same each time."""
-    source = repr((str(build.context), build.dockerfile, build.args, build.target))
-    return f"foodtrucks-build/{_slug(build.context.name)}:{digest(source)[:12]}"
+    return f"foodtrucks-build/{_slug(build.context.name)}:{digest(repr(build.identity))[:12]}"
 
 
 def _renamed(engine: "Engine", build: Build, names: _Names) -> str:
@@ -96,7 +127,7 @@ def _renamed(engine: "Engine", build: Build, names: _Names) -> str:
     built = engine.image_id(names.own)
     if built is None:
         raise ImageError(
-            f"The image was built from {build.context / build.dockerfile}, and the engine hasn't got it. Remedy: "
+            f"The image was built from {build.source}, and the engine hasn't got it. Remedy: "
             "choose a builder that leaves its images there (docker buildx use default)."
         )
     engine.tag_image(built, names.lasting)
@@ -119,14 +150,16 @@ def _build_by_command(
     environment.setdefault("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")  # they have the time, and so an image another id
     has_buildx = _has_buildx(command)
     if not has_buildx:
+        _refuse_without_buildkit(build)
         environment["DOCKER_BUILDKIT"] = "0"
         options = ["--force-rm"]  # that builder leaves the container in which a step failed
     options += _options(build, names, environment)
     try:
-        exit_code, output = _run([command, *endpoint, "build", *options, str(build.context)], environment, cancelled)
+        words = [command, *endpoint, "build", *options, str(build.context)]
+        exit_code, output = _run(words, environment, cancelled, said=build.dockerfile_inline)
     except (OSError, ValueError) as error:  # the system's limits; a NUL
         raise ImageError(
-            f"The image can't be built from {build.context / build.dockerfile}: {command} can't be run: {error}. "
+            f"The image can't be built from {build.source}: {command} can't be run: {error}. "
             "Remedy: look at the limits of this process (ulimit -a) and at the length of the build's arguments."
         ) from error
     if exit_code != 0:
@@ -137,9 +170,8 @@ def _build_by_command(
 def _options(build: Build, names: _Names, environment: dict[str, str]) -> list[str]:
     """Return the options of `docker build`; put the values of build arguments into the environment if they may be."""
     options = ["--tag", names.own, "--label", f"{IMAGE_LABEL}={names.lasting}"]
-    options += ["--file", str(build.context / build.dockerfile)]
-    if build.target is not None:
-        options += ["--target", build.target]
+    options += ["--file", "-" if build.dockerfile_inline is not None else str(build.context / build.dockerfile)]
+    options += _further_options(build)
     for argument, value in build.args:
         if _is_the_commands_own(argument) and environment.get(argument) != value:
             options += ["--build-arg", f"{argument}={value}"]
@@ -149,20 +181,48 @@ def _options(build: Build, names: _Names, environment: dict[str, str]) -> list[s
     return options
 
 
+def _further_options(build: Build) -> list[str]:
+    """Return the options for what a build has besides its file and its arguments."""
+    given = {
+        "--target": [] if build.target is None else [build.target],
+        "--cache-from": build.cache_from,
+        "--network": [] if build.network is None else [build.network],
+        "--platform": [",".join(build.platforms)] if build.platforms else [],
+        "--build-context": [f"{name}={where}" for name, where in build.additional_contexts],
+        "--secret": [f"id={name},{where}" for name, where in build.secrets],
+        "--ssh": build.ssh,
+    }
+    return [word for option, values in given.items() for value in values for word in (option, value)]
+
+
+def _refuse_without_buildkit(build: Build) -> None:
+    if build.needs_buildkit:
+        raise ImageError(
+            f"The image can't be built from {build.source}: its {' and '.join(build.needs_buildkit)} need BuildKit, "
+            "and that needs the command docker with buildx. Remedy: install docker-buildx (Debian, Ubuntu: "
+            "docker-buildx or docker-buildx-plugin), or leave them out."
+        )
+
+
 def _is_the_commands_own(name: str) -> bool:
     """Tell whether `docker build`, or what it calls, reads a variable of that name for itself."""
     return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool]) -> tuple[int, Excerpt]:
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], cancelled: Callable[[], bool], *, said: str | None = None
+) -> tuple[int, Excerpt]:
     """Run a command, and return its exit code and the end of its output; end it when `cancelled` returns True.
 
-    It runs in a thread, where Ctrl-C raises no KeyboardInterrupt.
+    `said` is its input. It runs in a thread, where Ctrl-C raises no KeyboardInterrupt.
     """
     output = Excerpt(head=0, tail=SHORT_TAIL)
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    with (
+        _input(said) as stdin,
+        subprocess.Popen(
+            command, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process,
+    ):
         try:
             for piece in _pieces(process.stdout):
                 output.add(piece)
@@ -171,6 +231,18 @@ def _run(command: Sequence[str], environment: Mapping[str, str], cancelled: Call
             return process.wait(), output
         finally:
             process.kill()  # on Ctrl-C, where it runs in the main thread after all
+
+
+@contextmanager
+def _input(text: str | None) -> "Iterator[int | IO[bytes]]":
+    """Yield what a command reads a text from: a file, which takes a text of any size at once."""
+    if text is None:
+        yield subprocess.DEVNULL
+        return
+    with TemporaryFile() as file:
+        file.write(text.encode())
+        file.seek(0)
+        yield file
 
 
 def _pieces(stream: "IO[bytes] | None") -> Iterator[bytes]:
@@ -196,20 +268,37 @@ def _has_buildx(command: str) -> bool:
 
 
 def _build_by_api(engine: "Engine", build: Build, names: _Names) -> None:
+    _refuse_without_buildkit(build)
     output = Excerpt(head=0, tail=SHORT_TAIL)
     try:
-        for piece in engine.build(
-            build.context,
-            dockerfile=build.dockerfile,
-            args=dict(build.args),
-            tag=names.own,
-            labels={IMAGE_LABEL: names.lasting},
-            target=build.target,
-            forcerm=True,
-        ):
-            output.add(piece.encode(errors="backslashreplace"))
+        with _file_for_api(build) as dockerfile:
+            for piece in engine.build(
+                build.context,
+                dockerfile=dockerfile,
+                args=dict(build.args),
+                tag=names.own,
+                labels={IMAGE_LABEL: names.lasting},
+                target=build.target,
+                cache_from=list(build.cache_from),
+                network_mode=build.network,
+                platform=next(iter(build.platforms), None),
+                forcerm=True,
+            ):
+                output.add(piece.encode(errors="backslashreplace"))
     except EngineError as error:
         raise _build_error(build, error.reason, output) from error
+
+
+@contextmanager
+def _file_for_api(build: Build) -> Iterator[str]:
+    """Yield the Dockerfile's path; docker-py sends one that isn't in the context along with it."""
+    if build.dockerfile_inline is None:
+        yield build.dockerfile
+        return
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "Dockerfile")
+        file.write_text(build.dockerfile_inline, encoding="utf-8")
+        yield str(file)
 
 
 _REMEDY: Final = "mend what the output shows"
@@ -224,7 +313,7 @@ _DEPRECATED: Final = re.compile(r"^DEPRECATED: The legacy builder[^\n]*\n(?:[ \t
 def _build_error(build: Build, why: str, output: Excerpt, *, remedy: str = _REMEDY) -> ImageError:
     lines = [line.rstrip() for line in _DEPRECATED.sub("", str(output)).splitlines()]
     return ImageError(
-        f"The image can't be built from {build.context / build.dockerfile}: {why}. Remedy: {remedy}.",
+        f"The image can't be built from {build.source}: {why}. Remedy: {remedy}.",
         logs="\n".join([line for line in lines if line][-_LAST_LINES:]),
     )
 

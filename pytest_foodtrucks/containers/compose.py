@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from . import keywords
+from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.values import shown, switch
+
+from . import keywords, resources, surroundings
 from .ports import FixedPort, Port, checked_ports, container_port, fixed_ports, ports_body
 from .volumes import Volume, checked_volumes, volumes_body
 
@@ -12,14 +15,45 @@ Body = Mapping[str, Any]
 """The body of the engine API's ContainerCreate, or a piece of it."""
 
 
-def keyword_field(check: Callable[[Any], Any], body: Callable[[Any], Body] | None = None, **more: Any) -> Any:
+def keyword_field(
+    check: Callable[[Any], Any],
+    body: str | Callable[[Any], Body] | None = None,
+    *,
+    form: str = "",
+    at: str = "",
+    since: str = "",
+    **more: Any,
+) -> Any:
     """Return the field of a keyword: how its value is checked, and which piece of the body the checked value becomes.
 
-    `more` is what `dataclasses.field` takes; the default value is None if it doesn't say another.
+    `body` is the name of the field that gets the value, such as HostConfig.CapAdd, or a function that writes the piece;
+    `at` then says where. `form` is what Compose takes, and only Compose's keywords have one. `since` is the first
+    version of the engine's API that knows the keyword; none means each that we speak to. The README's table shows these
+    three. `more` is what `dataclasses.field` takes; the default value is None if it doesn't say another.
     """
     if "default_factory" not in more:
         more.setdefault("default", None)
-    return field(metadata={"check": check, "body": body}, **more)
+    at = body if isinstance(body, str) else at
+    writes = _placed(body) if isinstance(body, str) else body
+    return field(metadata={"check": check, "body": writes, "form": form, "at": at, "since": since}, **more)
+
+
+def _placed(at: str) -> Callable[[Any], Body]:
+    """Return what writes a value into a field of the body."""
+
+    def body(value: Any) -> Body:
+        piece = _json(value)
+        for name in reversed(at.split(".")):
+            piece = {name: piece}
+        return dict(piece)
+
+    return body
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _json(each) for name, each in value.items()}
+    return [_json(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def checks_of(table: type[Any]) -> dict[str, Callable[[Any], Any]]:
@@ -35,36 +69,155 @@ def _tmpfs(entries: Sequence[str]) -> Body:
     return {"HostConfig": {"Tmpfs": dict(entry.partition(":")[::2] for entry in entries)}}
 
 
+_COMMAND: Final = "a text, or a list of words"
+_PAIRS: Final = "a mapping, or a list of `NAME=VALUE`"
+_SIZE: Final = 'bytes, or `"512m"`'
+_SWITCH: Final = "`True` or `False`"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
-    """The keywords of a container with their checked values; `mem_limit` is in bytes.
+    """The keywords of a container with their checked values; sizes are in bytes, `cpus` in billionths of one.
 
     This is the one table of them; `ServiceKeywords` repeats their names for type checkers. The environment is never
     shown.
     """
 
-    command: Sequence[str] | None = keyword_field(keywords.words, lambda words: {"Cmd": list(words)})
-    entrypoint: Sequence[str] | None = keyword_field(keywords.words, lambda words: {"Entrypoint": list(words)})
-    environment: Mapping[str, str] = keyword_field(keywords.environment, _environment, default_factory=dict, repr=False)
-    aliases: Sequence[str] = keyword_field(keywords.host_names, default=())
+    command: Sequence[str] | None = keyword_field(keywords.words, "Cmd", form=_COMMAND)
+    entrypoint: Sequence[str] | None = keyword_field(keywords.words, "Entrypoint", form=_COMMAND)
+    environment: Mapping[str, str] = keyword_field(
+        keywords.environment, _environment, at="Env", form=_PAIRS, default_factory=dict, repr=False
+    )
+    aliases: Sequence[str] = keyword_field(
+        keywords.host_names, at="NetworkingConfig", form="a list of names; the fixture's name", default=()
+    )
     """Without a body: `engine_config` writes them, because they belong to the network."""
-    ports: Sequence[Port] = keyword_field(checked_ports, ports_body, default=())
+    ports: Sequence[Port] = keyword_field(
+        checked_ports,
+        ports_body,
+        form="the container's ports; each of TCP gets a free one of the host, or a fixed one; "
+        '`[5000, "53/udp", "8080:80"]`, or mappings of `target`, `published`, `host_ip`, `protocol`',
+        at="ExposedPorts",
+        default=(),
+    )
     """Where they are published is written by `engine_config`, which knows the free ports."""
-    volumes: Sequence[Volume] = keyword_field(checked_volumes, volumes_body, default=())
-    tmpfs: Sequence[str] = keyword_field(keywords.tmpfs, _tmpfs, default=())
-    mem_limit: int | None = keyword_field(keywords.memory_limit, lambda size: {"HostConfig": {"Memory": size}})
-    user: str | None = keyword_field(keywords.user, lambda user: {"User": user})
+    volumes: Sequence[Volume] = keyword_field(
+        checked_volumes,
+        volumes_body,
+        form='a list; `["./data:/data:ro", "data:/lib/data", "/cache"]`, or mappings of `type`, `source`, `target`, '
+        "`read_only`, `bind`, `volume`, `tmpfs`",
+        at="HostConfig.Mounts",
+        default=(),
+    )
+    tmpfs: Sequence[str] = keyword_field(
+        keywords.tmpfs,
+        _tmpfs,
+        form='a path or a list; `"/run:size=64m"`, or mappings of `target`, `size`, `mode`',
+        at="HostConfig.Tmpfs",
+        default=(),
+    )
+    mem_limit: int | None = keyword_field(keywords.memory_limit, "HostConfig.Memory", form=_SIZE)
+    user: str | None = keyword_field(keywords.user, "User", form='a name or a number; `"1000:1000"` with a group')
     cap_add: Sequence[str] = keyword_field(
-        keywords.capabilities, lambda names: {"HostConfig": {"CapAdd": list(names)}}, default=()
+        keywords.capabilities, "HostConfig.CapAdd", form='a name or a list; `["NET_ADMIN"]`', default=()
     )
-    dns: Sequence[str] = keyword_field(
-        keywords.name_servers, lambda servers: {"HostConfig": {"Dns": list(servers)}}, default=()
-    )
+    dns: Sequence[str] = keyword_field(keywords.name_servers, "HostConfig.Dns", form="an address or a list", default=())
     dns_search: Sequence[str] = keyword_field(
-        keywords.search_domains, lambda domains: {"HostConfig": {"DnsSearch": list(domains)}}, default=()
+        keywords.search_domains, "HostConfig.DnsSearch", form='a domain or a list; `"."` for none', default=()
+    )
+    dns_opt: Sequence[str] = keyword_field(
+        surroundings.resolver_options, "HostConfig.DnsOptions", form='a text or a list; `["ndots:2"]`', default=()
+    )
+    platform: str | None = keyword_field(
+        surroundings.platform, at="the request's `platform`", form='`"linux/arm64"`', since="1.41"
+    )
+    """Without a body: it is a parameter of the request, of the pull and of the build."""
+    hostname: str | None = keyword_field(surroundings.hostname, "Hostname", form="a name")
+    domainname: str | None = keyword_field(surroundings.domain_name, "Domainname", form="a name")
+    extra_hosts: Sequence[str] = keyword_field(
+        surroundings.extra_hosts,
+        "HostConfig.ExtraHosts",
+        form='a mapping, or a list; `["db=10.0.0.5", "here=host-gateway"]`',
+        default=(),
+    )
+    sysctls: Mapping[str, str] = keyword_field(
+        surroundings.sysctls, "HostConfig.Sysctls", form=_PAIRS, default_factory=dict
+    )
+    labels: Mapping[str, str] = keyword_field(surroundings.labels, "Labels", form=_PAIRS, default_factory=dict)
+    annotations: Mapping[str, str] = keyword_field(
+        surroundings.annotations, "HostConfig.Annotations", form=_PAIRS, since="1.43", default_factory=dict
+    )
+    read_only: bool | None = keyword_field(switch, "HostConfig.ReadonlyRootfs", form=_SWITCH)
+    privileged: bool | None = keyword_field(switch, "HostConfig.Privileged", form=_SWITCH)
+    init: bool | None = keyword_field(switch, "HostConfig.Init", form=_SWITCH)
+    tty: bool | None = keyword_field(switch, "Tty", form=_SWITCH)
+    stdin_open: bool | None = keyword_field(switch, "OpenStdin", form=_SWITCH)
+    working_dir: str | None = keyword_field(surroundings.working_dir, "WorkingDir", form="an absolute path")
+    stop_signal: str | None = keyword_field(surroundings.stop_signal, "StopSignal", form='`"SIGINT"`, or a number')
+    stop_grace_period: int | None = keyword_field(
+        surroundings.whole_seconds, "StopTimeout", form='`"1m30s"`, or seconds; rounded up to whole ones'
+    )
+    group_add: Sequence[str] = keyword_field(
+        surroundings.groups, "HostConfig.GroupAdd", form="a list of names and numbers", default=()
+    )
+    cap_drop: Sequence[str] = keyword_field(
+        keywords.capabilities, "HostConfig.CapDrop", form='a name or a list; `["ALL"]`', default=()
+    )
+    security_opt: Sequence[str] = keyword_field(
+        surroundings.security_options,
+        surroundings.security_body,
+        at="HostConfig.SecurityOpt",
+        form='a list; `["no-new-privileges:true", "seccomp:profile.json"]`',
+        default=(),
+    )
+    userns_mode: str | None = keyword_field(surroundings.user_namespace, "HostConfig.UsernsMode", form='`"host"`')
+    ipc: str | None = keyword_field(
+        surroundings.ipc, "HostConfig.IpcMode", form='`"none"`, `"private"`, `"shareable"`, `"host"`, `"container:…"`'
+    )
+    pid: str | None = keyword_field(surroundings.pid, "HostConfig.PidMode", form='`"host"`, `"container:…"`')
+    runtime: str | None = keyword_field(surroundings.runtime, "HostConfig.Runtime", form="a name that the engine knows")
+    logging: Mapping[str, Any] | None = keyword_field(
+        surroundings.logging, "HostConfig.LogConfig", form="a mapping of `driver` and `options`", repr=False
+    )
+    shm_size: int | None = keyword_field(resources.shared_memory, "HostConfig.ShmSize", form=_SIZE)
+    mem_reservation: int | None = keyword_field(keywords.memory_limit, "HostConfig.MemoryReservation", form=_SIZE)
+    memswap_limit: int | None = keyword_field(
+        resources.memory_and_swap, "HostConfig.MemorySwap", form=f"{_SIZE}; `-1` for no limit"
+    )
+    cpus: int | None = keyword_field(resources.processors, "HostConfig.NanoCpus", form='a number; `0.5`, `"1.5"`')
+    cpuset: str | None = keyword_field(resources.processor_set, "HostConfig.CpusetCpus", form='`"0-1"`, `"0,2"`')
+    cpu_shares: int | None = keyword_field(resources.processor_shares, "HostConfig.CpuShares", form="a number")
+    pids_limit: int | None = keyword_field(
+        resources.processes, "HostConfig.PidsLimit", form="a number; `-1` for no limit"
+    )
+    oom_score_adj: int | None = keyword_field(
+        resources.oom_score, "HostConfig.OomScoreAdj", form="a number from -1000 to 1000"
+    )
+    ulimits: Mapping[str, Sequence[int]] = keyword_field(
+        resources.ulimits,
+        resources.ulimits_body,
+        at="HostConfig.Ulimits",
+        form="a mapping of names to a number, or to `soft` and `hard`",
+        default_factory=dict,
+    )
+    devices: Sequence[str] = keyword_field(
+        resources.devices,
+        resources.devices_body,
+        at="HostConfig.Devices",
+        form='a list; `["/dev/fuse", "/dev/sda:/dev/xvda:r"]`, or mappings of `source`, `target`, `permissions`',
+        default=(),
+    )
+    gpus: Sequence[Mapping[str, Any]] = keyword_field(
+        resources.gpus,
+        "HostConfig.DeviceRequests",
+        form='`"all"`, or a list of mappings of `driver`, `count`, `device_ids`, `capabilities`, `options`',
+        since="1.40",
+        default=(),
     )
     healthcheck: Mapping[str, Any] | None = keyword_field(
-        keywords.healthcheck, lambda check: {"Healthcheck": dict(check)}
+        keywords.healthcheck,
+        "Healthcheck",
+        form="a mapping of `test`, `interval`, `timeout`, `retries`, `start_period`",
     )
 
     @property
@@ -124,6 +277,32 @@ def _address(spec: ContainerSpec, port: int, publish_on: str) -> str:
     """Return the address of the host on which a port is published."""
     fixed = spec.fixed_ports.get(port)
     return publish_on if fixed is None or fixed.address is None else fixed.address
+
+
+def newer_keywords(spec: ContainerSpec, api_version: str) -> dict[str, str]:
+    """Return the given keywords that an engine of that API version doesn't know, each with the first that does."""
+    defaults = ContainerSpec().values()
+    given = [each for each in fields(spec) if getattr(spec, each.name) != defaults[each.name]]
+    since = {each.name: str(each.metadata["since"]) for each in given if each.metadata["since"]}
+    return {name: first for name, first in since.items() if _numbers(api_version) < _numbers(first)}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def refuse_contradictions(spec: ContainerSpec) -> None:
+    """Raise DefinitionError for values that the engine refuses together."""
+    memory, swap, reservation = spec.mem_limit, spec.memswap_limit, spec.mem_reservation
+    if memory is not None and reservation is not None and reservation > memory:
+        raise DefinitionError(
+            f"mem_reservation is {reservation} bytes, more than mem_limit with {memory}. Remedy: reserve less."
+        )
+    if swap is not None and (memory is None or 0 < swap < memory):
+        raise DefinitionError(
+            f"memswap_limit={shown(swap)} is for memory and swap together, and mem_limit is {shown(memory)}. Remedy: "
+            "give mem_limit too, and not less than that here."
+        )
 
 
 def merge(config: dict[str, Any], piece: Body) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import EngineError, StartError
 
-from .compose import ContainerSpec, engine_config
+from .compose import ContainerSpec, engine_config, newer_keywords
 from .container import Container
 from .mounted_files import FilesVolume, MountedFile
 
@@ -52,6 +52,7 @@ class Creation:
         self._title = title
         self._labels = labels if labels is not None else {}
         self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
+        self._refuse_older_engine()
         self._files = self._mounted(files) if files else None
         try:
             self.container = self._create()
@@ -68,6 +69,16 @@ class Creation:
         self._spec = replace(self._spec, volumes=(*self._spec.volumes, *made.mounts))
         return made
 
+    def _refuse_older_engine(self) -> None:
+        """Raise StartError for a keyword that the engine doesn't know; it would ignore that silently."""
+        engine = self._engine
+        for name, first in newer_keywords(self._spec, engine.api_version).items():
+            raise StartError(
+                f"The container of {self._title} can't be created: {name}= needs an engine whose API has version "
+                f"{first}{_release(first)}, and the engine at {engine.url} has {engine.api_version} "
+                f"({engine.version}). Remedy: leave {name}= out, or use a newer engine."
+            )
+
     def _create(self) -> Container:
         host_ports = self._host_ports()
         config = engine_config(
@@ -79,7 +90,7 @@ class Creation:
             publish_on=self._engine.publish_on,
         )
         try:
-            container_id = self._engine.create_container(self._name, config)
+            container_id = self._engine.create_container(self._name, config, platform=self._spec.platform)
         except EngineError as error:
             raise self._start_error("created", error) from error
         return Container(self._engine, container_id, self._name, self._network)
@@ -157,6 +168,14 @@ class Creation:
     def _remove_files(self) -> None:
         if self._files is not None:
             self._files.remove()
+
+
+DOCKER_RELEASES: Final = {"1.40": "19.03", "1.41": "20.10", "1.42": "23.0", "1.43": "24.0", "1.44": "25.0"}
+"""The first release of Docker that has a version of the API."""
+
+
+def _release(api_version: str) -> str:
+    return f" (Docker {DOCKER_RELEASES[api_version]})" if api_version in DOCKER_RELEASES else ""
 
 
 def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:

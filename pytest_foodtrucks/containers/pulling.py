@@ -46,11 +46,13 @@ def pulled(
     *,
     pull: str,
     progress: "Progress",
+    platform: str | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     silence: float = _SILENCE,
 ) -> None:
-    """Make sure that the engine has an image; `pull` is `missing`, `always` or `never`.
+    """Make sure that the engine has an image, for a platform if one is given.
 
+    `pull` is `missing`, `always` or `never`.
     The pull is given up when `cancelled` returns True, or when the engine reports nothing for `silence` seconds.
 
     Raises ImageError, which says why the engine doesn't have the image, and what to do.
@@ -60,16 +62,19 @@ def pulled(
             f"The image {without_user(image)} is named with a user part, which no registry takes. Remedy: leave that "
             "out; docker login, or DOCKER_AUTH_CONFIG, says who you are."
         )
-    if pull != "always" and engine.image_exists(image):
+    if pull != "always" and engine.image_exists(image, platform):
         return
     if pull == "never":
+        wanted = "" if platform is None else f" for {platform}"
+        other = platform is not None and engine.image_exists(image)
+        hint = " It has it for another platform." if other else similar(engine, image)
         raise ImageError(
-            f"The image {image} isn't on the engine, and pull is never.{similar(engine, image)} Remedy: pull or build "
-            "it, or set --foodtrucks-pull=missing."
+            f"The image {image} isn't on the engine{wanted}, and pull is never.{hint} Remedy: pull or build it, or set "
+            "--foodtrucks-pull=missing."
         )
     try:
         with progress.working(f"pulling {image}") as update:
-            for event in _until(cancelled, silence, engine.pull(image)):
+            for event in _until(cancelled, silence, engine.pull(image, platform)):
                 update(event)
     except EngineError as error:
         if error.status is None:

@@ -21,12 +21,15 @@ _PIECE: Final = 64 * 1024
 class ContainerRequests(EngineClient):
     """What an engine is asked about containers."""
 
-    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
-        """Create a container from the engine API's own JSON, and return its id."""
+    def create_container(self, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
+        """Create a container from the engine API's own JSON, and return its id.
+
+        `platform` is the one that its image must be for, such as linux/arm64.
+        """
         labels = {**config["Labels"], NAME_LABEL: name}
 
         def create() -> dict[str, Any]:
-            return dict(self.api.create_container_from_config({**config, "Labels": labels}, name))  # type: ignore[no-untyped-call] # a gap of types-docker
+            return dict(self.api.create_container_from_config({**config, "Labels": labels}, name, platform))  # type: ignore[no-untyped-call] # a gap of types-docker
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_container(name)

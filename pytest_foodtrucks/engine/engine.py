@@ -52,6 +52,7 @@ class Engine(ImageRequests, NetworkRequests, ArchiveRequests, ExecRequests, List
         with self._asking("tell its version"):
             version = api.version()
         self.version: str = version["Version"]
+        self.api_version: str = version["ApiVersion"]
         if any("podman" in component["Name"].lower() for component in version.get("Components") or ()):
             raise EngineError(
                 f"The engine at {self.url} is Podman {self.version}, and this version of pytest-foodtrucks speaks to "

@@ -1,5 +1,6 @@
 """Commands in containers: run to their end, or kept open with their input."""
 
+import ssl
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from .descriptors import Descriptor, close_quietly
 _FRAME_HEAD: Final = 8
 _STANDARD_ERROR: Final = 2
 """The first byte of a frame: 1 is standard output."""
+
+_NOT_NOW: Final = (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What the kinds of sockets raise that would have to wait."""
 
 _SEND_SECONDS: Final = 10.0
 """For which the other end may take nothing of what is sent."""
@@ -83,6 +87,34 @@ class ExecStream:
                 return b""
             self._received += more
         return frame
+
+    # without waiting
+
+    def fileno(self) -> int:
+        """Return the descriptor of the connection."""
+        return self._descriptor.number
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Send to its input what goes at once, and return how many bytes that was; OSError where it is gone."""
+        self._refuse_foreign()
+        self._socket.settimeout(0)
+        try:
+            sent: int = self._socket.send(bytes(data))  # paramiko takes no view of bytes
+        except _NOT_NOW:
+            return 0
+        return sent
+
+    def output_now(self) -> tuple[bytes, bytes] | None:
+        """Return a piece of standard output and of error that came, one of them empty; both are at its end.
+
+        None where nothing is there. A descriptor doesn't tell all that is: ask until there is no more.
+        """
+        try:
+            frame = self._frame(0)
+        except _NOT_NOW:
+            return None
+        output = frame[_FRAME_HEAD:]
+        return (b"", output) if frame and frame[0] == _STANDARD_ERROR else (output, b"")
 
     def _came_with_the_head(self) -> bytes:
         """Return what came together with the head of the engine's answer: it is in a buffer of the answer's file.

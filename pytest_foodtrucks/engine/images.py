@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from docker.auth import resolve_repository_name
 from docker.utils import parse_repository_tag
@@ -19,20 +19,26 @@ class ImageRequests(EngineClient):
 
     def image_id(self, image: str) -> str | None:
         """Return the digest of the image's content; None where the engine hasn't got it."""
-        found = if_found(lambda: self._ask(f"look for the image {image}", lambda: self.api.inspect_image(image)))  # type: ignore[no-untyped-call] # a gap of types-docker
+        found = self._image(image)
         return None if found is None else str(found["Id"])
+
+    def _image(self, image: str) -> Mapping[str, Any] | None:
+        return if_found(lambda: self._ask(f"look for the image {image}", lambda: self.api.inspect_image(image)))  # type: ignore[no-untyped-call] # a gap of types-docker
 
     def image_names(self) -> list[str]:
         """Return the names of all images that the engine has."""
         found = self._ask("list its images", self.api.images)
         return sorted(name for about in found for name in about.get("RepoTags") or () if name != "<none>:<none>")
 
-    def image_exists(self, image: str) -> bool:
-        """Tell whether the engine has the image."""
-        return self.image_id(image) is not None
+    def image_exists(self, image: str, platform: str | None = None) -> bool:
+        """Tell whether the engine has the image, for a platform such as linux/arm64 if one is given."""
+        if platform is None:
+            return self.image_id(image) is not None
+        found = self._image(image)
+        return found is not None and _is_for(found, platform)
 
-    def pull(self, image: str) -> Iterator[dict[str, Any]]:
-        """Pull an image, and yield the engine's progress events.
+    def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
+        """Pull an image, for a platform if one is given, and yield the engine's progress events.
 
         Raises EngineError, also where the engine reports the error as the stream's last event only.
         """
@@ -40,14 +46,19 @@ class ImageRequests(EngineClient):
         with self._asking(f"pull {image}"):
             login = self._logins.resolve_authconfig(resolve_repository_name(repository)[0])
             events = self.api.pull(
-                repository, tag if tag is not None else "latest", stream=True, decode=True, auth_config=login
+                repository,
+                tag if tag is not None else "latest",
+                stream=True,
+                decode=True,
+                auth_config=login,
+                platform=platform,
             )
             yield from _checked(events, f"pull {image}")
 
     def build(self, folder: Path, *, dockerfile: str, args: Mapping[str, str], **more: Any) -> Iterator[str]:
         """Build an image through the engine's API, and yield its lines of output.
 
-        `more` takes `tag`, `labels` and `target`.
+        `more` is what docker-py's `build` takes besides.
         """
         with self._asking(f"build {folder}"):
             events = self.api.build(
@@ -87,6 +98,17 @@ class ImageRequests(EngineClient):
                 raise
             return False
         return True
+
+
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "i386": "386"}
+"""Other words for what the engine calls so."""
+
+
+def _is_for(image: Mapping[str, Any], platform: str) -> bool:
+    """Tell whether an image is for a platform, as far as that is told: linux, linux/arm64, linux/arm/v7."""
+    has = [image.get("Os", ""), image.get("Architecture", ""), image.get("Variant", "")]
+    wanted = [_ARCHITECTURES.get(word, word) for word in platform.split("/")]
+    return all(mine in ("", theirs) for mine, theirs in zip(has, wanted, strict=False))
 
 
 def _checked(events: Iterator[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:

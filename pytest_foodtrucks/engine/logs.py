@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Final, NamedTuple
 
 _FRAME_HEAD: Final = 8
 """Bytes before each frame; the last 4 of them tell the length of what follows."""
+_FRAMES: Final = re.compile(rb"[\0-\3]\0\0\0")
+"""How each of them begins; no text does."""
 
 _STAMP: Final = 31
 """Bytes of the time before each frame where it was asked for, and a space: 2026-01-31T12:00:00.123456789Z."""
@@ -18,7 +21,36 @@ _CUT: Final = "…"
 
 
 def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what is in the engine's frames; pieces of its answer come cut anyhow."""
+    """Yield what is in the engine's frames; pieces of its answer come cut anyhow.
+
+    The log of a container with a terminal has no frames; of it each line is yielded.
+    """
+    received = bytearray()
+    rest = iter(pieces)
+    for piece in rest:
+        received += piece
+        if len(received) >= _FRAME_HEAD:
+            break
+    kind = _lines_of_terminal if received and not _FRAMES.match(received) else _of_frames
+    yield from kind(chain([bytes(received)], rest))
+
+
+def _lines_of_terminal(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a terminal's lines, which end with a carriage return too; of an endless one what is there."""
+    received = bytearray()
+    for piece in pieces:
+        received += piece
+        *lines, last = received.split(b"\n")
+        yield from (bytes(line).removesuffix(b"\r") + b"\n" for line in lines)
+        received = last
+        if len(received) > LONGEST_LINE:
+            yield bytes(received)
+            received = bytearray()
+    if received:
+        yield bytes(received)
+
+
+def _of_frames(pieces: Iterable[bytes]) -> Iterator[bytes]:
     received = bytearray()
     for piece in pieces:
         received += piece

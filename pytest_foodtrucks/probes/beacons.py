@@ -33,16 +33,17 @@ def running_probe(
     *,
     subject: Container | None = None,
     command: Sequence[str] = IDLE,
+    alias: str | None = None,
 ) -> Iterator[Probe]:
     """Start a probe on a network, on the default bridge (`bridge`) or in a container's namespace, and remove it.
 
-    `subject` is that container.
+    `subject` is that container. `alias` is a name on the network, for a probe that others ask for.
     """
-    spec = ContainerSpec(entrypoint=command)  # in place of the image's own, which may do anything with a command
+    # The entrypoint is in place of the image's own, which may do anything with a command.
+    spec = ContainerSpec(entrypoint=command, aliases=() if alias is None else (alias,))
     image = _probe_image(stack)
-    made = partial(
-        Creation, stack.engine, spec, image=image, network=network, labels=stack.labels("probe"), title="probe"
-    )
+    title = "probe" if alias is None else alias
+    made = partial(Creation, stack.engine, spec, image=image, network=network, labels=stack.labels(title), title=title)
     creation = stack.created(made, Creation.remove)
     try:
         probe = Probe(creation.start(), place, subject=subject, stack=stack)

@@ -5,29 +5,37 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar
 
+from pytest_foodtrucks.containers import build_keys
 from pytest_foodtrucks.containers.building import Build
-from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, checks_of, keyword_field
-from pytest_foodtrucks.containers.keywords import environment, host_names
+from pytest_foodtrucks.containers.compose import (
+    CONTAINER_KEYWORDS,
+    ContainerSpec,
+    checks_of,
+    keyword_field,
+    refuse_contradictions,
+)
+from pytest_foodtrucks.containers.env_files import EnvFile, env_files, variables_of
+from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.containers.mounted_files import MountedFile, checked_configs, checked_secrets, in_folder
+from pytest_foodtrucks.containers.surroundings import with_profiles
 from pytest_foodtrucks.errors import DefinitionError, EngineNotFound, FoodtrucksError, NoAnswer
 from pytest_foodtrucks.ready import as_checks
 from pytest_foodtrucks.values import (
     Unfit,
     checked,
     image_name,
-    matching,
     only_begins,
-    path,
     seconds,
     shown,
     takes_one,
     unrolled,
 )
+
+from . import compose_keys
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.callers import Place
@@ -47,40 +55,56 @@ class ServiceKeywords(TypedDict, total=False):
     entrypoint: Value[Sequence[str] | str | None]
     environment: Value[Mapping[str, object] | Sequence[str]]
     aliases: Value[Sequence[str]]
-    ports: Value[Sequence[int | str | Mapping[str, Any]]]
+    ports: Value[Sequence[int | str | Mapping[str, Any]] | Mapping[str, Any] | int]
     volumes: Value[Sequence[str | Mapping[str, Any]]]
-    tmpfs: Value[Sequence[str | Mapping[str, Any]] | str]
+    tmpfs: Value[Sequence[str | Mapping[str, Any]] | Mapping[str, Any] | str]
     secrets: Value[Mapping[str, Any] | Sequence[Mapping[str, Any]]]
     configs: Value[Mapping[str, Any] | Sequence[Mapping[str, Any]]]
     mem_limit: Value[str | int | None]
     user: Value[str | int | None]
     cap_add: Value[Sequence[str]]
     dns: Value[Sequence[str]]
-    dns_search: Value[Sequence[str]]
+    dns_search: Value[Sequence[str] | str]
+    dns_opt: Value[Sequence[str] | str]
+    platform: Value[str | None]
+    hostname: Value[str | None]
+    domainname: Value[str | None]
+    extra_hosts: Value[Mapping[str, str | Sequence[str]] | Sequence[str]]
+    sysctls: Value[Mapping[str, object] | Sequence[str]]
+    labels: Value[Mapping[str, object] | Sequence[str]]
+    annotations: Value[Mapping[str, object] | Sequence[str]]
+    env_file: Value[str | Path | Mapping[str, Any] | Sequence[str | Path | Mapping[str, Any]] | None]
+    read_only: Value[bool | None]
+    privileged: Value[bool | None]
+    init: Value[bool | None]
+    tty: Value[bool | None]
+    stdin_open: Value[bool | None]
+    working_dir: Value[str | None]
+    stop_signal: Value[str | int | None]
+    stop_grace_period: Value[str | float | None]
+    group_add: Value[Sequence[str | int]]
+    cap_drop: Value[Sequence[str] | str]
+    security_opt: Value[Sequence[str] | str]
+    userns_mode: Value[str | None]
+    ipc: Value[str | None]
+    pid: Value[str | None]
+    runtime: Value[str | None]
+    logging: Value[Mapping[str, Any] | None]
+    shm_size: Value[str | int | None]
+    mem_reservation: Value[str | int | None]
+    memswap_limit: Value[str | int | None]
+    cpus: Value[float | str | None]
+    cpuset: Value[str | None]
+    cpu_shares: Value[int | str | None]
+    pids_limit: Value[int | str | None]
+    oom_score_adj: Value[int | str | None]
+    ulimits: Value[Mapping[str, int | str | Mapping[str, int | str]]]
+    devices: Value[Sequence[str | Mapping[str, str]]]
+    gpus: Value[str | Sequence[Mapping[str, Any]]]
     healthcheck: Value[Mapping[str, Any] | None]
     timeout: Value[float | None]
     ready: "Check | Iterable[Check] | None"
     reset: Callable[[Any], object] | None
-
-
-def _build(value: Any) -> Build:
-    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {"context": value}
-    if given.keys() - {field.name for field in fields(Build)} or not isinstance(given.get("context"), str | Path):
-        raise Unfit(
-            "give a folder, or a mapping with `context` and if need be `dockerfile`, `args`, `target`",
-            why=" can't be built",
-        )
-    if "://" in str(given["context"]):
-        raise Unfit("give a folder", why=" is a URL")
-    plain = {name: content for name, content in given.items() if content is not None}
-    args = checked("build args", plain.get("args", {}), partial(environment, keyword="build args"))
-    target = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a stage's name as target")
-    return Build(
-        path(plain["context"]),
-        str(path(plain.get("dockerfile", "Dockerfile"))),
-        tuple(args.items()),
-        target(plain["target"]) if "target" in plain else None,
-    )
 
 
 def _ready(value: Any) -> Any:
@@ -109,10 +133,26 @@ class ServiceDefinition:
     name: str = ""
     where: str = ""
     spec: ContainerSpec
-    image: str | None = keyword_field(image_name)
-    build: Build | None = keyword_field(_build)
-    secrets: Sequence[MountedFile] = keyword_field(checked_secrets, default=())
-    configs: Sequence[MountedFile] = keyword_field(checked_configs, default=())
+    image: str | None = keyword_field(image_name, form="a name", at="Image")
+    build: Build | None = keyword_field(
+        build_keys.build,
+        form=f"a folder, or a mapping of {', '.join(f'`{key}`' for key in build_keys.KEYS)}",
+        at="Image",
+    )
+    env_file: Sequence[EnvFile] = keyword_field(
+        env_files, form="a path, a mapping of `path`, `required`, `format`, or a list of these", at="Env", default=()
+    )
+    """What is in these files is in the environment of `spec`."""
+    secrets: Sequence[MountedFile] = keyword_field(
+        checked_secrets,
+        form="a mapping of names to a text, bytes or a `Path`, or to `content`, `file` or `environment` with `target`, "
+        "`uid`, `gid`, `mode`; or a list of these with `source`",
+        at="HostConfig.Mounts",
+        default=(),
+    )
+    configs: Sequence[MountedFile] = keyword_field(
+        checked_configs, form="as `secrets`", at="HostConfig.Mounts", default=()
+    )
     timeout: float | None = keyword_field(seconds)
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
     reset: Callable[[Any], object] | None = keyword_field(_reset)
@@ -128,17 +168,21 @@ KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {**CONTAINER_KEYWORDS, **c
 
 
 def check_keywords(keywords: Iterable[str], known: Collection[str] = KEYWORDS, *, of: str = "service") -> None:
-    """Raise DefinitionError for unknown keywords; it names for each the most similar known one."""
+    """Raise DefinitionError for unknown keywords, with what to use instead: of a service's own, or a similar one."""
     unknown = [keyword for keyword in keywords if keyword not in known]
     if unknown:
+        answers = [compose_keys.instead_of(each) if of == "service" else None for each in unknown]
         raise DefinitionError(
-            " ".join(f"A {of} has no keyword {shown(each)}; {_nearest(each, known)}" for each in unknown)
+            " ".join(
+                f"A {of} has no keyword {shown(each)}{answer if answer is not None else _nearest(each, known)}"
+                for each, answer in zip(unknown, answers, strict=True)
+            )
         )
 
 
 def _nearest(keyword: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(keyword[:100], known, n=1)  # its time grows with the length
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}."
+    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(known))}."
 
 
 def without_iterators(keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,10 +230,7 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     check_keywords(keywords)
     given = {name: value for name, value in without_iterators(keywords).items() if value is not None}
     values = {name: checked(name, value, KEYWORDS[name]) for name, value in given.items()}
-    if "build" in values:
-        values["build"] = _in_folder(values["build"], folder)
-    for keyword in {"secrets", "configs"} & values.keys():
-        values[keyword] = in_folder(values[keyword], folder, keyword=keyword)
+    _read_files(values, folder)
     if ("image" in values) == ("build" in values):
         raise DefinitionError(
             f"The service {alias!r} has {_both_or_neither('image' in values)}. Remedy: give one of them."
@@ -197,6 +238,7 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
     if not values.get("aliases"):
         values["aliases"] = checked("aliases", (alias,), host_names)
     spec = ContainerSpec(**{name: values.pop(name) for name in CONTAINER_KEYWORDS if name in values})
+    refuse_contradictions(spec)
     return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
 
 
@@ -204,15 +246,14 @@ def _both_or_neither(both: object) -> str:
     return "both image= and build=" if both else "neither image= nor build="
 
 
-def _in_folder(build: Build, folder: Path) -> Build:
-    """Return a build with its context made absolute; DefinitionError if its Dockerfile doesn't exist."""
-    file = folder / build.context / build.dockerfile
-    try:
-        context = (folder / build.context).resolve()
-        file = context / build.dockerfile
-        found, words = file.is_file(), "there is no"
-    except (OSError, RuntimeError) as error:  # too long, or links in a circle
-        found, words = False, f"{type(error).__name__} at"
-    if not found:
-        raise DefinitionError(f"For build= {words} {shown(str(file))}. Remedy: create it, or mend the path.")
-    return replace(build, context=context)
+def _read_files(values: dict[str, Any], folder: Path) -> None:
+    """Put into checked values what is in files of theirs, and make the paths of a build absolute."""
+    if "build" in values:
+        values["build"] = build_keys.in_folder(build_keys.for_platform(values["build"], values.get("platform")), folder)
+    if "env_file" in values:
+        variables = {**variables_of(values["env_file"], folder), **values.get("environment", {})}
+        values["environment"] = dict(sorted(variables.items()))
+    for keyword in {"secrets", "configs"} & values.keys():
+        values[keyword] = in_folder(values[keyword], folder, keyword=keyword)
+    if "security_opt" in values:
+        values["security_opt"] = with_profiles(values["security_opt"], folder)

@@ -30,10 +30,10 @@ def paused(service: "RunningService") -> AbstractContextManager[None]:
     return _fault(service, "paused", lambda: service.stack.engine.pause_container(service.container.id))
 
 
-def stopped(service: "RunningService", *, timeout: int) -> AbstractContextManager[None]:
+def stopped(service: "RunningService", *, timeout: int | None) -> AbstractContextManager[None]:
     """Stop a service for the length of a block."""
-    _check_timeout(timeout)
-    return _fault(service, "stopped", lambda: _stop(service, timeout))
+    seconds = _stop_seconds(service, timeout)
+    return _fault(service, "stopped", lambda: _stop(service, seconds))
 
 
 def killed(service: "RunningService") -> AbstractContextManager[None]:
@@ -48,13 +48,13 @@ def disconnected(service: "RunningService") -> AbstractContextManager[None]:
     )
 
 
-def restart(service: "RunningService", *, timeout: int) -> None:
+def restart(service: "RunningService", *, timeout: int | None) -> None:
     """Stop a service, if it runs, and start it again."""
-    _check_timeout(timeout)
+    seconds = _stop_seconds(service, timeout)
     _refuse_shared(service, "restarted")
     if service.in_fault and not _is_attached(service, _inspected(service, "restarted")):
         raise _not_attached_error(service, "restarted")
-    _stop(service, timeout)
+    _stop(service, seconds)
     heal(service, "restarted")
 
 
@@ -156,12 +156,16 @@ def _stop(service: "RunningService", timeout: int) -> None:
     service.stack.engine.stop_container(service.container.id, timeout=timeout)
 
 
-def _check_timeout(timeout: int) -> None:
+def _stop_seconds(service: "RunningService", timeout: int | None) -> int:
+    """Return how long its process gets to end by itself; DefinitionError for no number of seconds."""
+    if timeout is None:
+        return service.stop_seconds
     if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 0:
         raise DefinitionError(
             f"timeout={timeout!r}. Remedy: give the seconds that the process gets to end by itself as a whole number, "
             "such as 10."
         )
+    return timeout
 
 
 def _refuse_shared(service: "RunningService", name: str) -> None:

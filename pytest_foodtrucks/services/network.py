@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place, is_function
+from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
@@ -27,6 +28,7 @@ from .definitions import (
     errors_at,
     without_iterators,
 )
+from .port_forward import DEFAULT_ALIAS, PortForward, Wanted, forwarded, wanted
 from .running import NetworkRef
 from .service import Service
 from .service_part import ServicePart, part_name
@@ -44,6 +46,9 @@ class Network:
 
     No public constructor: the fixture `foodtrucks_net`, and fixtures of the factory `network`, yield one.
     """
+
+    shared = False
+    """Whether other xdist workers have it too."""
 
     def __init__(
         self,
@@ -161,6 +166,35 @@ class Network:
             inside.shared = stack.worker is not None
             stack.hand_over(service)
             yield service
+
+    def reach_me(
+        self, port: int | None = None, *, ports: Mapping[int, int] | None = None, alias: str | None = None
+    ) -> AbstractContextManager[PortForward]:
+        """Let containers here reach a TCP server that this process runs on its loopback, for the length of a block.
+
+        They reach `port` under the same number, by the name `alias`: "test", and on a network that xdist workers share
+        with the worker's id behind it. `ports` maps ports on the network to ports of the test. The block's end closes
+        all connections. Raises DefinitionError for what is no port, and for an alias that the network has already;
+        ProbeError where no relay starts, and at the end of a block during which it ended.
+        """
+        place = calling_place()
+        own = f"{DEFAULT_ALIAS}-{self.stack.worker}" if self.shared else DEFAULT_ALIAS
+        with errors_at(place):
+            asked = wanted(port, ports, own if alias is None else alias)
+        return self._reached_at(place, asked)
+
+    @contextmanager
+    def _reached_at(self, place: Place, asked: Wanted) -> Iterator[PortForward]:
+        image, spec = self.stack.settings.probe_image, ContainerSpec(aliases=(asked.alias,))
+        claimant = ServiceDefinition(
+            folder=place.file.parent, name="reach_me", where=str(place), spec=spec, image=image
+        )
+        with ExitStack() as undo:
+            with errors_at(place):
+                undo.enter_context(self._claimed_in_process(claimant))
+                undo.enter_context(self._claimed_among_workers(claimant, lasts=False))
+                found = undo.enter_context(forwarded(self.stack, self.name, asked))
+            yield found
 
     def probe(self) -> "AbstractContextManager[Probe]":
         """Start a probe on this network."""

@@ -35,6 +35,7 @@ def throwaway_network(
     if shared_as is not None and stack.parts_outlive_fixtures:
         part = NetworkPart(stack=stack, title=shared_as, driver=driver, internal=internal)
         with parts.shared(stack, part) as network:
+            network.shared = stack.worker is not None
             try:
                 yield network
             finally:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .http_pool import Connections
 
 _CLIENT_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 10
+"""Docker's own."""
 
 
 class Address(NamedTuple):
@@ -82,6 +84,8 @@ class RunningService:
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
         self.asked_ports = definition.spec.container_ports
+        grace = definition.spec.stop_grace_period
+        self.stop_seconds = grace if grace is not None else _STOP_SECONDS
         self.closing = ExitStack()
         self._definition = definition
         self._service = service

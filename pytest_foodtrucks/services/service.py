@@ -65,7 +65,10 @@ class Service:
 
     @property
     def client(self) -> Any:
-        """An `httpx2.Client` with the service's URL as base, finite time-outs, and no proxies of the environment."""
+        """An `httpx2.Client` with the service's URL as base, finite time-outs, and no proxies of the environment.
+
+        Without a type, because a service of another kind has another client, such as Elasticsearch's; `http` has one.
+        """
         return self.http
 
     @property
@@ -113,10 +116,11 @@ class Service:
         """
         return faults.paused(self.__foodtrucks__)
 
-    def stopped(self, *, timeout: int = 10) -> AbstractContextManager[None]:
+    def stopped(self, *, timeout: int | None = None) -> AbstractContextManager[None]:
         """Stop it for the length of a `with` block, as `docker stop` does, and start the same container again.
 
-        `timeout` is in seconds: the time that its process gets to end by itself before it is killed.
+        `timeout` is in seconds: the time that its process gets to end by itself before it is killed. If none is given
+        it is the service's `stop_grace_period`, else 10.
         """
         return faults.stopped(self.__foodtrucks__, timeout=timeout)
 
@@ -131,7 +135,7 @@ class Service:
         """
         return faults.disconnected(self.__foodtrucks__)
 
-    def restart(self, *, timeout: int = 10) -> None:
+    def restart(self, *, timeout: int | None = None) -> None:
         """Stop it and start it again, also where it ended by itself; return when it is ready.
 
         `timeout` is in seconds, as in `stopped`.

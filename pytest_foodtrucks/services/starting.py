@@ -113,7 +113,9 @@ def running_service(
 def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
     """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
     try:
-        return stack.image(str(definition.image)) if definition.build is None else stack.built(definition.build)
+        if definition.build is not None:
+            return stack.built(definition.build)
+        return stack.image(str(definition.image), platform=definition.spec.platform)
     except ImageError as error:
         raise ImageError(f"The service {definition.alias} can't start. {error.message}", logs=error.logs) from error
 

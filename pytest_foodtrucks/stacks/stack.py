@@ -125,17 +125,22 @@ class Stack:
         """Return the labels of a named volume, which belongs to the kept stack if there is one, and to no part."""
         return {**self.labels(part=PartLabel("")), PART_LABEL: ""}
 
-    def image(self, name: str) -> str:
+    def image(self, name: str, *, platform: str | None = None) -> str:
         """Pull an image if need be, once per session, and return its name with the mirror's prefix."""
         full = pulling.prefixed(name, self.settings.image_prefix)
 
         def pull() -> str:
             pulling.pulled(
-                self.engine, full, pull=self.settings.pull, progress=self._progress, cancelled=self._closing.is_set
+                self.engine,
+                full,
+                pull=self.settings.pull,
+                progress=self._progress,
+                platform=platform,
+                cancelled=self._closing.is_set,
             )
             return full
 
-        return self._once(full, pull)
+        return self._once((full, platform), pull)
 
     def built(self, build: "Build") -> str:
         """Build an image, once per session, and return its id."""

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from fakes.serving import serving
 from pytest_foodtrucks.web_image.foodtrucks_web import elastic
 from pytest_foodtrucks.web_image.foodtrucks_web.elastic import Catalogue, Refused, Unavailable
 
@@ -50,15 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(answers: Answers) -> Iterator[tuple[Server, Catalogue]]:
-    with Server(answers) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server, Catalogue(f"http://127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            thread.join()
+def answering(answers: Answers) -> Iterator[tuple[Server, Catalogue]]:
+    with serving(Server(answers)) as server:
+        yield server, Catalogue(f"http://127.0.0.1:{server.server_port}")
 
 
 def failed(status: int, kind: str, reason: str) -> Answer:
@@ -78,17 +72,17 @@ def loading(*, index: Answer = (200, {"acknowledged": True}), status: int = 201,
 
 
 def test_the_colour_is_the_clusters() -> None:
-    with serving({"/_cluster/health": (200, {"status": "red"})}) as (_, catalogue):
+    with answering({"/_cluster/health": (200, {"status": "red"})}) as (_, catalogue):
         assert catalogue.status() == "red"
 
 
 def test_the_version_is_the_nodes() -> None:
-    with serving({"/_nodes": (200, {"nodes": {"Zq1": {"version": "9.5.0"}}})}) as (_, catalogue):
+    with answering({"/_nodes": (200, {"nodes": {"Zq1": {"version": "9.5.0"}}})}) as (_, catalogue):
         assert catalogue.version() == "9.5.0"
 
 
 def test_loading_creates_what_is_missing_and_counts_all() -> None:
-    with serving(loading()) as (server, catalogue):
+    with answering(loading()) as (server, catalogue):
         assert catalogue.load([TRUCK]) == 733
     action, document = map(json.loads, server.asked["/trucks/_bulk"].splitlines())
     assert action == {"create": {"_id": "the-merry-taco"}}
@@ -97,18 +91,18 @@ def test_loading_creates_what_is_missing_and_counts_all() -> None:
 
 def test_an_index_that_is_there_already_is_fine() -> None:
     there = failed(400, "resource_already_exists_exception", "index [trucks] already exists")
-    with serving(loading(index=there)) as (_, catalogue):
+    with answering(loading(index=there)) as (_, catalogue):
         assert catalogue.load([TRUCK]) == 733
 
 
 def test_a_truck_that_is_there_already_is_fine() -> None:
-    with serving(loading(status=409, reason="version conflict")) as (_, catalogue):
+    with answering(loading(status=409, reason="version conflict")) as (_, catalogue):
         assert catalogue.load([TRUCK]) == 733
 
 
 def test_a_truck_that_is_put_off_can_be_tried_again() -> None:
     with (
-        serving(loading(status=429, reason="queue is full")) as (_, catalogue),
+        answering(loading(status=429, reason="queue is full")) as (_, catalogue),
         pytest.raises(Unavailable, match="queue is full"),
     ):
         catalogue.load([TRUCK])
@@ -116,7 +110,7 @@ def test_a_truck_that_is_put_off_can_be_tried_again() -> None:
 
 def test_a_truck_that_is_refused_is_named() -> None:
     with (
-        serving(loading(status=400, reason="bad hours")) as (_, catalogue),
+        answering(loading(status=400, reason="bad hours")) as (_, catalogue),
         pytest.raises(Refused, match=r"it refuses the truck 'the-merry-taco'.*bad hours"),
     ):
         catalogue.load([TRUCK])
@@ -124,7 +118,7 @@ def test_a_truck_that_is_refused_is_named() -> None:
 
 def test_a_refused_index_is_no_reason_to_wait() -> None:
     wrong = failed(400, "mapper_parsing_exception", "no handler for type [shape]")
-    with serving(loading(index=wrong)) as (_, catalogue), pytest.raises(Refused, match=r"it answers 400.*no handler"):
+    with answering(loading(index=wrong)) as (_, catalogue), pytest.raises(Refused, match=r"it answers 400.*no handler"):
         catalogue.load([TRUCK])
 
 
@@ -132,7 +126,7 @@ def test_a_refused_index_is_no_reason_to_wait() -> None:
 def test_a_server_that_is_not_ready_is_unavailable(status: int) -> None:
     answer = failed(status, "master_not_discovered_exception", "no master")
     with (
-        serving({"/_cluster/health": answer}) as (_, catalogue),
+        answering({"/_cluster/health": answer}) as (_, catalogue),
         pytest.raises(Unavailable, match=f"^it answers {status}: .*no master"),
     ):
         catalogue.status()
@@ -140,7 +134,10 @@ def test_a_server_that_is_not_ready_is_unavailable(status: int) -> None:
 
 def test_a_missing_index_is_unavailable() -> None:
     answer = failed(404, "index_not_found_exception", "no such index [trucks]")
-    with serving({"/trucks/_search": answer}) as (_, catalogue), pytest.raises(Unavailable, match="no index 'trucks'"):
+    with (
+        answering({"/trucks/_search": answer}) as (_, catalogue),
+        pytest.raises(Unavailable, match="no index 'trucks'"),
+    ):
         catalogue.count()
 
 

@@ -232,8 +232,8 @@ def test_parts_run_side_by_side_and_each_one_s_output_is_whole(
 
 
 def test_each_test_file_is_in_one_part() -> None:
-    """Only the README's picture is made by a command of its own."""
-    words = [word for _, argv in parts(ROOT) for word in argv]
+    """Only the README's picture is made by a command of its own; tox runs some once more."""
+    words = [word for _, argv in parts(ROOT) if "tox" not in argv for word in argv]
     for file in (ROOT / "tests").rglob("test_*.py"):
         path = file.relative_to(ROOT)
         found = [word for word in words if path.is_relative_to(word)]

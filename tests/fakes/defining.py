@@ -21,7 +21,8 @@ class Defined:
 class DefiningNetwork:
     """A network that starts nothing: what is to run on it is handed out as it was defined."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = True) -> None:
+        self.shared = shared
         self.up: list[str] = []
 
     @contextmanager

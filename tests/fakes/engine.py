@@ -45,7 +45,7 @@ class FakeEngine(FakeVolumes):
     def silent(self) -> bool:
         return self.is_silent
 
-    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
+    def create_container(self, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
         container_id = f"container{next(self._numbers)}"
         config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
@@ -55,6 +55,7 @@ class FakeEngine(FakeVolumes):
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
+            "Platform": platform,
             "HostConfig": config["HostConfig"],
             "Mounts": list(listed_mounts(config)),
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},

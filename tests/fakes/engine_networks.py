@@ -14,7 +14,7 @@ class Version:
     """What an engine is asked for when it is found: its version."""
 
     def version(self) -> dict[str, Any]:
-        return {"Version": "27.0"}
+        return {"Version": "27.0", "ApiVersion": "1.46"}
 
 
 class FakeNetworks(Engine):
@@ -23,7 +23,7 @@ class FakeNetworks(Engine):
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks;
     `images` are there, `named` has the ids of those that were built, `registry` can be pulled; of those without a name,
     in `dangling`, some are in use. `changes` tells, one question after the other, whether networks were created
-    meanwhile.
+    meanwhile. Each image is for every platform, but for those in `platforms`.
     """
 
     def __init__(self, *, host: str, local: bool) -> None:
@@ -32,6 +32,7 @@ class FakeNetworks(Engine):
         self.local = local
         self.images: set[str] = set()
         self.named: dict[str, str] = {}
+        self.platforms: dict[str, str] = {}
         self.dangling: dict[str, bool] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {"busybox": [], "python:3.13-slim": []}
         self.containers: dict[str, dict[str, Any]] = {}
@@ -44,6 +45,9 @@ class FakeNetworks(Engine):
 
     def image_id(self, image: str) -> str | None:
         return self.named.get(image, f"sha256:{image}" if image in self.images else None)
+
+    def image_exists(self, image: str, platform: str | None = None) -> bool:
+        return self.image_id(image) is not None and platform in {None, self.platforms.get(image, platform)}
 
     def image_names(self) -> list[str]:
         return sorted({*self.images, *self.named})
@@ -64,10 +68,10 @@ class FakeNetworks(Engine):
         del self.dangling[image]
         return True
 
-    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+    def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
         if image not in self.registry:
             raise EngineError(f"The engine could not pull {image}: manifest unknown", status=404)
-        self.events.append(f"pull {image}")
+        self.events.append(f"pull {image}" if platform is None else f"pull {image} for {platform}")
         yield from self.registry[image]
         self.images.add(image)
 

@@ -80,7 +80,7 @@ def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Leave Hypothesis' plugin out of sessions that tests start: at the end of each it imports all of Hypothesis."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:time_machine")
     return pytester
 
 
@@ -170,3 +170,13 @@ def downstream(pytester: pytest.Pytester, nothing_left: None) -> Downstream:
     """Return a downstream suite that leaves nothing on the engine."""
     del nothing_left
     return Downstream(pytester)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the package's wheel, made from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
+    (made,) = folder.glob("*.whl")
+    return made

@@ -173,9 +173,9 @@ def test_a_kernel_that_shows_no_icmp_error_of_a_connection_tells_it_from_a_reset
 ) -> None:
     numbers = b"IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000"
     asked_for_nothing = numbers.replace(b"25", b"26")  # IPV6_V6ONLY: by IPv6 the kernel shows what it is asked for
-    source = link_module._program().replace(numbers, asked_for_nothing)  # noqa: SLF001 - as it is sent
+    source = link_module.program_named("program.py").replace(numbers, asked_for_nothing)
     assert asked_for_nothing in source
-    monkeypatch.setattr(link_module, "_program", lambda: source)
+    monkeypatch.setattr(link_module, "program_named", lambda _: source)
     agent, connection = here.agent(), Connection(there.address6, OPEN, tries=1)
     told = {}
     for answer_of in ("icmp6-port-unreachable", "icmp6-adm-prohibited", "tcp-reset"):

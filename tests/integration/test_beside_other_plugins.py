@@ -16,15 +16,6 @@ from .neighbours import CONFTEST, NEIGHBOURS, UNUSED, Neighbour
 DOCUMENT = ROOT / "docs/beside-other-plugins.md"
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
-    (made,) = folder.glob("*.whl")
-    return made
-
-
 def environment(folder: Path, *packages: str) -> Path:
     """Make an environment with packages in a folder, and return its Python."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)

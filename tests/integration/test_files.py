@@ -106,28 +106,14 @@ def test_file_systems_in_memory_have_their_size_and_mode(keeper: Service) -> Non
             keeper.put(b"", path)
 
 
-def test_with_a_read_only_root_file_system_secrets_are_there_all_the_same(home: Network, engine_copy: object) -> None:
-    del engine_copy
-    with home.service(**IDLE, aliases=["files-read-only"], secrets={"password": SECRET}, volumes=["/data"]) as made:
+def test_with_a_read_only_root_file_system_secrets_are_there_all_the_same(home: Network) -> None:
+    about: dict[str, Any] = {**IDLE, "aliases": ["files-read-only"], "read_only": True}
+    with home.service(**about, secrets={"password": SECRET}, volumes=["/data"]) as made:
         assert made.get("/run/secrets/password") == SECRET.encode()
         made.put(b"a", "/data/deep/er/a")
         assert made.get("/data/deep/er/a") == b"a"
         with pytest.raises(EngineError, match=r"/etc/a can't be written: .*read-only.* Remedy: "):
             made.put(b"a", "/etc/a")
-
-
-@pytest.fixture
-def engine_copy(home: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have each container's root file system read-only."""
-    engine = home.stack.engine
-    create = engine.create_container
-
-    def read_only(name: str, config: dict[str, object]) -> str:
-        host = config["HostConfig"]
-        assert isinstance(host, dict)
-        return create(name, {**config, "HostConfig": {**host, "ReadonlyRootfs": True}})
-
-    monkeypatch.setattr(engine, "create_container", read_only)
 
 
 def test_bytes_files_and_folders_go_there_and_back(keeper: Service, tmp_path: Path) -> None:

@@ -20,15 +20,6 @@ def readme_test() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
-    (made,) = folder.glob("*.whl")
-    return made
-
-
 def test_the_wheel_has_the_package_and_what_its_image_is_built_from(wheel: Path) -> None:
     with ZipFile(wheel) as content:
         files = [PurePath(name).parts for name in content.namelist()]

@@ -35,7 +35,9 @@ def test_an_own_app_with_elasticsearch_and_a_second_service_takes_at_most_20_lin
 
 def test_a_check_of_ones_own_and_a_value_from_a_fixture(downstream: Downstream) -> None:
     downstream.write(
-        conftest=block("NotReady").replace('"redis:8"', repr(os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"))),
+        conftest=block("def accepts_writes").replace(
+            '"redis:8"', repr(os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8"))
+        ),
         test_it="""
         def test_it(store, reader):
             assert store.container.exec(["redis-cli", "get", "ready"]).stdout == "yes\\n"

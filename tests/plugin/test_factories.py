@@ -280,6 +280,19 @@ def test_what_isnt_shared_has_the_workers_id_behind_its_default_alias(
     passes(session(definitions, f"def test(victim): assert victim.alias == '{alias}'"))
 
 
+def test_on_a_network_that_no_other_worker_has_it_keeps_its_name(session: Session) -> None:
+    definitions = f"""{WORKER}
+@pytest.fixture(scope="module")
+def own_net():
+    return DefiningNetwork(shared=False)
+
+victim = service(image="busybox", scope="module", network="own_net")
+es_on_net = elasticsearch_service(scope="module", network="own_net")
+"""
+    test = "def test(victim, es_on_net): assert (victim.alias, es_on_net.alias) == ('victim', 'es')"
+    passes(session(definitions, test))
+
+
 def test_without_workers_the_alias_is_the_name_alone(session: Session) -> None:
     definitions = "victim = service(image='busybox', shared=False)"
     passes(session(definitions, "def test(victim): assert victim.alias == 'victim'"))

@@ -472,7 +472,8 @@ def test_a_service_of_the_contracts_name_that_workers_do_not_share_is_told_to_th
     (line,) = told(session(definitions, tests, "-n2"))
     assert line == (
         f"conftest.py:4: Under xdist each worker would have a {name} of its own, and on one network only one container "
-        f"can be {alias!r}. Remedy: leave shared= and scope= out, define it under another name, or run without -n."
+        f"can be {alias!r}. Remedy: leave shared= and scope= out, give it a network= of a narrower scope, define it "
+        "under another name, or run without -n."
     )
     assert session(definitions, tests, "--collect-only").ret == pytest.ExitCode.OK
 
@@ -531,6 +532,10 @@ def test_a_name_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_w
         "db = service(image='a', shared=False, aliases=[])",
         "db = service(image='a', scope='module', aliases=['d'])",
         "n = network(scope='class')\ndb = service(image='a', scope='class', shared=False, aliases=['d'], network='n')",
+        (
+            "n = network(scope='module')\nes_on_net = elasticsearch_service(scope='module', network='n')\n"
+            "db = service(image='a', scope='module', network='n', requires=['es_on_net'])"
+        ),
     ],
 )
 def test_a_name_that_workers_can_have_beside_each_other_or_in_turn_is_not_told(

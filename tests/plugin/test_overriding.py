@@ -1,5 +1,7 @@
 """Overriding es_seed, es_on_net and web_on_net: in one place it works, in two it is told."""
 
+from fnmatch import fnmatch
+
 import pytest
 
 NETWORK = """
@@ -110,9 +112,7 @@ def test_two_seeds_of_an_overridden_elasticsearch_are_told(pytester: pytest.Pyte
         sub__conftest="import pytest\n" + SEED,
         sub__test_sub="def test_sub(es_on_net): pass",
     )
-    result = pytester.runpytest_inprocess()
-    result.assert_outcomes(passed=1, errors=1)
-    assert "The fixture es_seed has two definitions" in result.stdout.str()
+    assert "The fixture es_seed has two definitions" in refused(pytester)
 
 
 def test_the_seed_is_called_once_for_all_tests(pytester: pytest.Pytester) -> None:
@@ -180,33 +180,82 @@ def test_it(web_on_net, foodtrucks_net):
 
 
 def refused(pytester: pytest.Pytester, *arguments: str) -> str:
-    """Run a session of which one test passes and the other is refused at its set-up; return what was said."""
+    """Run a session whose collection ends with one error; return what was said."""
     result = pytester.runpytest_inprocess(*arguments)
-    result.assert_outcomes(passed=1, errors=1)
+    result.assert_outcomes(errors=1)
     text = result.stdout.str()
     assert "Traceback" not in text
     return text
 
 
-@watched
+WAYS_OUT = {
+    "es_seed": "let one es_seed, in the root conftest.py, put the data of all tests there; or *own_stack*es_index.",
+    "es_on_net": "keep one of them, in the root conftest.py; or give one of them another name; or *own_stack*",
+    "web_on_net": "keep one of them, in the root conftest.py; or give one of them another name; or *own_stack*",
+}
+
+
+@pytest.mark.parametrize(("name", "remedy"), WAYS_OUT.items())
 @pytest.mark.parametrize("order", [("test_root.py", "sub/test_sub.py"), ("sub/test_sub.py", "test_root.py")])
-def test_an_override_in_root_and_subfolder_fails_the_second_test_and_names_both_files(
-    pytester: pytest.Pytester, name: str, order: tuple[str, str]
+def test_an_override_in_root_and_subfolder_is_told_with_both_files_their_tests_and_the_ways_out(
+    pytester: pytest.Pytester, name: str, remedy: str, order: tuple[str, str]
 ) -> None:
     write(
         pytester,
         conftest=override(name, "root"),
-        test_root=f"def test_root({name}): assert {name} == 'root'",
+        test_root=f"def test_root({name}): pass\ndef test_too({name}): pass\ndef test_three({name}): pass",
         sub__conftest=override(name, "sub"),
-        sub__test_sub=f"def test_sub({name}): assert {name} == 'sub'",
+        sub__test_sub=f"def test_sub({name}): pass",
     )
-    text = refused(pytester, *order)
-    files = [str(pytester.path / "conftest.py"), str(pytester.path / "sub/conftest.py")]
-    used, wanted = files if order[0] == "test_root.py" else reversed(files)
-    assert (
-        f"The fixture {name} has two definitions: {used} is in use for this session, and this test sees the one in "
-        f"{wanted}. Remedy: keep one of them, in the root conftest.py." in text.replace("\nE   ", "")
+    (line,) = [line for line in refused(pytester, *order).splitlines() if "has two definitions" in line]
+    assert fnmatch(
+        line,
+        f"sub/conftest.py:4: The fixture {name} has two definitions, and *: conftest.py:4 (for test_root.py::test_root "
+        f"and 2 others), sub/conftest.py:4 (for sub/test_sub.py::test_sub). Remedy: {remedy}",
     )
+
+
+@watched
+@pytest.mark.parametrize("chosen", ["test_root.py", "sub"])
+def test_two_definitions_are_fine_where_the_collected_tests_use_one(
+    pytester: pytest.Pytester, name: str, chosen: str
+) -> None:
+    write(
+        pytester,
+        conftest=override(name, "root"),
+        test_root=f"def test_it({name}): assert {name} == 'root'",
+        sub__conftest=override(name, "sub"),
+        sub__test_sub=f"def test_it({name}): assert {name} == 'sub'\ndef test_without(): pass",
+    )
+    pytester.runpytest_inprocess(chosen, "-k", "test_it").assert_outcomes(
+        passed=1, deselected=1 if chosen == "sub" else 0
+    )
+    pytester.runpytest_inprocess("-k", "test_root or test_without").assert_outcomes(passed=2, deselected=1)
+
+
+def test_several_definitions_are_told_together(pytester: pytest.Pytester) -> None:
+    seed = override("es_seed", "mine")
+    for number in range(3):
+        folder = f"folder{number}"
+        write(
+            pytester,
+            **{f"{folder}__conftest": seed, f"{folder}__test_{number}": "def test(es_seed): pass"},
+        )
+    assert "The fixture es_seed has 3 definitions, and " in refused(pytester)
+
+
+@pytest.mark.needs("pytest-xdist")
+def test_two_definitions_are_told_once_by_all_workers(pytester: pytest.Pytester) -> None:
+    write(
+        pytester,
+        conftest=override("es_seed", "root"),
+        test_root="def test_root(es_seed): pass",
+        sub__conftest=override("es_seed", "sub"),
+        sub__test_sub="def test_sub(es_seed): pass",
+    )
+    result = pytester.runpytest_inprocess("-n2")
+    assert result.ret != pytest.ExitCode.OK
+    assert result.stdout.str().count("The fixture es_seed has two definitions") == 1
 
 
 @watched
@@ -218,7 +267,8 @@ def test_an_override_in_a_test_module_beside_tests_that_get_ours_is_told(pyteste
         test_b=f"def test_ours({name}): pass",
     )
     text = refused(pytester, "--foodtrucks-web-image=team/web")
-    assert f"The fixture {name} has two definitions: {pytester.path / 'test_a.py'}" in text
+    assert f"The fixture {name} has two definitions, and " in text
+    assert ": the plugin's own (for test_b.py::test_ours), test_a.py:4 (for test_a.py::test_mine). Remedy: " in text
 
 
 def test_a_conflict_is_told_even_if_the_fixture_is_asked_for_by_way_of_others(pytester: pytest.Pytester) -> None:
@@ -240,21 +290,30 @@ def test_a_conflict_by_factories_names_the_files_where_they_were_called(pytester
         sub__test_sub="def test_sub(web_on_net): pass",
     )
     text = refused(pytester, "test_root.py", "sub")
-    assert f"{pytester.path / 'conftest.py'} is in use" in text
-    assert str(pytester.path / "sub/conftest.py") in text
+    assert ": conftest.py:10 (for test_root.py::test_root), sub/conftest.py:2 (for sub/test_sub.py::test_sub)" in text
 
 
-def test_tests_after_a_conflict_still_run(pytester: pytest.Pytester) -> None:
+# in two places, which shows only when the tests run
+
+
+def test_a_definition_that_is_asked_for_dynamically_fails_the_second_test_and_names_both_files(
+    pytester: pytest.Pytester,
+) -> None:
     write(
         pytester,
         conftest=override("es_on_net", "root"),
         sub__conftest=override("es_on_net", "sub"),
         sub__test_sub="def test_sub(es_on_net): pass",
-        test_root="def test_before(es_on_net): pass",
-        test_z="def test_after(es_on_net): pass",
+        test_root="def test_before(request): request.getfixturevalue('es_on_net')",
+        test_z="def test_after(request): request.getfixturevalue('es_on_net')",
     )
     result = pytester.runpytest_inprocess("test_root.py", "sub", "test_z.py")
     result.assert_outcomes(passed=2, errors=1)
+    used, wanted = pytester.path / "conftest.py", pytester.path / "sub/conftest.py"
+    assert (
+        f"The fixture es_on_net has two definitions: {used} is in use for this session, and this test sees the one in "
+        f"{wanted}. Remedy: keep one of them, in the root conftest.py." in result.stdout.str().replace("\nE   ", "")
+    )
 
 
 # what is no conflict

@@ -1,5 +1,6 @@
 """What must stay secret: values of environments and build arguments, also where pytest shows local variables."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,7 +90,7 @@ SECRET = {"PASSWORD": "hunter2"}
         lambda: define({"image": "busybox", "secrets": SECRET, "configs": SECRET}, alias="es", folder=Path("/project")),
         lambda: checked_secrets(SECRET),
         lambda: Packed("a", b"hunter2", mode=0o400),
-        lambda: service(image="busybox", environment=SECRET)._get_wrapped_function().recipe,  # noqa: SLF001 - pytest's own
+        lambda: inspect.unwrap(service(image="busybox", environment=SECRET)).recipe,
         lambda: read_settings({"engine": "tcp://hunter2@h:1"}.get, {}, lambda _: None),
     ],
 )

@@ -5,6 +5,7 @@ import base64
 import errno
 import json
 import os
+import re
 import resource
 import socket
 import ssl
@@ -168,6 +169,7 @@ def test_a_datagram_that_nobody_answers_is_silence() -> None:
 
 def test_a_datagram_without_an_answer_is_sent_again() -> None:
     with bound(socket.SOCK_DGRAM) as (server, port):
+        server.settimeout(5)
         assert outcome(port, protocol="udp", wait=1.2) == (False, None)
         assert [server.recv(100) for _ in range(2)] == [b"hello"] * 2
 
@@ -788,3 +790,10 @@ def test_a_look_up_that_has_no_thread_for_a_query_is_a_trouble(monkeypatch: pyte
     monkeypatch.setattr(program, "side_by_side", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         program.look_up(["es"], 5)
+
+
+def test_what_the_package_asks_is_what_the_agent_can_be_asked() -> None:
+    """Who came to a listener is asked by tests only."""
+    files = [Path(program.__file__).with_name(name).read_text() for name in ("client.py", "link.py")]
+    asked = {word for text in files for word in re.findall(r'\.ask\("(\w+)"', text)}
+    assert asked | {"visitors"} == set(program.QUESTIONS)

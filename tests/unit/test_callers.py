@@ -19,7 +19,7 @@ def test_the_calling_file_is_the_one_that_calls() -> None:
 
 def test_frames_of_the_package_are_passed_over() -> None:
     factory = pytest_foodtrucks.service(image="busybox")
-    assert factory.__wrapped__.recipe.file == Path(__file__)
+    assert inspect.unwrap(factory).recipe.file == Path(__file__)
 
 
 def test_a_folder_that_only_begins_like_the_packages_is_no_part_of_it() -> None:
@@ -38,12 +38,12 @@ def test_the_line_is_the_one_where_the_call_begins() -> None:
         image="busybox",
     )
     lines, first = inspect.getsourcelines(test_the_line_is_the_one_where_the_call_begins)
-    assert factory.__wrapped__.recipe.place == Place(Path(__file__), first + 1)
+    assert inspect.unwrap(factory).recipe.place == Place(Path(__file__), first + 1)
     assert calling_place().line == first + len(lines) - 1
 
 
 def test_a_ready_made_fixture_is_told_by_its_own_line() -> None:
-    place = plugin.web_on_net.__wrapped__.recipe.place
+    place = inspect.unwrap(plugin.web_on_net).recipe.place
     assert place.file == Path(plugin.__file__)
     assert place.is_ready_made()
     assert not Place(Path(__file__), 1).is_ready_made()

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -23,6 +23,7 @@ import pytest
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
+from fakes.serving import serving
 from pytest_foodtrucks.engine import clients
 from pytest_foodtrucks.engine.asking import EngineClient
 from pytest_foodtrucks.engine.clients import client_for
@@ -57,19 +58,6 @@ class UnixServer(ThreadingUnixStreamServer):
     """The same on a socket file."""
 
     daemon_threads = True
-
-
-@contextmanager
-def serving(server: Any) -> Iterator[None]:
-    """Let a server answer from a thread of its own."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)

@@ -180,8 +180,8 @@ def test_on_an_engine_elsewhere_a_folder_from_here_isnt_bound_by_a_text_which_wo
 class WithoutTheFolder(FakeEngine):
     """An engine whose machine hasn't got a folder."""
 
-    def create_container(self, name: str, config: Mapping[str, Any]) -> str:
-        del name
+    def create_container(self, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
+        del name, platform
         reason = f"bind source path does not exist: {config['HostConfig']['Mounts'][0]['Source']}"
         raise refused_error("create the container", f'invalid mount config for type "bind": {reason}', 400)
 
@@ -293,7 +293,7 @@ def test_any_other_failure_to_start_is_an_error_at_once() -> None:
 
 
 def test_a_container_that_the_engine_refuses_is_named_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> str:
+    def refuse(*_: Any, **__: Any) -> str:
         raise EngineError("The engine could not create it: unknown capability", status=400, reason="unknown capability")
 
     engine = FakeEngine()
@@ -420,6 +420,29 @@ def test_an_error_about_a_container_has_its_name_and_no_id() -> None:
 
 def test_the_log_is_the_engines() -> None:
     assert creation(FakeEngine()).start().logs() == "a line of the log\n"
+
+
+# the platform, and engines that don't know a keyword
+
+
+def test_a_container_is_created_for_its_platform() -> None:
+    engine = FakeEngine()
+    creation(engine, platform="linux/arm64")
+    (about,) = engine.containers.values()
+    assert about["Platform"] == "linux/arm64"
+
+
+def test_an_engine_that_is_too_old_for_a_keyword_is_told_before_the_container_is_created() -> None:
+    engine = FakeEngine()
+    engine.api_version = "1.41"
+    with pytest.raises(StartError) as raised:
+        creation(engine, annotations={"com.example.a": "b"})
+    assert str(raised.value) == (
+        "The container of victim can't be created: annotations= needs an engine whose API has version 1.43 (Docker "
+        "24.0), and the engine at unix:///run/fake.sock has 1.41 (27.0). Remedy: leave annotations= out, or use a "
+        "newer engine."
+    )
+    assert engine.events == []
 
 
 # the table of keywords

@@ -90,7 +90,7 @@ def test_a_build_without_its_dockerfile_is_an_error_that_names_the_path(tmp_path
         build("web", tmp_path)
 
 
-@pytest.mark.parametrize("value", [{"dockerfile": "Dockerfile"}, {"context": ".", "cache_from": []}, 5, ["."]])
+@pytest.mark.parametrize("value", [{"dockerfile": "Dockerfile"}, {"context": ".", "no_cache": True}, 5, ["."]])
 def test_a_build_of_another_form_is_an_error_that_shows_the_right_form(value: Any, context: Path) -> None:
     with pytest.raises(DefinitionError, match="Remedy: give a folder, or a mapping with `context`"):
         build(value, context)
@@ -329,6 +329,10 @@ SECRET = "hunter2"  # noqa: S105 - nobody's
         {"build": {"context": "gone", "args": {"PASSWORD": SECRET}}},
         {"build": {"context": ".", "args": [f"PASSWORD={SECRET}", 5]}},
         {"build": {"context": ".", "args": f"PASSWORD={SECRET}"}},
+        {"build": {"context": ".", "secrets": {"token": {"content": SECRET}}}},
+        {"build": {"context": ".", "secrets": f"token={SECRET}"}},
+        {"logging": {"driver": "splunk", "options": {"splunk-token": SECRET}, "opts": {}}},
+        {"logging": {"driver": "splunk", "options": {"splunk-token": [SECRET]}}},
         {"build": [{"args": {"PASSWORD": SECRET}}]},
         {"build": f"https://me:{SECRET}@git.example/app"},
         {"image": f"https://me:{SECRET}@registry.example/app"},

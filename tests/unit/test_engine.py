@@ -11,11 +11,10 @@ import os
 import re
 import socket
 import socketserver
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +26,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from fakes.machine import Clock, Names
+from fakes.serving import serving
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
@@ -113,19 +113,6 @@ def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[None]:
-    """Let a server answer from a thread of its own."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class UnixServer(socketserver.ThreadingUnixStreamServer):
@@ -578,6 +565,32 @@ def test_a_container_is_created_from_the_engines_own_body(daemon: Daemon, engine
     assert engine.create_container("victim", {"Image": "busybox", "Labels": {"l": "v"}}) == "c1"
     assert daemon.asked[-1] == "POST /containers/create?name=victim"
     assert json.loads(daemon.bodies[-1])["Labels"] == {"l": "v", "pytest-foodtrucks.name": "victim"}
+
+
+def test_a_container_is_created_for_a_platform(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/create"] = (201, {"Id": "c1"})
+    engine.create_container("victim", {"Image": "busybox", "Labels": {}}, platform="linux/arm64")
+    assert daemon.asked[-1] == "POST /containers/create?name=victim&platform=linux%2Farm64"
+
+
+@pytest.mark.parametrize(
+    ("platform", "there"),
+    [
+        (None, True),
+        ("linux", True),
+        ("linux/arm64", True),
+        ("linux/aarch64", True),
+        ("linux/arm64/v8", True),
+        ("linux/amd64", False),
+        ("windows", False),
+    ],
+)
+def test_an_image_is_there_if_it_is_for_the_platform(
+    daemon: Daemon, engine: Engine, platform: str | None, *, there: bool
+) -> None:
+    image = {"Id": "sha256:i", "Os": "linux", "Architecture": "arm64", "Variant": "v8"}
+    daemon.answers["GET /images/busybox/json"] = (200, image)
+    assert engine.image_exists("busybox", platform) is there
 
 
 def test_a_refused_container_is_named_with_its_image(daemon: Daemon, engine: Engine) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import http.server
 import importlib.metadata
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes.engine import FakeEngine
+from fakes.serving import serving
 from fakes.session import new_stack
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
 from pytest_foodtrucks.services import es
@@ -88,17 +88,10 @@ def handler(node: Node) -> type[http.server.BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(node: Node) -> Iterator[int]:
+def answering(node: Node) -> Iterator[int]:
     """Let a node answer on a port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(node))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(node))) as server:
         yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -115,7 +108,7 @@ def service(node: Node) -> Iterator[es.ElasticsearchService]:
     definition = define({"image": "es", "ports": [9200], "ready": lambda _: None}, alias="es", folder=Path("/project"))
     engine.images = {"es"}
     with (
-        serving(node) as port,
+        answering(node) as port,
         running_service(network.stack, network.ref, definition, es.ElasticsearchService) as running,
     ):
         assert isinstance(running, es.ElasticsearchService)

@@ -14,6 +14,7 @@ from fakes.engine import FakeEngine
 from fakes.logs import WRITTEN
 from fakes.machine import Clock
 from fakes.session import new_stack
+from pytest_foodtrucks import ready
 from pytest_foodtrucks.engine.logs import Search
 from pytest_foodtrucks.errors import (
     DefinitionError,
@@ -194,7 +195,20 @@ def test_a_stop_gives_the_process_some_seconds(web: Service, engine: FakeEngine)
         assert engine.events[-1] == "stop within 0 foodtrucks-web"
 
 
-@pytest.mark.parametrize("timeout", [-1, 0.5, True, None])
+def test_a_stop_takes_the_services_own_grace_period(engine: FakeEngine) -> None:
+    with (
+        throwaway_network(new_stack(engine)) as network,
+        network.service(image="busybox", aliases=["slow"], stop_grace_period="1m30s", ready=ready.running()) as slow,
+    ):
+        with slow.stopped():
+            assert engine.events[-1] == "stop within 90 foodtrucks-slow"
+        slow.restart()
+        assert engine.events[-2:] == ["stop within 90 foodtrucks-slow", "start foodtrucks-slow"]
+        slow.restart(timeout=3)
+        assert engine.events[-2:] == ["stop within 3 foodtrucks-slow", "start foodtrucks-slow"]
+
+
+@pytest.mark.parametrize("timeout", [-1, 0.5, True])
 def test_a_stop_that_could_last_for_ever_is_an_error(web: Service, timeout: Any) -> None:
     with pytest.raises(DefinitionError, match=r"timeout=.*\. Remedy: give the seconds"):
         web.stopped(timeout=timeout)

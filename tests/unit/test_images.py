@@ -28,8 +28,8 @@ class RefusingEngine(FakeEngine):
         super().__init__()
         self.error = error
 
-    def pull(self, image: str) -> Iterator[dict[str, Any]]:
-        del image
+    def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
+        del image, platform
         yield {"status": "Pulling"}
         raise self.error
 
@@ -82,6 +82,16 @@ def test_always_pulls_an_image_that_the_engine_has() -> None:
     engine.images, engine.registry = {"es:9"}, {"es:9": []}
     pulled(engine, pull="always")
     assert engine.events == ["pull es:9"]
+
+
+def test_an_image_for_another_platform_is_pulled_for_the_one_that_is_asked_for() -> None:
+    engine = FakeEngine()
+    engine.images, engine.platforms, engine.registry = {"es:9"}, {"es:9": "linux/amd64"}, {"es:9": []}
+    for platform in ("linux/amd64", "linux/arm64"):
+        pulling.pulled(engine, "es:9", pull="missing", progress=Progress(None), platform=platform)
+    assert engine.events == ["pull es:9 for linux/arm64"]
+    with pytest.raises(ImageError, match=r"es:9 isn't on the engine for linux/arm64, and .* It has it for another"):
+        pulling.pulled(engine, "es:9", pull="never", progress=Progress(None), platform="linux/arm64")
 
 
 def test_never_is_an_error_with_a_remedy_if_the_engine_doesnt_have_the_image() -> None:
@@ -160,8 +170,8 @@ def test_a_pull_of_which_the_engine_reports_nothing_is_given_up() -> None:
     over = threading.Event()
 
     class SilentEngine(FakeEngine):
-        def pull(self, image: str) -> Iterator[dict[str, Any]]:
-            yield {"status": f"Pulling {image}"}
+        def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
+            yield {"status": f"Pulling {image} for {platform}"}
             over.wait()
 
     try:
@@ -276,6 +286,67 @@ def test_a_build_uses_the_command_docker_if_there_is_one(asked: Path, context: P
     assert told[told.index("--file") + 1] == str(context / "Dockerfile")
     assert str(context) in told
     assert "buildkit=" in told
+
+
+WHOLE: dict[str, Any] = {
+    "cache_from": ("busybox", "type=local,src=/cache"),
+    "network": "none",
+    "platforms": ("linux/arm64", "linux/amd64"),
+    "additional_contexts": (("base", "docker-image://busybox"),),
+    "secrets": (("token", "env=TOKEN"), ("key", "src=/keys/a")),
+    "ssh": ("default", "deploy=/keys/b"),
+}
+"""All keys of a build that are options of the command line."""
+
+
+def test_all_keys_of_a_build_are_on_the_command_line(asked: Path, context: Path) -> None:
+    built_image(CommandEngine(asked), Build(context, **WHOLE), progress=Progress(None))
+    told = " ".join(asked.read_text().splitlines())
+    for words in (
+        "--cache-from busybox --cache-from type=local,src=/cache",
+        "--network none",
+        "--platform linux/arm64,linux/amd64",
+        "--build-context base=docker-image://busybox",
+        "--secret id=token,env=TOKEN --secret id=key,src=/keys/a",
+        "--ssh default --ssh deploy=/keys/b",
+    ):
+        assert f" {words} " in told
+
+
+def test_an_inline_dockerfile_is_the_commands_input(asked: Path, context: Path) -> None:
+    (asked.parent / "bin/docker").write_text(
+        '#!/bin/sh\n[ $1 = buildx ] && exit\n{ echo "$@"; cat; } > "$ASKED"\nexit 7'
+    )
+    with pytest.raises(ImageError, match=f"can't be built from dockerfile_inline in {re.escape(str(context))}: "):
+        built_image(FakeEngine(), Build(context, dockerfile_inline="FROM scratch\n" * 20_000), progress=Progress(None))
+    assert "--file - " in asked.read_text()
+    assert asked.read_text().endswith("FROM scratch\n" * 20_000)
+
+
+@pytest.mark.parametrize("key", ["additional_contexts", "secrets", "ssh", "platforms"])
+def test_a_build_that_needs_buildkit_is_refused_without_it(
+    asked: Path, context: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("BUILDX", "1")
+    with pytest.raises(ImageError, match=rf"its {key} need BuildKit, .*Remedy: install docker-buildx"):
+        built_image(CommandEngine(asked), Build(context, **{key: WHOLE[key]}), progress=Progress(None))
+    assert not asked.exists()
+
+
+def test_builds_that_differ_in_what_they_make_have_names_of_their_own(asked: Path, context: Path) -> None:
+    names: set[str] = set()
+    keys: tuple[dict[str, Any], ...] = (
+        {},
+        {"network": "none"},
+        {"platforms": ("linux",)},
+        {"dockerfile_inline": "FROM a"},
+        {"ssh": ("a",)},
+    )
+    for more in keys:
+        engine = CommandEngine(asked)
+        built_image(engine, Build(context, **more), progress=Progress(None))
+        names |= engine.named.keys()
+    assert len(names) == 4, "how it gets at the files is no part of what it makes"
 
 
 def test_no_other_process_sees_a_secret_of_a_build(asked: Path, context: Path) -> None:
@@ -432,6 +503,41 @@ def test_without_the_command_docker_a_build_uses_the_api(context: Path) -> None:
     assert engine.told["args"] == {"A": "1"}
     assert engine.told["labels"] == {"pytest-foodtrucks.image": name}
     assert engine.named == {name: built}
+
+
+@pytest.mark.usefixtures("_no_command_line")
+def test_the_api_is_told_what_it_can_do_of_a_build(context: Path) -> None:
+    engine = BuildingEngine()
+    more: dict[str, Any] = {"cache_from": ("busybox",), "network": "none", "platforms": ("linux/arm64",)}
+    built_image(engine, Build(context, **more), progress=Progress(None))
+    told = {key: engine.told[key] for key in ("cache_from", "network_mode", "platform", "dockerfile")}
+    assert told == {
+        "cache_from": ["busybox"],
+        "network_mode": "none",
+        "platform": "linux/arm64",
+        "dockerfile": "Dockerfile",
+    }
+
+
+@pytest.mark.usefixtures("_no_command_line")
+def test_the_api_is_sent_an_inline_dockerfile_from_a_file_that_goes(context: Path) -> None:
+    class ReadingEngine(BuildingEngine):
+        def build(self, folder: Path, **about: Any) -> Iterator[str]:
+            self.read = Path(about["dockerfile"]).read_text(encoding="utf-8")
+            return super().build(folder, **about)
+
+    engine = ReadingEngine()
+    built_image(engine, Build(context, dockerfile_inline="FROM ä"), progress=Progress(None))
+    assert engine.read == "FROM ä"
+    assert not Path(engine.told["dockerfile"]).exists()
+
+
+@pytest.mark.usefixtures("_no_command_line")
+def test_the_api_refuses_what_needs_buildkit(context: Path) -> None:
+    engine = BuildingEngine()
+    with pytest.raises(ImageError, match=r"its secrets and ssh need BuildKit"):
+        built_image(engine, Build(context, secrets=WHOLE["secrets"], ssh=WHOLE["ssh"]), progress=Progress(None))
+    assert engine.told == {}
 
 
 @pytest.mark.usefixtures("_no_command_line")

@@ -29,6 +29,24 @@ def test_frames_are_taken_apart_however_they_come(size: int) -> None:
     assert list(contents(pieces)) == [b"one\n", b"", b"two\n", b"x" * 300]
 
 
+@pytest.mark.parametrize("size", [1, 3, 8, 9, 1000])
+def test_a_terminals_log_has_no_frames_and_its_lines_are_taken_apart_however_they_come(size: int) -> None:
+    stream = b"one\r\ntwo, a longer line\r\n\r\nlast"
+    pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
+    assert list(contents(pieces)) == [b"one\n", b"two, a longer line\n", b"\n", b"last"]
+    assert list(contents([b"a\n"])) == [b"a\n"]
+    assert list(contents([])) == []
+
+
+def test_a_terminals_line_without_an_end_is_read_in_bounded_memory() -> None:
+    tracemalloc.start()
+    total = sum(map(len, contents(b"x" * 10_000 for _ in range(1000))))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total == 10_000_000
+    assert peak < 1_000_000
+
+
 def test_a_frame_that_breaks_off_isnt_shown() -> None:
     assert list(contents([frame(b"one\n") + frame(b"two\n")[:-1]])) == [b"one\n"]
 

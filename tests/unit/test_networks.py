@@ -88,6 +88,16 @@ def test_under_xdist_a_shared_service_is_known_as_one_that_other_workers_have_to
         assert not own.__foodtrucks__.shared
 
 
+@pytest.mark.parametrize(("worker", "shared_as"), [("gw0", "net"), ("gw0", None), (None, "net")])
+def test_a_network_tells_whether_other_workers_have_it_too(
+    engine: FakeEngine, worker: str | None, shared_as: str | None
+) -> None:
+    stack = new_stack(engine)
+    stack.worker = worker
+    with throwaway_network(stack, shared_as=shared_as) as net:
+        assert net.shared == (worker is not None and shared_as is not None)
+
+
 def test_a_service_can_be_attached_to_another_network_and_detached(engine: FakeEngine) -> None:
     stack = new_stack(engine)
     with throwaway_network(stack) as net, throwaway_network(stack) as other, net.running(defined("es")) as service:

@@ -1,7 +1,7 @@
 """Which definition of a watched fixture is in use."""
 
+import inspect
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_a_factorys_file_is_the_one_where_it_was_called() -> None:
     def by_factory() -> None:
         """Stand for a factory's fixture."""
 
-    recipe: Any = pytest_foodtrucks.service(image="busybox").__wrapped__.recipe
+    recipe = inspect.unwrap(pytest_foodtrucks.service(image="busybox")).recipe
     by_factory.recipe = recipe  # type: ignore[attr-defined] # as the factory does
     use = InUse()
     use.set_up("web_on_net", by_factory)

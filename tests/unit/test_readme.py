@@ -99,6 +99,10 @@ def test_the_steps_to_an_own_app_are_the_example() -> None:
         assert f"\n{(example / 'menu' / file).read_text(encoding='utf-8')}```\n" in README
 
 
+def test_the_block_about_types_is_what_the_type_checkers_read() -> None:
+    assert (ROOT / "tests/type_checks/readme.py").read_text(encoding="utf-8") in PYTHON_BLOCKS
+
+
 def test_the_commands_are_there() -> None:
     usage = (ROOT / "run").read_text(encoding="utf-8")
     for command in re.findall(r"^\$ \./run (\w+)", README, re.MULTILINE):

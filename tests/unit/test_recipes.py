@@ -1,5 +1,6 @@
 """What a factory was called with: the ready-made fixtures' recipes are those that the factories would make."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ def test_web_on_net_is_what_the_factory_would_make() -> None:
 
 
 def test_foodtrucks_net_is_made_by_what_the_factory_uses() -> None:
-    ready_made, made = (each.__wrapped__.__closure__ for each in (plugin.foodtrucks_net, pytest_foodtrucks.network()))
+    ready_made, made = (
+        inspect.unwrap(each).__closure__ for each in (plugin.foodtrucks_net, pytest_foodtrucks.network())
+    )
     assert [cell.cell_contents.__code__ for cell in ready_made] == [cell.cell_contents.__code__ for cell in made]
 
 

@@ -1,7 +1,6 @@
 """A service: where it is reached, how its readiness is asked, and that it goes."""
 
 import http.server
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
@@ -16,6 +15,7 @@ from fakes.agent import REFUSED, FakeAgent, http_reply
 from fakes.container import state
 from fakes.engine import FakeEngine
 from fakes.machine import Names
+from fakes.serving import serving
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, NotReady, NotReadyInTime, StartError
@@ -76,13 +76,8 @@ class Page(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def app() -> Iterator[int]:
     """Return the port of a web app."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)) as server:
+        yield server.server_port
 
 
 @pytest.fixture

@@ -31,10 +31,10 @@ class SlowEngine(FakeEngine):
         self.pulling = Event()
         self.go = Event()
 
-    def pull(self, image: str) -> Iterator[dict[str, Any]]:
+    def pull(self, image: str, platform: str | None = None) -> Iterator[dict[str, Any]]:
         self.pulling.set()
         assert self.go.wait(5)
-        yield from super().pull(image)
+        yield from super().pull(image, platform)
 
 
 class Builder(FakeEngine):

@@ -1,24 +1,17 @@
-def test_the_app_serves_what_the_seed_put_there(web_client):
+import httpx2
+
+from pytest_foodtrucks import Service
+
+
+def test_the_app_serves_what_the_seed_put_there(web_client: httpx2.Client) -> None:
     assert sorted(web_client.get("/dishes").json()) == ["falafel", "ramen", "taco"]
 
 
-def test_orders_are_counted_in_redis(web_client, redis):
+def test_orders_are_counted_in_redis(web_client: httpx2.Client, redis: Service) -> None:
     assert web_client.post("/orders/taco").json() == {"dish": "taco", "orders": 1}
     assert web_client.post("/orders/taco").json() == {"dish": "taco", "orders": 2}
     assert redis.container.exec(["redis-cli", "get", "orders:taco"]).stdout == "2\n"
 
 
-def test_an_unknown_dish_is_refused(web_client):
+def test_an_unknown_dish_is_refused(web_client: httpx2.Client) -> None:
     assert web_client.post("/orders/pizza").status_code == 404
-
-
-def test_all_three_find_each_other(web_on_net, redis, es_on_net, net_probe):
-    assert net_probe.connect(redis).kind == "connected"
-    assert net_probe.connect(web_on_net).kind == "connected"
-    assert net_probe.connect(es_on_net).kind == "connected"
-
-
-def test_strangers_find_none_of_them(redis, bridge_probe, net_probe):
-    assert net_probe.connect(redis.container.ip, 6379).kind == "connected"  # the control: it listens
-    assert bridge_probe.connect(redis.container.ip, 6379).kind == "dropped"
-    assert bridge_probe.resolve("redis") == []

@@ -82,7 +82,7 @@ class Link:
         except (OSError, EngineError) as error:
             raise NoReply(str(error)) from error
         try:
-            agent.send(_program())
+            agent.send(program_named("program.py"))
             agent.ask("hello", {}, _HELLO_SECONDS)
         except NoReply as error:
             agent.end("")
@@ -109,8 +109,9 @@ class _Current:
         self.agent: _RunningAgent | None = None
 
 
-def _program() -> bytes:
-    program = files(__package__).joinpath("program.py").read_bytes()
+def program_named(file: str) -> bytes:
+    """Return what is sent to `ARGV` on its input, so that it runs a program of this folder."""
+    program = files(__package__).joinpath(file).read_bytes()
     return b"%d\n%s" % (len(program), program)
 
 

@@ -1,0 +1,245 @@
+"""What a downstream conftest and its tests write, and what both type checkers must accept.
+
+Nobody runs this: `./run lint` has mypy and basedpyright read it, both at their strictest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Unpack, assert_type
+
+import httpx2
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import bulk
+
+import pytest_foodtrucks
+from pytest_foodtrucks import (
+    Container,
+    DefinitionError,
+    ElasticsearchService,
+    Engine,
+    Network,
+    NotReady,
+    PortForward,
+    Probe,
+    Service,
+    ServiceKeywords,
+    VerdictKind,
+    assert_isolated,
+    assert_matrix,
+    assert_no_egress,
+    assert_not_resolves,
+    assert_reachable,
+    assert_resolves,
+    elasticsearch_service,
+    network,
+    reach_me,
+    reachability,
+    ready,
+    service,
+)
+
+# readiness checks and seeds
+
+
+def accepts_writes(store: Service) -> None:
+    """Raise NotReady until the store takes a write."""
+    if store.exec(["redis-cli", "set", "ready", "yes"]).stdout.strip() != "OK":
+        raise NotReady("a write is refused")
+
+
+def has_indices(search: ElasticsearchService) -> None:
+    """Raise NotReady until there is an index."""
+    if not search.client.indices.exists(index="menu"):
+        raise NotReady("there is no index yet")
+
+
+def flushed(store: Service) -> object:
+    """Put a kept service back."""
+    return store.exec(["redis-cli", "flushall"])
+
+
+@pytest.fixture(scope="session")
+def es_seed() -> Callable[[ElasticsearchService], object]:
+    """Fill Elasticsearch by a function that has a value."""
+    return lambda es: bulk(es.client, [{"_index": "menu", "name": "taco"}], refresh=True)
+
+
+@pytest.fixture(scope="session")
+def other_seed() -> Callable[[ElasticsearchService], None]:
+    """Fill Elasticsearch by a function without a value."""
+
+    def fill(es: ElasticsearchService) -> None:
+        es.client.index(index="menu", document={"name": "ramen"})
+
+    return fill
+
+
+# factories
+
+
+def es_variables(search: ElasticsearchService, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, object]:
+    """Return what depends on fixtures."""
+    return {"ES_URL": search.internal_url, "FOLDER": tmp_path_factory.mktemp("folder"), "PORT": 9200}
+
+
+COMMON: ServiceKeywords = {"image": "redis:8", "ports": [6379], "timeout": 20}
+WITH_MORE: ServiceKeywords = {**COMMON, "timeout": 90, "ready": accepts_writes}
+
+back_net = network(internal=True)
+module_net = network(driver="bridge", scope="module")
+redis = service(image="redis:8", ports=[6379], ready=accepts_writes, reset=flushed)
+checked = service(image="redis:8", ready=[ready.tcp(), ready.log("Ready to accept"), accepts_writes], timeout=20)
+beside = service(**COMMON, network="back_net", scope="class")
+late = service(**WITH_MORE, requires=["redis"])
+api = service(
+    build={"context": Path("api"), "args": {"BASE": "python:3.13-slim"}},
+    environment=es_variables,
+    command="serve --all",
+    ports=[8000, "53/udp"],
+    volumes=["./data:/data:ro"],
+    requires=["search", "redis"],
+    network="back_net",
+    ready=ready.http("/health", port=8000),
+    scope="module",
+    shared=False,
+)
+by_lambda = service(
+    # A lambda's parameters have no types; basedpyright's mode "standard" says nothing of it.
+    image=lambda redis_image: redis_image,  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    environment=lambda search: {"ES_URL": search.internal_url},  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownLambdaType]
+)
+search = elasticsearch_service(version="8.19.21", heap="512m", seed="other_seed", ready=has_indices, scope="session")
+any_search = elasticsearch_service(version=lambda: "9.5.0", mem_limit="2g", ready=accepts_writes)
+
+
+class TestWithItsOwn:
+    """A factory in a class is a mistake that only the plugin can see; the type is the same."""
+
+    def test_a_fixture_is_what_it_yields(self, redis: Service) -> None:
+        """The name of a fixture as a parameter hides the module's name."""
+        assert_type(redis, Service)
+
+
+def small_service(**keywords: Unpack[ServiceKeywords]) -> object:
+    """Pass keywords on, as a factory of one's own does."""
+    keywords.setdefault("mem_limit", "64m")
+    return service(**keywords)
+
+
+small = small_service(image="redis:8", ready=accepts_writes)
+
+
+# fixtures
+
+
+@pytest.fixture(scope="module")
+def redis_on_both(redis: Service, back_net: Network) -> Iterator[Service]:
+    """Put a service on a second network."""
+    back_net.connect(redis, aliases=[redis.alias])
+    yield redis
+    back_net.disconnect(redis)
+
+
+@pytest.fixture
+def one_for_a_test(foodtrucks_net: Network) -> Iterator[Service]:
+    """Start a service within a fixture."""
+    with foodtrucks_net.service(image="redis:8", aliases=["one"], ready=accepts_writes) as one:
+        assert_type(one, Service)
+        yield one
+
+
+# tests
+
+
+def test_the_ready_made_fixtures(
+    foodtrucks_engine: Engine,
+    foodtrucks_net: Network,
+    es_on_net: ElasticsearchService,
+    web_on_net: Service,
+    es_client: Elasticsearch,
+    web_client: httpx2.Client,
+    es_index: str,
+    net_probe: Probe,
+    bridge_probe: Probe,
+) -> None:
+    """Each fixture has the type that the README says."""
+    assert_type(foodtrucks_engine.version, str)
+    assert_type(foodtrucks_net.subnet, str)
+    assert_type(foodtrucks_net.containers, list[Container])
+    assert_type(es_on_net.client, Elasticsearch)
+    assert_type(es_on_net.version, str)
+    assert_type(web_on_net.http, httpx2.Client)
+    assert_type(net_probe.resolve("es"), list[str])
+    assert_type(bridge_probe.connect(es_on_net).kind, VerdictKind)
+    assert es_client.count(index=es_index)["count"] == 0
+    assert web_client.get("/").status_code == 200
+
+
+def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> None:
+    """What a service offers has a type; an Elasticsearch offers it, too."""
+    both: Iterable[Service] = [redis, search]
+    for each in both:
+        assert_type(each.url, str)
+        assert_type(each.internal_url, str)
+        assert_type(each.address(80).url, str)
+        assert_type(each.address(80).port, int)
+        assert_type(each.http, httpx2.Client)
+        assert_type(each.http.get("/").status_code, int)
+        assert_type(each.logs(tail=3), str)
+        assert_type(each.container.ip, str)
+        assert_type(each.exec(["true"], timeout=5).stdout, str)
+        assert_type(each.alias, str)
+
+
+def test_a_callback(foodtrucks_net: Network, back_net: Network) -> None:
+    """A server of the test is reached by way of a network."""
+    with foodtrucks_net.reach_me(8000) as here, reach_me(network=back_net, ports={80: 8000}, alias="hook") as there:
+        assert_type(here, PortForward)
+        assert_type(there.internal_url, str)
+
+
+def test_a_callback_by_the_fixture(reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
+    """The fixture is a function."""
+    with reach_me(8000) as here:
+        assert_type(here.connections, int)
+
+
+def test_faults(redis: Service) -> None:
+    """Each fault is a block; a restart is a call."""
+    with redis.paused(), pytest.raises(httpx2.HTTPError):
+        redis.http.get("/", timeout=0.5)
+    with redis.stopped(timeout=1), redis.disconnected(), redis.killed():
+        pass
+    redis.restart(timeout=1)
+
+
+def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, search: ElasticsearchService) -> None:
+    """Networks, probes and services ask; services and names are asked about."""
+    for source in (foodtrucks_net, net_probe, redis, search):
+        assert_resolves(source, redis)
+        assert_reachable(source, search, 9200)
+        assert_reachable(source, "es", "53/udp", timeout=1)
+        assert_not_resolves(source, "nobody")
+        assert_isolated(source, redis)
+    assert_no_egress(redis, allow=[search, "10.0.0.1:80"])
+    seen = reachability({"net": foodtrucks_net, "redis": redis}, {"search": search, "redis": redis})
+    assert_matrix(seen, "")
+    assert_matrix(reachability([net_probe, redis], [search]), "")
+
+
+def test_a_callback(foodtrucks_net: Network, reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
+    """The fixture, the method and the function yield the same."""
+    with foodtrucks_net.reach_me(8000) as here, reach_me(8001, alias="hooks") as there:
+        assert_type(here, PortForward)
+        assert_type(there.internal_url, str)
+    with pytest_foodtrucks.reach_me(ports={80: 8000}, network=foodtrucks_net) as here:
+        assert_type(here.connections, int)
+
+
+def test_errors(redis: Service) -> None:
+    """An error is caught by its name."""
+    with pytest.raises(DefinitionError, match="only a probe") as caught:
+        _ = redis.address(1)
+    assert_type(caught.value.message, str)
