@@ -63,7 +63,14 @@ class Creation:
     def _mounted(self, files: Sequence[MountedFile]) -> FilesVolume:
         """Return the volume that has the files, and mount it."""
         try:
-            made = FilesVolume(self._engine, files, image=self._image, title=self._title, labels=self._labels)
+            made = FilesVolume(
+                self._engine,
+                files,
+                image=self._image,
+                platform=self._spec.platform,
+                title=self._title,
+                labels=self._labels,
+            )
         except EngineError as error:
             raise self._start_error("given its secrets and configs", error) from error
         self._spec = replace(self._spec, volumes=(*self._spec.volumes, *made.mounts))

@@ -179,21 +179,28 @@ class FilesVolume:
     """The volume that has a container's secrets and configs; `mounts` are they, each at its place."""
 
     def __init__(
-        self, engine: "Engine", files: Sequence[MountedFile], *, image: str, title: str, labels: Mapping[str, str]
+        self,
+        engine: "Engine",
+        files: Sequence[MountedFile],
+        *,
+        image: str,
+        platform: str | None = None,
+        title: str,
+        labels: Mapping[str, str],
     ) -> None:
-        """`image` is any that the engine has; `title` is a part of the volume's name."""
+        """`image` is any that the engine has, for the platform; `title` is a part of the volume's name."""
         self._engine = engine
         self._name, self._helper_name = (f"foodtrucks-{title}-{random.token_hex(4)}" for _ in range(2))
         self._labels = labels
         try:
-            self._fill(files, image)
+            self._fill(files, image, platform)
             self.mounts = tuple(self._mounts(files))
         except BaseException:
             self.remove()
             raise
 
-    def _fill(self, files: Sequence[MountedFile], image: str) -> None:
-        helper = self._engine.create_container(self._helper_name, self._helper(image))
+    def _fill(self, files: Sequence[MountedFile], image: str, platform: str | None) -> None:
+        helper = self._engine.create_container(self._helper_name, self._helper(image), platform=platform)
         try:
             with BytesIO() as archive:
                 pack(archive, (_packed(str(number), each) for number, each in enumerate(files)))
