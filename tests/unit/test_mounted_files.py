@@ -142,10 +142,10 @@ def test_what_cannot_be_filled_leaves_nothing() -> None:
 def test_a_container_that_cannot_be_created_leaves_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, create = FakeEngine(), FakeEngine.create_container
 
-    def refuse_second(self: FakeEngine, name: str, config: Mapping[str, Any]) -> str:
+    def refuse_second(self: FakeEngine, name: str, config: Mapping[str, Any], *, platform: str | None = None) -> str:
         if config["HostConfig"]["NetworkMode"] == "net":
             raise EngineError("no", status=400, reason="unknown capability")
-        return create(self, name, config)
+        return create(self, name, config, platform=platform)
 
     monkeypatch.setattr(FakeEngine, "create_container", refuse_second)
     with pytest.raises(StartError, match="unknown capability"):
