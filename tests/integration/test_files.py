@@ -5,18 +5,26 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fakes.session import keep, settings
 from lab import IDLE, IMAGE
-from pytest_foodtrucks import DefinitionError, Engine, EngineError, Network, Service, StartError, service
+from pytest_foodtrucks import DefinitionError, Engine, EngineError, Network, Service, StartError, cli, service
 from pytest_foodtrucks.containers.creation import free_port
+from pytest_foodtrucks.containers.progress import Progress
+from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, SESSION_LABEL
+from pytest_foodtrucks.services.definitions import define
+from pytest_foodtrucks.services.network_part import throwaway_network
+from pytest_foodtrucks.sessions.session import Session
+from pytest_foodtrucks.stacks.stack import Stack
 
 from .conftest import Downstream
-from .test_ways_out import gone, prune
+from .test_ways_out import gone
 
 SECRET = "hunter" + "2"
 
@@ -194,7 +202,6 @@ keeper = service(
     command=["sh", "-c", "trap exit TERM; tail -f /dev/null & wait"],
     volumes=["data:/data"],
     secrets={"password": "x"},
-    reset=lambda _: None,
 )
 """
 
@@ -228,29 +235,30 @@ def test_volumes_go_with_a_killed_session(
     assert gone(lambda: ours_on_engine() - before)
 
 
-REMEMBERS = """
-import pathlib, pytest
+def one_kept_session(state: Path, secret: str) -> bytes:
+    """Return what an earlier session left in the volume of a service that the project keeps, and leave something."""
+    about = {**IDLE, "volumes": ["data:/data"], "secrets": {"password": secret}, "reset": lambda _: None}
+    definition = define(about, alias="keeper", folder=Path(__file__).parent)
+    session = Session.begin(state)
+    with closing(find_engine()) as engine, ExitStack() as undo:
+        undo.callback(keep(session, engine).release)
+        stack = Stack(engine, settings(), progress=Progress(None), session=session)
+        undo.callback(stack.close)
+        with throwaway_network(stack, shared_as="home") as net, net.running(definition, shared=True) as service:
+            assert service.get("/run/secrets/password") == secret.encode()
+            found = service.get("/data/left") if service.exec(["test", "-e", "/data/left"]).exit_code == 0 else b""
+            service.put(b"something", "/data/left")
+            return found
 
-def test_it(keeper):
-    try:
-        before = keeper.get("/data/one").decode()
-    except Exception:
-        before = "nothing"
-    pathlib.Path("seen").open("a").write(before + " ")
-    keeper.put(b"something", "/data/one")
-"""
 
-
+@pytest.mark.usefixtures("nothing_left")
 def test_volumes_stay_with_a_kept_service_and_are_new_with_a_new_one(
-    downstream: Downstream, state: Path, foodtrucks_engine: Engine
+    state_home: Path, foodtrucks_engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    downstream.write(conftest=CONFTEST, test_it=REMEMBERS)
-    options = ("--foodtrucks-reuse", f"--foodtrucks-state-dir={state}")
-    for conftest in (CONFTEST, CONFTEST.replace('"x"', '"y"')):
-        downstream.write(conftest=conftest)
-        downstream.run(*options).assert_outcomes(passed=1)
-        (kept,) = (folder.name for folder in state.glob("kept/*/"))
-        assert len(foodtrucks_engine.labelled("volumes", SESSION_LABEL, kept)) == 2
-    assert (downstream.folder / "seen").read_text().split() == ["nothing", "nothing"]
-    prune(state)
+    state = state_home / "files-kept"
+    assert [one_kept_session(state, secret) for secret in ("x", "x", "y")] == [b"", b"something", b""]
+    (kept,) = (folder.name for folder in state.glob("kept/*/"))
+    assert len(foodtrucks_engine.labelled("volumes", SESSION_LABEL, kept)) == 2
+    assert cli.main(["prune", f"--state-dir={state}"]) == 0
+    assert "(4 containers, networks and volumes)" in capsys.readouterr().out
     assert foodtrucks_engine.labelled("volumes", SESSION_LABEL, kept) == []
