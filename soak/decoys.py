@@ -18,7 +18,7 @@ from typing import Final
 
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, SESSION_LABEL
-from pytest_foodtrucks.engine.subnets import free_subnet, host_routes
+from pytest_foodtrucks.engine.subnets import free_subnet, gateway_of, host_routes
 from pytest_foodtrucks.errors import EngineError, FoodtrucksError
 from pytest_foodtrucks.sessions.owners import Owner, lease_file, machine_in, read_owner
 from pytest_foodtrucks.sessions.processes import Process
@@ -117,7 +117,8 @@ def made(engine: Engine, kind: str, labels: Mapping[str, str]) -> Pair:
     name = f"foodtrucks-decoy-{secrets.token_hex(6)}"
     image = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
     subnet = free_subnet([*engine.subnets(), *host_routes()])
-    network = engine.create_network(name, driver="bridge", internal=False, labels=labels, subnet=subnet)
+    subnets = None if subnet is None else {subnet: gateway_of({"Subnet": subnet})}
+    network = engine.create_network(name, driver="bridge", internal=False, labels=labels, subnets=subnets)
     config = {"Image": image, "Cmd": ["sleep", "3600"], "Labels": dict(labels), "HostConfig": {"NetworkMode": name}}
     container = engine.create_container(name, config)
     engine.start_container(container)

@@ -258,6 +258,11 @@ EXAMPLES: Mapping[str, Example] = {
         wrong=["", "a b", "-a", [5], {"example.com"}],
         body={"HostConfig": {"DnsSearch": ["example.com"]}},
     ),
+    "mac_address": Example(
+        right=["02:42:AC:11:00:05", "02-42-ac-11-00-05"],
+        wrong=["", "02:42", "01:42:ac:11:00:05", "00:00:00:00:00:00", "02:42:ac:11:00:0g", 5, b"02", ["02:42"]],
+        body={"MacAddress": "02:42:ac:11:00:05"},
+    ),
     "dns_opt": Example(
         right=["ndots:2", ["rotate"]],
         wrong=["", "ndots=2", "a b", [5], {"rotate"}, b"rotate"],

@@ -8,6 +8,7 @@ from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.values import shown, switch
 
 from . import keywords, resources, surroundings
+from .addresses import mac_address
 from .ports import FixedPort, Port, checked_ports, container_port, fixed_ports, ports_body
 from .volumes import Volume, checked_volumes, volumes_body
 
@@ -214,6 +215,9 @@ class ContainerSpec:
         since="1.40",
         default=(),
     )
+    mac_address: str | None = keyword_field(
+        mac_address, "MacAddress", form='six bytes, on the first network; `"02:42:ac:11:00:05"`'
+    )
     healthcheck: Mapping[str, Any] | None = keyword_field(
         keywords.healthcheck,
         "Healthcheck",
@@ -252,8 +256,12 @@ def engine_config(
     labels: Mapping[str, str],
     host_ports: Mapping[int, int],
     publish_on: str,
+    endpoint: Body | None = None,
 ) -> dict[str, Any]:
-    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value."""
+    """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value.
+
+    `endpoint` is what the container is to have on its network beside its aliases.
+    """
     bindings = {
         f"{port}/tcp": [{"HostIp": _address(spec, port, publish_on), "HostPort": str(of_host)}]
         for port, of_host in host_ports.items()
@@ -265,6 +273,11 @@ def engine_config(
     }
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": list(spec.aliases)}}}
+    if endpoint:
+        merge(config, {"NetworkingConfig": {"EndpointsConfig": {network: endpoint}}})
+        merge(
+            config, {key: endpoint[key] for key in endpoint.keys() & {"MacAddress"}}
+        )  # where engines before API 1.44 read it
     defaults = ContainerSpec().values()
     for each in fields(spec):
         value, body = getattr(spec, each.name), each.metadata["body"]

@@ -58,7 +58,7 @@ class Container:
 
     @property
     def ip(self) -> str:
-        """The IPv4 address on the service's network; empty while the container doesn't run."""
+        """The IPv4 address on the service's first network; empty while the container doesn't run."""
         return self.addresses.get(self.network, "")
 
     @property

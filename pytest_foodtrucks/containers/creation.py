@@ -12,6 +12,7 @@ from pytest_foodtrucks.errors import EngineError, StartError
 
 from .compose import ContainerSpec, engine_config, newer_keywords
 from .container import Container
+from .endpoint_settings import EndpointSettings
 from .mounted_files import FilesVolume, MountedFile
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 _PORT_TRIES: Final = 20
 _NO_SOURCE: Final = "bind source path does not exist: "
 """What the engine says of a mount whose path it hasn't got; it makes no empty folder of it, as it does for a text."""
+_REMEDY: Final = "mend in its definition what the engine refuses."
+_REMEDIES: Final = {
+    "user configured subnets": "give that network a subnet of its own, such as network(subnet='10.20.0.0/24'): the "
+    "engine gives fixed addresses only there.",
+    "Address already in use": "give an address that nobody else on that network has, nor its gateway; those count too "
+    "that the engine chose for other containers, from the subnet's beginning on.",
+}
+"""What to do about a network that the engine refuses, by words in its answer."""
 _PORTS: Final = range(20_000, 32_768)
 """These lie below the ports that Linux and macOS use for outgoing connections, which else would take ours."""
 
@@ -29,7 +38,8 @@ class Creation:
 
     `title` is a part of its name, and stands for it in messages. `image` is a name, or the id if the image was built;
     `built_as` is the name of a built image. Host ports are chosen here, because the engine would choose others at each
-    start.
+    start. `endpoint` is what it has on its network, `further` are other networks by their names: it is on them before
+    its process begins.
     """
 
     def __init__(
@@ -43,6 +53,8 @@ class Creation:
         labels: Mapping[str, str] | None = None,
         built_as: str | None = None,
         files: Sequence[MountedFile] = (),
+        endpoint: EndpointSettings | None = None,
+        further: Mapping[str, EndpointSettings] | None = None,
     ) -> None:
         self._engine = engine
         self._spec = spec
@@ -50,6 +62,8 @@ class Creation:
         self._built_as = built_as
         self._network = network
         self._title = title
+        self._endpoint = endpoint if endpoint is not None else EndpointSettings()
+        self._further = further if further is not None else {}
         self._labels = labels if labels is not None else {}
         self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
         self._refuse_older_engine()
@@ -95,12 +109,23 @@ class Creation:
             labels=self._labels,
             host_ports=host_ports,
             publish_on=self._engine.publish_on,
+            endpoint=self._endpoint.body(self._spec.aliases),
         )
         try:
             container_id = self._engine.create_container(self._name, config, platform=self._spec.platform)
         except EngineError as error:
             raise self._start_error("created", error) from error
+        for network, settings in self._further.items():
+            self._connect(container_id, network, settings)
         return Container(self._engine, container_id, self._name, self._network)
+
+    def _connect(self, container_id: str, network: str, settings: EndpointSettings) -> None:
+        """Attach it to a further network; where the engine refuses that, remove it."""
+        try:
+            self._engine.connect(network, container_id, aliases=settings.names(self._spec.aliases), **settings.fixed)
+        except EngineError as error:
+            self._engine.remove_container(container_id)
+            raise self._start_error(f"attached to {network}", error) from error
 
     def _host_ports(self) -> dict[int, int]:
         """Return the host port of each port: the fixed one, or a free one."""
@@ -147,9 +172,10 @@ class Creation:
             return StartError(self._named(str(error)))
         if not self._engine.local and _NO_SOURCE in error.reason:
             return self._elsewhere_error(error.reason.partition(_NO_SOURCE)[2])
+        remedy = next((remedy for words, remedy in _REMEDIES.items() if words in error.reason), _REMEDY)
         return StartError(
             f"The container of {self._title} ({self._named(self._image)}) can't be {what}: "
-            f"{self._named(error.reason)}. Remedy: mend in its definition what the engine refuses."
+            f"{self._named(error.reason)}. Remedy: {remedy}"
         )
 
     def _elsewhere_error(self, path: str) -> StartError:

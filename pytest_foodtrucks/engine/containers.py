@@ -94,6 +94,12 @@ class ContainerRequests(EngineClient):
         about = if_found(lambda: self.inspected(container))
         return about is not None and about.network_mode == network
 
+    def aliases_on(self, container: str, network: str) -> tuple[str, ...]:
+        """Return a container's names on a network; none where it isn't there."""
+        about = if_found(lambda: self.inspected(container))
+        names = {} if about is None else {each.network: each.aliases for each in about.attachments}
+        return names.get(network, ())
+
     def running_since(self, container: str) -> str | None:
         """Return when a container was started, in the engine's words; None where it isn't there or doesn't run."""
         about = if_found(lambda: self.inspected(container))

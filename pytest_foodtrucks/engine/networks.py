@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from docker.types import IPAMConfig, IPAMPool
 
@@ -12,29 +12,53 @@ from .clock import monotonic
 from .labels import NAME_LABEL
 from .subnets import gateway_of
 
+_MAC_BY_NETWORK: Final = (1, 44)
+"""The version of the API since which each network may give a container a MAC address."""
 _CREATION_SECONDS: Final = 1.0
 """How long the engine may work on a network before the event that reports it."""
+
+
+class FixedAddresses(TypedDict, total=False):
+    """The addresses that a container is to have on a network; None lets the engine choose."""
+
+    ipv4_address: str | None
+    ipv6_address: str | None
+    mac_address: str | None
 
 
 class NetworkRequests(EngineClient):
     """What an engine is asked about networks."""
 
     def create_network(
-        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+        self,
+        name: str,
+        *,
+        driver: str,
+        internal: bool,
+        labels: Mapping[str, str],
+        subnets: Mapping[str, str] | None = None,
+        ipv6: bool = False,
+        driver_opts: Mapping[str, str] | None = None,
     ) -> str:
-        """Create a network and return its id; without a subnet the engine takes one from its address pools.
+        """Create a network and return its id.
 
-        With one the gateway is asked for too: otherwise the engine shows none until its next start.
+        `subnets` are subnets with their gateways; without one the engine takes one from its address pools. The gateway
+        is asked for too, because otherwise the engine shows none until its next start.
         """
-        ipam = None
-        if subnet is not None:
-            ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway_of({"Subnet": subnet}))])
         all_labels = {**labels, NAME_LABEL: name}
+        pools = [IPAMPool(subnet=subnet, gateway=gateway) for subnet, gateway in (subnets or {}).items()]
+        about: dict[str, Any] = {
+            "driver": driver,
+            "internal": internal,
+            "labels": all_labels,
+            "check_duplicate": True,
+            "ipam": IPAMConfig(pool_configs=pools) if pools else None,
+            "enable_ipv6": ipv6,
+            "options": dict(driver_opts) if driver_opts else None,
+        }
 
         def create() -> dict[str, Any]:
-            return self.api.create_network(
-                name, driver=driver, internal=internal, labels=all_labels, check_duplicate=True, ipam=ipam
-            )
+            return self.api.create_network(name, **about)
 
         def find() -> dict[str, Any] | None:
             found = self.api.inspect_network(name)
@@ -56,8 +80,12 @@ class NetworkRequests(EngineClient):
 
     def subnets(self) -> list[str]:
         """Return the subnets of all its networks."""
+        return [subnet for _, subnet in self.subnets_by_network()]
+
+    def subnets_by_network(self) -> list[tuple[str, str]]:
+        """Return the subnets of all its networks, each with the network's name."""
         return [
-            config["Subnet"]
+            (network["Name"], config["Subnet"])
             for network in self._networks()
             for config in network["IPAM"]["Config"] or ()
             if "Subnet" in config
@@ -100,10 +128,17 @@ class NetworkRequests(EngineClient):
             filters = {"type": "network", "event": ["create", "destroy"]}
             return any(True for _ in self.api.events(**span, filters=filters, decode=True))
 
-    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+    @property
+    def gives_each_network_a_mac(self) -> bool:
+        """Tell whether a container can have a fixed MAC address on each network, and not on its first one alone."""
+        return tuple(map(int, self.api.api_version.split("."))) >= _MAC_BY_NETWORK
+
+    def connect(
+        self, network: str, container: str, *, aliases: Sequence[str] = (), **addresses: Unpack[FixedAddresses]
+    ) -> None:
         """Attach a container to a network."""
         with self._asking(f"connect {container} to {network}"):
-            self.api.connect_container_to_network(container, network, aliases=list(aliases))
+            self.api.connect_container_to_network(container, network, aliases=list(aliases), **addresses)
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
         """Detach a container from a network."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ _RANGES: Final = tuple(map(_Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.
 _SIZE: Final = 26
 """62 addresses: a stack needs few, and small subnets overlap little."""
 _TRIES: Final = 10_000
+_LOCAL: Final = 0xFD
+"""The first byte of IPv6 addresses that a site gives itself."""
 _WIDEST: Final = 8
 """A route of fewer bits is a part of the default one: a VPN has 0.0.0.0/1 and 128.0.0.0/1 to go before that."""
 
@@ -31,6 +34,21 @@ def free_subnet(taken: Iterable[str], *, choose: random.Random | None = None) ->
             candidate = _Network((address, _SIZE))
             if not any(candidate.overlaps(network) for network in networks):
                 return str(candidate)
+    return None
+
+
+def local_ipv6_subnet() -> str:
+    """Return an IPv6 subnet that nobody else has, chosen at random (RFC 4193): engines before 27 have none to give."""
+    return str(ipaddress.IPv6Network((_LOCAL << 120 | secrets.randbits(56) << 64, 64)))
+
+
+def first_overlap(subnet: str, taken: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """Return the first of some subnets, each behind the name of whose it is, that overlaps a subnet; else None."""
+    wanted = ipaddress.ip_network(subnet)
+    for whose, text in taken:
+        other = ipaddress.ip_network(text, strict=False)
+        if other.version == wanted.version and other.overlaps(wanted):
+            return whose, text
     return None
 
 

@@ -28,13 +28,13 @@ _PAUSE: Final = 0.25
 def assert_resolves(source: Source, target: Service | str) -> None:
     """Assert that a target's name leads to it from a source.
 
-    If the target is a service, each of its aliases must resolve to its addresses on a network that both are on, and to
-    no others. If the target is only a name, the name must exist. Raises ResolutionError, ProbeError where it can't be
-    told, DefinitionError for what is no name.
+    If the target is a service, each of its names on the networks that both are on must resolve to its addresses there,
+    and to no others. If the target is only a name, the name must exist. Raises ResolutionError, ProbeError where it
+    can't be told, DefinitionError for what is no name.
     """
     _refuse_no_name(source, target)
     probe = place_of(source)
-    names = target.__foodtrucks__.aliases if isinstance(target, Service) else (target,)
+    names = _names_for(probe, target) if isinstance(target, Service) else (target,)
     nobody_name = f"foodtrucks-nobody-{secrets.token_hex(4)}"
     found = look_up(probe.agent, [nobody_name, *names])
     nobody = found.pop(nobody_name)
@@ -51,6 +51,11 @@ def assert_resolves(source: Source, target: Service | str) -> None:
         if nobody.addresses and isinstance(target, str):
             doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
             raise _unanswered_error(probe, target, [doubt], command)
+
+
+def _names_for(probe: "Probe", service: Service) -> tuple[str, ...]:
+    """Return the names that a service has on the networks that a probe is on."""
+    return service.__foodtrucks__.on.names_on(inspected(probe.subject).networks)
 
 
 def assert_not_resolves(source: Source, name: Service | str) -> None:

@@ -167,12 +167,12 @@ class _Asked:
             return f"{self.subject.label} is {after.status}; a process that doesn't run connects all the same"
         return "; ".join(moved(self.subject, self.before, after))
 
-    def first_tries(self) -> list[Connection]:
-        """Return the connections that are tried first: one for each of its addresses."""
+    def first_tries(self, networks: AbstractSet[str]) -> list[Connection]:
+        """Return the connections that are tried first: one for each of its addresses on some networks."""
         number, protocol = self.subject.ports[0]
         return [
             Connection(address, number, protocol, tries=1, wait=_FIRST_SECONDS, text=nonce())
-            for address in self.before.addresses
+            for address in sorted(self.expected(networks))
         ]
 
     def expected(self, networks: AbstractSet[str]) -> set[str]:
@@ -218,7 +218,7 @@ def _first_tries(probe: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
     A service on none of the source's networks isn't tried: that would most often be waited for in vain.
     """
     networks = set(inspected(probe.subject).networks)
-    ours = {target.subject.label: target.first_tries() for target in targets if target.expected(networks)}
+    ours = {target.subject.label: target.first_tries(networks) for target in targets if target.expected(networks)}
     answers = ask(probe.agent, list(ours), [connection for tries in ours.values() for connection in tries])
 
     def cell(target: _Asked) -> Cell | None:

@@ -5,16 +5,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import same_name
+from pytest_foodtrucks.hostnames import is_address, same_name
 from pytest_foodtrucks.sessions.state_folder import read_json, usable, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A worker's wish for a service's names on a network.
+    """A worker's wish for a service's names, and its fixed addresses, on a network: both are in `aliases`.
 
     `part` is the name by which all workers know a shared service, else None. `who` is the service in a message's words.
     """
@@ -26,12 +26,18 @@ class Claim:
     part: str | None = None
 
     def taken_error(self, alias: str, by: str, *, waited: str = "") -> DefinitionError:
-        """Return the error that says who has an alias already."""
+        """Return the error that says who has an alias, or an address, already."""
+        what, remedy = ("alias", _OTHER_ALIAS) if not is_address(alias) else ("address", "give one of them another.")
         return DefinitionError(
-            f"On {self.network} the alias {alias!r} belongs to {by} already{waited}, and {self.who} wants it too. "
-            "Remedy: give one of them other aliases=; for a round robin on purpose, attach the second one with "
-            "foodtrucks_net.connect(…, aliases=[…])."
+            f"On {self.network} the {what} {alias!r} belongs to {by} already{waited}, and {self.who} wants it too. "
+            f"Remedy: {remedy}"
         )
+
+
+_OTHER_ALIAS: Final = (
+    "give one of them other aliases=; for a round robin on purpose, attach the second one with "
+    "foodtrucks_net.connect(…, aliases=[…])."
+)
 
 
 @contextmanager

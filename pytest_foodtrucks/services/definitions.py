@@ -102,6 +102,7 @@ class ServiceKeywords(TypedDict, total=False):
     devices: Value[Sequence[str | Mapping[str, str]]]
     gpus: Value[str | Sequence[Mapping[str, Any]]]
     healthcheck: Value[Mapping[str, Any] | None]
+    mac_address: Value[str | None]
     timeout: Value[float | None]
     ready: "Check | Iterable[Check] | None"
     reset: Callable[[Any], object] | None

@@ -1,17 +1,20 @@
 """Faults: a service is paused, stopped, killed or disconnected for the length of a block, and healed after it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.containers.creation import in_use, port_taken
 from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
+from pytest_foodtrucks.values import shown
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.inspected import Inspected
 
+    from .memberships import HasRef, NetworkRef
     from .running import RunningService
 
 _LOG_LINES: Final = 30
@@ -41,19 +44,36 @@ def killed(service: "RunningService") -> AbstractContextManager[None]:
     return _fault(service, "killed", lambda: service.stack.engine.kill_container(service.container.id))
 
 
-def disconnected(service: "RunningService") -> AbstractContextManager[None]:
-    """Detach a service from its network for the length of a block."""
-    return _fault(
-        service, "disconnected", lambda: service.stack.engine.disconnect(service.network.id, service.container.id)
-    )
+def disconnected(service: "RunningService", network: "HasRef | None" = None) -> AbstractContextManager[None]:
+    """Detach a service from its networks for the length of a block, or from one of them."""
+    networks = service.on.networks if network is None else [_one_of(service, network)]
+    return _fault(service, "disconnected", lambda: _detach(service, networks))
+
+
+def _detach(service: "RunningService", networks: "Sequence[NetworkRef]") -> None:
+    for network in networks:
+        service.stack.engine.disconnect(network.id, service.container.id)
+
+
+def _one_of(service: "RunningService", network: "HasRef") -> "NetworkRef":
+    """Return one of a service's networks; DefinitionError for what is none."""
+    name = getattr(getattr(network, "ref", None), "name", None)
+    found = [each for each in service.on.networks if each.name == name]
+    if not found:
+        raise DefinitionError(
+            f"{shown(network)} is no network of {service.alias}, which is on {' and '.join(service.on.names)}. "
+            "Remedy: give one of these, or none to detach it from all; what a test connected it to is detached by that "
+            "network's disconnect()."
+        )
+    return found[0]
 
 
 def restart(service: "RunningService", *, timeout: int | None) -> None:
     """Stop a service, if it runs, and start it again."""
     seconds = _stop_seconds(service, timeout)
     _refuse_shared(service, "restarted")
-    if service.in_fault and not _is_attached(service, _inspected(service, "restarted")):
-        raise _not_attached_error(service, "restarted")
+    if service.in_fault:
+        _refuse_detached(service, _inspected(service, "restarted"), "restarted")
     _stop(service, seconds)
     heal(service, "restarted")
 
@@ -107,15 +127,17 @@ def heal(
 
 
 def _make_whole(service: "RunningService", clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-    engine, container, network = service.stack.engine, service.container.id, service.network.id
+    engine, container = service.stack.engine, service.container.id
     about = service.container.inspected()
     if about.status == "paused":
         engine.unpause_container(container)
-    attached = _is_attached(service, about)
-    if not (about.state.runs and attached):
+    missing = service.on.missing(about.networks)
+    if missing or not about.state.runs:
         service.renew()
-    if not attached:  # with its aliases, which the engine forgets
-        _with_its_ports(service, lambda: engine.connect(network, container, aliases=service.aliases), clock, sleep)
+    for network in missing:  # with its names and addresses, which the engine forgets
+        settings, names = network.settings, service.on.names[network.name]
+        connect = partial(engine.connect, network.id, container, aliases=names, **settings.fixed)
+        _with_its_ports(service, connect, clock, sleep)
     if not about.state.runs:
         _with_its_ports(service, lambda: engine.start_container(container), clock, sleep)
 
@@ -143,7 +165,7 @@ def _with_its_ports(
 
 def _refuse_taken(service: "RunningService") -> None:
     engine = service.stack.engine
-    if not engine.local or service.network.internal or service.container.inspected().published:
+    if not engine.local or service.on.internal or service.container.inspected().published:
         return  # where it has another network, Docker publishes by way of that one meanwhile
     for port in service.container.ports.values():
         if in_use(engine.publish_on, port):
@@ -189,19 +211,16 @@ def _refuse_unfit(service: "RunningService", name: str) -> None:
             f"{service.alias} can't be {name}: it is {about.status} already. Remedy: leave the block of one fault "
             "before the next."
         )
-    if not _is_attached(service, about):
-        raise _not_attached_error(service, name)
+    _refuse_detached(service, about, name)
 
 
-def _not_attached_error(service: "RunningService", name: str) -> FaultError:
-    return FaultError(
-        f"{service.alias} can't be {name}: it is disconnected from {service.network.name}. Remedy: leave the block of "
-        "one fault before the next."
-    )
-
-
-def _is_attached(service: "RunningService", about: "Inspected") -> bool:
-    return service.network.name in about.networks
+def _refuse_detached(service: "RunningService", about: "Inspected", name: str) -> None:
+    missing = " and ".join(network.name for network in service.on.missing(about.networks))
+    if missing:
+        raise FaultError(
+            f"{service.alias} can't be {name}: it is disconnected from {missing}. Remedy: leave the block of one fault "
+            "before the next."
+        )
 
 
 def _inspected(service: "RunningService", name: str) -> "Inspected":

@@ -1,8 +1,9 @@
 """A throwaway network: created, filled with services, asked, removed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,13 +12,14 @@ from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place, is_function
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import same_name
 from pytest_foodtrucks.probes.beacons import keep_probes, network_probe, remove_probes, running_probe
 from pytest_foodtrucks.stacks import parts
-from pytest_foodtrucks.values import checked, matching, shown
+from pytest_foodtrucks.values import Unfit, checked, matching, shown
 
 from .claims import Claim, claimed
 from .definitions import (
@@ -28,13 +30,14 @@ from .definitions import (
     errors_at,
     without_iterators,
 )
+from .memberships import Memberships, NetworkRef, by_network, fitting
 from .port_forward import DEFAULT_ALIAS, PortForward, Wanted, forwarded, wanted
-from .running import NetworkRef
 from .service import Service
 from .service_part import ServicePart, part_name
 from .starting import running_service
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.containers.endpoint_settings import EndpointKeywords
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.stacks.stack import Stack
 
@@ -76,7 +79,7 @@ class Network:
     @property
     def ref(self) -> NetworkRef:
         """What its services know of it."""
-        return NetworkRef(self.id, self.name, self.internal, self._for_session)
+        return NetworkRef(self.id, self.name, self.internal, for_session=self._for_session)
 
     @property
     def subnet(self) -> str:
@@ -98,22 +101,31 @@ class Network:
         attached = self.stack.engine.inspect_network(self.id).get("Containers") or {}
         return [Container(self.stack.engine, key, about["Name"], self.name) for key, about in attached.items()]
 
-    def service(self, **keywords: Unpack[ServiceKeywords]) -> AbstractContextManager[Service]:
+    def service(
+        self,
+        *,
+        networks: "Mapping[Network, EndpointKeywords | None] | Iterable[Network]" = (),
+        **keywords: Unpack[ServiceKeywords],
+    ) -> AbstractContextManager[Service]:
         """Start a service for the length of a `with` block.
 
         Takes the keywords of the factory `service`; `aliases` is required, since no fixture's name stands in for it.
-        Relative paths begin at the calling file.
+        `networks` are `Network` objects: further ones; this one may be among them, where it gives the service a fixed
+        address. Relative paths begin at the calling file.
         """
         place = calling_place()
         with errors_at(place):
+            settings = checked("networks", networks, partial(by_network, key=_network))
             definition = replace(_defined(keywords, folder=place.file.parent), where=str(place))
-        return self._running_at(place, definition)
+        return self._running_at(place, definition, settings)
 
     @contextmanager
-    def _running_at(self, place: Place, definition: ServiceDefinition) -> Iterator[Service]:
+    def _running_at(
+        self, place: Place, definition: ServiceDefinition, networks: "Mapping[Network, EndpointSettings]"
+    ) -> Iterator[Service]:
         with ExitStack() as undo:
             with errors_at(place):
-                service = undo.enter_context(self.running(definition))
+                service = undo.enter_context(self.running(definition, networks=networks))
             yield service
 
     @contextmanager
@@ -125,27 +137,33 @@ class Network:
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
         requires: Sequence[Service] = (),
+        networks: "Mapping[Network, EndpointSettings] | None" = None,
     ) -> Iterator[Service]:
         """Start a defined service, wait until it is ready, seed it, yield it and remove it.
 
         A shared one is one for all xdist workers, and stays until their controller ends, or for the next session;
-        `requires` are the services that it was defined with. Raises DefinitionError for an alias that the network has
-        already, and for a check of a port where there is none.
+        `requires` are the services that it was defined with. It is on this network first, and on all `networks`, with
+        what it is to have there; this one may be among them. Raises DefinitionError for an alias that a network has
+        already, for an address outside of a network, and for a check of a port where there is none.
         """
         if definition.ready is not None:
             ready.refuse_without_ports(definition.ready, definition.spec.tcp_ports)
+        everywhere: dict[Network, EndpointSettings] = {self: EndpointSettings(), **(networks if networks else {})}
+        given = [replace(network.ref, settings=settings) for network, settings in everywhere.items()]
+        refs = fitting(self.stack.engine, given, definition.spec)
         lasts = shared and self.stack.parts_outlive_fixtures
-        with self._claimed_in_process(definition), self._claimed_among_workers(definition, lasts=lasts):
+        with _claimed_on(everywhere, refs, definition, lasts=lasts):
             if lasts:
-                with self._lasting(definition, service_type, seed=seed, requires=requires) as service:
+                with self._lasting(refs, definition, service_type, seed=seed, requires=requires) as service:
                     yield service
             else:
-                with running_service(self.stack, self.ref, definition, service_type, seed=seed) as service:
+                with running_service(self.stack, refs, definition, service_type, seed=seed) as service:
                     yield service
 
     @contextmanager
     def _lasting(
         self,
+        refs: Sequence[NetworkRef],
         definition: ServiceDefinition,
         service_type: type[Service],
         *,
@@ -156,7 +174,7 @@ class Network:
         stack = self.stack
         part = ServicePart(
             stack=stack,
-            network=self.ref,
+            networks=refs,
             definition=definition,
             service_type=service_type,
             seed=seed,
@@ -191,8 +209,7 @@ class Network:
         )
         with ExitStack() as undo:
             with errors_at(place):
-                undo.enter_context(self._claimed_in_process(claimant))
-                undo.enter_context(self._claimed_among_workers(claimant, lasts=False))
+                undo.enter_context(self._claimed(claimant, spec.aliases, part="", lasts=False))
                 found = undo.enter_context(forwarded(self.stack, self.name, asked))
             yield found
 
@@ -223,38 +240,41 @@ class Network:
         self.stack.engine.disconnect(self.id, container)
 
     @contextmanager
-    def _claimed_in_process(self, definition: ServiceDefinition) -> Iterator[None]:
-        claim = self._claim(definition)
+    def _claimed(
+        self, definition: ServiceDefinition, names: Sequence[str], part: str, *, lasts: bool
+    ) -> Iterator[None]:
+        """Have a service's names and addresses on this network for the length of a block; `part` finds it again."""
+        claim = Claim(
+            network=self.name,
+            aliases=names,
+            who=_described(definition),
+            worker=str(self.stack.worker),
+            part=part if lasts else None,
+        )
+        with self._claimed_in_process(claim, part), self._claimed_among_workers(claim, definition.timeout):
+            yield
+
+    @contextmanager
+    def _claimed_in_process(self, claim: Claim, part: str) -> Iterator[None]:
         with self._lock:
-            claims = {**self._kept_aliases(definition), **self._claims}
-            for alias in definition.spec.aliases:
+            claims = {**self._kept_aliases(part), **self._claims}
+            for alias in claim.aliases:
                 if same_name(alias) in claims:
                     raise claim.taken_error(alias, claims[same_name(alias)])
-            self._claims.update(dict.fromkeys(map(same_name, definition.spec.aliases), claim.who))
+            self._claims.update(dict.fromkeys(map(same_name, claim.aliases), claim.who))
         try:
             yield
         finally:
             with self._lock:
-                for alias in definition.spec.aliases:
+                for alias in claim.aliases:
                     del self._claims[same_name(alias)]
 
-    def _claim(self, definition: ServiceDefinition, *, lasts: bool = False) -> Claim:
-        return Claim(
-            network=self.name,
-            aliases=definition.spec.aliases,
-            who=_described(definition),
-            worker=str(self.stack.worker),
-            part=part_name(self.name, definition.alias) if lasts else None,
-        )
-
     @contextmanager
-    def _claimed_among_workers(self, definition: ServiceDefinition, *, lasts: bool) -> Iterator[None]:
+    def _claimed_among_workers(self, claim: Claim, timeout: float | None) -> Iterator[None]:
         if self.stack.worker is None:
             yield
             return
-        own, settings = definition.timeout, self.stack.settings
-        seconds = own if own is not None else settings.timeout
-        claim = self._claim(definition, lasts=lasts)
+        seconds = timeout if timeout is not None else self.stack.settings.timeout
         with claimed(self.stack.session.folder, claim, seconds=seconds, clear=self._remove_left):
             yield
 
@@ -263,26 +283,39 @@ class Network:
         engine = self.stack.engine
         services = engine.labels("containers", SERVICE_LABEL)
         for container in engine.labelled("containers", SESSION_LABEL, self.stack.session.id):
-            if services.get(container) == alias and engine.is_on(container, self.name):
-                names = {each.network: each.aliases for each in engine.inspected(container).attachments}
-                if alias in names.get(self.name, ()):  # a probe has none, whatever its label
-                    engine.remove_container(container)
+            # a probe has no alias, whatever its label
+            if services.get(container) == alias and alias in engine.aliases_on(container, self.name):
+                engine.remove_container(container)
 
-    def _kept_aliases(self, definition: ServiceDefinition) -> dict[str, str]:
-        """Return the aliases of kept services here, except the definition's own: they run even if no test uses them."""
+    def _kept_aliases(self, own: str) -> dict[str, str]:
+        """Return the aliases of kept services here, except those of the part itself: they run even if unused."""
         if self.stack.kept_stack is None:
             return {}
-        own = part_name(self.name, definition.alias)
         others = [
-            record["value"]["aliases"]
+            record["value"].get("networks", {}).get(self.name, ())
             for record in self.stack.kept_stack.records()
-            if record["value"].get("network") == self.name and record["name"] != own
+            if record["name"] != own
         ]
         return {
             same_name(alias): f"the service {aliases[0]!r} of the kept stack (`foodtrucks prune` removes it)"
             for aliases in others
             for alias in aliases
         }
+
+
+@contextmanager
+def _claimed_on(
+    networks: Iterable[Network], refs: Sequence[NetworkRef], definition: ServiceDefinition, *, lasts: bool
+) -> Iterator[None]:
+    """Have a service's names on all its networks, in one order, so that no two services wait for each other."""
+    on = Memberships(refs, definition.spec.aliases)
+    part = part_name(on.first.name, definition.alias)
+    with ExitStack() as claims:
+        for network in sorted(networks, key=lambda network: network.name):
+            claims.enter_context(
+                network._claimed(definition, on.claims(network.name), part, lasts=lasts)  # noqa: SLF001 - this module's
+            )
+        yield
 
 
 def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:
@@ -296,6 +329,15 @@ def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:
     if given.get("aliases") is None or checked("aliases", given["aliases"], host_names) == ():
         raise DefinitionError("A service within a test has no name of its own. Remedy: give aliases=['NAME'].")
     return define(given, alias="", folder=folder)
+
+
+def _network(value: object) -> Network:
+    if not isinstance(value, Network):
+        raise Unfit(
+            "give networks themselves, such as networks=[back_net]; a factory takes their fixtures by name",
+            why=f" has {shown(value)}, which is no network",
+        )
+    return value
 
 
 def _container_id(target: "Service | Container | Probe | str") -> str:

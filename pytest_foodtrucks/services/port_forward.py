@@ -104,31 +104,29 @@ class PortForward:
 def forwarded(stack: "Stack", network: str, wanted: Wanted) -> Iterator[PortForward]:
     """Let containers on a network reach ports of this process, for the length of a block.
 
-    Raises ProbeError where no relay starts, and at the end of a block during which it ended.
+    Raises ProbeError where no relay starts, and at the end of a block during which it ended. An error of the block has
+    notes with what went wrong here meanwhile: it may be why a callback didn't come.
     """
     place = f"the relay {wanted.alias} on {network}"
     with running_probe(stack, network, place, alias=wanted.alias) as probe:
+        refusals = _Refusals(stack, wanted)
         with ExitStack() as undo:
-            found = _started(undo, stack, probe.container, wanted)
-            yield PortForward(wanted, found, network)
+            found = _started(undo, probe.container, wanted, refusals)
+            try:
+                yield PortForward(wanted, found, network)
+            except BaseException as error:
+                for words in (*refusals.told.values(), _early_end(found, place, probe.container)):
+                    if words:
+                        error.add_note(f"pytest-foodtrucks: {words}")
+                raise
         if found.trouble:
-            raise ProbeError(
-                f"reach_me: {place} ended before its block did ({found.trouble}), and no connection reached the test "
-                f"from then on. Remedy: see what ended it, or its container {probe.container.name}."
-            )
+            raise ProbeError(_early_end(found, place, probe.container))
 
 
-def _started(undo: ExitStack, stack: "Stack", container: "Container", wanted: Wanted) -> Forwarding:
+def _started(undo: ExitStack, container: "Container", wanted: Wanted, refusals: "_Refusals") -> Forwarding:
     """Start a relay in a container; what ends it is added to `undo`."""
-    told: set[int] = set()
-
-    def tell_refused(port: int, peer: str, reason: str) -> None:
-        if port not in told:
-            told.add(port)
-            stack.say(_refusal(wanted, port, peer, reason))
-
     try:
-        return undo.enter_context(forwarding(container.opener(), wanted.ports, tell_refused))
+        return undo.enter_context(forwarding(container.opener(), wanted.ports, refusals.tell))
     except NoReply as error:
         raise ProbeError(
             f"reach_me: the relay {wanted.alias} can't begin: {error}. Remedy: see whether the probe image has Python "
@@ -136,10 +134,33 @@ def _started(undo: ExitStack, stack: "Stack", container: "Container", wanted: Wa
         ) from error
 
 
+def _early_end(found: Forwarding, place: str, container: "Container") -> str:
+    """Return what is to be told of a relay that ended before its time; nothing of one that didn't."""
+    return found.trouble and (
+        f"reach_me: {place} ended before its block did ({found.trouble}), and no connection reached the test from then "
+        f"on. Remedy: see what ended it, or its container {container.name}."
+    )
+
+
+class _Refusals:
+    """Tells people of ports where nothing takes connections, of each once."""
+
+    def __init__(self, stack: "Stack", wanted: Wanted) -> None:
+        self.told: dict[int, str] = {}
+        self._stack = stack
+        self._wanted = wanted
+
+    def tell(self, port: int, peer: str, reason: str) -> None:
+        """Tell of a connection that was refused."""
+        if port not in self.told:
+            self.told[port] = _refusal(self._wanted, port, peer, reason)
+            self._stack.say(f"{self.told[port]} This is told once.")
+
+
 def _refusal(wanted: Wanted, port: int, peer: str, reason: str) -> str:
     names = ", ".join(f"{wanted.alias}:{there}" for there, here in wanted.ports.items() if here == port)
     return (
         f"reach_me: {peer} connected to {names}, and was reset: nothing takes connections on port {port} of this "
         f"process' loopback, 127.0.0.1 or ::1 ({reason}). Remedy: start the test's server before, or give reach_me the "
-        "port on which it listens. This is told once."
+        "port on which it listens."
     )

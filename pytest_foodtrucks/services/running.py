@@ -4,7 +4,6 @@ import functools
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
@@ -14,6 +13,7 @@ from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 
 from . import listening
+from .memberships import Memberships
 
 if TYPE_CHECKING:
     import httpx2
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .definitions import ServiceDefinition
     from .http_pool import Connections
+    from .memberships import NetworkRef
 
 _CLIENT_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 10
@@ -46,17 +47,6 @@ class Address(NamedTuple):
         return f"http://{host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class NetworkRef:
-    """The network that a service is on."""
-
-    id: str
-    name: str
-    internal: bool
-    for_session: bool = True
-    """Whether all that the session has may be on it; else it is a test's or a module's own."""
-
-
 class RunningService:
     """A running service.
 
@@ -72,14 +62,14 @@ class RunningService:
     def __init__(
         self,
         stack: "Stack",
-        network: NetworkRef,
+        networks: Sequence["NetworkRef"],
         container: "Container",
         definition: "ServiceDefinition",
         *,
         service: object,
     ) -> None:
         self.stack = stack
-        self.network = network
+        self.on = Memberships(networks, definition.spec.aliases)
         self.container = container
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
@@ -97,6 +87,11 @@ class RunningService:
         """Its name on the network; it may have further `aliases`."""
         return self.aliases[0]
 
+    @property
+    def network(self) -> "NetworkRef":
+        """The first of its networks."""
+        return self.on.first
+
     def address(self, port: int) -> Address:
         """Return the host and the port that lead from the test to a port of the container.
 
@@ -111,7 +106,7 @@ class RunningService:
 
     @functools.cached_property
     def _host_ports(self) -> dict[int, int]:
-        return {} if self.network.internal else self.container.ports
+        return {} if self.on.internal else self.container.ports
 
     def first_port(self) -> int:
         """Return the first of its ports; DefinitionError where it has none."""

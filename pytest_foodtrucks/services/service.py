@@ -9,7 +9,7 @@ from pytest_foodtrucks.callers import calling_place
 from pytest_foodtrucks.containers import archives
 
 from . import faults
-from .running import Address, NetworkRef, RunningService
+from .running import Address, RunningService
 
 if TYPE_CHECKING:
     import httpx2
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import Stack
 
     from .definitions import ServiceDefinition
+    from .memberships import HasRef, NetworkRef
 
 
 class Service:
@@ -28,17 +29,17 @@ class Service:
     """
 
     def __init__(
-        self, stack: "Stack", network: NetworkRef, container: "Container", definition: "ServiceDefinition"
+        self, stack: "Stack", networks: "Sequence[NetworkRef]", container: "Container", definition: "ServiceDefinition"
     ) -> None:
-        self.__foodtrucks__ = RunningService(stack, network, container, definition, service=self)
+        self.__foodtrucks__ = RunningService(stack, networks, container, definition, service=self)
         """What the package itself asks; nobody else's."""
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.alias} on {self.__foodtrucks__.network.name}>"
+        return f"<{type(self).__name__} {self.alias} on {' and '.join(self.__foodtrucks__.on.names)}>"
 
     @property
     def alias(self) -> str:
-        """Its name on the network; the first of its `aliases`."""
+        """Its name on its networks; the first of its `aliases`."""
         return self.__foodtrucks__.alias
 
     @property
@@ -60,7 +61,7 @@ class Service:
 
     @property
     def internal_url(self) -> str:
-        """The URL of the first of its ports, from the network."""
+        """The URL of the first of its ports, from each of its networks."""
         return f"http://{self.alias}:{self.__foodtrucks__.first_port()}"
 
     @property
@@ -128,12 +129,13 @@ class Service:
         """Kill its processes, and start the same container again at the end of a `with` block."""
         return faults.killed(self.__foodtrucks__)
 
-    def disconnected(self) -> AbstractContextManager[None]:
-        """Detach it from its network for the length of a `with` block; it goes on running, and its published ports go.
+    def disconnected(self, network: "HasRef | None" = None) -> AbstractContextManager[None]:
+        """Detach it from its networks for the length of a `with` block; it goes on running, and its published ports go.
 
-        Other networks that it was connected to stay; where there is one, the engine publishes the ports by way of it.
+        Those are all that it was defined with; given one of them, a `Network`, only that one. Other networks that it
+        was connected to stay; where there is one, the engine publishes the ports by way of it.
         """
-        return faults.disconnected(self.__foodtrucks__)
+        return faults.disconnected(self.__foodtrucks__, network)
 
     def restart(self, *, timeout: int | None = None) -> None:
         """Stop it and start it again, also where it ended by itself; return when it is ready.

@@ -15,7 +15,7 @@ from pytest_foodtrucks.values import has_only_begun, shown
 
 from .contents import can_be_restored, contents, restore
 from .definitions import ServiceDefinition
-from .running import NetworkRef
+from .memberships import Memberships, NetworkRef
 from .service import Service
 from .starting import image_of, started_service, volumes_owner
 
@@ -31,7 +31,7 @@ class ServicePart:
     """A service as a part of its stack; `requires` are the services that it was defined with."""
 
     stack: "Stack"
-    network: NetworkRef
+    networks: Sequence[NetworkRef]
     definition: ServiceDefinition
     service_type: type[Service]
     seed: Callable[[Any], object] | None
@@ -41,11 +41,15 @@ class ServicePart:
     @property
     def name(self) -> str:
         """What finds it again."""
-        return part_name(self.network.name, self.definition.alias)
+        return part_name(self.networks[0].name, self.definition.alias)
+
+    @property
+    def _on(self) -> Memberships:
+        return Memberships(self.networks, self.definition.spec.aliases)
 
     @property
     def key(self) -> str:
-        """The same: it has the network's name in it."""
+        """The same: it has its first network's name in it."""
         return self.name
 
     @property
@@ -100,6 +104,7 @@ class ServicePart:
             **self.definition.spec.values(),
             "secrets": [astuple(each) for each in self.definition.secrets],  # likewise
             "configs": [astuple(each) for each in self.definition.configs],
+            "networks": [(network.name, network.settings) for network in self.networks],
             "build": None if build is None else astuple(build),
         }  # its repr hides the arguments
 
@@ -109,7 +114,7 @@ class ServicePart:
         had = [(service, contents(service)) for service in self.requires] if kept is not None else []
         started, _ = started_service(
             self.stack,
-            self.network,
+            self.networks,
             self.definition,
             self.service_type,
             seed=self.seed if kept is None or self.seed is None else self._recorded(self.seed),
@@ -117,7 +122,7 @@ class ServicePart:
         )
         if kept is not None:
             for service, before in had:
-                name = part_name(service.__foodtrucks__.network.name, service.alias)
+                name = part_name(service.__foodtrucks__.on.first.name, service.alias)
                 kept.add_contents(name, contents(service) - before)
         return started
 
@@ -137,8 +142,7 @@ class ServicePart:
         return {
             "id": container.id,
             "name": container.name,
-            "network": self.network.name,
-            "aliases": list(self.definition.spec.aliases),
+            "networks": {network.name: list(self._on.claims(network.name)) for network in self.networks},
             "volumes": self._volumes() if kept else [],
             "contents": sorted(contents(service)) if kept else [],
             "files": self._reading.fingerprints(self._digest) if kept else {},
@@ -146,7 +150,7 @@ class ServicePart:
 
     def _volumes(self) -> list[str]:
         """Return the names of its volumes on the engine, but for the anonymous ones."""
-        owner = volumes_owner(self.stack, self.network, shared=True)
+        owner = volumes_owner(self.stack, self.networks[0], shared=True)
         names = [volume.name for volume in self.definition.spec.volumes if volume.name is not None]
         named = [named_volume(self.stack, name, owner=owner).name for name in names]
         return [*named, *volumes_of_part(self.stack, self.name)]
@@ -156,8 +160,8 @@ class ServicePart:
 
     def load(self, about: Mapping[str, Any]) -> Service:
         """Return the service of a container that somebody else started."""
-        container = Container(self.stack.engine, about["id"], about["name"], self.network.name)
-        return self.service_type(self.stack, self.network, container, self.definition)
+        container = Container(self.stack.engine, about["id"], about["name"], self.networks[0].name)
+        return self.service_type(self.stack, self.networks, container, self.definition)
 
     def take_over(self, service: Service, about: Mapping[str, Any]) -> None:
         """See that a kept service is well, and put it back to how its seed left it."""
@@ -198,26 +202,29 @@ def _reset(service: Service, reset: Callable[[Any], object]) -> None:
 
 
 def _refuse_unwell(service: Service) -> None:
-    """Raise StartError where a kept service doesn't run, isn't on its network as it was, or isn't ready."""
+    """Raise StartError where a kept service doesn't run, isn't on its networks as it was, or isn't ready."""
     status = service.container.status
     if status != "running":
         raise StartError(f"it is {status}.")
-    if not service.container.ip:
-        raise StartError("it is disconnected from its network.")
     _refuse_reattached(service)
     service.__foodtrucks__.wait_until_ready(timeout=_TAKE_OVER_SECONDS)
 
 
 def _refuse_reattached(service: Service) -> None:
-    """Raise StartError where a kept service isn't on its own network alone, or not under its own names there."""
-    container, inside = service.container, service.__foodtrucks__
-    names = {attachment.network: attachment.aliases for attachment in container.attachments}
-    others = sorted(names.keys() - {inside.network.name})
+    """Raise StartError where a kept service isn't on its own networks alone, or not under its own names there."""
+    container, on = service.container, service.__foodtrucks__.on
+    attached = {each.network: each for each in container.attachments if each.addresses}
+    missing = on.missing(attached)
+    if missing:
+        which = f"network {missing[0].name}" if len(on.networks) > 1 else "network"
+        raise StartError(f"it is disconnected from its {which}.")
+    others = sorted(attached.keys() - on.names.keys())
     if others:
         raise StartError(f"a test left it on the network {' and '.join(others)} too.")
     added = {container.id[:12], container.name}  # by the engine
-    has = [alias for alias in names[inside.network.name] if alias not in added - {*inside.aliases}]
-    if {*has} != {*inside.aliases}:
-        raise StartError(
-            f"a test left it with {', '.join(has) if has else 'no name'} instead of {', '.join(inside.aliases)}."
-        )
+    for network, names in on.names.items():
+        has = [alias for alias in attached[network].aliases if alias not in added - {*names}]
+        if {*has} != {*names}:
+            raise StartError(
+                f"a test left it with {', '.join(has) if has else 'no name'} instead of {', '.join(names)}."
+            )

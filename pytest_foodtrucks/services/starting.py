@@ -1,6 +1,6 @@
 """A service's start: its image, its container, the wait until it is ready, its seed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, ImageErro
 from pytest_foodtrucks.stacks.volumes import named_volume
 from pytest_foodtrucks.values import has_only_begun, shown
 
-from .running import NetworkRef
+from .memberships import Memberships, NetworkRef
 from .service import Service
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def started_service(
     stack: "Stack",
-    network: NetworkRef,
+    networks: "Sequence[NetworkRef]",
     definition: "ServiceDefinition",
     service_type: type[Service] = Service,
     *,
@@ -36,13 +36,14 @@ def started_service(
 
     `part` is what it is, if it outlives its fixture.
     """
-    if definition.spec.tcp_ports and not network.internal:
+    on = Memberships(networks, definition.spec.aliases)
+    if definition.spec.tcp_ports and not on.internal:
         stack.engine.refuse_unknown_host()
     with ExitStack() as undo:
-        created = create(stack, network, definition, part=part)
+        created = create(stack, on, definition, part=part)
         undo.callback(stack.undo, created.remove)
         try:
-            service = service_type(stack, network, created.start(), definition)
+            service = service_type(stack, networks, created.start(), definition)
             undo.callback(service.__foodtrucks__.close)
             undo.enter_context(stack.showing(service))
             service.__foodtrucks__.wait_until_ready()
@@ -98,14 +99,14 @@ def _written_at(function: Callable[..., object]) -> str:
 @contextmanager
 def running_service(
     stack: "Stack",
-    network: NetworkRef,
+    networks: "Sequence[NetworkRef]",
     definition: "ServiceDefinition",
     service_type: type[Service] = Service,
     *,
     seed: Callable[[Any], object] | None = None,
 ) -> Iterator[Service]:
     """Start a service as `started_service` does, yield it, and remove it."""
-    service, undo = started_service(stack, network, definition, service_type, seed=seed)
+    service, undo = started_service(stack, networks, definition, service_type, seed=seed)
     with undo, stack.keeping_log_of(service):
         yield service
 
@@ -131,17 +132,19 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
 
 
 def create(
-    stack: "Stack", network: NetworkRef, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
+    stack: "Stack", on: Memberships, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
 ) -> Creation:
     """See to a service's image and create its container, not yet started."""
-    owner = volumes_owner(stack, network, shared=part is not None)
+    owner = volumes_owner(stack, on.first, shared=part is not None)
     volumes = [bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes]
     made = partial(
         Creation,
         stack.engine,
         replace(definition.spec, volumes=tuple(_on_engine(stack, volume, owner) for volume in volumes)),
         image=image_of(stack, definition),
-        network=network.name,
+        network=on.first.name,
+        endpoint=on.first.settings,
+        further=on.further,
         labels=stack.labels(definition.alias, part=part),
         title=definition.alias,
         built_as=None if definition.build is None else stack.lasting_name(definition.build),

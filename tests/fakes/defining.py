@@ -1,9 +1,10 @@
 """A network that starts nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.services.definitions import ServiceDefinition
 from pytest_foodtrucks.services.service import Service
 
@@ -35,8 +36,9 @@ class DefiningNetwork:
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
         requires: Sequence[Service] = (),
+        networks: Mapping[Any, EndpointSettings] | None = None,
     ) -> Iterator[Defined]:
-        del key, shared, requires
+        del key, shared, requires, networks
         self.up.append(definition.alias)
         try:
             defined = Defined(definition, service_type)

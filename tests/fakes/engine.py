@@ -8,6 +8,7 @@ from pytest_foodtrucks.engine.labels import NAME_LABEL, Kind
 from pytest_foodtrucks.errors import EngineError
 
 from .agent import FakeAgent, stream_to
+from .engine_networks import shown_endpoint
 from .engine_volumes import FakeVolumes, listed_mounts
 from .logs import stamped
 
@@ -17,6 +18,16 @@ T = TypeVar("T")
 def _bytes(text: str) -> bytes:
     r"""Return what stands for a text; a byte that is no UTF-8 is written as Python shows it in a path, \udcff."""
     return text.encode(errors="surrogateescape")
+
+
+def _endpoint(asked: Mapping[str, Any]) -> dict[str, Any]:
+    fixed = asked.get("IPAMConfig", {})
+    return shown_endpoint(
+        asked.get("Aliases", ()),
+        ipv4_address=fixed.get("IPv4Address"),
+        ipv6_address=fixed.get("IPv6Address"),
+        mac_address=asked.get("MacAddress"),
+    )
 
 
 class FakeEngine(FakeVolumes):
@@ -59,7 +70,7 @@ class FakeEngine(FakeVolumes):
             "HostConfig": config["HostConfig"],
             "Mounts": list(listed_mounts(config)),
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
-            "NetworkSettings": {"Networks": {network: {"IPAddress": "172.30.0.2", **endpoints.get(network, {})}}},
+            "NetworkSettings": {"Networks": {network: _endpoint(endpoints.get(network, {}))}},
         }
         return container_id
 

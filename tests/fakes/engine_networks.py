@@ -2,16 +2,35 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.labels import NAME_LABEL
+from pytest_foodtrucks.engine.networks import FixedAddresses
 from pytest_foodtrucks.errors import EngineError
+
+
+def shown_endpoint(
+    aliases: Sequence[str],
+    *,
+    ipv4_address: str | None = None,
+    ipv6_address: str | None = None,
+    mac_address: str | None = None,
+) -> dict[str, Any]:
+    """Return what an engine shows of a container on a network, given what it was to have there."""
+    return {
+        "IPAddress": ipv4_address if ipv4_address is not None else "172.30.0.2",
+        "GlobalIPv6Address": ipv6_address if ipv6_address is not None else "",
+        "MacAddress": mac_address if mac_address is not None else "02:42:ac:1e:00:02",
+        "Aliases": list(aliases),
+    }
 
 
 class Version:
     """What an engine is asked for when it is found: its version."""
+
+    api_version = "1.41"
 
     def version(self) -> dict[str, Any]:
         return {"Version": "27.0", "ApiVersion": "1.46"}
@@ -23,8 +42,11 @@ class FakeNetworks(Engine):
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks;
     `images` are there, `named` has the ids of those that were built, `registry` can be pulled; of those without a name,
     in `dangling`, some are in use. `changes` tells, one question after the other, whether networks were created
-    meanwhile. Each image is for every platform, but for those in `platforms`.
+    meanwhile. Each image is for every platform, but for those in `platforms`. `pool` is the subnet that it gives by
+    itself.
     """
+
+    pool: Mapping[str, str] = {"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1"}
 
     def __init__(self, *, host: str, local: bool) -> None:
         api: Any = Version()
@@ -76,24 +98,36 @@ class FakeNetworks(Engine):
         self.images.add(image)
 
     def create_network(
-        self, name: str, *, driver: str, internal: bool, labels: Mapping[str, str], subnet: str | None = None
+        self,
+        name: str,
+        *,
+        driver: str,
+        internal: bool,
+        labels: Mapping[str, str],
+        subnets: Mapping[str, str] | None = None,
+        ipv6: bool = False,
+        driver_opts: Mapping[str, str] | None = None,
     ) -> str:
         if self.network_errors:
             raise self.network_errors.pop(0)
         network_id = f"network{next(self._numbers)}"
-        config = [{"Subnet": subnet if subnet is not None else "172.30.0.0/16", "Gateway": "172.30.0.1"}]
+        asked = [{"Subnet": subnet, "Gateway": gateway} for subnet, gateway in (subnets or {}).items()]
+        own = [] if any(":" not in subnet for subnet in subnets or ()) else [self.pool]
+        config = [*own, *asked]
         self.networks[network_id] = {
             "Name": name,
             "Driver": driver,
             "Internal": internal,
+            "EnableIPv6": ipv6,
+            "Options": dict(driver_opts or {}),
             "Labels": {**labels, NAME_LABEL: name},
             "IPAM": {"Config": config},
             "Containers": {},
         }
         return network_id
 
-    def subnets(self) -> list[str]:
-        return [config["Subnet"] for about in self.networks.values() for config in about["IPAM"]["Config"]]
+    def subnets_by_network(self) -> list[tuple[str, str]]:
+        return [(net["Name"], config["Subnet"]) for net in self.networks.values() for config in net["IPAM"]["Config"]]
 
     def proxies(self) -> dict[str, str]:
         return {}
@@ -106,14 +140,19 @@ class FakeNetworks(Engine):
             raise EngineError(f"no such network: {network}", status=404)
         return self.networks[network]
 
-    def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
+    def connect(
+        self, network: str, container: str, *, aliases: Sequence[str] = (), **addresses: Unpack[FixedAddresses]
+    ) -> None:
         if self.start_errors:
             raise self.start_errors.pop(0)
-        about = {"Name": container, "Aliases": list(aliases)}
-        self.networks[network]["Containers"][container] = about
+        network = self._id_of(network)
+        self.networks[network]["Containers"][container] = {"Name": container, "Aliases": list(aliases)}
         if container in self.containers:
-            endpoint = {"IPAddress": "172.30.0.2", "Aliases": list(aliases)}
-            self._endpoints(container)[self.networks[network]["Name"]] = endpoint
+            self._endpoints(container)[self.networks[network]["Name"]] = shown_endpoint(aliases, **addresses)
+
+    def _id_of(self, network: str) -> str:
+        named = [key for key, about in self.networks.items() if about.get("Name") == network]
+        return named[0] if named else network
 
     def disconnect(self, network: str, container: str, *, force: bool = False) -> None:
         self.events.append(f"disconnect {container}{' by force' if force else ''}")

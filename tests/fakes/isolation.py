@@ -92,7 +92,9 @@ class Scene:
         made.start()
         self.world.containers[made.container.id]["NetworkSettings"]["Networks"][on.name]["IPAddress"] = address
         definition = define({"image": alias, "ports": ports}, alias=alias, folder=Path())
-        return Service(self.stack, on.ref, Container(self.world, made.container.id, f"{alias}-1", on.name), definition)
+        return Service(
+            self.stack, [on.ref], Container(self.world, made.container.id, f"{alias}-1", on.name), definition
+        )
 
     def say(self, status: str) -> None:
         """Let the engine give `es` a status."""

@@ -119,6 +119,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
         f"{_ASKED}; before=$asked; timeout 1 nslookup nobody.example. > /dev/null 2>&1; {_ASKED}; "
         "test $asked -gt $before && echo it was asked",
     ),
+    "mac_address": Effect("02:42:ac:11:99:05", ".*02:42:ac:11:99:05.*", "ip -o link show eth0"),
     "dns_search": Effect("trucks.example", "search trucks.example", "grep search /etc/resolv.conf"),
     "dns_opt": Effect(["ndots:3"], ".*ndots:3.*", "grep options /etc/resolv.conf"),
     "platform": Effect(f"linux/{_ARCHITECTURE}", "x86_64|aarch64", "uname -m", everywhere=True),

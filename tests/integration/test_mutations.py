@@ -346,7 +346,7 @@ class TestTheWay:
     ) -> None:
         bindings = {"7000/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}]}  # noqa: S104 - the mutation
         container = started(ECHO_COMMAND, on=home.name, aliases=["open"], PortBindings=bindings)
-        target = Service(home.stack, home.ref, container, defined("open"))
+        target = Service(home.stack, [home.ref], container, defined("open"))
         with pytest.raises(IsolationError, match="The port is published on all addresses of the engine's machine"):
             assert_isolated(abroad, target)
         assert_isolated(abroad, target, published=True)
@@ -361,7 +361,7 @@ class TestTheWay:
         api.create_network(name, driver="bridge", ipam=ipam, enable_ipv6=True, labels=dict(home.stack.labels()))
         try:
             container = started(ECHO_COMMAND, on=name, aliases=["six"])
-            target = Service(home.stack, home.ref, container, defined("six"))
+            target = Service(home.stack, [home.ref], container, defined("six"))
             with running_probe(home.stack, name, "a network with IPv6") as probe:
                 four, six = container.attachments[0].addresses
                 assert set(probe.resolve("six")) == {four, six}

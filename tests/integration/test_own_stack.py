@@ -48,7 +48,7 @@ def test_it_is_on_a_network_of_its_own_under_the_usual_names(own_stack):
         assert_reachable(own_stack.web, target)
     assert f"ES_ID={{own_stack.es.container.id}}" in own_stack.web.container.exec(["env"]).stdout
     assert own_stack.es_client.count(index="menu")["count"] == 1
-    deadline = time.monotonic() + 60  # the app gives a search 2 s, and on a busy machine the very first one takes longer
+    deadline = time.monotonic() + 60  # the app gives a search 2 s; on a busy machine the first takes longer
     while own_stack.web_client.get("/search?q=taco").status_code != 200:
         assert time.monotonic() < deadline
 

@@ -61,7 +61,16 @@ AT_DEFINITION = {
     "service(image='a', requires=5)": "requires=5 is no list. Remedy: give a list, such as *",
     "service(image='a', requires=[None])": "requires has None, and takes fixtures by name. Remedy: *",
     "service(image='a', requires=['class'])": "requires has 'class', and takes fixtures by name. Remedy: *",
-    "service(image='a', network=None)": "network has None, and takes fixtures by name. Remedy: *",
+    "service(image='a', mac_address='01:00:00:00:00:00')": "mac_address=* is that of a group, or of none. Remedy: *",
+    "service(image='a', network=5)": "network has 5, and takes fixtures by name. Remedy: *",
+    "service(image='a', networks='n')": "networks='n' is a text. Remedy: give a list, such as ['n'], or network='n'.",
+    "service(image='a', networks=[])": "networks=* is empty. Remedy: name one network's fixture at least*",
+    "service(image='a', networks={'n': {'ip_address': 1}})": "*no keyword 'ip_address'; did you mean 'ipv?_address'?",
+    "service(image='a', network='n', networks=['m'])": "network='n' and networks=* both say *Remedy: *",
+    "network(subnet='10.0.0.1/24')": "subnet='10.0.0.1/24' is an address within a subnet. Remedy: *'10.0.0.0/24'.",
+    "network(subnet='10.0.0.0/24', gateway='10.0.1.1')": "gateway='10.0.1.1' is no address of a machine in *Remedy: *",
+    "network(gateway='10.0.1.1')": "gateway='10.0.1.1' has no subnet of its family. Remedy: give subnet= too*",
+    "network(subnet='fd00::/64')": "subnet has 'fd00::/64', and the network has no IPv6. Remedy: give ipv6=True too.",
     "elasticsearch_service(seed=print)": "seed has <built-in function print>, and takes fixtures by name. Remedy: *",
     "service(image='a', scope=5)": "scope=5 is none of pytest's. Remedy: *",
     "service(image='a', scope=int)": "scope=<class 'int'> is none of pytest's. Remedy: *",
@@ -543,6 +552,68 @@ def test_a_name_that_workers_can_have_beside_each_other_or_in_turn_is_not_told(
 ) -> None:
     result = session(f"{WORKER}{definitions}", "def test_db(db): pass", "--collect-only")
     assert result.ret == pytest.ExitCode.OK, result.stdout.str()
+
+
+ADDRESS = "networks={'n': {'ipv4_address': '10.20.0.5'}}"
+TWICE = f"db = service(image='a', {ADDRESS})\nweb = service(image='a', {ADDRESS})"
+SAME_ALIAS = """\
+db = service(image='a', networks={'n': {'aliases': ['x']}, 'foodtrucks_net': None})
+web = service(image='a', networks=['foodtrucks_net', 'n'], aliases=['x'])"""
+
+
+@pytest.mark.needs("pytest-xdist")
+@pytest.mark.parametrize(
+    ("definitions", "message"),
+    [
+        (
+            f"n = network(subnet='10.20.0.0/24')\ndb = service(image='a', shared=False, {ADDRESS})",
+            "conftest.py:5: Under xdist each worker would have a db of its own, and what networks= gives it on n can *",
+        ),
+        (
+            "n = network(subnet='10.20.0.0/24', scope='module')\ndb = service(image='a', scope='module', network='n')",
+            "conftest.py:4: Under xdist each worker would make a network n of its own, because of its scope *",
+        ),
+    ],
+)
+def test_an_address_that_workers_cant_have_at_the_same_time_is_told_to_them(
+    session: Session, definitions: str, message: str
+) -> None:
+    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    assert fnmatch(line, message)
+    assert session(definitions, "def test(db): pass", "--collect-only").ret == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("definitions", "message"),
+    [
+        (
+            f"n = network(subnet='10.30.0.0/24')\ndb = service(image='a', {ADDRESS})",
+            "conftest.py:5: The service db is to have the address 10.20.0.5 on n, which has subnet=10.30.0.0/24. *",
+        ),
+        (
+            f"n = network()\ndb = service(image='a', {ADDRESS})",
+            "conftest.py:5: The service db is to have the address 10.20.0.5 on n, which gets any free subnet*",
+        ),
+        (
+            f"n = network(subnet='10.20.0.0/24')\n{TWICE}",
+            "conftest.py:6: On n the address '10.20.0.5' would belong to two services: web, and db *",
+        ),
+        (
+            f"n = network()\n{SAME_ALIAS}",
+            "conftest.py:6: On n the alias 'x' would belong to two services: web, and db (conftest.py:5). *",
+        ),
+        (
+            "db = service(image='a', networks=['foodtrucks_net', 'm'])\nweb = service(image='a')",
+            "conftest.py:4: The service db asks for 'm' by networks=*, and its tests see no such fixture*",
+        ),
+    ],
+)
+def test_what_a_service_cant_have_on_one_of_its_networks_is_told(
+    session: Session, definitions: str, message: str
+) -> None:
+    asked = "db, web" if "web" in definitions else "db"
+    (line,) = told(session(definitions, f"def test({asked}): pass"))
+    assert fnmatch(line, message)
 
 
 @pytest.mark.parametrize(

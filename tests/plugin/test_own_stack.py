@@ -98,6 +98,20 @@ def test_its_services_are_defined_as_the_overrides_and_stand_on_a_network_of_the
     passes(session(OVERRIDES, _dedented(test)))
 
 
+def test_a_service_on_several_networks_is_on_as_many_of_the_modules_own(session: Session) -> None:
+    definitions = """
+back = network()
+web_on_net = service(image="app", ready=ready, networks={"foodtrucks_net": None, "back": {"aliases": ["inner"]}})
+"""
+    test = """
+    def test_it(own_stack, web_on_net, back):
+        mine = {each.network: each.aliases for each in own_stack.web.container.attachments}
+        assert mine == {own_stack.net.name: ("foodtrucks-web",), own_stack["back"].name: ("foodtrucks-web", "inner")}
+        assert own_stack["back"].name != back.name
+    """
+    passes(session(definitions, _dedented(test)))
+
+
 def test_only_what_is_asked_for_is_started_once_and_goes_with_the_module(session: Session) -> None:
     test = """
     def running(engine):

@@ -38,6 +38,9 @@ PASSWORD = dict.fromkeys(["PASSWORD"], "hunter" + "2")
 FILES = {"secrets": PASSWORD, "configs": {"app.conf": {"content": PASSWORD["PASSWORD"]}}}
 checked = service(image="busybox", environment=PASSWORD, ready=bad, **FILES)
 wrong = service(image="busybox", environment=PASSWORD, ports=lambda foodtrucks_net: 1 / 0, **FILES)
+from_file = service(image="busybox", env_file="app.env", ready=bad)
+from_wrong_file = service(image="busybox", env_file="wrong.env")
+logged = service(image="busybox", logging={"driver": "splunk", "options": PASSWORD}, ready=bad)
 seeded = elasticsearch_service(environment=PASSWORD, seed="bad_seed", ready=lambda target: None)
 """
 
@@ -48,6 +51,9 @@ from pytest_foodtrucks import EngineError
 def test_checked(checked): pass
 def test_wrong(wrong): pass
 def test_seeded(seeded): pass
+def test_from_file(from_file): pass
+def test_from_wrong_file(from_wrong_file): pass
+def test_logged(logged): pass
 def test_within(foodtrucks_net):
     with foodtrucks_net.service(image="busybox", environment=conftest.PASSWORD, aliases=["a"], ready=conftest.bad):
         pass
@@ -70,10 +76,13 @@ def test_refused_by_the_engine(foodtrucks_net, foodtrucks_engine):
 @pytest.mark.parametrize("arguments", [[], ["-l"], ["-l", "--tb=long"], ["-l", "--tb=native"]])
 def test_no_report_shows_a_value_of_an_environment(pytester: pytest.Pytester, arguments: list[str]) -> None:
     pytester.makepyfile(conftest=CONFTEST, test_it=TESTS)
+    pytester.path.joinpath("app.env").write_text("PASSWORD=hunter2")
+    pytester.path.joinpath("wrong.env").write_text("OTHER=hunter2\nPASSWORD='hunter2")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-    result.assert_outcomes(errors=3, failed=5)
+    result.assert_outcomes(errors=6, failed=5)
     text = result.stdout.str()
-    for words in ("a check that fails", "a seed that fails", "division by zero", "much", "the disk is full"):
+    words_of_all = ("a check that fails", "a seed that fails", "division by zero", "much", "line 2 has a quote")
+    for words in (*words_of_all, "the disk is full"):
         assert words in text
     assert "hunter2" not in text
 
@@ -90,6 +99,7 @@ SECRET = {"PASSWORD": "hunter2"}
         lambda: define({"image": "busybox", "secrets": SECRET, "configs": SECRET}, alias="es", folder=Path("/project")),
         lambda: checked_secrets(SECRET),
         lambda: Packed("a", b"hunter2", mode=0o400),
+        lambda: ContainerSpec(logging={"Type": "splunk", "Config": SECRET}),
         lambda: inspect.unwrap(service(image="busybox", environment=SECRET)).recipe,
         lambda: read_settings({"engine": "tcp://hunter2@h:1"}.get, {}, lambda _: None),
     ],

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from elasticsearch import Elasticsearch
 
-from pytest_foodtrucks import ElasticsearchService, Network, NotReady, Probe, Service, service
+from pytest_foodtrucks import ElasticsearchService, Network, NotReady, OwnStack, Probe, Service, service
 
 
 def is_empty(redis: Service) -> None:
@@ -29,4 +29,5 @@ def test_types(
     web_on_net: Service,
     web_client: httpx2.Client,
     net_probe: Probe,
+    own_stack: OwnStack,
 ) -> None: ...

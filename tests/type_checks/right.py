@@ -13,7 +13,6 @@ import pytest
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
-import pytest_foodtrucks
 from pytest_foodtrucks import (
     Container,
     DefinitionError,
@@ -21,6 +20,7 @@ from pytest_foodtrucks import (
     Engine,
     Network,
     NotReady,
+    OwnStack,
     PortForward,
     Probe,
     Service,
@@ -89,6 +89,9 @@ WITH_MORE: ServiceKeywords = {**COMMON, "timeout": 90, "ready": accepts_writes}
 
 back_net = network(internal=True)
 module_net = network(driver="bridge", scope="module")
+front_net = network(subnet=["10.20.0.0/24", "fd00::/64"], gateway="10.20.0.9", ipv6=True, driver_opts={"mtu": 1300})
+proxy = service(image="a", networks={"front_net": {"aliases": ["www"], "ipv4_address": "10.20.0.5"}, "back_net": None})
+on_both = elasticsearch_service(networks=["front_net", "back_net"], mac_address="02:42:ac:11:00:05")
 redis = service(image="redis:8", ports=[6379], ready=accepts_writes, reset=flushed)
 checked = service(image="redis:8", ready=[ready.tcp(), ready.log("Ready to accept"), accepts_writes], timeout=20)
 beside = service(**COMMON, network="back_net", scope="class")
@@ -104,6 +107,26 @@ api = service(
     ready=ready.http("/health", port=8000),
     scope="module",
     shared=False,
+)
+in_detail = service(
+    build={"context": ".", "dockerfile_inline": "FROM redis:8", "secrets": {"token": {"environment": "TOKEN"}}},
+    env_file=["app.env", Path("more.env"), {"path": "own.env", "required": False}],
+    extra_hosts={"here": "host-gateway", "db": ["10.0.0.5", "::1"]},
+    labels={"team": "trucks", "empty": None},
+    sysctls=["net.core.somaxconn=1024"],
+    ulimits={"nofile": 1024, "nproc": {"soft": 10, "hard": 20}},
+    devices=["/dev/fuse", {"source": "/dev/null", "target": "/dev/nothing"}],
+    gpus=[{"count": 1}],
+    logging={"driver": "local", "options": {"max-size": "1m"}},
+    cap_drop="ALL",
+    security_opt=["no-new-privileges:true"],
+    group_add=["audio", 1000],
+    cpus=0.5,
+    pids_limit=100,
+    shm_size="64m",
+    stop_signal=2,
+    stop_grace_period=1.5,
+    read_only=True,
 )
 by_lambda = service(
     # A lambda's parameters have no types; basedpyright's mode "standard" says nothing of it.
@@ -206,6 +229,16 @@ def test_a_callback_by_the_fixture(reach_me: Callable[..., AbstractContextManage
         assert_type(here.connections, int)
 
 
+def test_several_networks(foodtrucks_net: Network, back_net: Network, redis: Service) -> None:
+    """A block names further networks; a fault may take one away."""
+    with foodtrucks_net.service(image="a", aliases=["v"], networks=[back_net]) as one:
+        assert_type(one, Service)
+    with foodtrucks_net.service(image="a", aliases=["v"], networks={back_net: {"aliases": ["w"]}}), one.disconnected():
+        pass
+    with redis.disconnected(back_net):
+        pass
+
+
 def test_faults(redis: Service) -> None:
     """Each fault is a block; a restart is a call."""
     with redis.paused(), pytest.raises(httpx2.HTTPError):
@@ -213,6 +246,16 @@ def test_faults(redis: Service) -> None:
     with redis.stopped(timeout=1), redis.disconnected(), redis.killed():
         pass
     redis.restart(timeout=1)
+
+
+def test_faults_on_a_stack_of_ones_own(own_stack: OwnStack) -> None:
+    """Its parts have types; a service by its name is Any."""
+    assert_type(own_stack.net, Network)
+    assert_type(own_stack.es_client, Elasticsearch)
+    assert_type(own_stack.web_client, httpx2.Client)
+    beside: Service = own_stack["redis"]
+    with own_stack.es.paused(), own_stack.web.killed(), beside.stopped():
+        pass
 
 
 def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, search: ElasticsearchService) -> None:
@@ -227,15 +270,6 @@ def test_assertions(foodtrucks_net: Network, net_probe: Probe, redis: Service, s
     seen = reachability({"net": foodtrucks_net, "redis": redis}, {"search": search, "redis": redis})
     assert_matrix(seen, "")
     assert_matrix(reachability([net_probe, redis], [search]), "")
-
-
-def test_a_callback(foodtrucks_net: Network, reach_me: Callable[..., AbstractContextManager[PortForward]]) -> None:
-    """The fixture, the method and the function yield the same."""
-    with foodtrucks_net.reach_me(8000) as here, reach_me(8001, alias="hooks") as there:
-        assert_type(here, PortForward)
-        assert_type(there.internal_url, str)
-    with pytest_foodtrucks.reach_me(ports={80: 8000}, network=foodtrucks_net) as here:
-        assert_type(here.connections, int)
 
 
 def test_errors(redis: Service) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -702,7 +703,8 @@ def test_a_source_that_died_isnt_asked_again(scene: Scene) -> None:
 def test_each_alias_must_lead_to_the_service_itself(scene: Scene) -> None:
     scene.together()
     assert_resolves(scene.home, scene.es)
-    scene.es.__foodtrucks__.aliases = ("es", "search")
+    inside = scene.es.__foodtrucks__
+    inside.on = replace(inside.on, aliases=("es", "search"))
     told = message(ResolutionError, lambda: assert_resolves(scene.home, scene.es))
     assert "search doesn't resolve as it should" in told
     assert "expected  its own address, and nobody else's\n  seen      unresolved" in told

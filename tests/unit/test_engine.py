@@ -560,6 +560,23 @@ def test_a_network_is_created_with_its_labels(daemon: Daemon, engine: Engine) ->
     assert engine.create_network("net", driver="bridge", internal=False, labels={"l": "v"}) == "n1"
 
 
+def test_a_network_is_created_with_its_subnets_ipv6_and_driver_options(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /networks/create"] = (201, {"Id": "n1"})
+    engine.create_network(
+        "net",
+        driver="bridge",
+        internal=False,
+        labels={},
+        subnets={"10.20.0.0/24": "10.20.0.9", "fd00::/64": "fd00::1"},
+        ipv6=True,
+        driver_opts={"mtu": "1300"},
+    )
+    body = json.loads(daemon.bodies[-1])
+    pools = [(pool["Subnet"], pool["Gateway"]) for pool in body["IPAM"]["Config"]]
+    assert pools == [("10.20.0.0/24", "10.20.0.9"), ("fd00::/64", "fd00::1")]
+    assert (body["EnableIPv6"], body["Options"]) == (True, {"mtu": "1300"})
+
+
 def test_a_container_is_created_from_the_engines_own_body(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/create"] = (201, {"Id": "c1"})
     assert engine.create_container("victim", {"Image": "busybox", "Labels": {"l": "v"}}) == "c1"
@@ -722,8 +739,21 @@ def test_clearing_a_network_detaches_by_force_whatever_is_there(daemon: Daemon, 
 
 def test_containers_are_attached_with_aliases(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /networks/n1/connect"] = (200, {})
-    engine.connect("n1", "c1", aliases=["es"])
+    engine.connect("n1", "c1", aliases=["es"], ipv4_address="10.20.0.5", mac_address="02:42:ac:11:00:05")
     assert daemon.asked[-1] == "POST /networks/n1/connect"
+    assert json.loads(daemon.bodies[-1])["EndpointConfig"] == {
+        "Aliases": ["es"],
+        "IPAMConfig": {"IPv4Address": "10.20.0.5"},
+        "MacAddress": "02:42:ac:11:00:05",
+    }
+
+
+@pytest.mark.parametrize(("version", "each"), [("1.41", False), ("1.43", False), ("1.44", True), ("1.100", True)])
+def test_engines_give_a_mac_on_each_network_since_one_version_of_their_api(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, version: str, *, each: bool
+) -> None:
+    monkeypatch.setattr(engine.api, "_version", version)
+    assert engine.gives_each_network_a_mac is each
 
 
 def listed(thing: str, name: str, **labels: str) -> dict[str, Any]:

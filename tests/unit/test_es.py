@@ -213,6 +213,12 @@ def test_java_options_of_the_user_come_behind_ours() -> None:
     assert options == "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -Xmx2g -Dmine=1"
 
 
+def test_java_options_of_a_file_of_variables_come_behind_ours_too(tmp_path: Path) -> None:
+    (tmp_path / "es.env").write_text("ES_JAVA_OPTS=-Dmine=1\n")
+    options = define(env_file=tmp_path / "es.env").spec.environment["ES_JAVA_OPTS"]
+    assert options == "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -Dmine=1"
+
+
 def test_other_variables_of_the_user_beat_ours() -> None:
     environment = define(environment=["xpack.security.enabled=true", "node.name=me"]).spec.environment
     assert environment["xpack.security.enabled"] == "true"

@@ -109,7 +109,7 @@ def service(node: Node) -> Iterator[es.ElasticsearchService]:
     engine.images = {"es"}
     with (
         answering(node) as port,
-        running_service(network.stack, network.ref, definition, es.ElasticsearchService) as running,
+        running_service(network.stack, [network.ref], definition, es.ElasticsearchService) as running,
     ):
         assert isinstance(running, es.ElasticsearchService)
         bindings = engine.containers[running.container.id]["HostConfig"]["PortBindings"]

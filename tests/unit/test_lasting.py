@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from fakes.engine import FakeEngine
 from fakes.session import keep, new_session, new_stack, settings
+from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.probes.beacons import running_probe
@@ -59,7 +61,7 @@ def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> No
     parts = [
         ServicePart(
             stack=stack,
-            network=network.ref,
+            networks=[network.ref],
             definition=define(keywords, alias="db", folder=tmp_path),
             service_type=Service,
             seed=None,
@@ -72,6 +74,30 @@ def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> No
         )
     ]
     assert len({repr(part.values) for part in parts}) == 4
+
+
+def test_a_part_is_made_from_what_it_has_on_each_of_its_networks() -> None:
+    stack = new_stack()
+    refs = [Network(stack, name, "bridge", internal=False).ref for name in ("front", "back")]
+    lists = [
+        [replace(refs[0], settings=EndpointSettings(aliases=aliases)), *further]
+        for aliases in ([], ["db"])
+        for further in ([], refs[1:])
+    ]
+    parts = [
+        ServicePart(
+            stack=stack,
+            networks=networks,
+            definition=define({"image": "busybox"}, alias="db", folder=Path()),
+            service_type=Service,
+            seed=None,
+            requires=[],
+        )
+        for networks in lists
+    ]
+    assert len({part.name for part in parts}) == 1
+    assert len({repr(part.values["networks"]) for part in parts}) == 4
+    assert len({repr(part.made_from()["networks"]) for part in parts}) == 4
 
 
 # xdist workers
@@ -314,6 +340,26 @@ def test_a_service_behind_whose_volumes_a_file_changed_is_made_anew(sessions: Se
     file.write_text("two")
     assert sessions.run(definition) != first
     assert "db of the kept stack is replaced: its files behind volumes changed" in sessions.said
+
+
+def test_a_service_whose_file_of_variables_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:
+    file = tmp_path / "app.env"
+    file.write_text("A=one")
+    first = sessions.run(defined(env_file=file))
+    file.write_text("# the same\nA='one'")
+    assert sessions.run(defined(env_file=file)) == first
+    file.write_text("A=two")
+    assert sessions.run(defined(env_file=file)) != first
+    assert "db of the kept stack is replaced: its environment changed" in sessions.said
+
+
+@pytest.mark.parametrize(
+    "changed", [{"hostname": "other"}, {"ulimits": {"nofile": 7}}, {"labels": ["a=b"]}, {"platform": "linux/arm64"}]
+)
+def test_a_service_whose_keyword_changed_is_made_anew(sessions: Sessions, changed: dict[str, Any]) -> None:
+    first = sessions.run(defined())
+    assert sessions.run(defined(**changed)) != first
+    assert f"db of the kept stack is replaced: its {next(iter(changed))} changed" in sessions.said
 
 
 def test_a_service_of_whose_seed_a_file_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:

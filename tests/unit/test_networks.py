@@ -37,6 +37,16 @@ def engine() -> FakeEngine:
 # the network
 
 
+def test_a_services_image_is_pulled_and_its_container_created_for_its_platform() -> None:
+    engine = FakeEngine()
+    with (
+        throwaway_network(new_stack(engine)) as network,
+        network.service(image="busybox", aliases=["db"], platform="linux/arm64"),
+    ):
+        assert "pull busybox for linux/arm64" in engine.events
+        assert [about["Platform"] for about in engine.containers.values()] == ["linux/arm64"]
+
+
 def test_a_network_has_a_name_of_its_own_and_the_stacks_labels(engine: FakeEngine) -> None:
     stack = new_stack(engine)
     with throwaway_network(stack) as first, throwaway_network(stack, internal=True) as second:

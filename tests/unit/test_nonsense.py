@@ -185,7 +185,30 @@ RIGHT: Mapping[str, st.SearchStrategy[Any]] = {
     "requires": st.sampled_from([[], ["es_on_net"], "es_on_net"]),
     "scope": st.sampled_from(["session", "function", "sesion"]),
     "shared": st.booleans(),
+    "networks": st.one_of(
+        st.sampled_from([["foodtrucks_net"], {"foodtrucks_net": None}, []]),
+        st.dictionaries(st.just("back_net") | TEXTS, st.none() | NONSENSE, max_size=2),
+        st.fixed_dictionaries(
+            {
+                "back_net": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "aliases": st.just(["db"]) | NONSENSE,
+                        "ipv4_address": st.just("10.20.0.5") | NONSENSE,
+                        "ipv6_address": st.just("fd00::5") | NONSENSE,
+                        "mac_address": st.just("02:42:ac:11:00:05") | NONSENSE,
+                    },
+                )
+            }
+        ),
+    ),
     "driver": st.sampled_from(["bridge", "host"]),
+    "subnet": st.sampled_from(
+        ["10.20.0.0/24", ["10.20.0.0/24", "fd00::/64"], "10.20.0.1/24", "10.20.0.0/31", "fd00::/3"]
+    ),
+    "gateway": st.sampled_from(["10.20.0.1", ["10.20.0.1", "fd00::1"], "10.20.0.0", "fd00::1%eth0"]),
+    "ipv6": st.booleans(),
+    "driver_opts": st.sampled_from([{"com.docker.network.driver.mtu": 1300}, {}, ["a=b"]]),
     "internal": st.booleans(),
 }
 """For each keyword what may be right; more than the examples where secrets or nested values are at stake."""
@@ -198,7 +221,8 @@ def keywords(*names: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 SERVICE = tuple(KEYWORDS)
-WIRING = ("network", "requires", "scope", "shared")
+WIRING = ("network", "networks", "requires", "scope", "shared")
+OF_NETWORKS = ("driver", "internal", "subnet", "gateway", "ipv6", "driver_opts", "scope")
 ENGINE = FakeEngine()
 
 
@@ -259,8 +283,8 @@ DOORS = st.one_of(
         st.just(lambda _, **given: elasticsearch_service(**given)),
         keywords(*SERVICE, *WIRING, "version", "heap", "seed"),
     ),
-    st.tuples(st.just(lambda _, **given: network(**given)), keywords("driver", "internal", "scope")),
-    st.tuples(st.just(in_a_block), keywords(*SERVICE)),
+    st.tuples(st.just(lambda _, **given: network(**given)), keywords(*OF_NETWORKS)),
+    st.tuples(st.just(in_a_block), keywords(*SERVICE, "networks")),
     st.tuples(st.just(as_the_engine_is_told), keywords(*SERVICE)),
     st.tuples(st.just(attached), st.fixed_dictionaries({}, optional={"target": NONSENSE, "aliases": NONSENSE})),
     st.tuples(

@@ -76,7 +76,7 @@ def service(ip: str = "172.30.0.2", ports: Sequence[int] = (9200,), agent: FakeA
     made.start()
     engine.containers[made.container.id]["NetworkSettings"]["Networks"]["net"]["IPAddress"] = ip
     definition = define({"image": "es", "ports": ports}, alias="es", folder=Path("/project"))
-    return Service(network.stack, network.ref, Container(engine, made.container.id, "es", "net"), definition)
+    return Service(network.stack, [network.ref], Container(engine, made.container.id, "es", "net"), definition)
 
 
 def tried(agent: FakeAgent) -> list[tuple[str, int, int, float]]:

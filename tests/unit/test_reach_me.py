@@ -11,7 +11,7 @@ import pytest
 from fakes.engine import FakeEngine
 from fakes.relay import ProcessStream, free_ports
 from fakes.session import new_stack
-from pytest_foodtrucks import reach_me
+from pytest_foodtrucks import PortForward, reach_me
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.errors import DefinitionError, ProbeError
@@ -213,10 +213,33 @@ def end_of(engine: EngineWithRelays) -> int:
     return engine.streams[-1].process.wait(10)
 
 
-def test_the_blocks_own_error_stays(engine: EngineWithRelays, net: Network, there: int) -> None:
-    with pytest.raises(ZeroDivisionError), net.reach_me(there):
-        raise ZeroDivisionError(end_of(engine))
+def test_an_error_of_the_block_stays_and_has_notes_of_what_went_wrong_here(
+    engine: EngineWithRelays, net: Network
+) -> None:
+    there, closed = free_ports(2)
+
+    def nobody_calls(here: PortForward) -> None:
+        with pytest.raises(ConnectionResetError), socket.create_connection(("127.0.0.1", there)) as made:
+            made.recv(1)
+        end_of(engine)
+        here._forwarding._thread.join(60)  # noqa: SLF001 - it has seen that
+        raise TimeoutError("no callback")
+
+    with pytest.raises(TimeoutError) as raised, net.reach_me(ports={there: closed}) as here:
+        nobody_calls(here)
+    refused, ended = (note.partition(" (")[0] for note in raised.value.__notes__)
+    assert refused.endswith(
+        f"reach_me: 127.0.0.1 connected to test:{there}, and was reset: nothing takes connections on port {closed} of "
+        "this process' loopback, 127.0.0.1 or ::1"
+    )
+    assert ended == f"pytest-foodtrucks: reach_me: the relay test on {net.name} ended before its block did"
     assert engine.containers == {}
+
+
+def test_an_error_of_the_block_has_no_notes_where_all_went_well(net: Network, there: int) -> None:
+    with pytest.raises(ZeroDivisionError) as raised, net.reach_me(there):
+        raise ZeroDivisionError
+    assert not hasattr(raised.value, "__notes__")
 
 
 def test_workers_wait_for_a_name_that_was_given(stack: Stack, there: int) -> None:

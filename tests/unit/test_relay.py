@@ -22,7 +22,7 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.probes.agent import forwarding as forwarding_module
 from pytest_foodtrucks.probes.agent import relay
 from pytest_foodtrucks.probes.agent.forwarding import Forwarding, forwarding
-from pytest_foodtrucks.probes.agent.link import NoReply
+from pytest_foodtrucks.probes.agent.link import ARGV, NoReply
 
 SOURCE = Path(relay.__file__).read_text(encoding="utf-8")
 MEGABYTE = 1 << 20
@@ -313,6 +313,73 @@ def test_where_this_process_may_open_no_socket_the_connection_is_reset_and_the_r
         assert told.get(timeout=60)[2] == "[Errno 24] Too many open files"
         with pytest.raises(ConnectionResetError):
             made.recv(1)
+
+
+def test_where_a_container_may_have_few_files_connections_wait_for_each_other(serve: Callable[..., int]) -> None:
+    (there,), answers = free_ports(1), Queue[bytes]()
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (25, 25))"
+    argv = (*ARGV[:-1], f"{limit}\n{ARGV[-1]}")
+    with forwarding(lambda _: ProcessStream(argv), {there: serve()}, print) as found:
+        threads = [
+            threading.Thread(target=lambda: answers.put(echoed(there, b"x" * 200_000)), daemon=True) for _ in range(60)
+        ]
+        for thread in threads:
+            thread.start()
+        assert {answers.get(timeout=60) for _ in threads} == {b"x" * 200_000}
+        assert found.accepted[there] == 60
+
+
+class Stalled:
+    """A stream that takes nothing until it is told to, and never says anything."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = socket.socketpair()
+        self.reading = self.writing = self._ours.fileno()
+        self.stalls = True
+        self.taken = bytearray()
+
+    def read(self) -> bytes | None:
+        return None
+
+    def write(self, data: memoryview) -> int:
+        if self.stalls:
+            return 0
+        self.taken += data
+        return len(data)
+
+    def close(self) -> None:
+        self._ours.close()
+        self.theirs.close()
+
+
+def test_as_long_as_the_stream_takes_nothing_no_more_is_read_from_sockets() -> None:
+    sent = 0
+    with ExitStack() as undo:
+        stream = undo.enter_context(closing(Stalled()))
+        end = undo.enter_context(closing(relay.Relay(stream)))
+        for number in range(20):
+            ours, theirs = socket.socketpair()
+            undo.enter_context(theirs)
+            sent += filled(theirs)
+            end.adopt(end.expect(number), ours)
+        for _ in range(100):
+            end.step(0)
+        assert relay.FULL <= len(end.out) <= relay.FULL + relay.PIECE + 20 * relay.HEAD.size < sent
+        stream.stalls = False
+        while end.step(0) or end.out:
+            pass
+        data = len(stream.taken) - stream.taken.count(relay.DATA) * relay.HEAD.size
+        assert data == sent
+
+
+def filled(made: socket.socket) -> int:
+    """Send zeros until a socket takes no more, and return how many."""
+    made.settimeout(0)
+    sent = 0
+    with suppress(BlockingIOError):
+        while True:
+            sent += made.send(bytes(10_000))
+    return sent
 
 
 # the start

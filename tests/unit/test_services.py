@@ -114,7 +114,7 @@ def up() -> Iterator[ExitStack]:
 
 def run(network: Network, up: ExitStack, **keywords: Any) -> Service:
     """Start a service that is content with anything."""
-    return up.enter_context(running_service(network.stack, network.ref, defined(**{"ready": content, **keywords})))
+    return up.enter_context(running_service(network.stack, [network.ref], defined(**{"ready": content, **keywords})))
 
 
 # addresses
@@ -183,7 +183,7 @@ def test_the_client_has_the_url_as_its_base_and_finite_time_outs(
 
 
 def test_the_client_is_closed_with_the_service(engine: FakeEngine, network: Network, app: int) -> None:
-    with running_service(network.stack, network.ref, defined(ports=[5000], ready=content)) as service:
+    with running_service(network.stack, [network.ref], defined(ports=[5000], ready=content)) as service:
         publish(engine, service, 5000, app)
         client = service.client
     assert client.is_closed
@@ -376,12 +376,15 @@ def test_without_ready_it_is_the_health_check_else_each_port(
     agent: FakeAgent, network: Network, keywords: dict[str, Any], reason: str
 ) -> None:
     agent.other = REFUSED
-    with pytest.raises(NotReadyInTime, match=reason), running_service(network.stack, network.ref, defined(**keywords)):
+    with (
+        pytest.raises(NotReadyInTime, match=reason),
+        running_service(network.stack, [network.ref], defined(**keywords)),
+    ):
         pass
 
 
 def test_without_health_check_and_ports_a_service_is_ready_when_it_runs(network: Network) -> None:
-    with running_service(network.stack, network.ref, defined()) as service:
+    with running_service(network.stack, [network.ref], defined()) as service:
         assert service.container.status == "running"
 
 
@@ -391,7 +394,7 @@ def test_all_of_several_checks_must_pass(network: Network) -> None:
 
     with (
         pytest.raises(NotReadyInTime, match="never"),
-        running_service(network.stack, network.ref, defined(ready=[content, never])),
+        running_service(network.stack, [network.ref], defined(ready=[content, never])),
     ):
         pass
 
@@ -400,7 +403,7 @@ def test_all_of_several_checks_must_pass(network: Network) -> None:
 
 
 def test_a_running_service_is_known_to_the_stack_and_forgotten_when_it_goes(network: Network, stack: Stack) -> None:
-    with running_service(network.stack, network.ref, defined()) as service:
+    with running_service(network.stack, [network.ref], defined()) as service:
         assert stack.services == [service]
     assert stack.services == []
 
@@ -414,7 +417,7 @@ def test_what_was_built_and_cant_start_is_told_by_its_name(
     definition = define({"build": tmp_path}, alias="web", folder=tmp_path)
     with (
         pytest.raises(StartError, match=r"of web \(foodtrucks-build/\S+:[0-9a-f]{12}, abababababab\) can't be started"),
-        running_service(network.stack, network.ref, definition),
+        running_service(network.stack, [network.ref], definition),
     ):
         pass
 
@@ -422,7 +425,7 @@ def test_what_was_built_and_cant_start_is_told_by_its_name(
 @pytest.mark.parametrize("words", ["no such binary", "mounts denied"])
 def test_a_container_that_cant_start_is_removed(engine: FakeEngine, network: Network, words: str) -> None:
     engine.start_errors = [EngineError(words, status=400)]
-    with pytest.raises(StartError, match=words), running_service(network.stack, network.ref, defined()):
+    with pytest.raises(StartError, match=words), running_service(network.stack, [network.ref], defined()):
         pass
     assert engine.containers == {}
 
@@ -432,7 +435,7 @@ def test_a_service_that_dies_at_its_start_is_removed_and_its_log_shown(stack: St
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     with (
         pytest.raises(StartError, match=r"web ended before it was ready, .* exited with exit code 78") as raised,
-        running_service(network.stack, network.ref, defined()),
+        running_service(network.stack, [network.ref], defined()),
     ):
         pass
     assert raised.value.logs == "a line of the log\n"
@@ -442,7 +445,7 @@ def test_a_service_that_dies_at_its_start_is_removed_and_its_log_shown(stack: St
 
 def test_a_service_that_isnt_ready_in_time_is_removed_with_its_probe(engine: FakeEngine, network: Network) -> None:
     engine.agent = FakeAgent(other=REFUSED)
-    with pytest.raises(NotReadyInTime), running_service(network.stack, network.ref, defined(ports=[5000])):
+    with pytest.raises(NotReadyInTime), running_service(network.stack, [network.ref], defined(ports=[5000])):
         pass
     assert engine.containers == {}
 
@@ -454,7 +457,7 @@ def test_at_a_debugger_a_service_that_isnt_ready_stays_until_the_session_ends(
     stack.keeps_failed = True
     said: list[str] = []
     monkeypatch.setattr(stack, "say", said.append)
-    with pytest.raises(NotReadyInTime), running_service(stack, network.ref, defined(ports=[5000])):
+    with pytest.raises(NotReadyInTime), running_service(stack, [network.ref], defined(ports=[5000])):
         pass
     left = [about["Name"] for about in engine.containers.values()]
     (line,) = said
@@ -471,7 +474,7 @@ def test_its_own_timeout_beats_the_option(network: Network) -> None:
 
     with (
         pytest.raises(NotReadyInTime, match=r"after 0\.\d s and 1 tries"),
-        running_service(network.stack, network.ref, defined(timeout=0.000_001, ready=never)),
+        running_service(network.stack, [network.ref], defined(timeout=0.000_001, ready=never)),
     ):
         pass
 
@@ -525,7 +528,7 @@ def test_a_seed_that_returns_what_is_yet_to_run_is_refused(stack: Stack, seed: A
     network = Network(stack, "net", "bridge", internal=False)
     with (
         pytest.raises(DefinitionError, match=r"^tests.*py:[0-9]+: The seed of web returned <.*Remedy: do all within a"),
-        running_service(network.stack, network.ref, defined(ready=content), seed=seed),
+        running_service(network.stack, [network.ref], defined(ready=content), seed=seed),
     ):
         pass
     assert isinstance(stack.engine, FakeEngine)
@@ -548,7 +551,7 @@ def test_a_failed_seeds_error_has_the_services_last_log_lines(log_error: EngineE
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     with (
         pytest.raises(RuntimeError, match="no seed today") as raised,
-        running_service(network.stack, network.ref, defined(ready=content), seed=seed),
+        running_service(network.stack, [network.ref], defined(ready=content), seed=seed),
     ):
         pass
     assert getattr(raised.value, "__notes__", []) == notes

@@ -120,6 +120,14 @@ def test_an_image_is_seen_to_once_per_session_even_if_it_is_always_pulled() -> N
     assert engine.events == ["pull busybox"]
 
 
+def test_an_image_is_seen_to_once_for_each_platform() -> None:
+    engine = FakeEngine()
+    stack = new_stack(engine, pull="always")
+    for platform in (None, "linux/arm64", "linux/arm64"):
+        stack.image("busybox", platform=platform)
+    assert engine.events == ["pull busybox", "pull busybox for linux/arm64"]
+
+
 def test_threads_that_ask_for_the_same_image_wait_for_one_pull() -> None:
     engine = SlowEngine()
     stack = new_stack(engine)
