@@ -99,6 +99,13 @@ class Creation:
                 f"{first}{_release(first)}, and the engine at {engine.url} has {engine.api_version} "
                 f"({engine.version}). Remedy: leave {name}= out, or use a newer engine."
             )
+        part = next((each for each in self._spec.volumes if each.subpath is not None), None)
+        if part is not None and not engine.mounts_subpaths:
+            raise StartError(
+                f"The container of {self._title} can't be created: the volume {part.written} has a subpath, and the "
+                f"engine at {engine.url} ({engine.version}) mounts whole volumes only; since API 1.45 (Docker 26.0) "
+                "engines mount parts. Remedy: mount the whole one, or use a newer engine."
+            )
 
     def _create(self) -> Container:
         host_ports = self._host_ports()

@@ -209,6 +209,16 @@ def test_a_named_volume_is_one_of_the_engine(tmp_path: Path) -> None:
     assert (mount["Type"], mount["Source"], mount["VolumeOptions"]) == ("volume", "data", {"NoCopy": True})
 
 
+def test_a_part_of_a_volume_needs_an_engine_that_mounts_one() -> None:
+    engine, part = FakeEngine(), {"type": "volume", "source": "data", "target": "/a", "volume": {"subpath": "logs"}}
+    keywords: dict[str, Any] = {"volumes": checked_volumes([part])}
+    with pytest.raises(StartError, match=r"the volume .* has a subpath, and the engine .* mounts whole volumes only"):
+        creation(engine, **keywords)
+    engine.subpaths = True
+    made = creation(engine, **keywords).container.inspect()
+    assert made["HostConfig"]["Mounts"][0]["VolumeOptions"] == {"Subpath": "logs"}
+
+
 # free ports
 
 
