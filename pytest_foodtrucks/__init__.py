@@ -7,8 +7,11 @@ if TYPE_CHECKING:
     from . import ready
     from .containers.container import Container
     from .engine.engine import Engine
+    from .engine.execs import ExecResult
+    from .engine.logs import LogLine
     from .errors import (
         ClientMismatch,
+        CommandError,
         DefinitionError,
         EngineError,
         EngineNotFound,
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
         ImageError,
         IsolationError,
         NoAnswer,
+        NotInTime,
         NotReady,
         NotReadyInTime,
         ProbeError,
@@ -26,36 +30,46 @@ if TYPE_CHECKING:
         StartError,
         StateError,
     )
-    from .fixtures.factories import elasticsearch_service, network, service
+    from .fixtures.factories import elasticsearch_service, job, network, service
     from .fixtures.own_stack import OwnStack
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
     from .isolation.egress import assert_no_egress
     from .isolation.matrix import reachability
     from .isolation.tables import Matrix, assert_matrix
+    from .probes.http_get import HttpAnswer
     from .probes.probe import Probe
     from .probes.verdicts import Verdict, VerdictKind
     from .services.definitions import ServiceKeywords
     from .services.es import ElasticsearchService
+    from .services.job import Job
     from .services.network import Network
     from .services.port_forward import PortForward
     from .services.reach_me import reach_me
+    from .services.running import Address
     from .services.service import Service
 
 __all__ = [
+    "Address",
     "ClientMismatch",
+    "CommandError",
     "Container",
     "DefinitionError",
     "ElasticsearchService",
     "Engine",
     "EngineError",
     "EngineNotFound",
+    "ExecResult",
     "FaultError",
     "FoodtrucksError",
+    "HttpAnswer",
     "ImageError",
     "IsolationError",
+    "Job",
+    "LogLine",
     "Matrix",
     "Network",
     "NoAnswer",
+    "NotInTime",
     "NotReady",
     "NotReadyInTime",
     "OwnStack",
@@ -78,6 +92,7 @@ __all__ = [
     "assert_reachable",
     "assert_resolves",
     "elasticsearch_service",
+    "job",
     "network",
     "reach_me",
     "reachability",
@@ -88,19 +103,24 @@ __all__ = [
 _HOMES = {
     "containers.container": ("Container",),
     "engine.engine": ("Engine",),
-    "fixtures.factories": ("elasticsearch_service", "network", "service"),
+    "engine.execs": ("ExecResult",),
+    "engine.logs": ("LogLine",),
+    "fixtures.factories": ("elasticsearch_service", "job", "network", "service"),
     "fixtures.own_stack": ("OwnStack",),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
     "isolation.egress": ("assert_no_egress",),
     "isolation.matrix": ("reachability",),
     "isolation.tables": ("Matrix", "assert_matrix"),
+    "probes.http_get": ("HttpAnswer",),
     "probes.probe": ("Probe",),
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.definitions": ("ServiceKeywords",),
     "services.es": ("ElasticsearchService",),
+    "services.job": ("Job",),
     "services.network": ("Network",),
     "services.port_forward": ("PortForward",),
     "services.reach_me": ("reach_me",),
+    "services.running": ("Address",),
     "services.service": ("Service",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -30,7 +30,7 @@ class FoodtrucksError(Exception):
     def __str__(self) -> str:
         if not self.logs:
             return self.message
-        return f"{self.message}\nIts last log lines:\n" + _indented(self.logs)
+        return f"{self.message}\nIts last log lines:\n" + indented(self.logs)
 
 
 class SettingsError(FoodtrucksError):
@@ -96,6 +96,25 @@ class NotReady(FoodtrucksError):
         self.port = port
 
 
+class CommandError(FoodtrucksError):
+    """A command in a container ended with another exit code than 0; `exit_code` is None where the engine lost it.
+
+    `stdout` and `stderr` hold all that it said.
+    """
+
+    def __init__(
+        self, message: str, *, exit_code: int | None = None, stdout: str = "", stderr: str = "", logs: str = ""
+    ) -> None:
+        super().__init__(message, logs=logs)
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class NotInTime(FoodtrucksError, TimeoutError):
+    """What a test waited for didn't happen in time, or can't happen any more."""
+
+
 class FaultError(FoodtrucksError):
     """A fault cannot begin, or its service could not be healed."""
 
@@ -126,7 +145,7 @@ def mark_raised_by(error: BaseException, whose: str, *, logs: str = "") -> None:
     `logs` is what the service logged meanwhile; it becomes a note of the error, where there is something.
     """
     if logs:
-        error.add_note(f"{LOG_NOTE}\n{_indented(logs)}")
+        error.add_note(f"{LOG_NOTE}\n{indented(logs)}")
     with contextlib.suppress(AttributeError):  # a class may allow no attribute
         error.__foodtrucks_raised_by__ = whose  # type: ignore[attr-defined] # ours, on anybody's error
 
@@ -137,5 +156,6 @@ def raised_by(error: BaseException) -> str | None:
     return whose
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
+    """Return a text of several lines as a message quotes it."""
     return "\n".join(f"    {line}" for line in text.splitlines())

@@ -99,7 +99,7 @@ if TYPE_CHECKING:  # an editor knows a fixture by its function
 
 else:
     foodtrucks_net = network_fixture()
-    es_on_net = service_fixture(Recipe(place=calling_place(), is_elasticsearch=True, seed="es_seed"))
+    es_on_net = service_fixture(Recipe(place=calling_place(), kind="elasticsearch_service", seed="es_seed"))
     web_on_net = service_fixture(
         Recipe(
             place=calling_place(),

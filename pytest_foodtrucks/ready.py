@@ -25,16 +25,15 @@ from .errors import (
 )
 from .excerpts import shortened
 from .values import (
-    Unfit,
     checked,
     entries,
+    expression,
     has_only_begun,
     is_list,
     only_begins,
     seconds,
     shown,
     takes_one,
-    text,
     whole,
     words_of_command,
 )
@@ -101,13 +100,6 @@ Check = Callable[[Any], None]
 
 def _port(value: Any) -> int | None:
     return None if value is None else whole(value, least=1, most=65535)
-
-
-def _expression(value: Any) -> re.Pattern[str]:
-    try:
-        return re.compile(text(value), re.MULTILINE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise Unfit("mend it, or escape what is meant literally (re.escape)", why=f" can't be read: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -181,7 +173,7 @@ def log(pattern: str) -> Check:
 
     Raises DefinitionError for what is no regular expression.
     """
-    compiled = checked("ready.log has pattern", pattern, _expression)
+    compiled = checked("ready.log has pattern", pattern, expression)
     searched: WeakKeyDictionary[Target, float] = WeakKeyDictionary()
 
     def check(service: Any) -> None:
@@ -213,8 +205,11 @@ def healthcheck() -> Check:
     return check
 
 
-def exec(argv: Sequence[str], *, timeout: float = 30.0) -> Check:  # noqa: A001 - the contract's name
-    """Ready when a command in the container ends with exit code 0, each time within `timeout` seconds."""
+def exec(argv: Sequence[str] | str, *, timeout: float = 30.0) -> Check:  # noqa: A001 - the contract's name
+    """Ready when a command in the container ends with exit code 0, each time within `timeout` seconds.
+
+    No shell runs it: a text is split into words as a shell does.
+    """
     argv = checked("ready.exec has argv", argv, words_of_command)
     checked("ready.exec has timeout", timeout, seconds)
 
@@ -311,7 +306,7 @@ def _answer_of(check: Callable[[Any], object], service: Any) -> object:
 _USUAL_REMEDY: Final = "mend what the log shows, or allow more with timeout= or --foodtrucks-timeout"
 _DID_ITS_WORK: Final = (
     "its command did all it had to do; give one that goes on, such as a server in the foreground, or "
-    "command=['sleep', '3600'] for a container that only has to be there"
+    "command=['sleep', '3600'] for a container that only has to be there; what is to run once is a job()"
 )
 
 

@@ -8,6 +8,7 @@ import functools
 import inspect
 import math
 import re
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -63,7 +64,7 @@ def checked(keyword: str, value: Any, check: Callable[[Any], T]) -> T:
     raise DefinitionError(f"{_described(keyword, value)}{words}")
 
 
-_SECRET: Final = frozenset(("environment", "build args", "build secrets", "logging", "secrets", "configs"))
+_SECRET: Final = frozenset(("environment", "env", "build args", "build secrets", "logging", "secrets", "configs"))
 
 
 def _described(keyword: str, value: object) -> str:
@@ -116,6 +117,14 @@ def matching(pattern: str, remedy: str) -> Callable[[object], str]:
         return str(value)
 
     return check
+
+
+def expression(value: object) -> re.Pattern[str]:
+    """Check a regular expression for the lines of a text."""
+    try:
+        return re.compile(text(value), re.MULTILINE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unfit("mend it, or escape what is meant literally (re.escape)", why=f" can't be read: {error}") from None
 
 
 def image_name(value: object) -> str:
@@ -217,13 +226,25 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(map(text, found))
 
 
+def split_words(value: Any) -> tuple[str, ...]:
+    """Check a command: a list of texts, or a text, which is split into words as a shell does."""
+    if not isinstance(value, str):
+        return texts(value)
+    try:
+        return tuple(shlex.split(text(value)))
+    except Unfit:
+        raise
+    except ValueError as error:
+        raise Unfit("mend its quotes, or give a list", why=f" can't be split into words: {error}") from None
+
+
 def words_of_command(value: Any) -> tuple[str, ...]:
-    """Check a command that is run as it is, by no shell."""
-    if isinstance(value, str) or not is_list(value):
-        raise Unfit("give a list of its words, such as ['ls', '-l']", why=" is no list of texts")
-    words = texts(value)
+    """Check a command that is run as it is, by no shell; a text is split into words as a shell does."""
+    if not isinstance(value, str) and not is_list(value):
+        raise Unfit("give its words, such as ['ls', '-l'] or 'ls -l'", why=" is neither a list nor a text")
+    words = split_words(value)
     if not words or not words[0]:
-        raise Unfit("give a list of its words, such as ['ls', '-l']", why=" names no command")
+        raise Unfit("give its words, such as ['ls', '-l'] or 'ls -l'", why=" names no command")
     return words
 
 

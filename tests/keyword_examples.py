@@ -583,6 +583,10 @@ EXAMPLES: Mapping[str, Example] = {
         right=[1, 0.5],
         wrong=[float("nan"), float("inf"), 10**400, 0, -1, True, "5", [], 10.0**10],
     ),
+    "scheme": Example(
+        right=["redis", "postgresql+psycopg"],
+        wrong=["", "redis://", "Redis", "a b", "5", 5, True, b"redis", ["redis"], "redis\n"],
+    ),
     "ready": Example(
         right=[ready.tcp(80), [ready.running(), ready.http("/")], print],
         wrong=[5, "tcp", [], [5], int, [None], lambda: None],

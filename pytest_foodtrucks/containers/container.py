@@ -3,17 +3,19 @@
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL, SERVICE_LABEL
-from pytest_foodtrucks.engine.logs import Search, search
-from pytest_foodtrucks.errors import EngineError, NoAnswer
+from pytest_foodtrucks.engine.logs import LogLine, Search, search
+from pytest_foodtrucks.errors import EngineError, NoAnswer, NotInTime
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
-from pytest_foodtrucks.values import shown
+from pytest_foodtrucks.values import checked, switch
+
+from .commands import command_error, how_to_run, shown_command
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -98,6 +100,11 @@ class Container:
         with self._by_name():
             return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
 
+    def log_lines(self, *, since: float | None = None, tail: int | None = None) -> list[LogLine]:
+        """Return the lines of its log with their times and streams; `since` and `tail` are as in `logs`."""
+        with self._by_name():
+            return self.engine.log_lines(self.id, since=since, tail=tail if tail is not None else "all")
+
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
         """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
         excerpt = self._excerpt(Excerpt, since=since)
@@ -141,30 +148,47 @@ class Container:
             named.args = (named.message,)
             raise named from error
 
-    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
+    def exec(
+        self,
+        argv: Sequence[str] | str,
+        *,
+        env: Mapping[str, object] | Sequence[str] | None = None,
+        user: str | int | None = None,
+        workdir: str | None = None,
+        input: bytes | str | None = None,  # noqa: A002 - the name that subprocess has for it
+        timeout: float | None = None,
+        check: bool = False,
+    ) -> "ExecResult":
         """Run a command in it and return `exit_code`, `stdout` and `stderr`.
 
-        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
+        No shell runs it: a text is only split into words as a shell does. `input` is sent to its standard input, which
+        is then closed. Raises NotInTime, a TimeoutError, when it hasn't ended within `timeout` seconds; it goes on
+        then. With `check` raises CommandError when its exit code isn't 0.
         """
+        is_checked = checked("check", check, switch)
+        how = how_to_run(env=env, user=user, workdir=workdir, input=input, timeout=timeout)
         with self._running(argv, timeout):
-            return self.engine.exec(self.id, argv, timeout=timeout)
+            result = self.engine.exec(self.id, argv, **how)
+        if is_checked and result.exit_code != 0:
+            raise command_error(argv, self._title(), result)
+        return result
 
     @contextmanager
-    def _running(self, argv: Sequence[str], timeout: float | None) -> Iterator[None]:
+    def _running(self, argv: Sequence[str] | str, timeout: float | None) -> Iterator[None]:
         """Name the command, and the service whose container this is, in the error of a command that doesn't end."""
         try:
             yield
         except TimeoutError as error:
-            raise TimeoutError(
-                f"{shown(list(argv))} in {self._title()} hasn't ended within {timeout:g} s, and goes on there. Remedy: "
-                "give it more with timeout=, or look for what it waits for."
+            raise NotInTime(
+                f"{shown_command(argv)} in {self._title()} hasn't ended within {timeout:g} s, and goes on there. "
+                "Remedy: give it more with timeout=, or look for what it waits for."
             ) from error
         except EngineError as error:
             halted = None if isinstance(error, NoAnswer) else self._standstill()
             if halted is None:
                 raise
             raise EngineError(
-                f"{shown(list(argv))} can't be run in {self._title()}: {halted}. Remedy: see why; a service's "
+                f"{shown_command(argv)} can't be run in {self._title()}: {halted}. Remedy: see why; a service's "
                 "restart() starts it again.",
                 status=error.status,
                 reason=error.reason,
@@ -200,14 +224,20 @@ class Container:
         return f"it {about.state}{about.state.ending}" if about.status == "exited" else f"it is {about.status}"
 
     def exec_bytes(
-        self, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+        self,
+        argv: Sequence[str] | str,
+        *,
+        input: bytes | str | None = None,  # noqa: A002 - as above
+        timeout: float | None = None,
+        most: int | None = None,
     ) -> tuple[int | None, bytes, bytes]:
         """Run a command in it as `exec` does, and return exit code, standard output and error as they came.
 
         After `most` bytes it isn't listened to any longer.
         """
+        how = how_to_run(input=input, timeout=timeout)
         with self._running(argv, timeout):
-            return self.engine.exec_bytes(self.id, argv, timeout=timeout, most=most)
+            return self.engine.exec_bytes(self.id, argv, most=most, **how)
 
     def opener(self) -> "Callable[[Sequence[str]], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""

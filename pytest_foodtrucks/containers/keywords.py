@@ -1,14 +1,13 @@
 """The checks of a container's keywords; each returns the value in its plain form."""
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name, same_name
 from pytest_foodtrucks.units import nanoseconds, size_in_bytes
-from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, text, texts, whole
+from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, split_words, text, texts, whole
 
 
 def environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:
@@ -90,16 +89,7 @@ def host_names(value: Any) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def words(value: Any) -> tuple[str, ...]:
-    """Check a command: a list of texts, or a text, which is split into words as a shell does."""
-    if not isinstance(value, str):
-        return texts(value)
-    try:
-        return tuple(shlex.split(text(value)))
-    except Unfit:
-        raise
-    except ValueError as error:
-        raise Unfit("mend its quotes, or give a list", why=f" can't be split into words: {error}") from None
+words: Final = split_words
 
 
 def one_or_texts(value: Any) -> tuple[str, ...]:
@@ -169,6 +159,20 @@ def memory_limit(value: Any) -> int:
     if size < _LEAST_MEMORY:
         raise Unfit("use at least 6m, the engine's least; leave it out for no limit")
     return size
+
+
+def folder_inside(value: object) -> str:
+    """Check a folder in the container, where a command is to run."""
+    return matching(r"/[^\0]*", "give a path in the container that begins with a slash, such as '/app'")(value)
+
+
+def input_bytes(value: Any) -> bytes:
+    """Check what a command is to read from its standard input; a text is sent as UTF-8."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape")
+    raise Unfit("give bytes or a text, such as Path('dump.sql').read_bytes()", why=" is neither bytes nor a text")
 
 
 def user(value: Any) -> str:

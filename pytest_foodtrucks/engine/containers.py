@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from http import HTTPStatus
+from math import inf
 from typing import Any, Final, Literal, TypeVar
 
 from pytest_foodtrucks.errors import EngineError
@@ -11,6 +12,7 @@ from . import logs, patience
 from .asking import EngineClient, gone_is_fine, if_found
 from .inspected import Inspected
 from .labels import NAME_LABEL
+from .logs import LogLine
 
 T = TypeVar("T")
 
@@ -134,11 +136,32 @@ class ContainerRequests(EngineClient):
         Where the engine is asked again `take` is called anew. With `stamps` each piece begins with its time; `since`
         is in seconds of the epoch, by the engine's clock. docker-py's own stream waits for a next piece without end.
         """
+        return self._read_log(container, lambda pieces: take(logs.contents(pieces)), since, tail, stamps=stamps)
+
+    def log_lines(
+        self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all"
+    ) -> list[LogLine]:
+        """Return the lines of a container's log with their times and streams; `since` is as in `read_log`."""
+
+        def take(pieces: Iterable[bytes]) -> list[LogLine]:
+            return list(logs.lines(logs.frames(pieces, longest=inf)))
+
+        return self._read_log(container, take, since, tail, stamps=True)
+
+    def _read_log(
+        self,
+        container: str,
+        take: Callable[[Iterable[bytes]], T],
+        since: float | None,
+        tail: int | Literal["all"],
+        *,
+        stamps: bool,
+    ) -> T:
         params = {"stdout": 1, "stderr": 1, "timestamps": int(stamps), "since": since, "tail": tail}
 
         def read() -> T:
             with closing(self._get_stream("/containers/{0}/logs", container, params=params)) as answer:
-                return take(logs.contents(answer.iter_content(_PIECE)))
+                return take(answer.iter_content(_PIECE))
 
         return self._ask(f"read the log of {container}", read)
 

@@ -1,15 +1,17 @@
 """Commands in containers: run to their end, or kept open with their input."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Final
+from socket import SHUT_WR
+from typing import Any, Final, TypedDict, Unpack
 
+from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.values import checked, words_of_command
 
 from .asking import EngineClient
-from .clock import monotonic
+from .clock import monotonic, sleep
 from .descriptors import Descriptor, close_quietly
 
 _FRAME_HEAD: Final = 8
@@ -22,6 +24,13 @@ _NOT_NOW: Final = (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLW
 _SEND_SECONDS: Final = 10.0
 """For which the other end may take nothing of what is sent."""
 
+_PIECE: Final = 256 * 1024
+"""Bytes of a command's input that are sent at once."""
+_GLANCE: Final = 0.01
+"""Seconds to wait for output while the other end takes no more input."""
+_PAUSE: Final = 0.05
+"""Seconds between two looks whether a command has ended that closed its outputs."""
+
 
 @dataclass(frozen=True)
 class ExecResult:
@@ -30,6 +39,16 @@ class ExecResult:
     exit_code: int | None
     stdout: str
     stderr: str
+
+
+class ExecKeywords(TypedDict, total=False):
+    """How a command is run; `timeout` is in seconds, `input` is sent to its standard input, which is then closed."""
+
+    env: Mapping[str, str] | None
+    user: str | None
+    workdir: str | None
+    input: bytes | None
+    timeout: float | None
 
 
 class ExecStream:
@@ -63,19 +82,41 @@ class ExecStream:
         """
         return self._frame(seconds)[_FRAME_HEAD:]
 
-    def outputs(self, seconds: float | None, *, most: int | None = None) -> tuple[bytes, bytes]:
+    def outputs(
+        self, seconds: float | None, *, most: int | None = None, sending: bytes | None = None
+    ) -> tuple[bytes, bytes]:
         """Wait for its end, or for `most` bytes and a little more, and return standard output and error.
 
-        Raises TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
+        `sending` is sent to its input meanwhile, which is closed then; a command may end without reading it. Raises
+        TimeoutError when it hasn't ended within `seconds`; None waits for as long as it takes.
         """
         until = None if seconds is None else monotonic() + seconds
+        feed = None if sending is None else _Feed(self, sending)
         stdout, stderr = bytearray(), bytearray()
-        while frame := self._frame(None if until is None else max(0.001, until - monotonic())):
+        while frame := self._frame_until(until, feed):
             output = stderr if frame[0] == _STANDARD_ERROR else stdout
             output += frame[_FRAME_HEAD:]
             if most is not None and len(stdout) + len(stderr) >= most:
                 break
         return bytes(stdout), bytes(stderr)
+
+    def _frame_until(self, until: float | None, feed: "_Feed | None") -> bytes:
+        """Wait for the next frame, and send input meanwhile; nothing means that the command has ended.
+
+        The engine resets the connection of a command that ended without reading all of its input.
+        """
+        if feed is None:
+            return self._frame(_left(until))
+        try:
+            while feed.send_some():
+                try:
+                    return self._frame(_left(until, most=_GLANCE))
+                except TimeoutError:
+                    if until is not None and monotonic() >= until:
+                        raise
+            return self._frame(_left(until))
+        except ConnectionError:
+            return b""
 
     def _frame(self, seconds: float | None) -> bytes:
         """Wait for the next frame; nothing means that the command has ended."""
@@ -103,6 +144,11 @@ class ExecStream:
         except _NOT_NOW:
             return 0
         return sent
+
+    def end_input(self) -> None:
+        """Close its input; OSError where it is gone."""
+        self._refuse_foreign()
+        self._socket.shutdown(SHUT_WR)
 
     def output_now(self) -> tuple[bytes, bytes] | None:
         """Return a piece of standard output and of error that came, one of them empty; both are at its end.
@@ -148,30 +194,94 @@ class ExecStream:
                 close_quietly(each)
 
 
+class _Feed:
+    """What is sent to a command's input, which is closed after the last of it."""
+
+    def __init__(self, stream: ExecStream, data: bytes) -> None:
+        self._stream = stream
+        self._left = memoryview(data)
+        self._over = False
+
+    def send_some(self) -> bool:
+        """Send as much as the other end takes now; tell whether there is more."""
+        if self._over:
+            return False
+        try:
+            while self._left:
+                sent = self._stream.send_now(self._left[:_PIECE])
+                if sent == 0:
+                    return True
+                self._left = self._left[sent:]
+            self._stream.end_input()
+        except OSError:  # the command has ended, and reads no more
+            pass
+        self._over = True
+        return False
+
+
+def _left(until: float | None, *, most: float | None = None) -> float | None:
+    """Return the seconds until a moment, or `most`; above 0, with which a socket wouldn't wait."""
+    times = [] if until is None else [until - monotonic()]
+    times += [] if most is None else [most]
+    return max(0.001, min(times)) if times else None
+
+
 class ExecRequests(EngineClient):
     """What an engine is asked about commands in containers."""
 
-    def exec(self, container: str, argv: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+    def exec(self, container: str, argv: Sequence[str] | str, **how: Unpack[ExecKeywords]) -> ExecResult:
         """Run a command in a container as `exec_bytes` does; bytes that are no UTF-8 are replaced."""
-        exit_code, *outputs = self.exec_bytes(container, argv, timeout=timeout)
+        exit_code, *outputs = self.exec_bytes(container, argv, **how)
         return ExecResult(exit_code, *(output.decode(errors="replace") for output in outputs))
 
     def exec_bytes(
-        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+        self, container: str, argv: Sequence[str] | str, *, most: int | None = None, **how: Unpack[ExecKeywords]
     ) -> tuple[int | None, bytes, bytes]:
         """Run a command in a container and wait for its end; never twice, whatever the engine answers.
 
         Returns its exit code, standard output and error. After `most` bytes of these it isn't listened to any longer;
         its exit code may be None then. Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on
-        then, for the engine ends none. Raises DefinitionError for what is no list of words.
+        then, for the engine ends none. Raises DefinitionError for what is no command, EngineError where an input can't
+        be sent.
         """
-        words = list(checked("argv", argv, words_of_command))
+        words, data, timeout = list(checked("argv", argv, words_of_command)), how.get("input"), how.get("timeout")
+        until = None if timeout is None else monotonic() + timeout
+        if data is not None:
+            self._refuse_tls()
         with self._asking(f"run {words[0]!r} in the container {container}"):
-            exec_id = self.api.exec_create(container, words)["Id"]
+            exec_id = self._created_exec(container, words, how)
             with closing(ExecStream(self.api.exec_start(exec_id, socket=True))) as stream:
-                outputs = stream.outputs(timeout, most=most)
-            exit_code = self.api.exec_inspect(exec_id)["ExitCode"]
-        return exit_code, *outputs
+                outputs = stream.outputs(timeout, most=most, sending=data)
+            return self._exit_code(exec_id, until, wait=most is None), *outputs
+
+    def _refuse_tls(self) -> None:
+        """Raise EngineError where the connection is by TLS, of which Python can't close one direction alone."""
+        if str(self.api.base_url).startswith("https:"):
+            raise EngineError(
+                f"The engine at {self.url} is asked by TLS, where a command's input can't be closed, for which most "
+                "commands wait. Remedy: leave input= out and put a file there, or reach the engine by ssh://."
+            )
+
+    def _created_exec(self, container: str, words: Sequence[str], how: ExecKeywords) -> str:
+        env, user = how.get("env"), how.get("user")
+        created: Mapping[str, Any] = self.api.exec_create(
+            container,
+            list(words),
+            stdin=how.get("input") is not None,
+            environment=None if env is None else dict(env),
+            user="" if user is None else user,
+            workdir=how.get("workdir"),
+        )
+        return str(created["Id"])
+
+    def _exit_code(self, exec_id: str, until: float | None, *, wait: bool) -> int | None:
+        """Return a command's exit code, once it has ended: it may have closed its outputs before."""
+        while (about := self.api.exec_inspect(exec_id))["ExitCode"] is None and about.get("Running") and wait:
+            if until is not None and monotonic() >= until:
+                raise TimeoutError
+            sleep(_PAUSE)
+        code: int | None = about["ExitCode"]
+        return code
 
     def open_exec(self, container: str, argv: Sequence[str]) -> ExecStream:
         """Start a command in a container that reads its input, and return its two ends."""

@@ -1,15 +1,18 @@
-"""A container's log as a stream: the engine's frames taken apart, and lines searched one at a time."""
+"""A container's log as a stream: the engine's frames taken apart, its lines, and lines searched one at a time."""
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 _FRAME_HEAD: Final = 8
 """Bytes before each frame; the last 4 of them tell the length of what follows."""
 _FRAMES: Final = re.compile(rb"[\0-\3]\0\0\0")
 """How each of them begins; no text does."""
+
+_STANDARD_ERROR: Final = 2
 
 _STAMP: Final = 31
 """Bytes of the time before each frame where it was asked for, and a space: 2026-01-31T12:00:00.123456789Z."""
@@ -20,10 +23,22 @@ _CUT: Final = "…"
 """Stands for the rest of a longer line, so that its cut isn't taken for its end."""
 
 
-def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what is in the engine's frames; pieces of its answer come cut anyhow.
+class Frame(NamedTuple):
+    """What the engine sends of a log at once: 1 is standard output, 2 standard error."""
 
-    The log of a container with a terminal has no frames; of it each line is yielded.
+    stream: int
+    content: bytes
+
+
+def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what is in the engine's frames; pieces of its answer come cut anyhow."""
+    return (frame.content for frame in frames(pieces))
+
+
+def frames(pieces: Iterable[bytes], *, longest: float = LONGEST_LINE) -> Iterator[Frame]:
+    """Yield the engine's frames; of a container with a terminal, whose log has none, each line as if it were one.
+
+    Such a line is cut after `longest` bytes.
     """
     received = bytearray()
     rest = iter(pieces)
@@ -31,26 +46,11 @@ def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
         received += piece
         if len(received) >= _FRAME_HEAD:
             break
-    kind = _lines_of_terminal if received and not _FRAMES.match(received) else _of_frames
-    yield from kind(chain([bytes(received)], rest))
+    whole = chain([bytes(received)], rest)
+    return _taken_apart(whole) if _FRAMES.match(received) else _lines_of_terminal(whole, longest)
 
 
-def _lines_of_terminal(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a terminal's lines, which end with a carriage return too; of an endless one what is there."""
-    received = bytearray()
-    for piece in pieces:
-        received += piece
-        *lines, last = received.split(b"\n")
-        yield from (bytes(line).removesuffix(b"\r") + b"\n" for line in lines)
-        received = last
-        if len(received) > LONGEST_LINE:
-            yield bytes(received)
-            received = bytearray()
-    if received:
-        yield bytes(received)
-
-
-def _of_frames(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _taken_apart(pieces: Iterable[bytes]) -> Iterator[Frame]:
     received = bytearray()
     for piece in pieces:
         received += piece
@@ -60,28 +60,81 @@ def _of_frames(pieces: Iterable[bytes]) -> Iterator[bytes]:
             end = start + int.from_bytes(received[begin + 4 : start], "big")
             if end > len(received):
                 break
-            yield bytes(received[start:end])
+            yield Frame(received[begin], bytes(received[start:end]))
             begin = end
         del received[:begin]
 
 
-class Search(NamedTuple):
-    """What came of a search: whether a line matches, and when the last line that was read was written.
+def _lines_of_terminal(pieces: Iterable[bytes], longest: float) -> Iterator[Frame]:
+    """Yield a terminal's lines, which end with a carriage return too; of an endless one what is there."""
+    received = bytearray()
+    for piece in pieces:
+        received += piece
+        *lines, last = received.split(b"\n")
+        yield from (Frame(1, bytes(line).removesuffix(b"\r") + b"\n") for line in lines)
+        received = last
+        if len(received) > longest:
+            yield Frame(1, bytes(received))
+            received = bytearray()
+    if received:
+        yield Frame(1, bytes(received))
 
-    The moment is in seconds of the epoch, by the engine's clock; None where no line was read.
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of a container's log: when it was written, to which stream, and its text without the line's end.
+
+    A container with a terminal (`tty`) has one stream, stdout.
     """
 
-    found: bool
+    time: datetime
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+def lines(frames: Iterable[Frame]) -> Iterator[LogLine]:
+    """Yield the lines of a log with time stamps; a long line comes in several frames, between those of the others."""
+    begun: dict[int, tuple[bytes, bytearray]] = {}
+    for stream, frame in frames:
+        _, line = begun.setdefault(stream, (frame[: _STAMP - 1], bytearray()))
+        line += frame[_STAMP:]
+        if frame.endswith(b"\n"):
+            yield _line(stream, *begun.pop(stream))
+    for stream, (stamp, line) in begun.items():
+        yield _line(stream, stamp, line)
+
+
+def _line(stream: int, stamp: bytes, line: bytearray) -> LogLine:
+    time = datetime.fromisoformat(stamp.decode())
+    return LogLine(
+        time, "stderr" if stream == _STANDARD_ERROR else "stdout", line.decode(errors="replace").removesuffix("\n")
+    )
+
+
+class Search(NamedTuple):
+    """What came of a search: the match, if a line does, and when the last line that was read was written.
+
+    The match's `string` is the line, without its end unless the pattern needs that. The moment is in seconds of the
+    epoch, by the engine's clock; None where no line was read.
+    """
+
+    match: re.Match[str] | None
     moment: float | None
+
+    @property
+    def found(self) -> bool:
+        """Whether a line matches."""
+        return self.match is not None
 
 
 def search(frames: Iterable[bytes], pattern: re.Pattern[str]) -> Search:
     """Search a log with time stamps line by line, until a line matches."""
     stamp = b""
     for stamp, line in _lines(frames):
-        if pattern.search(line):
-            return Search(found=True, moment=moment(stamp.decode()))
-    return Search(found=False, moment=moment(stamp.decode()))
+        if (match := pattern.search(line)) is not None:
+            bare = pattern.search(line.removesuffix("\n"))
+            return Search(match if bare is None else bare, moment(stamp.decode()))
+    return Search(None, moment(stamp.decode()))
 
 
 def _lines(frames: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:

@@ -28,6 +28,7 @@ from pytest_foodtrucks.values import (
     Unfit,
     checked,
     image_name,
+    matching,
     only_begins,
     seconds,
     shown,
@@ -104,8 +105,14 @@ class ServiceKeywords(TypedDict, total=False):
     healthcheck: Value[Mapping[str, Any] | None]
     mac_address: Value[str | None]
     timeout: Value[float | None]
+    scheme: Value[str | None]
     ready: "Check | Iterable[Check] | None"
     reset: Callable[[Any], object] | None
+
+
+_scheme: Final = matching(
+    r"[a-z][a-z0-9+.-]*", "give what stands before :// in its URLs, in lower case, such as 'redis'"
+)
 
 
 def _ready(value: Any) -> Any:
@@ -126,13 +133,14 @@ def _reset(value: Any) -> Any:
 class ServiceDefinition:
     """A service's definition: the keywords of its container in `spec`, and those that only a service has.
 
-    Relative paths begin at `folder`. `name` is the name of the service's fixture, `where` the file and line of its
-    definition, both for messages.
+    Relative paths begin at `folder`. `runs_once` means a job, whose start is over when it has ended. `name` is the name
+    of the service's fixture, `where` the file and line of its definition, both for messages.
     """
 
     folder: Path
     name: str = ""
     where: str = ""
+    runs_once: bool = False
     spec: ContainerSpec
     image: str | None = keyword_field(image_name, form="a name", at="Image")
     build: Build | None = keyword_field(
@@ -155,6 +163,7 @@ class ServiceDefinition:
         checked_configs, form="as `secrets`", at="HostConfig.Mounts", default=()
     )
     timeout: float | None = keyword_field(seconds)
+    scheme: str = keyword_field(_scheme, default="http")
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
     reset: Callable[[Any], object] | None = keyword_field(_reset)
 
@@ -172,7 +181,7 @@ def check_keywords(keywords: Iterable[str], known: Collection[str] = KEYWORDS, *
     """Raise DefinitionError for unknown keywords, with what to use instead: of a service's own, or a similar one."""
     unknown = [keyword for keyword in keywords if keyword not in known]
     if unknown:
-        answers = [compose_keys.instead_of(each) if of == "service" else None for each in unknown]
+        answers = [compose_keys.instead_of(each) if of in {"service", "job"} else None for each in unknown]
         raise DefinitionError(
             " ".join(
                 f"A {of} has no keyword {shown(each)}{answer if answer is not None else _nearest(each, known)}"

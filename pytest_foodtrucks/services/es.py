@@ -154,7 +154,7 @@ class ElasticsearchService(Service):
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
 
         check_pair(importlib.metadata.version("elasticsearch"), self.version)
-        client = Elasticsearch(self.url)
+        client = Elasticsearch(self._first_address().url)
         self.__foodtrucks__.closing.callback(client.close)
         return client
 
@@ -165,7 +165,7 @@ class ElasticsearchService(Service):
         try:
             from elasticsearch import AsyncElasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
 
-            client = AsyncElasticsearch(self.url)
+            client = AsyncElasticsearch(self._first_address().url)
         except (ImportError, ValueError) as error:
             raise FoodtrucksError(
                 f"An async client can't be made: {error}. Remedy: pip install 'pytest-foodtrucks[async]'."

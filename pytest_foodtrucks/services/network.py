@@ -30,6 +30,7 @@ from .definitions import (
     errors_at,
     without_iterators,
 )
+from .job import Job
 from .memberships import Memberships, NetworkRef, by_network, fitting
 from .port_forward import DEFAULT_ALIAS, PortForward, Wanted, forwarded, wanted
 from .service import Service
@@ -136,7 +137,7 @@ class Network:
         *,
         seed: Callable[[Any], object] | None = None,
         shared: bool = False,
-        requires: Sequence[Service] = (),
+        requires: Sequence[Service | Job] = (),
         networks: "Mapping[Network, EndpointSettings] | None" = None,
     ) -> Iterator[Service]:
         """Start a defined service, wait until it is ready, seed it, yield it and remove it.
@@ -168,7 +169,7 @@ class Network:
         service_type: type[Service],
         *,
         seed: Callable[[Any], object] | None,
-        requires: Sequence[Service],
+        requires: Sequence[Service | Job],
     ) -> Iterator[Service]:
         """Yield a service that outlives its fixture: started here, or taken over."""
         stack = self.stack
@@ -182,7 +183,7 @@ class Network:
         )
         with parts.shared(stack, part) as service, stack.showing(service), closing(service.__foodtrucks__) as inside:
             inside.shared = stack.worker is not None
-            stack.hand_over(service)
+            inside.hand_over()
             yield service
 
     def reach_me(

@@ -90,9 +90,9 @@ class NetworkPart:
         return {}
 
     @property
-    def is_kept(self) -> bool:
-        """Yes: nothing is in it."""
-        return True
+    def why_not_kept(self) -> str | None:
+        """Nothing: nothing is in it that had to be put back."""
+        return None
 
     def made_from(self) -> Mapping[str, object]:
         """Return what makes it another network."""

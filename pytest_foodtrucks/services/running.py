@@ -4,6 +4,8 @@ import functools
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
@@ -14,16 +16,19 @@ from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 
 from . import listening
 from .memberships import Memberships
+from .waiting import moment_of, wait_until_done
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import httpx2
 
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.execs import ExecResult
     from pytest_foodtrucks.engine.inspected import ContainerState
-    from pytest_foodtrucks.engine.logs import Search
+    from pytest_foodtrucks.engine.logs import LogLine, Search
     from pytest_foodtrucks.probes.probe import Probe
-    from pytest_foodtrucks.stacks.stack import Stack
+    from pytest_foodtrucks.stacks.stack import Shown, Stack
 
     from .definitions import ServiceDefinition
     from .http_pool import Connections
@@ -41,10 +46,15 @@ class Address(NamedTuple):
     port: int
 
     @property
-    def url(self) -> str:
-        """The same as a URL."""
+    def endpoint(self) -> str:
+        """The same as host:port; an IPv6 address stands in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The same as a URL of HTTP."""
+        return f"http://{self.endpoint}"
 
 
 class RunningService:
@@ -66,7 +76,7 @@ class RunningService:
         container: "Container",
         definition: "ServiceDefinition",
         *,
-        service: object,
+        service: "Shown",
     ) -> None:
         self.stack = stack
         self.on = Memberships(networks, definition.spec.aliases)
@@ -74,6 +84,8 @@ class RunningService:
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
         self.asked_ports = definition.spec.container_ports
+        self.scheme = definition.scheme
+        self.runs_once = definition.runs_once
         grace = definition.spec.stop_grace_period
         self.stop_seconds = grace if grace is not None else _STOP_SECONDS
         self.closing = ExitStack()
@@ -141,13 +153,24 @@ class RunningService:
     # readiness
 
     def wait_until_ready(self, *, timeout: float | None = None) -> None:
-        """Return when the checks of its definition pass.
+        """Return when the checks of its definition pass; when it has ended with exit code 0, if it is to run once.
 
         `timeout` is in seconds; the time that its definition gives it if none is given.
         """
+        if self.runs_once:
+            wait_until_done(self)
+        else:
+            ready.wait_until_ready(self, self._checks, timeout=self.seconds(timeout), service=self._service)
+
+    def hand_over(self) -> None:
+        """Note that it is ready: reports show nothing of its log from before; of what runs once they show all."""
+        if not self.runs_once:
+            self.stack.hand_over(self._service)
+
+    def seconds(self, timeout: float | None) -> float:
+        """Return for how many seconds something of it is waited for: so many, else those that its start may take."""
         times = (timeout, self._definition.timeout, self.stack.settings.timeout)
-        seconds = next(seconds for seconds in times if seconds is not None)
-        ready.wait_until_ready(self, self._checks, timeout=seconds, service=self._service)
+        return next(seconds for seconds in times if seconds is not None)
 
     @functools.cached_property
     def _checks(self) -> tuple[ready.Check, ...]:
@@ -162,9 +185,19 @@ class RunningService:
         """Return the state of the container's life."""
         return self.container.state()
 
-    def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
-        """Return the container's log, all of it and as it is; `since` is in seconds of the epoch."""
-        return self.container.logs(since=since, tail=tail)
+    def logs(self, *, since: "float | datetime | None" = None, tail: int | None = None) -> str:
+        """Return the container's log, all of it and as it is; `since` is a moment by this machine's clock."""
+        return self.container.logs(since=self.by_engines_clock(moment_of(since)), tail=tail)
+
+    def log_lines(self, *, since: "float | datetime | None" = None, tail: int | None = None) -> "list[LogLine]":
+        """Return the lines of the container's log, with times by this machine's clock, as `since` is."""
+        lines = self.container.log_lines(since=self.by_engines_clock(moment_of(since)), tail=tail)
+        ahead = timedelta(seconds=self.stack.by_engines_clock(0.0))
+        return [replace(line, time=line.time - ahead) for line in lines] if ahead else lines
+
+    def by_engines_clock(self, moment: float | None) -> float | None:
+        """Return a moment by this machine's clock, if there is one, as one by the engine's."""
+        return None if moment is None else self.stack.by_engines_clock(moment)
 
     def last_words(self, *, lines: int, since: float | None = None) -> str:
         """Return the last lines of the container's log, printable, long ones cut; why, where it can't be read.
@@ -179,16 +212,14 @@ class RunningService:
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> "Search":
         """Search the log of the container's life, its last start being the earliest, line by line.
 
-        `since` is in seconds of the epoch.
+        `since` is in seconds of the epoch, by the engine's clock. Of a container that has ended all of it is searched.
         """
-        moments = [moment for moment in (since, self.state().ended_before) if moment is not None]
+        state = self.state()
+        moments = [moment for moment in (since, None if state.ended else state.ended_before) if moment is not None]
         return self.container.search_log(pattern, since=max(moments, default=None))
 
-    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
-        """Run a command in the container.
-
-        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
-        """
+    def exec(self, argv: Sequence[str] | str, *, timeout: float | None = None) -> "ExecResult":
+        """Run a command in the container; TimeoutError when it hasn't ended within `timeout` seconds."""
         return self.container.exec(argv, timeout=timeout)
 
     def listens(self, port: int) -> bool:

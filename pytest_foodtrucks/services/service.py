@@ -1,14 +1,16 @@
 """A service, as people have it: a container with a name on the network, an address for the test, a client, faults."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks.callers import calling_place
 from pytest_foodtrucks.containers import archives
 
-from . import faults
+from . import faults, waiting
 from .running import Address, RunningService
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.execs import ExecResult
+    from pytest_foodtrucks.engine.logs import LogLine
     from pytest_foodtrucks.stacks.stack import Stack
 
     from .definitions import ServiceDefinition
@@ -55,14 +58,33 @@ class Service:
         return self.__foodtrucks__.address(port)
 
     @property
+    def host(self) -> str:
+        """The host of the first of its ports, from the test."""
+        return self._first_address().host
+
+    @property
+    def port(self) -> int:
+        """The port of the first of its ports, from the test."""
+        return self._first_address().port
+
+    @property
+    def endpoint(self) -> str:
+        """Both as host:port; an IPv6 address stands in brackets."""
+        return self._first_address().endpoint
+
+    def _first_address(self) -> Address:
+        return self.address(self.__foodtrucks__.first_port())
+
+    @property
     def url(self) -> str:
-        """The URL of the first of its ports, from the test."""
-        return self.address(self.__foodtrucks__.first_port()).url
+        """The URL of the first of its ports, from the test; it begins with the `scheme` of its definition."""
+        return f"{self.__foodtrucks__.scheme}://{self.endpoint}"
 
     @property
     def internal_url(self) -> str:
-        """The URL of the first of its ports, from each of its networks."""
-        return f"http://{self.alias}:{self.__foodtrucks__.first_port()}"
+        """The URL of the first of its ports, from each of its networks; it begins with its definition's `scheme`."""
+        inside = self.__foodtrucks__
+        return f"{inside.scheme}://{self.alias}:{inside.first_port()}"
 
     @property
     def client(self) -> Any:
@@ -77,16 +99,63 @@ class Service:
         """The HTTP client, whatever `client` is."""
         return self.__foodtrucks__.http
 
-    def logs(self, *, since: float | None = None, tail: int | None = None) -> str:
-        """Return the container's log, all of it and as it is; `since` is in seconds of the epoch."""
+    def logs(self, *, since: float | datetime | None = None, tail: int | None = None) -> str:
+        """Return the container's log, all of it and as it is.
+
+        `since` is a moment: seconds of the epoch, such as `time.time()`, or a datetime with its time zone. `tail`
+        counts lines from the end.
+        """
         return self.__foodtrucks__.logs(since=since, tail=tail)
 
-    def exec(self, argv: Sequence[str], *, timeout: float | None = None) -> "ExecResult":
-        """Run a command in the container.
+    def log_lines(self, *, since: float | datetime | None = None, tail: int | None = None) -> "list[LogLine]":
+        """Return the lines of the container's log, each with `time`, `stream` (stdout or stderr) and `text`.
 
-        Raises TimeoutError when it hasn't ended within `timeout` seconds; it goes on then.
+        `since` and `tail` are as in `logs`. A container with a terminal (`tty`) has stdout alone.
         """
-        return self.__foodtrucks__.exec(argv, timeout=timeout)
+        return self.__foodtrucks__.log_lines(since=since, tail=tail)
+
+    def wait_for_log(
+        self,
+        pattern: str | re.Pattern[str],
+        *,
+        since: float | datetime | None = None,
+        timeout: float | None = None,
+    ) -> re.Match[str]:
+        """Wait until a line of its log matches a regular expression, and return the match; its `string` is the line.
+
+        Lines since the container's last start count, or since a moment, as in `logs`. `timeout` is in seconds, and by
+        default as long as its start may take. Raises NotInTime, a TimeoutError, with the last lines of its log when the
+        time is up, and at once when the container has ended.
+        """
+        return waiting.wait_for_log(self.__foodtrucks__, pattern, since=since, timeout=timeout)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until its container has ended, and return the exit code.
+
+        `timeout` is in seconds, and by default as long as its start may take. Raises NotInTime, a TimeoutError, when
+        it still runs then.
+        """
+        return waiting.wait_for_end(self.__foodtrucks__, timeout=timeout)
+
+    def exec(
+        self,
+        argv: Sequence[str] | str,
+        *,
+        env: Mapping[str, object] | Sequence[str] | None = None,
+        user: str | int | None = None,
+        workdir: str | None = None,
+        input: bytes | str | None = None,  # noqa: A002 - the name that subprocess has for it
+        timeout: float | None = None,
+        check: bool = False,
+    ) -> "ExecResult":
+        """Run a command in the container and return `exit_code`, `stdout` and `stderr`.
+
+        No shell runs it: a text is only split into words as a shell does. `env` is added to the container's variables;
+        `input` is sent to the command's standard input, which is then closed. Raises NotInTime, a TimeoutError, when it
+        hasn't ended within `timeout` seconds; it goes on then. With `check` raises CommandError when its exit code
+        isn't 0.
+        """
+        return self.container.exec(argv, env=env, user=user, workdir=workdir, input=input, timeout=timeout, check=check)
 
     def put(self, path_or_bytes: str | os.PathLike[str] | bytes, to: str, *, mode: int | str | None = None) -> None:
         """Put bytes, or a file or a whole folder of this machine, at a path of the container, which need have no shell.

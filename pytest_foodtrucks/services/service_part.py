@@ -15,6 +15,7 @@ from pytest_foodtrucks.values import has_only_begun, shown
 
 from .contents import can_be_restored, contents, restore
 from .definitions import ServiceDefinition
+from .job import Job
 from .memberships import Memberships, NetworkRef
 from .service import Service
 from .starting import image_of, started_service, volumes_owner
@@ -35,8 +36,10 @@ class ServicePart:
     definition: ServiceDefinition
     service_type: type[Service]
     seed: Callable[[Any], object] | None
-    requires: Sequence[Service]
+    requires: Sequence[Service | Job]
     _reading: Reading = field(default_factory=Reading)
+    _filled: dict[str, list[str]] = field(default_factory=dict)
+    """What its start put into the services that it requires, by the names of their parts."""
 
     @property
     def name(self) -> str:
@@ -68,9 +71,23 @@ class ServicePart:
         }
 
     @property
+    def why_not_kept(self) -> str | None:
+        """Say why it can't be put back to how its seed left it, or why nobody can tell whether what a job did lasts."""
+        if self.definition.reset is not None or can_be_restored(self.service_type):
+            return None
+        if not self.definition.runs_once:
+            return "it has no reset=, which would put it back"
+        services = [each for each in self.requires if not each.__foodtrucks__.runs_once]
+        unseen = [service.alias for service in services if not can_be_restored(type(service))]
+        if services and not unseen:
+            return None
+        what = f"what it did to {' and '.join(unseen)}" if unseen else "what it did"
+        return f"nothing tells whether {what} is still there; reset= may"
+
+    @property
     def is_kept(self) -> bool:
-        """Tell whether it can be put back to how its seed left it."""
-        return self.definition.reset is not None or can_be_restored(self.service_type)
+        """Tell whether the next session may have it."""
+        return self.why_not_kept is None
 
     def made_from(self) -> Mapping[str, object]:
         """Return all values whose change makes it a different service."""
@@ -82,6 +99,7 @@ class ServicePart:
             "files of secrets and configs": self._mounted_files(),
             "required services": [service.container.id for service in self.requires],
             "host": self.stack.engine.publish_on,
+            **({"kind": "job"} if self.definition.runs_once else {}),
         }
 
     def _mounted(self) -> Mapping[str, str]:
@@ -122,8 +140,9 @@ class ServicePart:
         )
         if kept is not None:
             for service, before in had:
-                name = part_name(service.__foodtrucks__.on.first.name, service.alias)
-                kept.add_contents(name, contents(service) - before)
+                name = _part_of(service)
+                self._filled[name] = sorted(contents(service) - before)
+                kept.add_contents(name, self._filled[name])
         return started
 
     def _recorded(self, seed: Callable[[Any], object]) -> Callable[[Any], object]:
@@ -146,6 +165,7 @@ class ServicePart:
             "volumes": self._volumes() if kept else [],
             "contents": sorted(contents(service)) if kept else [],
             "files": self._reading.fingerprints(self._digest) if kept else {},
+            "filled": self._filled,
         }
 
     def _volumes(self) -> list[str]:
@@ -168,10 +188,23 @@ class ServicePart:
         for file, before in about["files"].items():
             if fingerprint(file, self._digest) != before:
                 raise StartError(f"its seed read {file}, which changed.")
-        _refuse_unwell(service)
+        if self.definition.runs_once:
+            self._refuse_undone(service, about["filled"])
+        else:
+            _refuse_unwell(service)
         restore(service, about["contents"])
         if self.definition.reset is not None:
             _reset(service, self.definition.reset)
+
+    def _refuse_undone(self, job: Service, filled: Mapping[str, Sequence[str]]) -> None:
+        """Raise StartError where a kept job is to run again: it runs, or what it put into others is gone."""
+        state = job.container.state()
+        if not state.ended or state.exit_code != 0:
+            raise StartError(f"it is {state}.")
+        for service in self.requires:
+            gone = {*filled.get(_part_of(service), ())} - contents(service)
+            if gone:
+                raise StartError(f"what it put into {service.alias} is gone: {', '.join(sorted(gone))}.")
 
     def clear(self, kept: Mapping[str, Any] | None) -> None:
         """Remove its containers, and those of its volumes that nobody else has."""
@@ -186,6 +219,10 @@ class ServicePart:
 def part_name(network: str, alias: str) -> str:
     """Return what finds a service again in a kept stack."""
     return f"service {alias} on {network}"
+
+
+def _part_of(service: Service | Job) -> str:
+    return part_name(service.__foodtrucks__.on.first.name, service.alias)
 
 
 def _reset(service: Service, reset: Callable[[Any], object]) -> None:

@@ -49,7 +49,7 @@ def started_service(
             service.__foodtrucks__.wait_until_ready()
             if seed is not None:
                 _seed(stack, service, seed)
-            stack.hand_over(service)
+            service.__foodtrucks__.hand_over()
         except Exception:
             if stack.keeps_failed:
                 undo.pop_all()
@@ -70,7 +70,7 @@ def _seed(stack: "Stack", service: Service, seed: Callable[[Any], object]) -> No
 
     Raises DefinitionError for one that returns what is yet to run: it filled nothing.
     """
-    stack.hand_over(service)
+    service.__foodtrucks__.hand_over()
     try:
         _refuse_unfinished(service, seed, seed(service))
     except FoodtrucksError:

@@ -36,8 +36,8 @@ class Part(Protocol[T]):
         """What must be the same in all workers that share it, by words that a reader understands."""
 
     @property
-    def is_kept(self) -> bool:
-        """Tell whether the next session may have it: it can be put back to how it was."""
+    def why_not_kept(self) -> str | None:
+        """Say why the next session can't have it; None where it may: it can be put back to how it was."""
 
     def made_from(self) -> Mapping[str, object]:
         """Return all that it is made from, by such words."""
@@ -86,8 +86,8 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
 def _take_or_start(kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
     """Take a part over from a kept stack; where that can't be, say why and start it anew."""
     record = kept.record(part.name)
-    if not part.is_kept:
-        say(f"{part.title} isn't kept for the next session: it has no reset=, which would put it back")
+    if part.why_not_kept is not None:
+        say(f"{part.title} isn't kept for the next session: {part.why_not_kept}")
         kept.forget(part.name)
         part.clear(None if record is None else record["value"])
         return part.start()

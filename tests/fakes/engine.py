@@ -1,10 +1,11 @@
 """An engine in memory, with containers that run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
-from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
+from pytest_foodtrucks.engine.execs import ExecKeywords, ExecResult, ExecStream
 from pytest_foodtrucks.engine.labels import NAME_LABEL, Kind
+from pytest_foodtrucks.engine.logs import Frame, LogLine, lines
 from pytest_foodtrucks.errors import EngineError
 
 from .agent import FakeAgent, stream_to
@@ -33,13 +34,15 @@ def _endpoint(asked: Mapping[str, Any]) -> dict[str, Any]:
 class FakeEngine(FakeVolumes):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
-    `answer` is what a command in a container says, and `agent` what an agent there does; `log` is each container's log,
-    and `log_error` is raised where it is read. `created_at` is when everything was created.
+    `answer` is what a command in a container says, `run_with` how each was run, and `agent` what an agent there does;
+    `log` is each container's log, and `log_error` is raised where it is read. `created_at` is when everything was
+    created.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", local: bool = True) -> None:
         super().__init__(host=host, local=local)
-        self.answer: Callable[[Sequence[str]], ExecResult] = lambda _: ExecResult(0, "", "")
+        self.run_with: list[ExecKeywords] = []
+        self.answer: Callable[[Sequence[str] | str], ExecResult] = lambda _: ExecResult(0, "", "")
         self.agent: Callable[[str, dict[str, Any]], Any] = FakeAgent()
         self.log = "a line of the log\n"
         self.log_error: EngineError | None = None
@@ -126,10 +129,19 @@ class FakeEngine(FakeVolumes):
         last = lines if tail == "all" else lines[-tail:]
         return take(last if stamps else [line[31:] for line in last])
 
+    def log_lines(
+        self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all"
+    ) -> list[LogLine]:
+        def take(pieces: Iterable[bytes]) -> list[LogLine]:
+            return list(lines(Frame(1, piece) for piece in pieces))
+
+        return self.read_log(container, take, since=since, tail=tail, stamps=True)
+
     def exec_bytes(
-        self, container: str, argv: Sequence[str], *, timeout: float | None = None, most: int | None = None
+        self, container: str, argv: Sequence[str] | str, *, most: int | None = None, **how: Unpack[ExecKeywords]
     ) -> tuple[int | None, bytes, bytes]:
-        del container, timeout, most
+        del container, most
+        self.run_with.append(how)
         result = self.answer(argv)
         return result.exit_code, _bytes(result.stdout), _bytes(result.stderr)
 

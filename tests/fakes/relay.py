@@ -1,12 +1,15 @@
 """A relay that runs in a process of this machine in place of one in a container."""
 
+import secrets
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
+from pytest_foodtrucks.containers.creation import in_use
 from pytest_foodtrucks.engine.execs import ExecStream
 from pytest_foodtrucks.probes.agent.forwarding import Forwarding, forwarding
 from pytest_foodtrucks.probes.agent.link import ARGV
@@ -53,19 +56,12 @@ class ProcessStream(ExecStream):
 
 
 def free_ports(number: int) -> list[int]:
-    """Return ports that nothing has now, and that no outgoing connection gets."""
-    made = []
-    for port in range(15_000, 20_000):
-        with closing(socket.socket()) as attempt:
-            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                attempt.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        made.append(port)
-        if len(made) == number:
-            break
-    return made
+    """Return ports that nothing has now, and that neither outgoing connections nor containers get.
+
+    They are drawn, because other tests may run beside these.
+    """
+    drawn = (secrets.choice(range(10_000, 20_000)) for _ in range(1000))
+    return list(islice((port for port in dict.fromkeys(drawn) if not in_use("127.0.0.1", port)), number))
 
 
 @contextmanager

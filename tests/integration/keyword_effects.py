@@ -8,6 +8,7 @@ from lab import IMAGE
 
 WITHOUT_CONTAINER: Final[Mapping[str, str]] = {
     "timeout": "how long the start may take: tests/integration/test_own_services.py",
+    "scheme": "what its URLs begin with: tests/integration/test_at_hand.py",
     "ready": "when it counts as ready: tests/integration/test_own_services.py",
     "reset": "what puts a kept service back: tests/integration/test_kept.py",
 }

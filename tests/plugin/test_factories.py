@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("factories_anywhere")
 NETWORK = """
 import pytest
 from fakes.defining import DefiningNetwork
-from pytest_foodtrucks import elasticsearch_service, network, service
+from pytest_foodtrucks import elasticsearch_service, job, network, service
 
 @pytest.fixture(scope="session")
 def foodtrucks_net():
@@ -115,6 +115,58 @@ search = elasticsearch_service(version=lambda line: line)
 """
     test = "def test(search, line): assert search.definition.image == f'team/es:{line}'"
     passes(session(definitions, test, "--foodtrucks-es-image=team/es"), 2)
+
+
+# jobs
+
+MIGRATE = "migrate = job(image='busybox', command='up', requires=['db'], timeout=5)\ndb = service(image='db')\n"
+
+
+def test_a_job_is_a_service_that_runs_once(session: Session) -> None:
+    test = """
+from pytest_foodtrucks import Job, Service
+
+def test(migrate, db, foodtrucks_net):
+    assert (migrate.service_type, db.service_type) == (Job, Service)
+    assert (migrate.definition.runs_once, db.definition.runs_once) == (True, False)
+    assert (migrate.alias, migrate.definition.timeout) == ("migrate", 5)
+    assert foodtrucks_net.up == ["db", "migrate"]
+"""
+    passes(session(MIGRATE, test))
+
+
+def test_what_requires_a_job_comes_after_it(session: Session) -> None:
+    definitions = MIGRATE + "web = service(image='web', requires=['migrate'])"
+    passes(session(definitions, "def test(web, foodtrucks_net): assert foodtrucks_net.up == ['db', 'migrate', 'web']"))
+
+
+def test_a_jobs_values_may_be_functions_of_fixtures(session: Session) -> None:
+    definitions = "db = service(image='db')\nmigrate = job(image='a', environment=lambda db: {'DB': db.alias})"
+    passes(session(definitions, "def test(migrate): assert migrate.definition.spec.environment == {'DB': 'db'}"))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"ports": [80]}, r"A job has no ports=: it has ended before anybody could reach it\. Remedy: leave that out"),
+        ({"scheme": "redis"}, "A job has no scheme=: it has no URL"),
+        ({"ready": lambda _: None}, "A job has no ready=: its end is what is waited for"),
+        ({"healthcheck": {"test": "true"}}, "A job has no healthcheck=: its end is what is waited for"),
+        ({"imag": "x"}, "A job has no keyword 'imag'; did you mean 'image'"),
+        ({"seed": "es_seed"}, "A job has no keyword 'seed'"),
+        ({"image": None}, "A job takes one of image= and build=, and this one has neither"),
+        ({"timeout": 0}, "timeout=0. Remedy"),
+        ({"shared": True, "scope": "module"}, "shared=True with scope='module'"),
+    ],
+)
+def test_what_makes_no_sense_for_a_job_is_refused_at_its_definition(keywords: dict[str, Any], words: str) -> None:
+    with pytest.raises(DefinitionError, match=rf"test_factories\.py:\d+: .*{words}"):
+        pytest_foodtrucks.job(**{"image": "busybox", **keywords})
+
+
+def test_a_job_in_the_place_of_the_app_is_refused(session: Session) -> None:
+    result = session("web_on_net = job(image='busybox')", "def test(web_on_net): pass")
+    result.stdout.fnmatch_lines(["*web_on_net is to be an app, and a job has ended before web_client could ask it.*"])
 
 
 # values as functions

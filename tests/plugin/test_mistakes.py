@@ -105,7 +105,7 @@ AT_DEFINITION = {
     "service(image='a', ready=ready.tcp(True))": "ready.tcp has port=True. Remedy: give a whole number from 1 to *",
     "service(image='a', ready=ready.log('('))": "ready.log has pattern='(' can't be read: *. Remedy: mend it, *",
     "service(image='a', ready=ready.log(b'x'))": "ready.log has pattern=b'x' is no text. Remedy: *",
-    "service(image='a', ready=ready.exec('sleep 0'))": "ready.exec has argv='sleep 0' is no list of texts. Remedy: *",
+    "service(image='a', ready=ready.exec(5))": "ready.exec has argv=5 is neither a list nor a text. Remedy: *",
     "service(image='a', ready=ready.exec([]))": "ready.exec has argv=* names no command. Remedy: *",
     "service(image='a', ready=ready.exec(['a'], timeout=True))": "ready.exec has timeout=True. Remedy: give seconds *",
     "service(image='a', ready=[])": "ready=* has no check. Remedy: leave it out, or give ready.running().",

@@ -5,6 +5,8 @@ from fnmatch import fnmatch
 
 import pytest
 
+from pytest_foodtrucks import ready
+
 Session = Callable[..., pytest.RunResult]
 
 ENGINE = """
@@ -135,15 +137,15 @@ def test_only_what_is_asked_for_is_started_once_and_goes_with_the_module(session
     passes(session(OVERRIDES, _dedented(test), "test_it.py", "test_z.py", test_z=_dedented(after)), 4)
 
 
-def test_without_overrides_it_is_the_plugins_own_app(session: Session) -> None:
+def test_without_overrides_it_is_the_plugins_own_app(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "http", lambda _: lambda _: None)
     test = """
     def test_it(own_stack, environment):
         assert own_stack.web.container.image == "app"
         assert environment(own_stack.web)["ES_HOST"] == "es"
     """
     definitions = OVERRIDES.partition("db = ")[0] + "@pytest.fixture" + OVERRIDES.rpartition("@pytest.fixture")[2]
-    checks = "import pytest_foodtrucks.ready\npytest_foodtrucks.ready.http = lambda *_: ready\n"
-    passes(session(definitions + checks, _dedented(test), "--foodtrucks-web-image=app"))
+    passes(session(definitions, _dedented(test), "--foodtrucks-web-image=app"))
 
 
 def test_a_module_gets_what_it_sees_itself(session: Session) -> None:
@@ -283,6 +285,14 @@ CANT = [
         (
             "own_stack can't start web_on_net (conf*): it asks for 'nobody', and this module sees no such fixture. "
             "Remedy: *"
+        ),
+    ),
+    (
+        "foodtrucks_net = network(subnet='10.99.0.0/24')",
+        "net",
+        (
+            "own_stack can't make foodtrucks_net (conf*) a second time: two networks can't have the same subnet=. Remedy: "
+            "leave it out, and each gets a free one."
         ),
     ),
     (

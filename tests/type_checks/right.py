@@ -3,10 +3,12 @@
 Nobody runs this: `./run lint` has mypy and basedpyright read it, both at their strictest.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Unpack, assert_type
+from typing import Any, Literal, Unpack, assert_type
 
 import httpx2
 import pytest
@@ -14,10 +16,14 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
 from pytest_foodtrucks import (
+    Address,
     Container,
     DefinitionError,
     ElasticsearchService,
     Engine,
+    ExecResult,
+    Job,
+    LogLine,
     Network,
     NotReady,
     OwnStack,
@@ -33,6 +39,7 @@ from pytest_foodtrucks import (
     assert_reachable,
     assert_resolves,
     elasticsearch_service,
+    job,
     network,
     reach_me,
     reachability,
@@ -77,6 +84,18 @@ def other_seed() -> Callable[[ElasticsearchService], None]:
 
 
 # factories
+
+migrate = job(
+    image="busybox",
+    command=["true"],
+    environment={"A": 1},
+    requires=["redis"],
+    timeout=5,
+    network="second_net",
+    scope="module",
+    shared=False,
+    reset=lambda _: None,
+)
 
 
 def es_variables(search: ElasticsearchService, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, object]:
@@ -214,6 +233,21 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.container.ip, str)
         assert_type(each.exec(["true"], timeout=5).stdout, str)
         assert_type(each.alias, str)
+        assert_type(each.exec("cat", env={"A": 1}, user=5, workdir="/", input=b"x", check=True), ExecResult)
+        assert_type((each.host, each.port, each.endpoint), tuple[str, int, str])
+        assert_type(each.address(80), Address)
+        assert_type(each.wait_for_log(r"order (\d+)", since=time.time(), timeout=5)[1], str | Any)
+        assert_type(each.log_lines(since=datetime.now(UTC))[0], LogLine)
+        assert_type(each.log_lines(tail=1)[0].stream, Literal["stdout", "stderr"])
+        assert_type(each.wait(5), int)
+
+
+def test_a_job(migrate: Job) -> None:
+    """What ran once tells how it ended."""
+    assert_type(migrate.exit_code, int)
+    assert_type(migrate.logs(), str)
+    assert_type(migrate.log_lines()[0].text, str)
+    assert_type(migrate.container.status, str)
 
 
 def test_a_callback(foodtrucks_net: Network, back_net: Network) -> None:

@@ -84,4 +84,4 @@ def test_a_factory_answers_likewise() -> None:
     wiring = {"network": "foodtrucks_net", "scope": "session", "shared": None}
     place = Place(Path("conftest.py"), 7)
     with pytest.raises(DefinitionError, match=r"no keyword 'depends_on'; did you mean 'requires'\?"):
-        checked_recipe({"image": "busybox", "depends_on": ["es"]}, wiring, place, is_elasticsearch=False)
+        checked_recipe({"image": "busybox", "depends_on": ["es"]}, wiring, place, kind="service")

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import socketserver
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -1106,6 +1107,86 @@ def test_a_commands_outputs_are_kept_apart(daemon: Daemon, engine: Engine) -> No
     assert engine.exec("c1", ["sh"]) == ExecResult(3, "output", "err")
 
 
+def asked(daemon: Daemon, request: str) -> dict[str, Any]:
+    """Return the body of a request that the daemon got."""
+    requests = [each.partition("?")[0] for each in daemon.asked]
+    content: dict[str, Any] = json.loads(daemon.bodies[requests.index(request)])
+    return content
+
+
+def test_a_command_has_its_variables_its_user_and_its_folder(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": 0})
+    daemon.answers["POST /exec/e1/start"] = (200, lambda *_: None)
+    engine.exec("c1", "ls -l 'a b'", env={"A": "1"}, user="1000:1000", workdir="/app")
+    body = asked(daemon, "POST /containers/c1/exec")
+    assert (body["Cmd"], body["Env"]) == (["ls", "-l", "a b"], ["A=1"])
+    assert (body["User"], body["WorkingDir"], body["AttachStdin"]) == ("1000:1000", "/app", False)
+
+
+FED = bytes(range(256)) * 20_480
+"""5 MB: more than sockets hold, so that who sends it all before it reads waits without end."""
+
+
+@pytest.mark.parametrize("where", ["daemon", "remote"])
+@pytest.mark.parametrize("data", [FED, b"", b"short"], ids=["5 MB", "nothing", "little"])
+def test_a_commands_input_is_sent_whole_and_closed_while_its_output_is_read(
+    where: str, data: bytes, find: Callable[..., Engine], request: pytest.FixtureRequest
+) -> None:
+    def echo(heard: BinaryIO, said: BinaryIO) -> None:
+        while piece := heard.read(65_536):  # until its end
+            said.write(frame(1, piece))
+        said.write(frame(2, b"over"))
+
+    daemon: Daemon = request.getfixturevalue(where)
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": 0})
+    daemon.answers["POST /exec/e1/start"] = (200, echo)
+    assert find(daemon.url).exec_bytes("c1", ["cat"], input=data, timeout=60) == (0, data, b"over")
+    assert asked(daemon, "POST /containers/c1/exec")["AttachStdin"] is True
+
+
+def test_a_command_may_end_without_reading_its_input(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": 3})
+
+    def end(heard: BinaryIO, said: BinaryIO) -> None:
+        heard.read(1)
+        said.write(frame(2, b"no, thanks"))
+
+    daemon.answers["POST /exec/e1/start"] = (200, end)
+    assert engine.exec("c1", ["sh"], input=FED, timeout=60) == ExecResult(3, "", "no, thanks")
+
+
+def test_a_command_that_takes_no_input_is_awaited_for_so_long(daemon: Daemon, engine: Engine) -> None:
+    over = threading.Event()
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.answers["POST /exec/e1/start"] = (200, lambda *_: over.wait(60))
+    with pytest.raises(TimeoutError):
+        engine.exec("c1", ["sh"], input=FED, timeout=0.05)
+    over.set()
+
+
+def test_a_command_that_closed_its_outputs_is_awaited_all_the_same(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
+    daemon.first["GET /exec/e1/json"] = [(200, {"ExitCode": None, "Running": True})]
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": 3, "Running": False})
+    daemon.answers["POST /exec/e1/start"] = (200, lambda *_: None)
+    assert engine.exec("c1", ["sh"]).exit_code == 3
+    daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": None, "Running": True})
+    with pytest.raises(TimeoutError):
+        engine.exec("c1", ["sh"], timeout=0.01)
+
+
+def test_by_tls_no_input_can_be_sent_and_nothing_is_run(
+    daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.api, "base_url", "https://engine:2376")
+    with pytest.raises(EngineError, match=r"asked by TLS, where a command's input can't be closed.*Remedy: "):
+        engine.exec("c1", ["cat"], input=b"x")
+    assert daemon.times("POST /containers/c1/exec") == 0
+
+
 def test_after_so_many_bytes_a_command_isnt_listened_to(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
     daemon.answers["GET /exec/e1/json"] = (200, {"ExitCode": None})
@@ -1170,7 +1251,7 @@ def test_whether_networks_changed_goes_by_the_engines_clock(
     assert until == pytest.approx(1795525206.123456, abs=0.001)
 
 
-@pytest.mark.parametrize("argv", ["ls -l", b"ls", "", [], [""], None, 5, [5], ["ls", 5], [None], {"ls": 1}, ["l\0s"]])
+@pytest.mark.parametrize("argv", ["ls 'x", b"ls", "", [], [""], None, 5, [5], ["ls", 5], [None], {"ls": 1}, ["l\0s"]])
 def test_a_command_that_is_no_list_of_words_is_refused_before_it_runs(
     daemon: Daemon, engine: Engine, argv: Any
 ) -> None:

@@ -15,7 +15,6 @@ from fakes.logs import WRITTEN
 from fakes.machine import Clock
 from fakes.session import new_stack
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.engine.logs import Search
 from pytest_foodtrucks.errors import (
     DefinitionError,
     EngineError,
@@ -438,12 +437,18 @@ def test_the_probe_beside_it_is_made_anew_in_its_new_life(web: Service, engine: 
     assert len(engine.containers) == 2
 
 
+def seen(service: Service, pattern: re.Pattern[str], *, since: float | None = None) -> tuple[bool, float | None]:
+    """Search a service's log; return whether a line matches, and the moment of the last line that was read."""
+    search = service.__foodtrucks__.search_log(pattern, since=since)
+    return search.found, search.moment
+
+
 def test_the_log_of_its_life_begins_after_the_one_before(web: Service, engine: FakeEngine) -> None:
     first, second = (re.compile(words) for words in ("first", "second"))
     engine.log = "first line\nsecond line\n"
-    assert web.__foodtrucks__.search_log(first) == Search(found=True, moment=WRITTEN)
-    assert web.__foodtrucks__.search_log(second) == Search(found=True, moment=WRITTEN + 1)
-    assert web.__foodtrucks__.search_log(first, since=WRITTEN + 1) == Search(found=False, moment=WRITTEN + 1)
+    assert seen(web, first) == (True, WRITTEN)
+    assert seen(web, second) == (True, WRITTEN + 1)
+    assert seen(web, first, since=WRITTEN + 1) == (False, WRITTEN + 1)
     web.restart()  # it ended half a second after the first line
-    assert web.__foodtrucks__.search_log(first, since=WRITTEN - 1) == Search(found=False, moment=WRITTEN + 1)
+    assert seen(web, first, since=WRITTEN - 1) == (False, WRITTEN + 1)
     assert web.__foodtrucks__.search_log(second).found

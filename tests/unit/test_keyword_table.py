@@ -19,7 +19,7 @@ HEAD = "| Compose's keyword | form | the engine's field | since |\n|---|---|---|
 ABOUT = {
     each.name: each.metadata for table in (ContainerSpec, ServiceDefinition) for each in fields(table) if each.metadata
 }
-OURS = {"timeout", "ready", "reset"}
+OURS = {"timeout", "scheme", "ready", "reset"}
 """The keywords that Compose hasn't got; the README has another table of them."""
 
 

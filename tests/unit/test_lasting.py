@@ -1,7 +1,7 @@
 """Services that outlive their fixture: whom a start leaves alone, and in which state they are taken over."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,12 @@ from fakes.engine import FakeEngine
 from fakes.session import keep, new_session, new_stack, settings
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.progress import Progress
-from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.engine.labels import SERVICE_LABEL
+from pytest_foodtrucks.errors import DefinitionError, StartError
 from pytest_foodtrucks.probes.beacons import running_probe
+from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.job import Job
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.services.service import Service
@@ -25,9 +28,27 @@ from pytest_foodtrucks.stacks.stack import Stack
 
 
 class Mortal(FakeEngine):
-    """An engine that removes nothing as long as its asker is dead."""
+    """An engine that removes nothing as long as its asker is dead.
+
+    `started` are the aliases of what was started. What is in `ends` ends at once, with that exit code, after what is in
+    `on_start` happened.
+    """
 
     dead = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[str] = []
+        self.ends: dict[str, int] = {}
+        self.on_start: dict[str, Callable[[], object]] = {}
+
+    def start_container(self, container: str) -> None:
+        super().start_container(container)
+        alias = self.containers[container]["Config"]["Labels"][SERVICE_LABEL]
+        self.started.append(alias)
+        if alias in self.ends:
+            self.on_start.get(alias, lambda: None)()
+            self.containers[container]["State"].update(Status="exited", ExitCode=self.ends[alias])
 
     def remove_container(self, container: str) -> None:
         if not self.dead:
@@ -39,6 +60,28 @@ def defined(alias: str = "db", **keywords: Any) -> ServiceDefinition:
     return define({"image": "busybox", "reset": content, **keywords}, alias=alias, folder=Path("/project"))
 
 
+TABLES: set[str] = set()
+"""What is in the stores of these tests."""
+
+
+class Store(Service):
+    """A service whose contents can be listed and deleted."""
+
+
+@contents.register
+def _tables(service: Store) -> set[str]:
+    del service
+    return {*TABLES}
+
+
+@restore.register
+def _drop(service: Store, had: Iterable[str]) -> None:
+    del service
+    if gone := {*had} - TABLES:
+        raise StartError(f"{gone} is gone")
+    TABLES.intersection_update(had)
+
+
 def content(_: object) -> None:
     """Be content with any service."""
 
@@ -46,6 +89,15 @@ def content(_: object) -> None:
 def fail(_: object) -> None:
     """Be a check or a seed that fails."""
     raise RuntimeError("no")
+
+
+@contextmanager
+def running_job(network: Network, definition: ServiceDefinition, *, requires: Sequence[Any] = ()) -> Iterator[Job]:
+    """Yield a job that workers or sessions share, as its fixture does."""
+    kind: Any = Job
+    running: AbstractContextManager[Any] = network.running(definition, kind, shared=True, requires=requires)
+    with running as job:
+        yield job
 
 
 @pytest.fixture
@@ -98,6 +150,12 @@ def test_a_part_is_made_from_what_it_has_on_each_of_its_networks() -> None:
     assert len({part.name for part in parts}) == 1
     assert len({repr(part.values["networks"]) for part in parts}) == 4
     assert len({repr(part.made_from()["networks"]) for part in parts}) == 4
+
+
+def migrate(alias: str = "migrate", **keywords: Any) -> ServiceDefinition:
+    """Return the definition of a job."""
+    definition = define({"image": "busybox", **keywords}, alias=alias, folder=Path("/project"))
+    return replace(definition, runs_once=True)
 
 
 # xdist workers
@@ -191,6 +249,32 @@ def test_what_a_worker_left_that_died_while_it_started_the_same_is_removed(engin
         [left] = engine.containers
         with worker("gw1") as there, there.running(defined(), shared=True) as service:
             assert list(engine.containers) == [service.container.id] != [left]
+
+
+def test_workers_run_a_job_once_and_the_others_read_that_it_succeeded(engine: Mortal, worker: Worker) -> None:
+    engine.ends["migrate"] = 0
+    with worker("gw0") as here, running_job(here, migrate()) as first:
+        assert (first.alias, first.exit_code, first.logs()) == ("migrate", 0, "a line of the log\n")
+        assert here.stack.ready_at(first) == 0, "reports show all of its log"
+        with worker("gw1") as there, running_job(there, migrate()) as second:
+            assert second.container.id == first.container.id
+            assert repr(second) == f"<Job migrate on {there.name}>"
+            assert [line.text for line in second.log_lines()] == ["a line of the log"]
+    assert engine.started == ["migrate"]
+
+
+def test_workers_are_all_told_that_a_job_failed_and_it_is_run_once(engine: Mortal, worker: Worker) -> None:
+    engine.ends["migrate"] = 3
+    for name in ("gw0", "gw1"):
+        with (
+            worker(name) as network,
+            pytest.raises(StartError, match="The job migrate failed: it exited with exit code 3") as raised,
+            running_job(network, migrate()),
+        ):
+            pass
+        assert raised.value.logs == "a line of the log\n"
+    assert engine.started == ["migrate"]
+    assert engine.containers == {}
 
 
 # kept stacks
@@ -329,6 +413,132 @@ def test_a_reset_that_only_begins_is_refused(sessions: Sessions) -> None:
     sessions.run(defined())
     with pytest.raises(DefinitionError, match=r"The reset of db returned .*Remedy: do all within a plain function"):
         sessions.run(defined(reset=begin))
+
+
+# kept jobs
+
+
+@contextmanager
+def jobs_session(
+    sessions: Sessions, *, job: ServiceDefinition | None = None, store: type[Service] = Store, **of_store: Any
+) -> Iterator[tuple[Service, Job]]:
+    """Yield a session's store, and the job that fills it; the store is put back by `restore` unless it has a reset."""
+    definition = define({"image": "busybox", **of_store}, alias="db", folder=Path("/project"))
+    with (
+        sessions.network() as net,
+        net.running(definition, store, shared=True) as db,
+        running_job(net, migrate() if job is None else job, requires=[db]) as done,
+    ):
+        yield db, done
+
+
+@pytest.fixture
+def filling(engine: Mortal) -> Mortal:
+    """Return the engine, on which each run of the job puts a table into the store."""
+    engine.ends["migrate"] = 0
+    engine.on_start["migrate"] = lambda: TABLES.add("table")
+    TABLES.clear()
+    return engine
+
+
+def test_a_kept_job_isnt_run_again_and_what_it_put_there_stays(sessions: Sessions, filling: Mortal) -> None:
+    with jobs_session(sessions) as (_, first):
+        pass
+    TABLES.add("of a test")
+    with jobs_session(sessions) as (_, second):
+        assert sorted(TABLES) == ["table"]
+    assert first.container.id == second.container.id
+    assert filling.started == ["db", "migrate"]
+    assert "migrate is taken over from the kept stack" in sessions.said
+
+
+def test_a_kept_job_is_run_again_where_its_own_values_changed(sessions: Sessions, filling: Mortal) -> None:
+    with jobs_session(sessions):
+        pass
+    with jobs_session(sessions, job=migrate(command="up 2")):
+        pass
+    assert filling.started == ["db", "migrate", "migrate"]
+    assert "migrate of the kept stack is replaced: its command changed" in sessions.said
+
+
+def test_a_kept_job_is_run_again_where_what_it_requires_is_made_anew(sessions: Sessions, filling: Mortal) -> None:
+    with jobs_session(sessions):
+        pass
+    TABLES.clear()  # so that the store can't be put back
+    with jobs_session(sessions):
+        pass
+    assert filling.started == ["db", "migrate", "db", "migrate"]
+    assert "migrate of the kept stack is replaced: its required services changed" in sessions.said
+
+
+def test_a_kept_job_is_run_again_where_a_reset_took_away_what_it_put_there(sessions: Sessions, filling: Mortal) -> None:
+    for _ in range(2):
+        with jobs_session(sessions, reset=lambda _: TABLES.clear()):
+            assert sorted(TABLES) == ["table"]
+    assert filling.started == ["db", "migrate", "migrate"]
+    assert "migrate of the kept stack is replaced: what it put into db is gone: table" in sessions.said
+
+
+@pytest.mark.parametrize("about", [{"Status": "running"}, {"ExitCode": 3}])
+def test_a_kept_job_that_somebody_started_again_is_run_again(
+    sessions: Sessions, filling: Mortal, about: dict[str, Any]
+) -> None:
+    with jobs_session(sessions) as (_, first):
+        filling.containers[first.container.id]["State"].update(about)
+    with jobs_session(sessions):
+        pass
+    assert filling.started == ["db", "migrate", "migrate"]
+
+
+def test_a_job_that_did_nobody_knows_what_is_run_in_each_session(sessions: Sessions, filling: Mortal) -> None:
+    for _ in range(2):
+        with jobs_session(sessions, store=Service, reset=content):
+            pass
+    assert filling.started == ["db", "migrate", "migrate"]
+    words = (
+        "migrate isn't kept for the next session: nothing tells whether what it did to db is still there; reset= may"
+    )
+    assert words in sessions.said
+
+
+def test_a_job_that_requires_nothing_is_run_in_each_session(sessions: Sessions, filling: Mortal) -> None:
+    for _ in range(2):
+        with sessions.network() as net, running_job(net, migrate()):
+            pass
+    assert filling.started == ["migrate", "migrate"]
+    assert "nothing tells whether what it did is still there; reset= may" in sessions.said
+
+
+def test_a_jobs_reset_tells_whether_it_is_to_be_run_again(sessions: Sessions, filling: Mortal) -> None:
+    for reset in (content, content, fail):
+        with jobs_session(sessions, job=migrate(reset=reset), store=Service, reset=content):
+            pass
+    assert filling.started == ["db", "migrate", "migrate"]
+    assert "migrate of the kept stack is replaced: its reset raised RuntimeError: no" in sessions.said
+
+
+def test_a_service_that_requires_a_job_is_made_anew_where_that_is_run_again(
+    sessions: Sessions, filling: Mortal
+) -> None:
+    for command in ("up 1", "up 1", "up 2"):
+        job = migrate(command=command)
+        with (
+            sessions.network() as net,
+            net.running(define({"image": "busybox"}, alias="db", folder=Path("/project")), Store, shared=True) as db,
+            running_job(net, job, requires=[db]) as done,
+            net.running(defined("web"), shared=True, requires=[done]),
+        ):
+            pass
+    assert filling.started == ["db", "migrate", "web", "migrate", "web"]
+
+
+def test_a_service_in_the_place_of_a_job_is_no_job(sessions: Sessions, filling: Mortal) -> None:
+    with jobs_session(sessions):
+        pass
+    filling.ends.clear()
+    with sessions.network() as net, net.running(defined("migrate"), shared=True) as service:
+        assert service.container.status == "running"
+    assert "migrate of the kept stack is replaced" in sessions.said
 
 
 def test_a_service_behind_whose_volumes_a_file_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:

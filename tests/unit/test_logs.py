@@ -3,10 +3,11 @@
 import re
 import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from pytest_foodtrucks.engine.logs import LONGEST_LINE, Search, contents, moment, search
+from pytest_foodtrucks.engine.logs import LONGEST_LINE, Frame, LogLine, Search, contents, frames, lines, moment, search
 
 STAMP = "2026-01-31T12:00:00.500000000Z "
 MOMENT = 1769860800.5
@@ -56,13 +57,15 @@ def test_a_line_is_found_with_its_moment_and_nothing_is_read_behind_it() -> None
         yield f"{STAMP}ready\n".encode()
         raise AssertionError("read on")
 
-    assert search(frames(), re.compile("^ready$", re.MULTILINE)) == Search(found=True, moment=MOMENT)
+    found = search(frames(), re.compile("^r(ead)y$", re.MULTILINE))
+    assert found.match is not None
+    assert (found.match.string, found.match[1], found.moment) == ("ready", "ead", MOMENT)
 
 
 def test_where_none_is_found_the_search_has_the_last_lines_moment() -> None:
     frames = [b"2026-01-31T11:00:00.000000000Z one\n", f"{STAMP}two\n".encode()]
-    assert search(frames, re.compile("ready")) == Search(found=False, moment=MOMENT)
-    assert search([], re.compile("")) == Search(found=False, moment=None)
+    assert search(frames, re.compile("ready")) == Search(None, MOMENT)
+    assert search([], re.compile("")) == Search(None, None)
 
 
 def test_the_time_stamp_is_no_part_of_the_line() -> None:
@@ -88,6 +91,52 @@ def test_of_an_endless_line_only_the_beginning_is_searched_and_its_cut_is_no_end
     assert not found("ready$", longest, "ready", "and more\n")
     assert not found("more", longest, "ready", "and more\n")
     assert found("^next$", longest, "ready", "and more\n", "next\n")
+
+
+# lines with their times and streams
+
+
+def stamped(content: str, stream: int = 1, second: int = 0) -> Frame:
+    """Return a frame with a time stamp."""
+    return Frame(stream, f"2026-01-31T12:00:{second:02}.500000000Z {content}".encode())
+
+
+def test_lines_have_their_times_and_streams() -> None:
+    log = [stamped("out\n"), stamped("err\n", 2, 1), stamped("\n", 1, 2)]
+    times = [datetime(2026, 1, 31, 12, 0, second, 500_000, UTC) for second in range(3)]
+    assert list(lines(log)) == [
+        LogLine(times[0], "stdout", "out"),
+        LogLine(times[1], "stderr", "err"),
+        LogLine(times[2], "stdout", ""),
+    ]
+
+
+def test_a_long_line_in_frames_between_those_of_the_other_stream_is_one() -> None:
+    log = [stamped("a" * 100_000), stamped("err\n", 2), stamped("b\n"), stamped("c", 2), stamped("d")]
+    assert [(line.stream, line.text) for line in lines(log)] == [
+        ("stderr", "err"),
+        ("stdout", "a" * 100_000 + "b"),
+        ("stderr", "c"),
+        ("stdout", "d"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 33, 1000])
+def test_the_log_of_a_terminal_has_no_frames_and_one_stream(size: int) -> None:
+    log = f"{STAMP}one\r\n{STAMP}\r\n{STAMP}two".encode()
+    pieces = [log[start : start + size] for start in range(0, len(log), size)]
+    assert [(line.stream, line.text) for line in lines(frames(pieces))] == [
+        ("stdout", "one"),
+        ("stdout", ""),
+        ("stdout", "two"),
+    ]
+    assert search(contents(pieces), re.compile("^two$", re.MULTILINE)).found
+    assert search(contents(pieces), re.compile("one$")).found
+
+
+@pytest.mark.parametrize("pieces", [[], [b""], [b"x"], [b"\1\0"]])
+def test_a_short_log_ends(pieces: list[bytes]) -> None:
+    assert b"".join(contents(pieces)) in {b"", b"x", b"\1\0"}
 
 
 def test_an_endless_line_takes_no_memory() -> None:

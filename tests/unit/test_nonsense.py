@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from fakes.engine import FakeEngine
 from fakes.session import new_stack
 from keyword_examples import EXAMPLES
-from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, network, ready, service
+from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, job, network, ready, service
+from pytest_foodtrucks.containers.commands import how_to_run
 from pytest_foodtrucks.containers.compose import engine_config
 from pytest_foodtrucks.services.definitions import KEYWORDS, define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.network_part import throwaway_network
+from pytest_foodtrucks.services.waiting import moment_of
 from pytest_foodtrucks.sessions.state_folder import state_folder
 from pytest_foodtrucks.settings import OPTIONS, read_settings
 from pytest_foodtrucks.values import shown
@@ -254,6 +256,12 @@ def attached(net: Network, **given: Any) -> None:
     net.connect(given.get("target", "stranger"), aliases=given.get("aliases", ()))
 
 
+def run(_: Network, **given: Any) -> None:
+    """Say how a command is to be run, and since when a log is to be read."""
+    moment_of(given.pop("since", None))
+    how_to_run(**given)
+
+
 def asked(_: Network, **given: Any) -> None:
     """Make a readiness check."""
     maker, (*arguments,), options = given["maker"], given["arguments"], given["options"]
@@ -285,6 +293,13 @@ DOORS = st.one_of(
     ),
     st.tuples(st.just(lambda _, **given: network(**given)), keywords(*OF_NETWORKS)),
     st.tuples(st.just(in_a_block), keywords(*SERVICE, "networks")),
+    st.tuples(st.just(lambda _, **given: job(**given)), keywords(*SERVICE, *WIRING)),
+    st.tuples(
+        st.just(run),
+        st.fixed_dictionaries(
+            {}, optional={"env": SECRETS} | dict.fromkeys(("user", "workdir", "input", "timeout", "since"), NONSENSE)
+        ),
+    ),
     st.tuples(st.just(as_the_engine_is_told), keywords(*SERVICE)),
     st.tuples(st.just(attached), st.fixed_dictionaries({}, optional={"target": NONSENSE, "aliases": NONSENSE})),
     st.tuples(

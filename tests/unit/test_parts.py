@@ -24,7 +24,7 @@ class Thing:
 
     words: Mapping[str, object] = field(default_factory=lambda: {"command": "sleep"})
     well: bool = True
-    is_kept: bool = True
+    why_not_kept: str | None = None
     done: list[str] = field(default_factory=list)
 
     key = name = "thing"
@@ -128,17 +128,15 @@ def test_what_changes_while_it_is_started_is_not_kept(session: RunSession) -> No
 
 
 def test_what_cant_be_put_back_isnt_kept_and_the_reason_is_said(session: RunSession) -> None:
-    thing = Thing(is_kept=False)
+    thing = Thing(why_not_kept="it has no lid")
     for _ in range(2):
-        assert session(thing) == (
-            "the thing isn't kept for the next session: it has no reset=, which would put it back"
-        )
+        assert session(thing) == "the thing isn't kept for the next session: it has no lid"
     assert thing.done == ["clear", "start", "clear", "start"]
 
 
 def test_what_was_kept_once_and_no_longer_is_goes(session: RunSession) -> None:
     session(Thing())
-    thing = Thing(is_kept=False)
+    thing = Thing(why_not_kept="it has no lid")
     session(thing)
     session(thing)
     assert thing.done == ["clear it", "start", "clear", "start"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pytest_foodtrucks
-from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, network, plugin, ready, service
+from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, job, network, plugin, ready, service
 from pytest_foodtrucks.services.definitions import ServiceKeywords
 from pytest_foodtrucks.settings import OPTIONS
 
@@ -45,7 +45,9 @@ def test_the_factories_keywords_are_told() -> None:
     section = README[README.index("### Factories") : README.index("## Faults")]
     told = set(re.findall(r"`(\w+)`", section))
     ours = {
-        name for factory in (network, service, elasticsearch_service) for name in inspect.signature(factory).parameters
+        name
+        for factory in (network, service, elasticsearch_service, job)
+        for name in inspect.signature(factory).parameters
     }
     assert ServiceKeywords.__annotations__.keys() | ours - {"keywords"} <= told
 
@@ -64,6 +66,21 @@ def test_the_table_of_faults_tells_their_arguments() -> None:
     signatures = {name: inspect.signature(each) for name, each in vars(Service).items() if inspect.isfunction(each)}
     blocks = [name for name, each in signatures.items() if each.return_annotation == AbstractContextManager[None]]
     assert told == [_call(name, signatures[name]) for name in [*blocks, "restart"]]
+
+
+def test_the_table_of_what_a_service_offers_is_complete() -> None:
+    told = {re.split(r"\W", call)[0] for row in rows("of a service") for call in re.findall(r"`([^`]+)`", row[0])}
+    assert {name for name in vars(Service) if not name.startswith("_")} <= told
+
+
+def test_the_table_of_what_a_service_offers_tells_the_arguments_that_go_by_keyword() -> None:
+    calls = [call for row in rows("of a service") for call in re.findall(r"`(\w+\([^`]*=\))`", row[0])]
+    for call in calls:
+        parameters = inspect.signature(getattr(Service, call.partition("(")[0])).parameters.values()
+        own = [each for each in parameters if each.name != "self"]
+        shown = [f"{each.name}{'=' if each.kind is each.KEYWORD_ONLY else ''}" for each in own]
+        assert call.endswith(f"({', '.join(shown)})")
+    assert len(calls) == 4
 
 
 def _call(method: str, signature: inspect.Signature) -> str:

@@ -18,7 +18,15 @@ from fakes.machine import Names
 from fakes.serving import serving
 from fakes.session import new_stack, settings
 from pytest_foodtrucks.engine.execs import ExecResult
-from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, NotReady, NotReadyInTime, StartError
+from pytest_foodtrucks.errors import (
+    CommandError,
+    DefinitionError,
+    EngineError,
+    ImageError,
+    NotReady,
+    NotReadyInTime,
+    StartError,
+)
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.services.http_pool import LONGEST_BODY
@@ -136,6 +144,29 @@ def test_an_ipv6_host_stands_in_brackets(up: ExitStack) -> None:
     assert service.address(5000).host == "::1"
 
 
+def test_host_port_and_endpoint_are_of_the_first_port(network: Network, up: ExitStack) -> None:
+    service = run(network, up, ports=[6379, 80])
+    port = service.container.ports[6379]
+    assert (service.host, service.port, service.endpoint) == ("127.0.0.1", port, f"127.0.0.1:{port}")
+    assert service.address(80).endpoint == f"127.0.0.1:{service.container.ports[80]}"
+
+
+def test_in_an_endpoint_an_ipv6_host_stands_in_brackets(up: ExitStack) -> None:
+    network = Network(new_stack(FakeEngine(host="::1", local=False)), "net", "bridge", internal=False)
+    service = run(network, up, ports=[6379])
+    assert (service.host, service.endpoint) == ("::1", f"[::1]:{service.port}")
+
+
+def test_urls_begin_with_the_scheme_and_http_is_asked_by_http(
+    engine: FakeEngine, network: Network, up: ExitStack, app: int
+) -> None:
+    service = run(network, up, ports=[6379], scheme="redis")
+    publish(engine, service, 6379, app)
+    assert service.url == f"redis://127.0.0.1:{app}"
+    assert service.internal_url == "redis://web:6379"
+    assert service.http.get("/healthz").text == "fine"
+
+
 def test_a_port_that_isnt_published_is_an_error_with_those_that_are(network: Network, up: ExitStack) -> None:
     service = run(network, up, ports=[5000])
     with pytest.raises(DefinitionError, match=r"doesn't publish port 80, only \[5000\]\. Remedy: add it to ports="):
@@ -146,8 +177,9 @@ def test_a_service_without_ports_has_no_url(network: Network, up: ExitStack) -> 
     service = run(network, up)
     with pytest.raises(DefinitionError, match=r"web has no port\. Remedy: name the container's with ports="):
         _ = service.url
-    with pytest.raises(DefinitionError, match="web has no port"):
-        _ = service.internal_url
+    for name in ("internal_url", "host", "port", "endpoint"):
+        with pytest.raises(DefinitionError, match="web has no port"):
+            getattr(service, name)
 
 
 def test_on_an_internal_network_nothing_is_published(stack: Stack, up: ExitStack) -> None:
@@ -284,6 +316,81 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
     assert service.__foodtrucks__.state() == state()
     assert service.logs() == "a line of the log\n"
     assert service.exec(["ls"]) == ExecResult(3, "out", "err")
+
+
+def test_a_commands_keywords_reach_the_engine_in_their_plain_form(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    service.exec(["cat"], env={"B": 1, "A": "x"}, user=1000, workdir="/app", input="ä", timeout=5)
+    service.exec("cat", env=["A=1"], input=b"x")
+    service.exec(["cat"])
+    assert engine.run_with == [
+        {"env": {"A": "x", "B": "1"}, "user": "1000", "workdir": "/app", "input": b"\xc3\xa4", "timeout": 5},
+        {"env": {"A": "1"}, "input": b"x"},
+        {},
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"env": "A=hunter2"},
+        {"env": {"A": b"hunter2"}},
+        {"env": {"A=B": "hunter2"}},
+        {"user": ""},
+        {"user": -1},
+        {"workdir": "app"},
+        {"workdir": 5},
+        {"input": 5},
+        {"input": ["x"]},
+        {"timeout": 0},
+        {"timeout": "5"},
+        {"check": 1},
+    ],
+)
+def test_what_no_command_can_be_run_with_is_refused_and_no_variable_shown(
+    engine: FakeEngine, network: Network, up: ExitStack, wrong: dict[str, Any]
+) -> None:
+    service = run(network, up)
+    with pytest.raises(DefinitionError, match=rf"^{next(iter(wrong))}.*Remedy: ") as raised:
+        service.exec(["cat"], **wrong)
+    assert "hunter2" not in str(raised.value)
+    assert engine.run_with == []
+
+
+def test_a_command_that_fails_is_an_error_if_it_is_checked(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    service = run(network, up)
+    engine.answer = lambda _: ExecResult(3, "x" * 100_000 + "\nthe output's end\n", "it\nbroke\n")
+    assert service.exec("sh -c x").exit_code == 3
+    with pytest.raises(CommandError) as raised:
+        service.exec("sh -c x", check=True)
+    error = raised.value
+    assert (error.exit_code, len(error.stdout), error.stderr) == (3, 100_018, "it\nbroke\n")
+    words = str(error)
+    assert words.startswith("'sh -c x' in web (the container foodtrucks-web-")
+    assert "ended with exit code 3. Remedy: see what it said" in words
+    assert "Its standard error ended so:\n    it\n    broke\n" in words
+    assert words.endswith("left out …\n    the output's end")
+    assert len(words) < 1000
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(1, "exit code 1. Remedy: .* It said nothing"), (None, "its exit code got lost")]
+)
+def test_a_command_that_fails_silently_is_an_error_too(
+    engine: FakeEngine, network: Network, up: ExitStack, code: int | None, words: str
+) -> None:
+    engine.answer = lambda _: ExecResult(code, "", "")
+    with pytest.raises(CommandError, match=words):
+        run(network, up).exec(["false"], check=True)
+
+
+def test_a_command_that_ends_well_is_its_result_if_it_is_checked(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    engine.answer = lambda _: ExecResult(0, "out", "")
+    assert run(network, up).exec(["true"], check=True) == ExecResult(0, "out", "")
 
 
 def test_a_command_that_doesnt_end_in_time_is_told_with_its_service(
