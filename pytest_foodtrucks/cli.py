@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_foodtrucks.engine.clock import wall
-from pytest_foodtrucks.engine.labels import IMAGE_LABEL, OWNER_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL, KINDS, OWNER_LABEL
 
 from .errors import EngineError, FoodtrucksError
 from .sessions.owners import Owner, this_process_as_owner
@@ -126,8 +126,13 @@ def _prune_images(engine: "Engine", state: Path) -> int:
 
 
 def _somebody_may_live(engine: "Engine", state: Path) -> bool:
-    labels = {*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()}
+    labels = set(_owners(engine))
     return any(label == KEPT or life_of_owner(label, engine, state) is not Life.DEAD for label in labels)
+
+
+def _owners(engine: "Engine") -> list[str]:
+    """Return the owner label of each of our things."""
+    return [owner for kind in KINDS for owner in engine.labels(kind, OWNER_LABEL).values()]
 
 
 def _images(number: int) -> str:
@@ -136,7 +141,7 @@ def _images(number: int) -> str:
 
 def _say_what_is_left(engine: "Engine", state: Path) -> int:
     """Say what else is there, and why it stays; nothing is removed."""
-    labels = [*engine.labels("containers", OWNER_LABEL).values(), *engine.labels("networks", OWNER_LABEL).values()]
+    labels = _owners(engine)
     lives = [life_of_owner(label, engine, state) for label in labels if label != KEPT]
     for number, whose in (
         (lives.count(Life.ALIVE), "of living sessions"),
@@ -152,7 +157,7 @@ def _say_what_is_left(engine: "Engine", state: Path) -> int:
 
 
 def _counted(number: int) -> str:
-    return "1 container or network" if number == 1 else f"{number} containers and networks"
+    return "1 container, network or volume" if number == 1 else f"{number} containers, networks and volumes"
 
 
 def _say(line: str) -> None:

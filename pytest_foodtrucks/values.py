@@ -64,7 +64,7 @@ def checked(keyword: str, value: Any, check: Callable[[Any], T]) -> T:
     raise DefinitionError(f"{_described(keyword, value)}{words}")
 
 
-_SECRET: Final = frozenset(("environment", "env", "build args", "build secrets", "logging"))
+_SECRET: Final = frozenset(("environment", "env", "build args", "build secrets", "logging", "secrets", "configs"))
 
 
 def _described(keyword: str, value: object) -> str:

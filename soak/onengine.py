@@ -7,19 +7,17 @@ from collections.abc import Collection
 from typing import Final
 
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.engine.labels import OWNER_LABEL
-from pytest_foodtrucks.engine.listing import Kind
+from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL, Kind
 from pytest_foodtrucks.sessions.owners import state_of
 
 from . import proc
 
-_KINDS: Final[tuple[Kind, ...]] = ("containers", "networks")
 _LOOKS: Final = 20
 _BETWEEN_LOOKS: Final = 0.5
 _CREDENTIALS: Final = "3i"  # process, user and group, by unix(7)
 
 
-def owned(engine: Engine, identities: Collection[str | None], *, kinds: Collection[Kind] = _KINDS) -> set[str]:
+def owned(engine: Engine, identities: Collection[str | None], *, kinds: Collection[Kind] = KINDS) -> set[str]:
     """Return the ids of what has an owner in one of some state folders; of containers also those that don't run.
 
     None is no state folder: a session that was killed before it had one owns nothing, and kept things name no state.

@@ -24,6 +24,41 @@ def generates(service: object) -> Iterator[object]:
     yield service
 
 
+MOUNTED_FILES_WRONG: Sequence[object] = [
+    "password",
+    5,
+    b"a",
+    ["password"],
+    [{"content": "a"}],
+    [{"source": 5, "content": "a"}],
+    {5: "a"},
+    {"": "a"},
+    {"a/b": "a"},
+    {"..": "a"},
+    {"a": 5},
+    {"a": None},
+    {"a": "\ud800"},
+    {"a": Path("gone")},
+    {"a": {}},
+    {"a": {"content": "a", "file": "b"}},
+    {"a": {"content": 5}},
+    {"a": {"file": 5}},
+    {"a": {"file": "gone"}},
+    {"a": {"file": "."}},
+    {"a": {"file": "loop"}},
+    {"a": {"environment": "FOODTRUCKS_NOBODY_SETS_THIS"}},
+    {"a": {"content": "a", "modus": 0o400}},
+    {"a": {"content": "a", "mode": 400}},
+    {"a": {"content": "a", "mode": "rw"}},
+    {"a": {"content": "a", "uid": "root"}},
+    {"a": {"content": "a", "gid": -1}},
+    {"a": {"content": "a", "target": "../a"}},
+    {"a": {"content": "a", "target": "/"}},
+    {"a": {"content": "a", "target": 5}},
+    {"a": "b", "c": {"content": "d", "target": "a"}},
+]
+"""Of secrets and of configs."""
+
 EXAMPLES: Mapping[str, Example] = {
     "image": Example(
         right=["busybox", "registry.example:5000/team/app:1.2"],
@@ -60,6 +95,20 @@ EXAMPLES: Mapping[str, Example] = {
             "loop",
             b".",
         ],
+    ),
+    "secrets": Example(
+        right=[
+            {"password": "hunter2", "key": b"\0", "empty": ""},
+            {"password": {"content": "a", "target": "/etc/app/pw", "uid": "1000", "gid": 1000, "mode": 0o400}},
+            [{"source": "password", "content": "a", "target": "pw", "mode": "0440"}],
+            {"home": {"environment": "PATH"}},
+            {},
+        ],
+        wrong=MOUNTED_FILES_WRONG,
+    ),
+    "configs": Example(
+        right=[{"app.conf": "a = 1"}, {"app.conf": {"content": "a", "target": "/etc/app.conf"}}],
+        wrong=MOUNTED_FILES_WRONG,
     ),
     "command": Example(
         right=["sleep 9", ["sleep", "9"]],
@@ -103,13 +152,58 @@ EXAMPLES: Mapping[str, Example] = {
         body={"NetworkingConfig": {"EndpointsConfig": {"net": {"Aliases": ["es"]}}}},
     ),
     "ports": Example(
-        right=[80, [80, 443], [], ["53/udp", "53/tcp"]],
-        wrong=["80", "80/sctp", "0/udp", "53/udp/", True, float("nan"), {80}, [None], 10**30, b"80"],
+        right=[
+            80,
+            [80, 443],
+            [],
+            ["53/udp", "53/tcp"],
+            ["8080:80", "127.0.0.1:8443:443/tcp", "[::1]:8444:444"],
+            [{"target": 80}, {"target": 443, "published": "8443", "host_ip": "127.0.0.1", "protocol": "tcp"}],
+        ],
+        wrong=[
+            *("80", "80/sctp", "0/udp", "53/udp/", True, float("nan"), {80}, [None], 10**30, b"80"),
+            *("8080:", ":80", "8080-8081:80-81", "localhost:8080:80", "1.2.3:8080:80", "70000:80", "8053:53/udp"),
+            *({"published": 80}, {"target": None}, {"target": 80, "publish": 1}, {"target": 80, "published": "x"}),
+            *({"target": 80, "published": 1, "host_ip": "host"}, {"target": True}, {"target": 80, "published": True}),
+            ["8080:80", 80],
+            ["8080:80", "8080:81"],
+        ],
         body={"ExposedPorts": {"80/tcp": {}}},
     ),
     "volumes": Example(
-        right=[["/data", "/a:/b"], "./a:/b:ro"],
+        right=[
+            ["/data", "/a:/b", "data:/c"],
+            "./a:/b:ro",
+            "data:/data:ro,nocopy",
+            [
+                {"type": "bind", "source": "a", "target": "/a", "read_only": True, "bind": {"propagation": "rslave"}},
+                {"type": "volume", "source": "data", "target": "/b", "volume": {"nocopy": True, "subpath": "logs"}},
+                {"type": "volume", "target": "/c", "read_only": False},
+                {"type": "tmpfs", "target": "/d", "tmpfs": {"size": "64m", "mode": 0o1777}},
+            ],
+        ],
         wrong=[
+            "data:/b:rx",
+            "data:b",
+            "da/ta:/b",
+            ["/a:/b", "data:/b/"],
+            [{}],
+            [{"type": "cluster", "target": "/a"}],
+            [{"type": ["bind"], "target": "/a"}],
+            [{"type": "volume"}],
+            [{"type": "volume", "target": "a"}],
+            [{"type": "volume", "source": "./a", "target": "/a"}],
+            [{"type": "bind", "target": "/a"}],
+            [{"type": "bind", "source": "/a", "target": "/a", "volume": {}}],
+            [{"type": "bind", "source": "/a", "target": "/a", "bind": "shared"}],
+            [{"type": "bind", "source": "/a", "target": "/a", "bind": {"propagation": "often"}}],
+            [{"type": "bind", "source": "/a", "target": "/a", "bind": {"create_host_path": True}}],
+            [{"type": "bind", "source": "/a", "target": "/a", "read_only": "yes"}],
+            [{"type": "volume", "source": "a", "target": "/a", "volume": {"subpath": "../b"}}],
+            [{"type": "tmpfs", "source": "a", "target": "/a"}],
+            [{"type": "tmpfs", "target": "/a", "tmpfs": {"size": "much"}}],
+            [{"type": "tmpfs", "target": "/a", "tmpfs": {"mode": 1777}}],
+            [5],
             "./data",
             "~nouser/x:/x",
             "./data:",
@@ -123,12 +217,20 @@ EXAMPLES: Mapping[str, Example] = {
         ],
         body={
             "Volumes": {"/data": {}},
-            "HostConfig": {"Mounts": [{"Type": "bind", "Source": "/a", "Target": "/b", "ReadOnly": False}]},
+            "HostConfig": {
+                "Mounts": [
+                    {"Type": "bind", "Source": "/a", "Target": "/b", "ReadOnly": False},
+                    {"Type": "volume", "Source": "data", "Target": "/c", "ReadOnly": False},
+                ]
+            },
         },
     ),
     "tmpfs": Example(
-        right=["/run:size=1m", ["/run"]],
-        wrong=["data", "", "/", "/data:a:b", [5]],
+        right=["/run:size=1m", ["/run"], {"target": "/run", "size": "1m", "mode": 0o1777}],
+        wrong=[
+            *("data", "", "/", "/data:a:b", [5], {}, {"target": "data"}, {"target": 5}),
+            *({"target": "/run", "sise": 1}, {"target": "/run", "size": "much"}, {"target": "/run", "mode": "rwx"}),
+        ],
         body={"HostConfig": {"Tmpfs": {"/run": "size=1m"}}},
     ),
     "mem_limit": Example(

@@ -9,7 +9,8 @@ from pytest_foodtrucks.values import shown, switch
 
 from . import keywords, resources, surroundings
 from .addresses import mac_address
-from .volumes import checked_volumes, volumes_body
+from .ports import FixedPort, Port, checked_ports, container_port, fixed_ports, ports_body
+from .volumes import Volume, checked_volumes, volumes_body
 
 Body = Mapping[str, Any]
 """The body of the engine API's ContainerCreate, or a piece of it."""
@@ -65,10 +66,6 @@ def _environment(content: Mapping[str, str]) -> Body:
     return {"Env": [f"{name}={value}" for name, value in content.items()]}
 
 
-def _ports(ports: Sequence[int | str]) -> Body:
-    return {"ExposedPorts": {f"{port}/tcp" if isinstance(port, int) else port: {} for port in ports}}
-
-
 def _tmpfs(entries: Sequence[str]) -> Body:
     return {"HostConfig": {"Tmpfs": dict(entry.partition(":")[::2] for entry in entries)}}
 
@@ -96,22 +93,29 @@ class ContainerSpec:
         keywords.host_names, at="NetworkingConfig", form="a list of names; the fixture's name", default=()
     )
     """Without a body: `engine_config` writes them, because they belong to the network."""
-    ports: Sequence[int | str] = keyword_field(
-        keywords.ports,
-        _ports,
-        form='the container\'s ports; each of TCP gets a free one of the host; `[5000, "53/udp"]`',
+    ports: Sequence[Port] = keyword_field(
+        checked_ports,
+        ports_body,
+        form="the container's ports; each of TCP gets a free one of the host, or a fixed one; "
+        '`[5000, "53/udp", "8080:80"]`, or mappings of `target`, `published`, `host_ip`, `protocol`',
         at="ExposedPorts",
         default=(),
     )
-    volumes: Sequence[str] = keyword_field(
+    """Where they are published is written by `engine_config`, which knows the free ports."""
+    volumes: Sequence[Volume] = keyword_field(
         checked_volumes,
         volumes_body,
-        form='a list; `["./data:/data:ro", "/cache"]`',
+        form='a list; `["./data:/data:ro", "data:/lib/data", "/cache"]`, or mappings of `type`, `source`, `target`, '
+        "`read_only`, `bind`, `volume`, `tmpfs`",
         at="HostConfig.Mounts",
         default=(),
     )
     tmpfs: Sequence[str] = keyword_field(
-        keywords.tmpfs, _tmpfs, form='a path or a list; `"/run:size=64m"`', at="HostConfig.Tmpfs", default=()
+        keywords.tmpfs,
+        _tmpfs,
+        form='a path or a list; `"/run:size=64m"`, or mappings of `target`, `size`, `mode`',
+        at="HostConfig.Tmpfs",
+        default=(),
     )
     mem_limit: int | None = keyword_field(keywords.memory_limit, "HostConfig.Memory", form=_SIZE)
     user: str | None = keyword_field(keywords.user, "User", form='a name or a number; `"1000:1000"` with a group')
@@ -221,9 +225,19 @@ class ContainerSpec:
     )
 
     @property
+    def container_ports(self) -> tuple[int | str, ...]:
+        """The ports as they are in the container."""
+        return tuple(map(container_port, self.ports))
+
+    @property
     def tcp_ports(self) -> tuple[int, ...]:
-        """The ports without those of UDP."""
-        return tuple(port for port in self.ports if isinstance(port, int))
+        """The same without those of UDP."""
+        return tuple(port for port in self.container_ports if isinstance(port, int))
+
+    @property
+    def fixed_ports(self) -> Mapping[int, FixedPort]:
+        """Those that have a fixed port of the host, by their numbers in the container."""
+        return fixed_ports(self.ports)
 
     def values(self) -> dict[str, Any]:
         """Return the value of each keyword."""
@@ -248,7 +262,10 @@ def engine_config(
 
     `endpoint` is what the container is to have on its network beside its aliases.
     """
-    bindings = {f"{port}/tcp": [{"HostIp": publish_on, "HostPort": str(free)}] for port, free in host_ports.items()}
+    bindings = {
+        f"{port}/tcp": [{"HostIp": _address(spec, port, publish_on), "HostPort": str(of_host)}]
+        for port, of_host in host_ports.items()
+    }
     config: dict[str, Any] = {
         "Image": image,
         "Labels": dict(labels),
@@ -267,6 +284,12 @@ def engine_config(
         if body is not None and value != defaults[each.name]:
             merge(config, body(value))
     return config
+
+
+def _address(spec: ContainerSpec, port: int, publish_on: str) -> str:
+    """Return the address of the host on which a port is published."""
+    fixed = spec.fixed_ports.get(port)
+    return publish_on if fixed is None or fixed.address is None else fixed.address
 
 
 def newer_keywords(spec: ContainerSpec, api_version: str) -> dict[str, str]:

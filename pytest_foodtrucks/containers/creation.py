@@ -1,9 +1,11 @@
 """A container's creation: it is created, started and removed."""
 
 import errno
+import re
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.errors import EngineError, StartError
@@ -11,6 +13,7 @@ from pytest_foodtrucks.errors import EngineError, StartError
 from .compose import ContainerSpec, engine_config, newer_keywords
 from .container import Container
 from .endpoint_settings import EndpointSettings
+from .mounted_files import FilesVolume, MountedFile
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -49,6 +52,7 @@ class Creation:
         title: str,
         labels: Mapping[str, str] | None = None,
         built_as: str | None = None,
+        files: Sequence[MountedFile] = (),
         endpoint: EndpointSettings | None = None,
         further: Mapping[str, EndpointSettings] | None = None,
     ) -> None:
@@ -63,7 +67,28 @@ class Creation:
         self._labels = labels if labels is not None else {}
         self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
         self._refuse_older_engine()
-        self.container = self._create()
+        self._files = self._mounted(files) if files else None
+        try:
+            self.container = self._create()
+        except BaseException:
+            self._remove_files()
+            raise
+
+    def _mounted(self, files: Sequence[MountedFile]) -> FilesVolume:
+        """Return the volume that has the files, and mount it."""
+        try:
+            made = FilesVolume(
+                self._engine,
+                files,
+                image=self._image,
+                platform=self._spec.platform,
+                title=self._title,
+                labels=self._labels,
+            )
+        except EngineError as error:
+            raise self._start_error("given its secrets and configs", error) from error
+        self._spec = replace(self._spec, volumes=(*self._spec.volumes, *made.mounts))
+        return made
 
     def _refuse_older_engine(self) -> None:
         """Raise StartError for a keyword that the engine doesn't know; it would ignore that silently."""
@@ -74,9 +99,16 @@ class Creation:
                 f"{first}{_release(first)}, and the engine at {engine.url} has {engine.api_version} "
                 f"({engine.version}). Remedy: leave {name}= out, or use a newer engine."
             )
+        part = next((each for each in self._spec.volumes if each.subpath is not None), None)
+        if part is not None and not engine.mounts_subpaths:
+            raise StartError(
+                f"The container of {self._title} can't be created: the volume {part.written} has a subpath, and the "
+                f"engine at {engine.url} ({engine.version}) mounts whole volumes only; since API 1.45 (Docker 26.0) "
+                "engines mount parts. Remedy: mount the whole one, or use a newer engine."
+            )
 
     def _create(self) -> Container:
-        host_ports = {port: free_port(self._engine) for port in self._spec.tcp_ports}
+        host_ports = self._host_ports()
         config = engine_config(
             self._spec,
             image=self._image,
@@ -102,6 +134,24 @@ class Creation:
             self._engine.remove_container(container_id)
             raise self._start_error(f"attached to {network}", error) from error
 
+    def _host_ports(self) -> dict[int, int]:
+        """Return the host port of each port: the fixed one, or a free one."""
+        fixed = {port: each.published for port, each in self._spec.fixed_ports.items()}
+        for port, of_host in fixed.items():
+            address = self._spec.fixed_ports[port].address
+            if self._engine.local and in_use(self._engine.publish_on if address is None else address, of_host):
+                raise self._taken_error(port, of_host)
+        taken = set(fixed.values())
+        return {
+            port: fixed[port] if port in fixed else free_port(self._engine, but=taken) for port in self._spec.tcp_ports
+        }
+
+    def _taken_error(self, port: int, of_host: int) -> StartError:
+        return StartError(
+            f"The container of {self._title} can't be started: its port {port} is to be at port {of_host} of the host, "
+            "and that is taken. Remedy: end what listens there, or give the container's port alone, for a free one."
+        )
+
     def start(self) -> Container:
         """Start it; if another process has taken one of its host ports, create it anew with other ports."""
         tries = 0
@@ -110,12 +160,19 @@ class Creation:
                 tries += 1
                 self._engine.start_container(self.container.id)
             except EngineError as error:
+                self._refuse_taken(error)
                 if tries == _PORT_TRIES or not port_taken(error):
                     raise self._start_error("started", error) from error
             else:
                 return self.container
-            self.remove()
+            self._engine.remove_container(self.container.id)
             self.container = self._create()
+
+    def _refuse_taken(self, error: EngineError) -> None:
+        """Raise StartError where a fixed port is taken: another one won't do."""
+        for port, each in self._spec.fixed_ports.items():
+            if port_taken(error) and re.search(rf":{each.published}\b", str(error)):
+                raise self._taken_error(port, each.published) from error
 
     def _start_error(self, what: str, error: EngineError) -> StartError:
         if error.status is None:  # the engine didn't answer, and the message says what to do about that
@@ -130,9 +187,10 @@ class Creation:
 
     def _elsewhere_error(self, path: str) -> StartError:
         """Return the error for a folder that another machine's engine hasn't got."""
-        volume = next((volume for volume in self._spec.volumes if volume.startswith(f"{path}:")), path)
+        volume = next((each.written for each in self._spec.volumes if each.source == path), repr(path))
+        where = "" if path in volume else f" ({path})"
         return StartError(
-            f"The container of {self._title} can't be created: its volume {volume!r} isn't on the machine of the "
+            f"The container of {self._title} can't be created: its volume {volume}{where} isn't on the machine of the "
             f"engine at {self._engine.url}, which is where volumes= takes paths from. Remedy: put it into the image "
             "(build=, with COPY in its Dockerfile), or let that machine have it at the same path."
         )
@@ -143,8 +201,13 @@ class Creation:
         return text if name is None else text.replace(image, f"{name}, {image.removeprefix('sha256:')[:12]}")
 
     def remove(self) -> None:
-        """Remove it, running or not."""
+        """Remove it, running or not, with its secrets and configs."""
         self._engine.remove_container(self.container.id)
+        self._remove_files()
+
+    def _remove_files(self) -> None:
+        if self._files is not None:
+            self._files.remove()
 
 
 DOCKER_RELEASES: Final = {"1.40": "19.03", "1.41": "20.10", "1.42": "23.0", "1.43": "24.0", "1.44": "25.0"}
@@ -155,11 +218,11 @@ def _release(api_version: str) -> str:
     return f" (Docker {DOCKER_RELEASES[api_version]})" if api_version in DOCKER_RELEASES else ""
 
 
-def free_port(engine: "Engine") -> int:
-    """Return a host port for the engine's machine. If that is this machine, the port is free now."""
+def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
+    """Return a host port for the engine's machine, none in `but`. If that is this machine, the port is free now."""
     for _ in range(_PORT_TRIES):
         port = secrets.choice(_PORTS)  # not of `random`: tests seed that, and count on what it gives them
-        if not (engine.local and in_use(engine.publish_on, port)):
+        if port not in but and not (engine.local and in_use(engine.publish_on, port)):
             return port
     raise EngineError(f"No free port between {_PORTS.start} and {_PORTS.stop} in {_PORT_TRIES} tries.")
 

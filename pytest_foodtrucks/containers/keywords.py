@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, same_name
+from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name, same_name
 from pytest_foodtrucks.units import nanoseconds, size_in_bytes
 from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, split_words, text, texts, whole
 
@@ -63,22 +63,6 @@ def _has_text_of_its_own(value: object) -> bool:
     return number or (type(value).__str__ is not object.__str__ and not isinstance(value, bytes | BaseException))
 
 
-def ports(value: Any) -> tuple[int | str, ...]:
-    """Check ports of the container, and leave out doubles; a UDP port stays a text such as "53/udp"."""
-    return tuple(dict.fromkeys(map(_port, entries(value) if is_list(value) else [value])))
-
-
-def _port(value: Any) -> int | str:
-    try:
-        number, protocol = port_and_protocol(value)
-    except DefinitionError:
-        raise DefinitionError(
-            f"ports has {shown(value)}. Remedy: give the container's ports as numbers, such as [5000]; each gets a "
-            'free port of the host. A UDP port is written "53/udp", and isn\'t published.'
-        ) from None
-    return number if protocol == "tcp" else f"{number}/{protocol}"
-
-
 _OWN_NAMES: Final = re.compile(r"(?:.*\.)?localhost|ip6-.*")
 """Names for which a container's /etc/hosts or its resolver gives the container's own addresses."""
 
@@ -114,11 +98,52 @@ def one_or_texts(value: Any) -> tuple[str, ...]:
 
 
 def tmpfs(value: Any) -> tuple[str, ...]:
-    """Check paths for file systems in memory, each with its options."""
-    given = one_or_texts(value)
-    if not all(re.fullmatch(r"/[^:]*[^:/][^:]*(:[^:]*)?", each) for each in given):
+    """Check paths for file systems in memory, each with its options behind a colon, or a mapping."""
+    given = [value] if isinstance(value, str | Mapping) else value
+    plain = (
+        [_tmpfs_in_a_text(each) if isinstance(each, Mapping) else each for each in entries(given)]
+        if is_list(given)
+        else given
+    )
+    found = texts(plain)
+    if not all(re.fullmatch(r"/[^:]*[^:/][^:]*(:[^:]*)?", each) for each in found):
         raise Unfit("give paths in the container, such as /run or /data:size=64m")
-    return given
+    return found
+
+
+def _tmpfs_in_a_text(given: Mapping[Any, Any]) -> str:
+    if not isinstance(given.get("target"), str) or given.keys() - {"target", "size", "mode"}:
+        raise Unfit("give `target`, and if need be `size` and `mode`", why=f" has {shown(dict(given))}")
+    options = [f"size={size(given['size'])}"] if given.get("size") is not None else []
+    options += [f"mode={permissions(given['mode']):o}"] if given.get("mode") is not None else []
+    return ":".join([given["target"], *([",".join(options)] if options else [])])
+
+
+def size(value: Any) -> int:
+    """Check a size, and return it in bytes."""
+    try:
+        found = size_in_bytes(value if isinstance(value, int) and not isinstance(value, bool) else text(value))
+    except ValueError:
+        found = 0
+    if found < 1:
+        raise Unfit("use a number with unit, such as 64m", why=f" has the size {shown(value)}")
+    return found
+
+
+_NOT_OCTAL: Final = frozenset({400, 440, 444, 600, 640, 644, 666, 700, 750, 755, 777, 1777})
+"""What somebody wrote who meant octal digits."""
+
+
+def permissions(value: Any) -> int:
+    """Check the permissions of a file: a number such as 0o440, or its octal digits as a text."""
+    if isinstance(value, str) and re.fullmatch("[0-7]{3,5}", value):
+        return int(value, 8)
+    try:
+        if value not in _NOT_OCTAL:
+            return whole(value, least=0, most=0o7777)
+    except Unfit:
+        pass
+    raise Unfit("give the octal number, such as 0o440, or its digits as a text", why=f" has the mode {shown(value)}")
 
 
 _LEAST_MEMORY: Final = 6 * 1024**2

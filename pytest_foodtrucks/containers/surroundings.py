@@ -35,6 +35,7 @@ def _own_name(value: Any, keyword: str) -> str:
     name = text(value)
     if len(name) > _LONGEST_HOSTNAME:
         raise Unfit(f"use at most {_LONGEST_HOSTNAME} characters", why=" is longer than the kernel takes")
+    _refuse_url(name)
     refuse_no_host_name(name, what=keyword, final_dot=False)
     return name
 
@@ -64,7 +65,14 @@ def _host_and_address(entry: str) -> tuple[str, str]:
     return match[1].strip(), match[2].strip()
 
 
+def _refuse_url(name: Any) -> None:
+    """Refuse a URL in a message that shows no password of it."""
+    if "://" in str(name):
+        raise Unfit("use the host's name alone", why=" has a URL")
+
+
 def _host(name: Any) -> str:
+    _refuse_url(name)
     refuse_no_host_name(name, what="extra_hosts name", final_dot=False)
     return str(name)
 

@@ -166,8 +166,9 @@ class ContainerRequests(EngineClient):
         return self._ask(f"read the log of {container}", read)
 
     def _get_stream(self, path: str, *names: str, params: Mapping[str, Any]) -> Any:
-        """GET a path of the engine's API, for an answer that is read piece by piece."""
+        """GET a path of the engine's API, for an answer that is read piece by piece; the engine doesn't compress it."""
         api: Any = self.api
-        answer = api._get(api._url(path, *names), params=params, stream=True)  # noqa: SLF001 - as its methods do
+        plain = {"Accept-Encoding": "identity"}
+        answer = api._get(api._url(path, *names), params=params, stream=True, headers=plain)  # noqa: SLF001 - as its methods do
         api._raise_for_status(answer)  # noqa: SLF001 - likewise
         return answer

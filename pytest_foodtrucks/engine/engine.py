@@ -13,9 +13,9 @@ from docker.auth import AuthConfig
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.hostnames import addresses_of, loopback_among
 
+from .archives import ArchiveRequests
 from .asking import if_found
 from .clock import wall
-from .containers import ContainerRequests
 from .endpoints import Endpoint
 from .execs import ExecRequests
 from .images import ImageRequests
@@ -24,12 +24,13 @@ from .listing import ListRequests
 from .networks import NetworkRequests
 from .own_container import possible_containers
 from .patience import Patience
+from .volumes import VolumeRequests
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
 
 
-class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, ListRequests):
+class Engine(ImageRequests, NetworkRequests, ArchiveRequests, ExecRequests, ListRequests, VolumeRequests):
     """A container engine that answers.
 
     No public constructor: the fixture `foodtrucks_engine` yields one. `host` is where the tests reach its published

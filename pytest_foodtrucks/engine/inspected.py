@@ -3,7 +3,7 @@
 No other module takes that JSON apart, so this is where the differences between engines belong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -62,6 +62,29 @@ class ContainerState:
         return f"{self.status} with exit code {self.exit_code}{memory}{error}"
 
 
+_FOLDER: Final = 1 << 31
+_LINK: Final = 1 << 27
+"""The bits of Go's os.FileMode for a folder and a symbolic link."""
+
+
+@dataclass(frozen=True)
+class PathInfo:
+    """What there is at a path in a container; `target` is where a symbolic link leads in the end."""
+
+    mode: int
+    target: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Tell whether it is a folder."""
+        return bool(self.mode & _FOLDER)
+
+    @property
+    def is_link(self) -> bool:
+        """Tell whether it is a symbolic link."""
+        return bool(self.mode & _LINK)
+
+
 @dataclass(frozen=True)
 class Inspected:
     """A container at one moment."""
@@ -76,6 +99,8 @@ class Inspected:
     """The host port that was asked for each container port, also while it doesn't run."""
     published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     """Where each TCP port is published now: host addresses and host ports."""
+    mounts: Mapping[str, bool] = field(default_factory=dict)
+    """The paths where something is mounted, each with whether that is in memory."""
     image: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -96,6 +121,7 @@ class Inspected:
             network_mode=host.get("NetworkMode", ""),
             host_ports=_host_ports(host.get("PortBindings") or {}),
             published=_published(networks.get("Ports") or {}),
+            mounts=_mounts(about.get("Mounts") or (), host.get("Tmpfs") or ()),
             image=config.get("Image", ""),
             labels=config.get("Labels") or {},
             proxies=_proxies(config.get("Env") or ()),
@@ -155,6 +181,14 @@ def _attachment(name: str, network: Mapping[str, Any]) -> Attachment:
         gateways=given("Gateway", "IPv6Gateway"),
         aliases=tuple(network.get("Aliases") or ()),
     )
+
+
+def _mounts(listed: Iterable[Mapping[str, Any]], in_memory: Iterable[str]) -> dict[str, bool]:
+    """Read what is mounted; what the keyword `tmpfs` became isn't among the engine's mounts."""
+    found = {each.get("Destination", ""): each.get("Type") == "tmpfs" for each in listed}
+    return {
+        path.rstrip("/"): is_in_memory for path, is_in_memory in {**found, **dict.fromkeys(in_memory, True)}.items()
+    }
 
 
 def _host_ports(bindings: Mapping[str, Any]) -> dict[int, int]:

@@ -1,9 +1,14 @@
 """The labels by which things on the engine are known to be ours, and whose they are."""
 
-from typing import Final
+from typing import Final, Literal
+
+Kind = Literal["containers", "networks", "volumes"]
+"""What has labels of ours, beside images."""
+KINDS: Final[tuple[Kind, ...]] = ("containers", "networks", "volumes")
+"""In the order in which they are removed: a container keeps the others in use."""
 
 SESSION_LABEL: Final = "pytest-foodtrucks"
-"""The id of the session, or of the kept stack, that a container or a network belongs to."""
+"""The id of the session, or of the kept stack, that a container, a network or a volume belongs to."""
 OWNER_LABEL: Final = "pytest-foodtrucks.owner"
 """Who owns it, in JSON: enough to tell whether the owner lives; or `kept`."""
 NAME_LABEL: Final = "pytest-foodtrucks.name"

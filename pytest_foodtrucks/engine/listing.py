@@ -1,32 +1,30 @@
-"""Our containers and networks, listed by their labels."""
+"""Our containers, networks and volumes, listed by their labels."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from .asking import EngineClient
-from .labels import NAME_LABEL
-
-Kind = Literal["containers", "networks"]
+from .labels import NAME_LABEL, Kind
 
 
 class ListRequests(EngineClient):
-    """What an engine is asked about containers and networks with a label.
+    """What an engine is asked about things with a label: containers, networks and volumes.
 
     Only those that have the name in their own label are ours: see `NAME_LABEL`.
     """
 
     def labelled(self, kind: Kind, label: str, value: str) -> list[str]:
-        """Return the ids of our containers or networks whose label has the value."""
+        """Return the ids of our things whose label has the value."""
         return [thing for thing, found in self.labels(kind, label).items() if found == value]
 
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
-        """Return the label's values by the ids of our containers or networks that have it."""
-        return {thing["Id"]: thing["Labels"][label] for thing in self._ours(kind, label)}
+        """Return the label's values by the ids of our things that have it."""
+        return {_id(thing): thing["Labels"][label] for thing in self._ours(kind, label)}
 
     def created(self, kind: Kind, label: str) -> dict[str, float]:
         """Return when each of the same was created, in seconds of the epoch by the engine's clock."""
-        return {thing["Id"]: _seconds(thing["Created"]) for thing in self._ours(kind, label)}
+        return {_id(thing): _created(thing) for thing in self._ours(kind, label)}
 
     def _ours(self, kind: Kind, label: str) -> list[dict[str, Any]]:
         """Return what the engine lists; each one's own labels are read: an old engine ignored the filter (ryuk#32)."""
@@ -35,6 +33,8 @@ class ListRequests(EngineClient):
         def ask() -> Any:
             if kind == "containers":
                 return self.api.containers(all=True, filters=filters)
+            if kind == "volumes":
+                return self.api.volumes(filters=filters)["Volumes"] or ()
             return self.api.networks(filters=filters)
 
         found = self._ask(f"list the {kind} with the label {label}", ask)
@@ -46,6 +46,12 @@ def _has_the_name_of_its_label(thing: Mapping[str, Any]) -> bool:
     return thing["Labels"].get(NAME_LABEL) in names
 
 
-def _seconds(created: float | str) -> float:
-    """Read when something was created: the engine lists seconds for containers, and a text for networks."""
+def _id(thing: Mapping[str, Any]) -> str:
+    """Return its id; of a volume that is its name."""
+    return str(thing["Id"] if "Id" in thing else thing["Name"])
+
+
+def _created(thing: Mapping[str, Any]) -> float:
+    """Read when it was created: the engine lists seconds for containers, and a text for networks and volumes."""
+    created: float | str = thing["Created"] if "Created" in thing else thing["CreatedAt"]
     return datetime.fromisoformat(created).timestamp() if isinstance(created, str) else created

@@ -108,7 +108,7 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "mount it where that is meant, by volumes=['/var/run/docker.sock:/var/run/docker.sock']",
     ),
     "uts": ("a service's name is its own", "use hostname="),
-    "volumes_from": ("a service's volumes go with its container", "name the same folder in volumes= of both"),
+    "volumes_from": ("a volume has a name that says who has it", "name the same one in volumes= of both"),
 }
 """For each key why there is no such keyword, and the remedy."""
 

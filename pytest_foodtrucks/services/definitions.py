@@ -20,6 +20,7 @@ from pytest_foodtrucks.containers.compose import (
 )
 from pytest_foodtrucks.containers.env_files import EnvFile, env_files, variables_of
 from pytest_foodtrucks.containers.keywords import host_names
+from pytest_foodtrucks.containers.mounted_files import MountedFile, checked_configs, checked_secrets, in_folder
 from pytest_foodtrucks.containers.surroundings import with_profiles
 from pytest_foodtrucks.errors import DefinitionError, EngineNotFound, FoodtrucksError, NoAnswer
 from pytest_foodtrucks.ready import as_checks
@@ -55,9 +56,11 @@ class ServiceKeywords(TypedDict, total=False):
     entrypoint: Value[Sequence[str] | str | None]
     environment: Value[Mapping[str, object] | Sequence[str]]
     aliases: Value[Sequence[str]]
-    ports: Value[Sequence[int | str] | int]
-    volumes: Value[Sequence[str]]
-    tmpfs: Value[Sequence[str] | str]
+    ports: Value[Sequence[int | str | Mapping[str, Any]] | Mapping[str, Any] | int]
+    volumes: Value[Sequence[str | Mapping[str, Any]]]
+    tmpfs: Value[Sequence[str | Mapping[str, Any]] | Mapping[str, Any] | str]
+    secrets: Value[Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+    configs: Value[Mapping[str, Any] | Sequence[Mapping[str, Any]]]
     mem_limit: Value[str | int | None]
     user: Value[str | int | None]
     cap_add: Value[Sequence[str]]
@@ -149,6 +152,16 @@ class ServiceDefinition:
         env_files, form="a path, a mapping of `path`, `required`, `format`, or a list of these", at="Env", default=()
     )
     """What is in these files is in the environment of `spec`."""
+    secrets: Sequence[MountedFile] = keyword_field(
+        checked_secrets,
+        form="a mapping of names to a text, bytes or a `Path`, or to `content`, `file` or `environment` with `target`, "
+        "`uid`, `gid`, `mode`; or a list of these with `source`",
+        at="HostConfig.Mounts",
+        default=(),
+    )
+    configs: Sequence[MountedFile] = keyword_field(
+        checked_configs, form="as `secrets`", at="HostConfig.Mounts", default=()
+    )
     timeout: float | None = keyword_field(seconds)
     scheme: str = keyword_field(_scheme, default="http")
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
@@ -250,5 +263,7 @@ def _read_files(values: dict[str, Any], folder: Path) -> None:
     if "env_file" in values:
         variables = {**variables_of(values["env_file"], folder), **values.get("environment", {})}
         values["environment"] = dict(sorted(variables.items()))
+    for keyword in {"secrets", "configs"} & values.keys():
+        values[keyword] = in_folder(values[keyword], folder, keyword=keyword)
     if "security_opt" in values:
         values["security_opt"] = with_profiles(values["security_opt"], folder)

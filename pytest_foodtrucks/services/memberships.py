@@ -27,6 +27,8 @@ class NetworkRef:
     name: str
     internal: bool
     settings: EndpointSettings = field(default_factory=EndpointSettings)
+    for_session: bool = True
+    """Whether all that the session has may be on it; else it is a test's or a module's own."""
 
 
 class HasRef(Protocol):

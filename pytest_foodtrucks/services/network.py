@@ -54,12 +54,22 @@ class Network:
     shared = False
     """Whether other xdist workers have it too."""
 
-    def __init__(self, stack: "Stack", name: str, driver: str, *, internal: bool, network_id: str = "") -> None:
+    def __init__(
+        self,
+        stack: "Stack",
+        name: str,
+        driver: str,
+        *,
+        internal: bool,
+        network_id: str = "",
+        for_session: bool = True,
+    ) -> None:
         self.stack = stack
         self.name = name
         self.driver = driver
         self.internal = internal
         self.id = network_id
+        self._for_session = for_session
         self._claims: dict[str, str] = {}
         self._lock = Lock()
         keep_probes(stack, name)
@@ -70,7 +80,7 @@ class Network:
     @property
     def ref(self) -> NetworkRef:
         """What its services know of it."""
-        return NetworkRef(self.id, self.name, self.internal)
+        return NetworkRef(self.id, self.name, self.internal, for_session=self._for_session)
 
     @property
     def subnet(self) -> str:

@@ -12,6 +12,7 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.stacks import parts
 from pytest_foodtrucks.stacks.bulk_removal import remove_network
 from pytest_foodtrucks.stacks.stack import PartLabel
+from pytest_foodtrucks.stacks.volumes import remove_unused_volumes
 
 from .network import Network
 
@@ -60,7 +61,7 @@ def throwaway_network(stack: "Stack", *, shared_as: str | None = None, **keyword
             finally:
                 network.dismiss()
     else:
-        network, undo = _started_network(stack, spec)
+        network, undo = _started_network(stack, spec, for_session=shared_as is not None)
         with undo:
             yield network
 
@@ -119,14 +120,26 @@ class NetworkPart:
         """Remove what an earlier session kept under this name, with all that is on it."""
         if kept is not None:
             self.stack.remove_containers_on(kept["name"])
+            remove_unused_volumes(self.stack, self._volumes_on(kept["name"]))
             remove_network(self.stack.engine, kept["id"])
 
+    def _volumes_on(self, network: str) -> Iterator[str]:
+        """Yield the volumes of the kept services on a network: they are made anew with it."""
+        kept = self.stack.kept_stack
+        values = [record["value"] for record in kept.records()] if kept is not None else []
+        for value in values:
+            if network in value.get("networks", ()):
+                yield from value.get("volumes", ())
 
-def _started_network(stack: "Stack", spec: NetworkSpec, *, part: PartLabel | None = None) -> tuple[Network, ExitStack]:
+
+def _started_network(
+    stack: "Stack", spec: NetworkSpec, *, part: PartLabel | None = None, for_session: bool = True
+) -> tuple[Network, ExitStack]:
     name = f"foodtrucks-net-{secrets.token_hex(4)}"
     create = partial(_created, stack, name, spec, labels=stack.labels(part=part))
     network_id = stack.created(create, stack.engine.remove_network)
-    network = Network(stack, name, spec.driver, internal=spec.internal, network_id=network_id)
+    about: Any = {"internal": spec.internal, "network_id": network_id, "for_session": for_session}
+    network = Network(stack, name, spec.driver, **about)
     undo = ExitStack()
     undo.callback(_remove, network)
     return network, undo

@@ -83,7 +83,7 @@ class RunningService:
         self.container = container
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
-        self.asked_ports = definition.spec.ports
+        self.asked_ports = definition.spec.container_ports
         self.scheme = definition.scheme
         self.runs_once = definition.runs_once
         grace = definition.spec.stop_grace_period

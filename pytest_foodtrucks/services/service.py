@@ -1,10 +1,14 @@
 """A service, as people have it: a container with a name on the network, an address for the test, a client, faults."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from pytest_foodtrucks.callers import calling_place
+from pytest_foodtrucks.containers import archives
 
 from . import faults, waiting
 from .running import Address, RunningService
@@ -152,6 +156,24 @@ class Service:
         isn't 0.
         """
         return self.container.exec(argv, env=env, user=user, workdir=workdir, input=input, timeout=timeout, check=check)
+
+    def put(self, path_or_bytes: str | os.PathLike[str] | bytes, to: str, *, mode: int | str | None = None) -> None:
+        """Put bytes, or a file or a whole folder of this machine, at a path of the container, which need have no shell.
+
+        Folders that are missing there are made. Where `to` ends with a slash, the file or folder keeps its own name
+        there. `mode` is a file's, such as 0o600; without it a file has its own, and bytes have 0o644. All of it belongs
+        to root. A relative path begins at the calling file. Raises DefinitionError for what can't be put, and
+        EngineError, with the path, where the container doesn't take it.
+        """
+        folder = calling_place().file.parent
+        archives.put(self.container, path_or_bytes, to, mode=mode, folder=folder)
+
+    def get(self, path: str) -> bytes:
+        """Return the content of a file of the container.
+
+        Raises EngineError, with the path, where there is no file: a folder has to be got file by file.
+        """
+        return archives.get(self.container, path)
 
     # faults
 

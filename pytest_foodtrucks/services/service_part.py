@@ -5,12 +5,12 @@ from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.containers.container import Container
-from pytest_foodtrucks.containers.volumes import source_of
 from pytest_foodtrucks.errors import DefinitionError, StartError
 from pytest_foodtrucks.sessions.state_key import keyed
 from pytest_foodtrucks.stacks.reading import Reading, content_of, fingerprint
 from pytest_foodtrucks.stacks.sources import depends_on
 from pytest_foodtrucks.stacks.stack import PartLabel
+from pytest_foodtrucks.stacks.volumes import named_volume, remove_unused_volumes, volumes_of_part
 from pytest_foodtrucks.values import has_only_begun, shown
 
 from .contents import can_be_restored, contents, restore
@@ -18,7 +18,7 @@ from .definitions import ServiceDefinition
 from .job import Job
 from .memberships import Memberships, NetworkRef
 from .service import Service
-from .starting import image_of, started_service
+from .starting import image_of, started_service, volumes_owner
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import Stack
@@ -96,6 +96,7 @@ class ServicePart:
             "image": self.stack.engine.image_id(image_of(self.stack, self.definition)),
             "seed": depends_on(self.seed),
             "files behind volumes": self._mounted(),
+            "files of secrets and configs": self._mounted_files(),
             "required services": [service.container.id for service in self.requires],
             "host": self.stack.engine.publish_on,
             **({"kind": "job"} if self.definition.runs_once else {}),
@@ -105,13 +106,22 @@ class ServicePart:
         """Return a fingerprint of what is behind each volume that has a path on this machine."""
         if not self.stack.engine.local:
             return {}
-        paths = {volume: source_of(volume) for volume in self.definition.spec.volumes}
-        return {volume: content_of(self.definition.folder / path) for volume, path in paths.items() if path is not None}
+        bound = {volume.written: volume.path for volume in self.definition.spec.volumes}
+        return {
+            written: content_of(self.definition.folder / path) for written, path in bound.items() if path is not None
+        }
+
+    def _mounted_files(self) -> list[str]:
+        """Return a fingerprint of each file of this machine that is a secret or a config."""
+        given = (*self.definition.secrets, *self.definition.configs)
+        return [content_of(each.file) for each in given if each.file is not None]
 
     def _given(self) -> dict[str, object]:
         build = self.definition.build
         return {
             **self.definition.spec.values(),
+            "secrets": [astuple(each) for each in self.definition.secrets],  # likewise
+            "configs": [astuple(each) for each in self.definition.configs],
             "networks": [(each.name, self._on.names[each.name], each.settings.fixed) for each in self.networks],
             "build": None if build is None else astuple(build),
         }  # its repr hides the arguments
@@ -152,10 +162,18 @@ class ServicePart:
             "id": container.id,
             "name": container.name,
             "networks": {network.name: list(self._on.claims(network.name)) for network in self.networks},
+            "volumes": self._volumes() if kept else [],
             "contents": sorted(contents(service)) if kept else [],
             "files": self._reading.fingerprints(self._digest) if kept else {},
             "filled": self._filled,
         }
+
+    def _volumes(self) -> list[str]:
+        """Return the names of its volumes on the engine, but for the anonymous ones."""
+        owner = volumes_owner(self.stack, self.networks[0], shared=True)
+        names = [volume.name for volume in self.definition.spec.volumes if volume.name is not None]
+        named = [named_volume(self.stack, name, owner=owner).name for name in names]
+        return [*named, *volumes_of_part(self.stack, self.name)]
 
     def _digest(self, text: str) -> str:
         return keyed(self.stack.session.state)(text)
@@ -189,10 +207,13 @@ class ServicePart:
                 raise StartError(f"what it put into {service.alias} is gone: {', '.join(sorted(gone))}.")
 
     def clear(self, kept: Mapping[str, Any] | None) -> None:
-        """Remove its containers."""
-        self.stack.remove_containers_of_part(self.name)
+        """Remove its containers, and those of its volumes that nobody else has."""
+        was_there = self.stack.remove_containers_of_part(self.name)
         if kept is not None:  # it may be of a version that gave it no label
             self.stack.engine.remove_container(kept["id"])
+        if was_there or kept is not None:  # else another service may have filled its volumes
+            before = kept.get("volumes", ()) if kept is not None else ()
+            remove_unused_volumes(self.stack, [*before, *self._volumes()])
 
 
 def part_name(network: str, alias: str) -> str:

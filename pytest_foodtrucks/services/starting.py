@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, name_and_place, written_in
 from pytest_foodtrucks.containers.creation import Creation
-from pytest_foodtrucks.containers.volumes import bind
+from pytest_foodtrucks.containers.volumes import Volume, bind
 from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, ImageError, mark_raised_by
+from pytest_foodtrucks.stacks.volumes import named_volume
 from pytest_foodtrucks.values import has_only_begun, shown
 
-from .memberships import Memberships
+from .memberships import Memberships, NetworkRef
 from .service import Service
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
     from .definitions import ServiceDefinition
-    from .memberships import NetworkRef
 
 
 def started_service(
@@ -135,11 +135,12 @@ def create(
     stack: "Stack", on: Memberships, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
 ) -> Creation:
     """See to a service's image and create its container, not yet started."""
-    volumes = tuple(bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes)
+    owner = volumes_owner(stack, on.first, shared=part is not None)
+    volumes = [bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes]
     made = partial(
         Creation,
         stack.engine,
-        replace(definition.spec, volumes=volumes),
+        replace(definition.spec, volumes=tuple(_on_engine(stack, volume, owner) for volume in volumes)),
         image=image_of(stack, definition),
         network=on.first.name,
         endpoint=on.first.settings,
@@ -147,5 +148,24 @@ def create(
         labels=stack.labels(definition.alias, part=part),
         title=definition.alias,
         built_as=None if definition.build is None else stack.lasting_name(definition.build),
+        files=(*definition.secrets, *definition.configs),
     )
     return stack.created(made, Creation.remove)
+
+
+def volumes_owner(stack: "Stack", network: NetworkRef, *, shared: bool) -> str:
+    """Return who has the named volumes of a service: nobody but the stack itself, or its network, or its worker.
+
+    A network that isn't the session's has a stack of its own on it, and what workers don't share each has for itself.
+    """
+    if not network.for_session:
+        return network.name
+    return "" if shared or stack.worker is None else stack.worker
+
+
+def _on_engine(stack: "Stack", volume: Volume, owner: str) -> Volume:
+    """Return a volume as the engine has it: a named one has a name of the stack's own there, and its labels."""
+    if volume.name is None:
+        return volume
+    named = named_volume(stack, volume.name, owner=owner)
+    return replace(volume, source=named.name, labels=named.labels)

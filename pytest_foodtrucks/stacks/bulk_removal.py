@@ -14,15 +14,16 @@ _SIDE_BY_SIDE: Final = 4
 """Removals at the same time: on a busy machine six of them, one after the other, took more than 5 s."""
 
 
-def remove_all(engine: "Engine", containers: list[str], networks: list[str]) -> int:
-    """Remove containers, then networks; return how many things there were.
+def remove_all(engine: "Engine", containers: list[str], networks: list[str], volumes: list[str]) -> int:
+    """Remove containers, then what they were on and had; return how many things there were.
 
     Raises the EngineErrors of what can't be removed at the end, as one; NoAnswer at once.
     """
     failed = _each(engine.remove_container, containers)
     failed += _each(lambda network: remove_network(engine, network), networks)
+    failed += _each(engine.remove_volume, volumes)
     _raise_any(failed)
-    return len(containers) + len(networks)
+    return len(containers) + len(networks) + len(volumes)
 
 
 def remove_network(engine: "Engine", network: str) -> None:

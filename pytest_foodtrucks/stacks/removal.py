@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.engine.labels import OWNER_LABEL, SESSION_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import EngineError, StateError
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import Owner, read_owner
@@ -17,7 +17,7 @@ from .kept_stack import KEPT, UNUSED_HOURS, KeptStack, all_kept_stacks
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
-    from pytest_foodtrucks.engine.listing import Kind
+    from pytest_foodtrucks.engine.labels import Kind
 
 _CLOCK_TOLERANCE: Final = 300.0
 """Seconds."""
@@ -86,8 +86,7 @@ def remove_things_of_dead_sessions(engine: "Engine", state: Path, *, unknown_bef
         created = engine.created(kind, OWNER_LABEL) if unknown_before is not None else {}
         return [thing for thing, label in labels.items() if goes(label, created.get(thing, float("inf")))]
 
-    containers = those_that_go("containers")
-    return remove_all(engine, containers, those_that_go("networks"))
+    return remove_all(engine, *map(those_that_go, KINDS))
 
 
 def life_of_owner(label: str, engine: "Engine", state: Path) -> Life:
@@ -101,12 +100,9 @@ def remove_by_session_label(engine: "Engine", session_id: str) -> int:
     return remove_all(engine, *_things(engine, session_id))
 
 
-def _things(engine: "Engine", session_id: str) -> tuple[list[str], list[str]]:
-    """Return the containers and the networks that carry a session's id, or a kept stack's."""
-    return (
-        engine.labelled("containers", SESSION_LABEL, session_id),
-        engine.labelled("networks", SESSION_LABEL, session_id),
-    )
+def _things(engine: "Engine", session_id: str) -> list[list[str]]:
+    """Return the things of each kind that carry a session's id, or a kept stack's."""
+    return [engine.labelled(kind, SESSION_LABEL, session_id) for kind in KINDS]
 
 
 # kept stacks
@@ -146,12 +142,10 @@ def remove_unfinished_parts(engine: "Engine", stack: KeptStack) -> int:
 
     A session that was killed had begun it, and nobody can take it over.
     """
-    finished = {record["value"]["id"] for record in stack.records()}
-    containers, networks = _things(engine, stack.id)
+    values = [record["value"] for record in stack.records()]
+    finished = {value["id"] for value in values} | {each for value in values for each in value.get("volumes", ())}
     return remove_all(
-        engine,
-        [container for container in containers if container not in finished],
-        [network for network in networks if network not in finished],
+        engine, *([each for each in things if each not in finished] for things in _things(engine, stack.id))
     )
 
 

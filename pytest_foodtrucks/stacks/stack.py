@@ -117,9 +117,13 @@ class Stack:
         session_id, owner = self.session.id, self._owner_label
         if part is not None and part.kept and self.kept_stack is not None:
             session_id, owner = self.kept_stack.id, KEPT
-        word = "" if part is None else _part_label(part.name)
+        word = "" if part is None else part_label(part.name)
         labels = {SESSION_LABEL: session_id, OWNER_LABEL: owner, PART_LABEL: word}
         return labels if alias is None else {**labels, SERVICE_LABEL: alias}
+
+    def labels_of_volume(self) -> Mapping[str, str]:
+        """Return the labels of a named volume, which belongs to the kept stack if there is one, and to no part."""
+        return {**self.labels(part=PartLabel("")), PART_LABEL: ""}
 
     def image(self, name: str, *, platform: str | None = None) -> str:
         """Pull an image if need be, once per session, and return its name with the mirror's prefix."""
@@ -203,13 +207,17 @@ class Stack:
                 self.last_logs.append(LastLog(service.alias, log, wall()))
             raise
 
-    def remove_containers_of_part(self, name: str) -> None:
-        """Remove the containers of a part: this session's, and the kept stack's; none of another part."""
-        label = _part_label(name)
+    def remove_containers_of_part(self, name: str) -> bool:
+        """Remove the containers of a part: this session's, and the kept stack's; none of another part.
+
+        Tell whether there was one.
+        """
+        label = part_label(name)
         parts = self.engine.labels("containers", PART_LABEL)
-        for container in self._containers():
-            if parts.get(container) == label:
-                self.engine.remove_container(container)
+        found = [container for container in self._containers() if parts.get(container) == label]
+        for container in found:
+            self.engine.remove_container(container)
+        return bool(found)
 
     def remove_containers_on(self, network: str) -> None:
         """Remove the containers on a network: the kept stack's, and this session's."""
@@ -270,5 +278,6 @@ class Stack:
                 self.session.end(watchdog_knows=self._watching is None or self._watching.tell_ended())
 
 
-def _part_label(name: str) -> str:
+def part_label(name: str) -> str:
+    """Return the label by which the things of a part are found."""
     return sha256(name.encode()).hexdigest()[:16]

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Unpack
 
 from pytest_foodtrucks.engine.execs import ExecKeywords, ExecResult, ExecStream
-from pytest_foodtrucks.engine.labels import NAME_LABEL
-from pytest_foodtrucks.engine.listing import Kind
+from pytest_foodtrucks.engine.labels import NAME_LABEL, Kind
 from pytest_foodtrucks.engine.logs import Frame, LogLine, lines
 from pytest_foodtrucks.errors import EngineError
 
 from .agent import FakeAgent, stream_to
-from .engine_networks import FakeNetworks, shown_endpoint
+from .engine_networks import shown_endpoint
+from .engine_volumes import FakeVolumes, listed_mounts
 from .logs import stamped
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def _endpoint(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-class FakeEngine(FakeNetworks):
+class FakeEngine(FakeVolumes):
     """An engine in memory: a container is what it was created from, and runs once it was started.
 
     `answer` is what a command in a container says, `run_with` how each was run, and `agent` what an agent there does;
@@ -64,12 +64,14 @@ class FakeEngine(FakeNetworks):
         config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
         network = config["HostConfig"]["NetworkMode"]
+        self.make_volumes(config)
         endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
             "Platform": platform,
             "HostConfig": config["HostConfig"],
+            "Mounts": list(listed_mounts(config)),
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
             "NetworkSettings": {"Networks": {network: _endpoint(endpoints.get(network, {}))}},
         }
@@ -166,5 +168,5 @@ class FakeEngine(FakeNetworks):
     def labels(self, kind: Kind, label: str) -> dict[str, str]:
         networks = {key: about["Labels"] for key, about in self.networks.items()}
         containers = {key: about["Config"]["Labels"] for key, about in self.containers.items()}
-        things = networks if kind == "networks" else containers
+        things = {"containers": containers, "networks": networks, "volumes": self.volumes}[kind]
         return {key: labels[label] for key, labels in things.items() if label in labels}

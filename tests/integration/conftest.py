@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from pytest_foodtrucks import Engine, network
-from pytest_foodtrucks.engine.labels import OWNER_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL
 from pytest_foodtrucks.sessions.owners import state_of
 from pytest_foodtrucks.sessions.state_key import identity
 
@@ -59,22 +59,19 @@ def identities_in(folder: Path) -> set[str]:
 
 @pytest.fixture
 def ours_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], set[str]]:
-    """Ask for the ids of all containers and networks that have an owner in a state folder of these tests."""
+    """Ask for the ids of all containers, networks and volumes that have an owner in a state folder of these tests."""
 
     def ask() -> set[str]:
         identities = identities_in(state_home)
-        owners = {
-            **foodtrucks_engine.labels("containers", OWNER_LABEL),
-            **foodtrucks_engine.labels("networks", OWNER_LABEL),
-        }
-        return {thing for thing, owner in owners.items() if state_of(owner) in identities}
+        owners = [each for kind in KINDS for each in foodtrucks_engine.labels(kind, OWNER_LABEL).items()]
+        return {thing for thing, owner in owners if state_of(owner) in identities}
 
     return ask
 
 
 @pytest.fixture
 def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
-    """See that a test left no container and no network on the engine."""
+    """See that a test left no container, no network and no volume on the engine."""
     before = ours_on_engine()
     yield
     assert ours_on_engine() - before == set()

@@ -86,6 +86,12 @@ EFFECTS: Final[Mapping[str, Effect]] = {
         [7000], {"7000/tcp": {}}, at="Config.ExposedPorts", why="a container doesn't see where it is published"
     ),
     "volumes": Effect(["./data:/data:ro"], "hello", "cat /data/greeting"),
+    "secrets": Effect(
+        {"password": {"content": "s3cret", "mode": 0o440}},
+        "s3cret440",
+        "cd /run/secrets && cat password && stat -c %a *",
+    ),
+    "configs": Effect({"app.conf": "a = 1"}, "a = 1", "cat /app.conf"),
     "tmpfs": Effect("/scratch:size=1m,exec", ".*size=1024k.*", "grep ' /scratch ' /proc/mounts"),
     "mem_limit": Effect("64m", "67108864", _cgroup("memory.max", "memory/memory.limit_in_bytes")),
     "mem_reservation": Effect("32m", "33554432", _cgroup("memory.low", "memory/memory.soft_limit_in_bytes")),

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_foodtrucks import Engine, EngineNotFound
 from pytest_foodtrucks.engine.discovery import find_engine
+from pytest_foodtrucks.engine.labels import KINDS
 
 
 class OwnDaemon:
@@ -81,7 +82,7 @@ class OwnDaemon:
     def ours(self) -> set[str]:
         """Return the ids of what sessions have on it."""
         with closing(self.engine()) as engine:
-            return {*engine.labels("containers", "pytest-foodtrucks"), *engine.labels("networks", "pytest-foodtrucks")}
+            return {thing for kind in KINDS for thing in engine.labels(kind, "pytest-foodtrucks")}
 
     def clear(self) -> None:
         """Remove all containers, so that none outlives it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.engine.labels import SESSION_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, SESSION_LABEL
 
 from .conftest import ROOT, Downstream
 from .test_ways_out import PATIENCE, gone, reached
@@ -92,14 +92,11 @@ def keeping(downstream: Downstream, state_home: Path, kept_on_engine: Callable[[
 
 @pytest.fixture
 def kept_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], int]:
-    """Count the containers and networks that are kept by a state folder of these tests."""
+    """Count the containers, networks and volumes that are kept by a state folder of these tests."""
 
     def count() -> int:
         ids = {folder.name for folder in state_home.glob("*/kept/*/")}
-        sessions = [
-            *foodtrucks_engine.labels("containers", SESSION_LABEL).values(),
-            *foodtrucks_engine.labels("networks", SESSION_LABEL).values(),
-        ]
+        sessions = [session for kind in KINDS for session in foodtrucks_engine.labels(kind, SESSION_LABEL).values()]
         return sum(session in ids for session in sessions)
 
     return count

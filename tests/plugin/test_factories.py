@@ -219,10 +219,10 @@ def test(victim):
 
 
 def test_a_wrong_value_of_a_function_is_an_error_of_the_one_test_that_asks(session: Session) -> None:
-    definitions = "wrong = service(image='a', ports=lambda: ['80:80'])\nright = service(image='a')"
+    definitions = "wrong = service(image='a', ports=lambda: ['80:http'])\nright = service(image='a')"
     result = session(definitions, "def test_wrong(wrong): pass\ndef test_right(right): pass")
     result.assert_outcomes(passed=1, errors=1)
-    assert "ports has '80:80'" in result.stdout.str()
+    assert "ports has '80:http'" in result.stdout.str()
 
 
 # mistakes that are told where they are written

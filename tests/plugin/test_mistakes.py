@@ -641,3 +641,30 @@ def test_aliases_that_a_name_server_takes_for_one_clash(session: Session) -> Non
     definitions = "one = service(image='a', aliases=['DB'])\ntwo = service(image='a', aliases=['db'])"
     (line,) = told(session(definitions, "def test(one, two): pass"))
     assert line.startswith("conftest.py:5: On foodtrucks_net the alias 'db' would belong to two services: two, and one")
+
+
+@pytest.mark.needs("pytest-xdist")
+@pytest.mark.parametrize("ports", ["['8080:80']", "[443, {'target': 80, 'published': 8080}]"])
+def test_a_port_of_the_host_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_workers(
+    session: Session, ports: str
+) -> None:
+    definitions = f"db = service(image='a', shared=False, ports={ports})"
+    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    assert line == (
+        "conftest.py:4: Under xdist each worker would have a db of its own, and port 8080 of the host can belong to "
+        "only one. Remedy: write ports=[80], for a free one, or leave shared= out, and all workers have one service."
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "options"),
+    [
+        ("shared=False, ports=['8080:80']", []),
+        pytest.param("ports=['8080:80']", ["-n2"], marks=pytest.mark.needs("pytest-xdist")),
+        pytest.param("shared=False, ports=[80]", ["-n2"], marks=pytest.mark.needs("pytest-xdist")),
+        pytest.param("shared=False, ports=lambda: [80]", ["-n2"], marks=pytest.mark.needs("pytest-xdist")),
+    ],
+)
+def test_a_port_of_the_host_that_one_service_has_is_not_told(session: Session, how: str, options: list[str]) -> None:
+    result = session(f"db = service(image='a', {how})", "def test(db): pass", "--collect-only", *options)
+    assert result.ret == pytest.ExitCode.OK

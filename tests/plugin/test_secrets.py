@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_foodtrucks.containers.archives import Packed
 from pytest_foodtrucks.containers.building import Build
 from pytest_foodtrucks.containers.compose import ContainerSpec
+from pytest_foodtrucks.containers.mounted_files import checked_secrets
 from pytest_foodtrucks.fixtures.factories import service
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.settings import read_settings
@@ -33,8 +35,9 @@ def bad_seed():
     return seed
 
 PASSWORD = dict.fromkeys(["PASSWORD"], "hunter" + "2")
-checked = service(image="busybox", environment=PASSWORD, ready=bad)
-wrong = service(image="busybox", environment=PASSWORD, ports=lambda foodtrucks_net: 1 / 0)
+FILES = {"secrets": PASSWORD, "configs": {"app.conf": {"content": PASSWORD["PASSWORD"]}}}
+checked = service(image="busybox", environment=PASSWORD, ready=bad, **FILES)
+wrong = service(image="busybox", environment=PASSWORD, ports=lambda foodtrucks_net: 1 / 0, **FILES)
 from_file = service(image="busybox", env_file="app.env", ready=bad)
 from_wrong_file = service(image="busybox", env_file="wrong.env")
 logged = service(image="busybox", logging={"driver": "splunk", "options": PASSWORD}, ready=bad)
@@ -43,6 +46,7 @@ seeded = elasticsearch_service(environment=PASSWORD, seed="bad_seed", ready=lamb
 
 TESTS = """
 import conftest
+from pytest_foodtrucks import EngineError
 
 def test_checked(checked): pass
 def test_wrong(wrong): pass
@@ -59,6 +63,13 @@ def test_refused(foodtrucks_net):
 def test_undefined(foodtrucks_net):
     with foodtrucks_net.service(image="busybox", environment=conftest.PASSWORD, aliases=["a"], ports=["http"]):
         pass
+def test_misnamed(foodtrucks_net):
+    with foodtrucks_net.service(image="busybox", secrets={"a": [conftest.PASSWORD]}, aliases=["a"]):
+        pass
+def test_refused_by_the_engine(foodtrucks_net, foodtrucks_engine):
+    foodtrucks_engine.put_error = EngineError("full", status=500, reason="the disk is full")
+    with foodtrucks_net.service(image="busybox", aliases=["a"], **conftest.FILES):
+        pass
 """
 
 
@@ -68,9 +79,10 @@ def test_no_report_shows_a_value_of_an_environment(pytester: pytest.Pytester, ar
     pytester.path.joinpath("app.env").write_text("PASSWORD=hunter2")
     pytester.path.joinpath("wrong.env").write_text("OTHER=hunter2\nPASSWORD='hunter2")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-    result.assert_outcomes(errors=6, failed=3)
+    result.assert_outcomes(errors=6, failed=5)
     text = result.stdout.str()
-    for words in ("a check that fails", "a seed that fails", "division by zero", "much", "line 2 has a quote"):
+    words_of_all = ("a check that fails", "a seed that fails", "division by zero", "much", "line 2 has a quote")
+    for words in (*words_of_all, "the disk is full"):
         assert words in text
     assert "hunter2" not in text
 
@@ -84,6 +96,9 @@ SECRET = {"PASSWORD": "hunter2"}
         lambda: Build(Path("/app"), args=(("PASSWORD", "hunter2"),)),
         lambda: define({"image": "busybox", "environment": SECRET}, alias="es", folder=Path("/project")),
         lambda: ContainerSpec(environment=SECRET),
+        lambda: define({"image": "busybox", "secrets": SECRET, "configs": SECRET}, alias="es", folder=Path("/project")),
+        lambda: checked_secrets(SECRET),
+        lambda: Packed("a", b"hunter2", mode=0o400),
         lambda: ContainerSpec(logging={"Type": "splunk", "Config": SECRET}),
         lambda: inspect.unwrap(service(image="busybox", environment=SECRET)).recipe,
         lambda: read_settings({"engine": "tcp://hunter2@h:1"}.get, {}, lambda _: None),

@@ -52,8 +52,8 @@ def test_prune_removes_kept_and_orphaned_things(
     assert engine.containers == {}
     assert not stack.folder.exists()
     assert capsys.readouterr().out == (
-        "removed: the kept stack of /app (1 container or network)\n"
-        "removed: 1 container or network that dead sessions left\n"
+        "removed: the kept stack of /app (1 container, network or volume)\n"
+        "removed: 1 container, network or volume that dead sessions left\n"
     )
     assert engine.closed
 
@@ -85,11 +85,11 @@ def test_prune_leaves_what_others_have_and_says_so(
     assert len(engine.containers) == 4
     assert capsys.readouterr().out == (
         "left: the kept stack of /app, which a session uses\n"
-        "removed: 0 containers and networks that dead sessions left\n"
-        "left: 1 container or network of living sessions\n"
-        "left: 2 containers and networks of kept stacks\n"
-        "left: 1 container or network of which it can't be told here whether the session lives; `--older-than 24h` "
-        "removes the older ones\n"
+        "removed: 0 containers, networks and volumes that dead sessions left\n"
+        "left: 1 container, network or volume of living sessions\n"
+        "left: 2 containers, networks and volumes of kept stacks\n"
+        "left: 1 container, network or volume of which it can't be told here whether the session lives; "
+        "`--older-than 24h` removes the older ones\n"
     )
 
 
@@ -104,9 +104,8 @@ def test_prune_removes_on_request_what_is_older_and_cannot_be_told_of(
     assert cli.main(["prune", f"--state-dir={tmp_path}", f"--older-than={age}"]) == 0
     assert len(engine.containers) == left
     said = "removed: {} that dead sessions left, or that are older and nobody can tell of"
-    assert (
-        said.format("1 container or network" if left == 1 else "0 containers and networks") in capsys.readouterr().out
-    )
+    things = "1 container, network or volume" if left == 1 else "0 containers, networks and volumes"
+    assert said.format(things) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "a day", "24", "-1h", "h"])
@@ -155,8 +154,8 @@ def test_a_kept_stack_that_cannot_be_removed_is_told_and_the_rest_goes(
     said = capsys.readouterr()
     assert said.err == "foodtrucks: device or resource busy\n"
     assert f"left: the kept stack of {names[0]}, which can't be removed\n" in said.out
-    assert f"removed: the kept stack of {names[1]} (1 container or network)\n" in said.out
-    assert "removed: 1 container or network that dead sessions left\n" in said.out
+    assert f"removed: the kept stack of {names[1]} (1 container, network or volume)\n" in said.out
+    assert "removed: 1 container, network or volume that dead sessions left\n" in said.out
 
 
 def test_prune_leaves_what_is_kept_on_another_engine_and_says_where_that_is(

@@ -12,10 +12,11 @@ import pytest
 from fakes.container import state
 from fakes.engine import FakeEngine
 from keyword_examples import EXAMPLES
+from pytest_foodtrucks.containers import volumes
 from pytest_foodtrucks.containers.compose import CONTAINER_KEYWORDS, ContainerSpec, engine_config, merge
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
-from pytest_foodtrucks.containers.volumes import bind
+from pytest_foodtrucks.containers.volumes import checked_volumes
 from pytest_foodtrucks.engine.asking import refused_error
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.engine.subnets import free_subnet
@@ -35,13 +36,28 @@ ON: dict[str, Any] = {"image": "busybox", "network": "net", "labels": {}}
 def config(host_ports: Mapping[int, int] | None = None, **about: Any) -> dict[str, Any]:
     """Return the engine's body for a container of busybox on the network `net`."""
     ports, on = host_ports if host_ports is not None else {}, {**ON, "labels": about.pop("labels", {})}
-    return engine_config(ContainerSpec(**about), **on, host_ports=ports, publish_on="127.0.0.1")
+    return engine_config(given(about), **on, host_ports=ports, publish_on="127.0.0.1")
+
+
+def given(about: dict[str, Any]) -> ContainerSpec:
+    """Return keywords with the volumes that were written as texts."""
+    written = about.get("volumes", ())
+    texts = all(isinstance(each, str) for each in written)
+    return ContainerSpec(**{**about, "volumes": checked_volumes(written) if texts else written})
+
+
+def bind(volume: str, folder: Path, *, local: bool) -> str:
+    """Return a volume in the short form as it is with its path made absolute."""
+    (written,) = checked_volumes(volume)
+    made = volumes.bind(written, folder, local=local)
+    parts = [made.source, made.target, ",".join(made.modes)]
+    return ":".join(part for part in parts if part)
 
 
 def creation(engine: FakeEngine, image: str = "busybox", **about: Any) -> Creation:
     """Create a container on the network `net`; its image is busybox if no other is given."""
     on = {"image": image, "network": "net", "labels": about.pop("labels", {}), "built_as": about.pop("built_as", None)}
-    return Creation(engine, ContainerSpec(**about), **on, title="victim")
+    return Creation(engine, given(about), **on, title="victim")
 
 
 # the engine's body
@@ -187,9 +203,20 @@ def test_a_path_that_cant_be_looked_at_is_an_error(tmp_path: Path, source: str) 
         bind(f"{source}:/in", tmp_path, local=True)
 
 
-def test_a_named_volume_is_an_error_because_it_would_stay_behind(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionError, match=r"The volume 'data:/in' has a name, and would stay behind\. Remedy: "):
-        bind("data:/in", tmp_path, local=True)
+def test_a_named_volume_is_one_of_the_engine(tmp_path: Path) -> None:
+    assert bind("data:/in:ro", tmp_path, local=True) == "data:/in:ro"
+    (mount,) = config(volumes=["data:/in:nocopy"])["HostConfig"]["Mounts"]
+    assert (mount["Type"], mount["Source"], mount["VolumeOptions"]) == ("volume", "data", {"NoCopy": True})
+
+
+def test_a_part_of_a_volume_needs_an_engine_that_mounts_one() -> None:
+    engine, part = FakeEngine(), {"type": "volume", "source": "data", "target": "/a", "volume": {"subpath": "logs"}}
+    keywords: dict[str, Any] = {"volumes": checked_volumes([part])}
+    with pytest.raises(StartError, match=r"the volume .* has a subpath, and the engine .* mounts whole volumes only"):
+        creation(engine, **keywords)
+    engine.subpaths = True
+    made = creation(engine, **keywords).container.inspect()
+    assert made["HostConfig"]["Mounts"][0]["VolumeOptions"] == {"Subpath": "logs"}
 
 
 # free ports

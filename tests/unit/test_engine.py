@@ -5,6 +5,7 @@ import errno
 import functools
 import hashlib
 import http.server
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -31,6 +33,7 @@ from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.inspected import PathInfo
 from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.patience import Patience
 from pytest_foodtrucks.errors import DefinitionError, EngineError, EngineNotFound, NoAnswer, SettingsError
@@ -51,6 +54,7 @@ class Daemon:
         self.first: dict[str, list[tuple[int, Any] | None]] = {}
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
+        self.more_headers: Mapping[str, str] = {}
         self.bodies: list[bytes] = []
         self.hangs = False
         self.url = ""
@@ -98,10 +102,13 @@ def handler(daemon: Daemon) -> type[http.server.BaseHTTPRequestHandler]:
             content = b"" if status == 204 else body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            for name, value in daemon.more_headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the base class's names
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the base class's names
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -808,6 +815,93 @@ def test_a_container_tells_what_runs_in_it(daemon: Daemon, engine: Engine) -> No
     assert engine.command_lines("c2") == engine.command_lines("gone") == []
     with pytest.raises(EngineError, match="no ps"):
         engine.command_lines("c3")
+
+
+def test_volumes_are_listed_by_their_names(daemon: Daemon, engine: Engine) -> None:
+    labels = {"pytest-foodtrucks.name": "victim", "l": "v"}
+    volume = {"Name": "victim", "CreatedAt": "2023-11-14T22:13:20Z", "Labels": labels}
+    copies = [volume, {**volume, "Name": "nice_name"}, {"Name": "bare", "Labels": None}]
+    daemon.answers["GET /volumes"] = (200, {"Volumes": copies})
+    assert engine.labels("volumes", "l") == {"victim": "v"}
+    assert engine.created("volumes", "l") == {"victim": 1_700_000_000}
+    daemon.answers["GET /volumes"] = (200, {"Volumes": None})
+    assert engine.labels("volumes", "l") == {}
+
+
+def test_a_volume_is_removed_once_nobody_has_it(daemon: Daemon, engine: Engine) -> None:
+    in_use = (409, {"message": "remove v1: volume is in use - [c1]"})
+    daemon.first["DELETE /volumes/v1"] = [in_use, in_use]
+    daemon.answers["DELETE /volumes/v1"] = (204, {})
+    engine.remove_volume("v1")
+    assert daemon.times("DELETE /volumes/v1") == 3
+    engine.remove_volume("gone")
+
+
+def test_a_volume_that_somebody_has_is_left_where_that_is_asked(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["DELETE /volumes/v1"] = (409, {"message": "remove v1: volume is in use - [c1]"})
+    engine.remove_unused_volume("v1")
+    assert daemon.times("DELETE /volumes/v1") == 1
+    engine.remove_unused_volume("gone")
+    daemon.answers["DELETE /volumes/v1"] = (400, {"message": "no volume's name"})
+    with pytest.raises(EngineError, match="could not remove the volume v1: no volume's name"):
+        engine.remove_unused_volume("v1")
+
+
+def test_a_volume_tells_where_its_files_are(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /volumes/v1"] = (200, {"Name": "v1", "Mountpoint": "/var/lib/docker/volumes/v1/_data"})
+    assert engine.mountpoint("v1") == "/var/lib/docker/volumes/v1/_data"
+
+
+@pytest.mark.parametrize(("version", "mounts"), [("1.41", False), ("1.44", False), ("1.45", True), ("1.50", True)])
+def test_an_engine_mounts_single_files_of_volumes_since_docker_26(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, version: str, *, mounts: bool
+) -> None:
+    monkeypatch.setattr(engine.api, "_version", version)
+    assert engine.mounts_subpaths is mounts
+
+
+# files of containers
+
+
+def test_files_are_put_where_they_replace_no_folder(daemon: Daemon, engine: Engine) -> None:
+    daemon.first["PUT /containers/c1/archive"] = [None]
+    daemon.answers["PUT /containers/c1/archive"] = (200, {})
+    engine.put_archive("c1", "/data", io.BytesIO(b"packed"))
+    assert daemon.bodies[-2:] == [b"packed", b"packed"], "all of it is sent again where the answer got lost"
+    assert urlsplit(daemon.asked[-1]).query == "path=%2Fdata&noOverwriteDirNonDir=true"
+
+
+def test_what_cannot_be_put_is_tried_once(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["PUT /containers/c1/archive"] = (500, {"message": "cannot overwrite directory with non-directory"})
+    with pytest.raises(EngineError, match="could not put files into /etc of the container c1: cannot overwrite"):
+        engine.put_archive("c1", "/etc", io.BytesIO(b"packed"))
+    assert daemon.times("PUT /containers/c1/archive") == 1
+
+
+def stat(mode: int, target: str = "") -> dict[str, str]:
+    """Return the header in which the engine tells of a path."""
+    about = json.dumps({"name": "a", "size": 1, "mode": mode, "linkTarget": target})
+    return {"X-Docker-Container-Path-Stat": base64.b64encode(about.encode()).decode()}
+
+
+def test_a_file_is_got_as_a_stream_with_what_it_is(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/c1/archive"] = (200, b"packed")
+    daemon.more_headers = stat(0o644)
+    about, content = engine.get_archive("c1", "/a", lambda about, stream: (about, stream.read()))
+    assert (about, content) == (PathInfo(0o644, ""), b"packed")
+    assert daemon.headers[-1]["Accept-Encoding"] == "identity"
+    daemon.more_headers = stat(1 << 27 | 0o777, "/b")
+    link, _ = engine.get_archive("c1", "/a", lambda about, stream: (about, stream.read()))
+    assert (link.is_link, link.is_folder, link.target) == (True, False, "/b")
+    daemon.more_headers = stat(1 << 31 | 0o755)
+    folder, _ = engine.get_archive("c1", "/a", lambda about, stream: (about, stream.read()))
+    assert folder.is_folder
+
+
+def test_whether_there_is_something_at_a_path_is_told(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["HEAD /containers/c1/archive"] = (200, b"")
+    assert engine.has_path("c1", "/a")
+    assert not engine.has_path("c2", "/a")
 
 
 # under load

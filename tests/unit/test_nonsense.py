@@ -132,6 +132,19 @@ SECRETS = st.one_of(
 )
 """An environment, or build args, that nobody is to see."""
 
+MOUNTED = st.one_of(
+    st.dictionaries(st.sampled_from(["password", "a/b", ""]), st.just(SECRET) | st.just(SECRET.encode()) | NONSENSE),
+    st.dictionaries(
+        st.just("password"),
+        st.fixed_dictionaries(
+            {"content": st.just(SECRET) | st.just(f"\ud800{SECRET}")},
+            optional=dict.fromkeys(("file", "environment", "target", "uid", "gid", "mode", "modus"), NONSENSE),
+        ),
+    ),
+    st.lists(st.fixed_dictionaries({"source": st.just("a") | NONSENSE, "content": st.just(SECRET)}), max_size=2),
+)
+"""Secrets and configs."""
+
 RIGHT: Mapping[str, st.SearchStrategy[Any]] = {
     **{keyword: st.sampled_from(example.right) for keyword, example in EXAMPLES.items()},
     "image": st.sampled_from(["busybox", "registry.example:5000/team/app:1.2", URL]),
@@ -145,9 +158,23 @@ RIGHT: Mapping[str, st.SearchStrategy[Any]] = {
     ),
     "command": st.sampled_from(["sleep 9", ["sleep", "9"], "sleep '", f"curl {URL}", ["curl", URL, 5]]),
     "environment": SECRETS,
+    "secrets": MOUNTED,
+    "configs": MOUNTED,
     "aliases": st.lists(st.sampled_from(["es", "ES", "web.1"]) | TEXTS, max_size=2),
-    "ports": st.sampled_from([80, [80, 443], [], ["80"]]) | st.lists(st.integers(), max_size=2),
-    "volumes": st.sampled_from([["/data"], ["./data:/data:ro"], "./a:/b", ["data:/data"], [f"{URL}:/x"]]),
+    "ports": st.sampled_from([80, [80, 443], [], ["80"], ["8080:80"]])
+    | st.lists(st.integers(), max_size=2)
+    | st.lists(
+        st.dictionaries(st.sampled_from(["target", "published", "host_ip", "protocol"]), st.just(80) | NONSENSE),
+        max_size=2,
+    ),
+    "volumes": st.sampled_from([["/data"], ["./data:/data:ro"], "./a:/b", ["data:/data"], [f"{URL}:/x"]])
+    | st.lists(
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["bind", "volume", "tmpfs"]) | NONSENSE, "target": st.just("/a") | NONSENSE},
+            optional=dict.fromkeys(("source", "read_only", "bind", "volume", "tmpfs", "consistency"), NONSENSE),
+        ),
+        max_size=2,
+    ),
     "healthcheck": st.fixed_dictionaries(
         {},
         optional={"test": st.just("true") | NONSENSE}

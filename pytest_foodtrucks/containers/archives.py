@@ -1,0 +1,199 @@
+"""Files that are put into a container and got from it, as tar archives: no program is needed there."""
+
+import os
+import posixpath
+import tarfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.engine.inspected import PathInfo
+from pytest_foodtrucks.errors import DefinitionError, EngineError
+from pytest_foodtrucks.values import Unfit, checked, path, shown, text
+
+from .keywords import permissions
+
+if TYPE_CHECKING:
+    from .container import Container
+
+_MODE: Final = 0o644
+"""Of a file that is put as bytes."""
+_READ: Final = 0o444
+_SYSTEMS_OWN: Final = ("/proc", "/sys", "/dev")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A file of an archive."""
+
+    name: str
+    content: bytes = field(repr=False)
+    mode: int
+    uid: int = 0
+    gid: int = 0
+
+
+def pack(archive: IO[bytes], files: Iterable[Packed]) -> None:
+    """Write files into an archive."""
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for each in files:
+            about = tarfile.TarInfo(each.name)
+            about.size, about.mode, about.mtime = len(each.content), each.mode, int(wall())
+            about.uid, about.gid = each.uid, each.gid
+            tar.addfile(about, BytesIO(each.content))
+
+
+# into a container
+
+
+def put(
+    container: "Container", source: str | os.PathLike[str] | bytes, to: str, *, mode: int | str | None, folder: Path
+) -> None:
+    """Put bytes, or a file or folder of this machine, at a path of a container; relative paths begin at `folder`.
+
+    A path that ends with a slash is a folder there that gets the file or folder under its own name. With `mode` all
+    files get it. They belong to root. Raises DefinitionError for what can't be put, EngineError where it can't be.
+    """
+    plain_mode = None if mode is None else checked("mode", mode, permissions)
+    if isinstance(source, bytes):
+        _refuse_folder(to)
+        place = _place(container, "to", to)
+        _put(container, place, lambda archive, name: pack(archive, [_of_bytes(source, name, plain_mode)]))
+        return
+    file = _existing(source, folder)
+    into = f"{to}{file.name}" if isinstance(to, str) and to.endswith("/") else to
+    place = _place(container, "to", into)
+    write = partial(_pack_path, source=file, mode=plain_mode)
+    _put(container, place, lambda archive, name: write(archive, name=name), is_folder=file.is_dir())
+
+
+def _of_bytes(content: bytes, name: str, mode: int | None) -> Packed:
+    return Packed(name, content, mode=_MODE if mode is None else mode)
+
+
+def _refuse_folder(to: object) -> None:
+    if isinstance(to, str) and to.endswith("/"):
+        raise DefinitionError(
+            f"to={shown(to)} is a folder, and bytes have no name. Remedy: give the file's whole path."
+        )
+
+
+def _existing(source: Any, folder: Path) -> Path:
+    file: Path = checked("path_or_bytes", source, lambda value: (folder / path(_plain(value))).resolve())
+    if not file.exists():
+        raise DefinitionError(f"There is no {shown(str(file))} to put into the container. Remedy: mend the path.")
+    return file
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise Unfit("give a path, or bytes", why=" is neither a path nor bytes")
+    return text(os.fspath(value))
+
+
+def _pack_path(archive: IO[bytes], source: Path, name: str, mode: int | None) -> None:
+    """Write a file, or a folder with all that is in it, into an archive; what belongs to somebody here is root's there.
+
+    Of the folder "." only what is in it: it is there, and keeps its owner.
+    """
+
+    def as_roots(about: tarfile.TarInfo) -> tarfile.TarInfo:
+        about.uid = about.gid = 0
+        about.uname = about.gname = ""
+        if mode is not None and about.isfile():
+            about.mode = mode
+        elif mode is not None and about.isdir():
+            about.mode = mode | (mode & _READ) >> 2  # who may read its files may enter it
+        return about
+
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        named = [(source, name)] if name != "." else [(each, each.name) for each in sorted(source.iterdir())]
+        for each, name_there in named:
+            tar.add(each, name_there, filter=as_roots)
+
+
+def _put(container: "Container", to: str, write: Callable[[IO[bytes], str], None], *, is_folder: bool = False) -> None:
+    """Unpack an archive of something called by the path's last part; folders that are missing above it are made."""
+    engine, folder = container.engine, to if is_folder else posixpath.dirname(to)
+    while folder != "/" and not engine.has_path(container.id, folder):
+        folder = posixpath.dirname(folder)
+    with TemporaryFile() as archive:
+        write(archive, posixpath.relpath(to, folder))
+        try:
+            engine.put_archive(container.id, folder, archive)
+        except EngineError as error:
+            raise _named(container, f"{to} can't be written", error) from error
+
+
+# from a container
+
+
+def get(container: "Container", place: str) -> bytes:
+    """Return the content of a file of a container; a symbolic link is followed.
+
+    Raises EngineError for what isn't there, and for a folder.
+    """
+    wanted = _place(container, "path", place)
+    try:
+        found = container.engine.get_archive(container.id, wanted, _read)
+        if isinstance(found, PathInfo) and found.is_link:
+            found = container.engine.get_archive(container.id, found.target, _read)
+    except EngineError as error:
+        raise _named(container, f"{wanted} can't be read", error) from error
+    if isinstance(found, bytes):
+        return found
+    what = "a folder" if found.is_folder else "no regular file"
+    raise EngineError(f"{wanted} of {container.name} is {what}. Remedy: get its files one by one, by their paths.")
+
+
+def _read(about: PathInfo, stream: IO[bytes]) -> bytes | PathInfo:
+    """Return a file's content; of all else what it is."""
+    if about.is_folder or about.is_link:
+        return about
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.isfile() else None
+            return about if content is None else content.read()
+    return about
+
+
+# both
+
+
+def _place(container: "Container", keyword: str, value: object) -> str:
+    """Return a path of a container in its plain form.
+
+    Raises DefinitionError for one that isn't absolute, and for one of a file system that the engine's archives don't
+    see.
+    """
+    place = checked(keyword, value, _absolute)
+    mounts = {**dict.fromkeys(_SYSTEMS_OWN, True), **container.inspected().mounts}
+    nearest = max((each for each in mounts if f"{place}/".startswith(f"{each}/")), key=len, default="")
+    if not mounts.get(nearest, False):
+        return place
+    raise DefinitionError(
+        f"{place} of {container.name} is on {nearest}, which is in memory, and the engine puts no files there and gets "
+        "none. Remedy: use another path, or a program in the container (exec)."
+    )
+
+
+def _absolute(value: Any) -> str:
+    place = posixpath.normpath(text(value))
+    if not value.startswith("/") or place.strip("/") == "":
+        raise Unfit("give a whole path in the container, such as /etc/app.conf")
+    return f"/{place.lstrip('/')}"
+
+
+def _named(container: "Container", what: str, error: EngineError) -> EngineError:
+    """Return an engine's error with what people call the container; the same one where the engine gave no answer."""
+    if error.status is None:
+        return error
+    reason = error.reason.replace(container.id, container.name)
+    return EngineError(
+        f"In {container.name} {what}: {reason}. Remedy: see what is at that path.", status=error.status, reason=reason
+    )
