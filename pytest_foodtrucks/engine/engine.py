@@ -25,6 +25,8 @@ from .networks import NetworkRequests
 from .own_container import possible_containers
 from .patience import Patience
 
+_SEVERAL_NETWORKS: Final = (1, 44)
+"""The version of the API since which a container is created on more than one network."""
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
 
@@ -59,6 +61,11 @@ class Engine(ImageRequests, NetworkRequests, ContainerRequests, ExecRequests, Li
             )
         self.local = self.url.startswith(("unix://", "npipe://"))
         self.host = host if host is not None else self._default_host()
+
+    @property
+    def attaches_at_creation(self) -> bool:
+        """Tell whether a container can be created on several networks, with a fixed MAC address on each."""
+        return tuple(map(int, self.api_version.split("."))) >= _SEVERAL_NETWORKS
 
     def __repr__(self) -> str:
         return f"<Engine {self.kind} {self.version} at {self.url}>"

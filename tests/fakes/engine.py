@@ -61,14 +61,14 @@ class FakeEngine(FakeNetworks):
         config = {**config, "Labels": {**config.get("Labels", {}), NAME_LABEL: name}}
         self.events.append(f"create {name.rpartition('-')[0]}")
         network = config["HostConfig"]["NetworkMode"]
-        endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+        on = {network: {}, **config.get("NetworkingConfig", {}).get("EndpointsConfig", {})}
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
             "Platform": platform,
             "HostConfig": config["HostConfig"],
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
-            "NetworkSettings": {"Networks": {network: _endpoint(endpoints.get(network, {}))}},
+            "NetworkSettings": {"Networks": {name: _endpoint(asked) for name, asked in on.items()}},
         }
         return container_id
 
