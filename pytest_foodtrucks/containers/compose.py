@@ -256,11 +256,11 @@ def engine_config(
     labels: Mapping[str, str],
     host_ports: Mapping[int, int],
     publish_on: str,
-    endpoint: Body | None = None,
+    endpoints: Mapping[str, Body] | None = None,
 ) -> dict[str, Any]:
     """Return the body of the engine API's ContainerCreate; it tells nothing of a keyword that has its default value.
 
-    `endpoint` is what the container is to have on its network beside its aliases.
+    `endpoints` are what the container is to have on its network beside its aliases, and on others.
     """
     bindings = {
         f"{port}/tcp": [{"HostIp": _address(spec, port, publish_on), "HostPort": str(of_host)}]
@@ -273,11 +273,11 @@ def engine_config(
     }
     if spec.aliases:
         config["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": list(spec.aliases)}}}
-    if endpoint:
-        merge(config, {"NetworkingConfig": {"EndpointsConfig": {network: endpoint}}})
-        merge(
-            config, {key: endpoint[key] for key in endpoint.keys() & {"MacAddress"}}
-        )  # where engines before API 1.44 read it
+    given = {name: endpoint for name, endpoint in (endpoints or {}).items() if endpoint or name != network}
+    if given:
+        merge(config, {"NetworkingConfig": {"EndpointsConfig": given}})
+    if "MacAddress" in given.get(network, {}):
+        config["MacAddress"] = given[network]["MacAddress"]  # where engines before API 1.44 read it
     defaults = ContainerSpec().values()
     for each in fields(spec):
         value, body = getattr(spec, each.name), each.metadata["body"]

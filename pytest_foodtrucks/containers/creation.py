@@ -109,6 +109,8 @@ class Creation:
 
     def _create(self) -> Container:
         host_ports = self._host_ports()
+        at_once, later = (self._further, {}) if self._engine.attaches_at_creation else ({}, self._further)
+        endpoints = {self._network: self._endpoint, **at_once}
         config = engine_config(
             self._spec,
             image=self._image,
@@ -116,13 +118,13 @@ class Creation:
             labels=self._labels,
             host_ports=host_ports,
             publish_on=self._engine.publish_on,
-            endpoint=self._endpoint.body(self._spec.aliases),
+            endpoints={name: settings.body(self._spec.aliases) for name, settings in endpoints.items()},
         )
         try:
             container_id = self._engine.create_container(self._name, config, platform=self._spec.platform)
         except EngineError as error:
             raise self._start_error("created", error) from error
-        for network, settings in self._further.items():
+        for network, settings in later.items():
             self._connect(container_id, network, settings)
         return Container(self._engine, container_id, self._name, self._network)
 

@@ -26,6 +26,8 @@ from .own_container import possible_containers
 from .patience import Patience
 from .volumes import VolumeRequests
 
+_SEVERAL_NETWORKS: Final = (1, 44)
+"""The version of the API since which a container is created on more than one network."""
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
 
@@ -60,6 +62,11 @@ class Engine(ImageRequests, NetworkRequests, ArchiveRequests, ExecRequests, List
             )
         self.local = self.url.startswith(("unix://", "npipe://"))
         self.host = host if host is not None else self._default_host()
+
+    @property
+    def attaches_at_creation(self) -> bool:
+        """Tell whether a container can be created on several networks, with a fixed MAC address on each."""
+        return tuple(map(int, self.api_version.split("."))) >= _SEVERAL_NETWORKS
 
     def __repr__(self) -> str:
         return f"<Engine {self.kind} {self.version} at {self.url}>"

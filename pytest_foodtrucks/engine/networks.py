@@ -12,8 +12,6 @@ from .clock import monotonic
 from .labels import NAME_LABEL
 from .subnets import gateway_of
 
-_MAC_BY_NETWORK: Final = (1, 44)
-"""The version of the API since which each network may give a container a MAC address."""
 _CREATION_SECONDS: Final = 1.0
 """How long the engine may work on a network before the event that reports it."""
 
@@ -127,11 +125,6 @@ class NetworkRequests(EngineClient):
             span: dict[str, Any] = {"since": since, "until": now + _CREATION_SECONDS}
             filters = {"type": "network", "event": ["create", "destroy"]}
             return any(True for _ in self.api.events(**span, filters=filters, decode=True))
-
-    @property
-    def gives_each_network_a_mac(self) -> bool:
-        """Tell whether a container can have a fixed MAC address on each network, and not on its first one alone."""
-        return tuple(map(int, self.api.api_version.split("."))) >= _MAC_BY_NETWORK
 
     def connect(
         self, network: str, container: str, *, aliases: Sequence[str] = (), **addresses: Unpack[FixedAddresses]

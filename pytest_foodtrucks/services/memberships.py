@@ -132,7 +132,7 @@ def _refuse_macs(engine: "Engine", networks: Sequence[NetworkRef], spec: "Contai
             "Remedy: give one of them."
         )
     for network in further:
-        if network.settings.mac_address is not None and not engine.gives_each_network_a_mac:
+        if network.settings.mac_address is not None and not engine.attaches_at_creation:
             raise DefinitionError(
                 f"This engine ({engine.version}) gives a fixed MAC address on the first network alone; on others since "
                 f"API 1.44. Remedy: let {network.name} be the first of networks=, or leave mac_address out."

@@ -84,17 +84,18 @@ class Network:
 
     @property
     def subnet(self) -> str:
-        """The first subnet, such as 172.18.0.0/16."""
+        """The subnet, such as 172.18.0.0/16; of two that of IPv4."""
         return self._address("Subnet")
 
     @property
     def gateway(self) -> str:
-        """The first subnet's gateway; empty on a network without one."""
+        """That subnet's gateway; empty on a network without one."""
         return self._address("Gateway")
 
     def _address(self, key: str) -> str:
         configs = self.stack.engine.inspect_network(self.id)["IPAM"]["Config"] or [{}]
-        return str(configs[0].get(key, ""))
+        four = [config for config in configs if ":" not in config.get("Subnet", "")]
+        return str((four or configs)[0].get(key, ""))
 
     @property
     def containers(self) -> list[Container]:

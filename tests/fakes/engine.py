@@ -65,7 +65,7 @@ class FakeEngine(FakeVolumes):
         self.events.append(f"create {name.rpartition('-')[0]}")
         network = config["HostConfig"]["NetworkMode"]
         self.make_volumes(config)
-        endpoints = config.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+        on = {network: {}, **config.get("NetworkingConfig", {}).get("EndpointsConfig", {})}
         self.containers[container_id] = {
             "Name": name,
             "Config": dict(config),
@@ -73,7 +73,7 @@ class FakeEngine(FakeVolumes):
             "HostConfig": config["HostConfig"],
             "Mounts": list(listed_mounts(config)),
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "Error": ""},
-            "NetworkSettings": {"Networks": {network: _endpoint(endpoints.get(network, {}))}},
+            "NetworkSettings": {"Networks": {name: _endpoint(asked) for name, asked in on.items()}},
         }
         return container_id
 

@@ -30,8 +30,6 @@ def shown_endpoint(
 class Version:
     """What an engine is asked for when it is found: its version."""
 
-    api_version = "1.41"
-
     def version(self) -> dict[str, Any]:
         return {"Version": "27.0", "ApiVersion": "1.46"}
 
@@ -113,7 +111,7 @@ class FakeNetworks(Engine):
         network_id = f"network{next(self._numbers)}"
         asked = [{"Subnet": subnet, "Gateway": gateway} for subnet, gateway in (subnets or {}).items()]
         own = [] if any(":" not in subnet for subnet in subnets or ()) else [self.pool]
-        config = [*own, *asked]
+        config = [*asked, *own] if self.attaches_at_creation else [*own, *asked]  # as newer and older engines show it
         self.networks[network_id] = {
             "Name": name,
             "Driver": driver,

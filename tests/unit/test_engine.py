@@ -750,11 +750,11 @@ def test_containers_are_attached_with_aliases(daemon: Daemon, engine: Engine) ->
 
 
 @pytest.mark.parametrize(("version", "each"), [("1.41", False), ("1.43", False), ("1.44", True), ("1.100", True)])
-def test_engines_give_a_mac_on_each_network_since_one_version_of_their_api(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, version: str, *, each: bool
+def test_engines_create_containers_on_several_networks_since_one_version_of_their_api(
+    engine: Engine, version: str, *, each: bool
 ) -> None:
-    monkeypatch.setattr(engine.api, "_version", version)
-    assert engine.gives_each_network_a_mac is each
+    engine.api_version = version
+    assert engine.attaches_at_creation is each
 
 
 def listed(thing: str, name: str, **labels: str) -> dict[str, Any]:

@@ -83,9 +83,11 @@ def test_ports_are_published_where_one_network_isnt_internal(
 # from the start
 
 
+@pytest.mark.parametrize("api_version", ["1.41", "1.46"])
 def test_it_is_on_all_its_networks_before_its_process_begins(
-    engine: FakeEngine, front: Network, back: Network, monkeypatch: pytest.MonkeyPatch
+    engine: FakeEngine, front: Network, back: Network, monkeypatch: pytest.MonkeyPatch, api_version: str
 ) -> None:
+    engine.api_version = api_version
     start, seen = engine.start_container, []
 
     def started(container: str) -> None:
@@ -109,6 +111,7 @@ def test_it_is_on_all_its_networks_before_its_process_begins(
 
 
 def test_a_container_that_cant_be_attached_is_removed(engine: FakeEngine, front: Network, back: Network) -> None:
+    engine.api_version = "1.41"
     engine.start_errors = [EngineError("no", status=403, reason="Address already in use")]
     with (
         pytest.raises(StartError, match=rf"can't be attached to {back.name}: .*Remedy: give an address that nobody"),
@@ -153,10 +156,14 @@ def test_an_address_that_it_cant_have_is_refused_before_anything_starts(
     assert engine.containers == {}
 
 
-def test_a_mac_on_a_further_network_takes_a_newer_engine(front: Network, back: Network) -> None:
+def test_a_mac_on_a_further_network_takes_a_newer_engine(engine: FakeEngine, front: Network, back: Network) -> None:
+    networks = {back: EndpointSettings(mac_address=MAC)}
+    with front.running(defined(), networks=networks) as service:
+        assert service.container.inspect()["NetworkSettings"]["Networks"][back.name]["MacAddress"] == MAC
+    engine.api_version = "1.43"
     with (
         pytest.raises(DefinitionError, match=r"on the first network alone; on others since API 1\.44\. Remedy: let"),
-        front.running(defined(), networks={back: EndpointSettings(mac_address=MAC)}),
+        front.running(defined(), networks=networks),
     ):
         pass
 
@@ -248,9 +255,14 @@ def test_a_network_has_the_subnets_and_gateways_that_were_asked_for(engine: Fake
         assert (about["EnableIPv6"], about["Options"]) == (True, {"mtu": "9"})
 
 
-def test_ipv6_without_a_subnet_gets_one_that_nobody_else_has(engine: FakeEngine, stack: Stack) -> None:
+@pytest.mark.parametrize("api_version", ["1.41", "1.46"])
+def test_ipv6_without_a_subnet_gets_one_that_nobody_else_has(
+    engine: FakeEngine, stack: Stack, api_version: str
+) -> None:
+    engine.api_version = api_version
     with throwaway_network(stack, ipv6=True) as one, throwaway_network(stack, ipv6=True) as two:
-        own = [engine.networks[net.id]["IPAM"]["Config"][-1]["Subnet"] for net in (one, two)]
+        subnets = [config["Subnet"] for net in (one, two) for config in engine.networks[net.id]["IPAM"]["Config"]]
+        own = [subnet for subnet in subnets if ":" in subnet]
         assert own[0] != own[1]
         assert all(subnet.startswith("fd") and subnet.endswith("/64") for subnet in own)
         assert one.subnet == "172.30.0.0/16"
