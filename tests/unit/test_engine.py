@@ -29,6 +29,7 @@ from urllib3.exceptions import ProtocolError
 from fakes.machine import Clock, Names
 from fakes.serving import serving
 from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.engine import engine as engine_module
 from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
@@ -326,6 +327,15 @@ def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, e
     assert engine.clock_difference == pytest.approx(ahead, abs=30)
     del daemon.answers["GET /info"]
     assert engine.clock_difference == pytest.approx(ahead, abs=30)
+
+
+def test_an_answer_that_takes_long_is_no_difference_of_the_clocks(
+    daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([100.0, 110.0])
+    monkeypatch.setattr(engine_module, "wall", lambda: next(moments))
+    daemon.answers["GET /info"] = (200, {"SystemTime": "1970-01-01T00:01:41.5Z"})
+    assert engine.clock_difference == 0
 
 
 # where published ports are
