@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,7 +33,7 @@ from pytest_foodtrucks.engine import engine as engine_module
 from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
 from pytest_foodtrucks.engine.inspected import PathInfo
 from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.patience import Patience
@@ -1227,15 +1227,21 @@ def test_a_command_that_doesnt_end_is_awaited_for_so_long(daemon: Daemon, engine
         engine.exec("c1", ["sh"], timeout=0.01)
 
 
-def test_a_command_that_goes_on_saying_something_is_awaited_for_so_long_too(daemon: Daemon, engine: Engine) -> None:
-    def chatter(_: BinaryIO, said: BinaryIO) -> None:
-        with suppress(OSError):  # whoever asked has gone
-            said.writelines(frame(1, b"y\n" * 1000) for _piece in range(100_000))
+class Chatter(ExecStream):
+    """A command that says something whenever it is listened to, and ends only after a million words."""
 
-    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
-    daemon.answers["POST /exec/e1/start"] = (200, chatter)
+    def __init__(self) -> None:
+        self.words = 0
+
+    def _frame(self, seconds: float | None) -> bytes:
+        assert seconds is not None
+        self.words += 1
+        return frame(1, b"y") if self.words < 1_000_000 else b""
+
+
+def test_a_command_that_goes_on_saying_something_is_awaited_for_so_long_too() -> None:
     with pytest.raises(TimeoutError):
-        engine.exec("c1", ["yes"], timeout=0.05)
+        Chatter().outputs(0.01)
 
 
 def test_a_silent_command_is_a_time_out(daemon: Daemon, engine: Engine) -> None:
