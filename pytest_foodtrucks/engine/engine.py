@@ -130,12 +130,14 @@ class Engine(ImageRequests, NetworkRequests, ArchiveRequests, ExecRequests, List
     def clock_difference(self) -> float:
         """By how many seconds the engine's clock is ahead of this machine's; negative where it is behind.
 
-        Asked once: a clock that is set meanwhile isn't noticed.
+        Asked once: a clock that is set meanwhile isn't noticed. 0 where the engine's time is one at which it was asked:
+        a busy engine takes seconds to answer, and that is no difference.
         """
 
         def ask() -> float:
             began = wall()
-            engine_time = datetime.fromisoformat(self.api.info()["SystemTime"])
-            return engine_time.timestamp() - (began + wall()) / 2
+            engine_time = datetime.fromisoformat(self.api.info()["SystemTime"]).timestamp()
+            ended = wall()
+            return 0.0 if began <= engine_time <= ended else engine_time - (began + ended) / 2
 
         return self._ask("tell the time", ask)

@@ -78,7 +78,8 @@ class ServicePart:
         if not self.definition.runs_once:
             return "it has no reset=, which would put it back"
         services = [each for each in self.requires if not each.__foodtrucks__.runs_once]
-        unseen = [service.alias for service in services if not can_be_restored(type(service))]
+        volumes = [f"the volume {each.name}" for each in self.definition.spec.volumes if each.name is not None]
+        unseen = [*(each.alias for each in services if not can_be_restored(type(each))), *volumes]
         if services and not unseen:
             return None
         what = f"what it did to {' and '.join(unseen)}" if unseen else "what it did"

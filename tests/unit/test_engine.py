@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,10 +29,11 @@ from urllib3.exceptions import ProtocolError
 from fakes.machine import Clock, Names
 from fakes.serving import serving
 from pytest_foodtrucks.containers.container import Container
+from pytest_foodtrucks.engine import engine as engine_module
 from pytest_foodtrucks.engine.discovery import _not_found_error, find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.engine.execs import ExecResult
+from pytest_foodtrucks.engine.execs import ExecResult, ExecStream
 from pytest_foodtrucks.engine.inspected import PathInfo
 from pytest_foodtrucks.engine.own_container import possible_containers
 from pytest_foodtrucks.engine.patience import Patience
@@ -326,6 +327,15 @@ def test_the_engines_clock_is_compared_with_this_machines_once(daemon: Daemon, e
     assert engine.clock_difference == pytest.approx(ahead, abs=30)
     del daemon.answers["GET /info"]
     assert engine.clock_difference == pytest.approx(ahead, abs=30)
+
+
+def test_an_answer_that_takes_long_is_no_difference_of_the_clocks(
+    daemon: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([100.0, 110.0])
+    monkeypatch.setattr(engine_module, "wall", lambda: next(moments))
+    daemon.answers["GET /info"] = (200, {"SystemTime": "1970-01-01T00:01:41.5Z"})
+    assert engine.clock_difference == 0
 
 
 # where published ports are
@@ -1217,15 +1227,21 @@ def test_a_command_that_doesnt_end_is_awaited_for_so_long(daemon: Daemon, engine
         engine.exec("c1", ["sh"], timeout=0.01)
 
 
-def test_a_command_that_goes_on_saying_something_is_awaited_for_so_long_too(daemon: Daemon, engine: Engine) -> None:
-    def chatter(_: BinaryIO, said: BinaryIO) -> None:
-        with suppress(OSError):  # whoever asked has gone
-            said.writelines(frame(1, b"y\n" * 1000) for _piece in range(100_000))
+class Chatter(ExecStream):
+    """A command that says something whenever it is listened to, and ends only after a million words."""
 
-    daemon.answers["POST /containers/c1/exec"] = (201, {"Id": "e1"})
-    daemon.answers["POST /exec/e1/start"] = (200, chatter)
+    def __init__(self) -> None:
+        self.words = 0
+
+    def _frame(self, seconds: float | None) -> bytes:
+        assert seconds is not None
+        self.words += 1
+        return frame(1, b"y") if self.words < 1_000_000 else b""
+
+
+def test_a_command_that_goes_on_saying_something_is_awaited_for_so_long_too() -> None:
     with pytest.raises(TimeoutError):
-        engine.exec("c1", ["yes"], timeout=0.05)
+        Chatter().outputs(0.01)
 
 
 def test_a_silent_command_is_a_time_out(daemon: Daemon, engine: Engine) -> None:

@@ -513,6 +513,14 @@ def test_a_job_that_did_nobody_knows_what_is_run_in_each_session(sessions: Sessi
     assert words in sessions.said
 
 
+def test_a_job_that_fills_a_named_volume_is_run_in_each_session(sessions: Sessions, filling: Mortal) -> None:
+    for _ in range(2):
+        with jobs_session(sessions, job=migrate(volumes=["data:/data"])):
+            pass
+    assert filling.started == ["db", "migrate", "migrate"]
+    assert "nothing tells whether what it did to the volume data is still there; reset= may" in sessions.said
+
+
 def test_a_job_that_requires_nothing_is_run_in_each_session(sessions: Sessions, filling: Mortal) -> None:
     for _ in range(2):
         with sessions.network() as net, running_job(net, migrate()):
