@@ -92,10 +92,10 @@ def test_of_what_no_test_asks_for_no_image_is_fetched(session: RunPytest) -> Non
 
 
 def test_a_definition_that_is_wrong_fails_its_own_tests_only(session: RunPytest) -> None:
-    definitions = "first = service(image='busybox')\nwrong = service(image='busybox', ports=lambda: ['80:80'])"
+    definitions = "first = service(image='busybox')\nwrong = service(image='busybox', ports=lambda: ['80/sctp'])"
     result = session(definitions, "def test_first(first): pass\ndef test_wrong(wrong): pass")
     result.assert_outcomes(passed=1, errors=1)
-    assert "ports has '80:80'" in result.stdout.str()
+    assert "ports has '80/sctp'" in result.stdout.str()
 
 
 def test_an_image_that_isnt_there_fails_its_own_tests_only(session: RunPytest) -> None:
