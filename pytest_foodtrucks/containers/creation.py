@@ -68,8 +68,12 @@ class Creation:
         self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
         self._refuse_older_engine()
         self._files = self._mounted(files) if files else None
+        self.container = self._created()
+
+    def _created(self) -> Container:
+        """Create it; where that can't be, remove its secrets and configs."""
         try:
-            self.container = self._create()
+            return self._create()
         except BaseException:
             self._remove_files()
             raise

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -251,11 +251,18 @@ def one_kept_session(state: Path, secret: str) -> bytes:
             return found
 
 
-@pytest.mark.usefixtures("nothing_left")
+@pytest.fixture
+def kept_state(state_home: Path, nothing_left: None) -> Iterator[Path]:
+    """Return a state folder whose kept stacks go after the test, however that ends."""
+    del nothing_left
+    yield state_home / "files-kept"
+    assert cli.main(["prune", f"--state-dir={state_home / 'files-kept'}"]) == 0
+
+
 def test_volumes_stay_with_a_kept_service_and_are_new_with_a_new_one(
-    state_home: Path, foodtrucks_engine: Engine, capsys: pytest.CaptureFixture[str]
+    kept_state: Path, foodtrucks_engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    state = state_home / "files-kept"
+    state = kept_state
     assert [one_kept_session(state, secret) for secret in ("x", "x", "y")] == [b"", b"something", b""]
     (kept,) = (folder.name for folder in state.glob("kept/*/"))
     assert len(foodtrucks_engine.labelled("volumes", SESSION_LABEL, kept)) == 2

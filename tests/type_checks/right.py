@@ -17,11 +17,13 @@ from elasticsearch.helpers import bulk
 
 from pytest_foodtrucks import (
     Address,
+    CommandError,
     Container,
     DefinitionError,
     ElasticsearchService,
     Engine,
     ExecResult,
+    HttpAnswer,
     Job,
     LogLine,
     Network,
@@ -240,6 +242,28 @@ def test_what_a_service_offers(redis: Service, search: ElasticsearchService) -> 
         assert_type(each.log_lines(since=datetime.now(UTC))[0], LogLine)
         assert_type(each.log_lines(tail=1)[0].stream, Literal["stdout", "stderr"])
         assert_type(each.wait(5), int)
+
+
+def test_files_of_a_service(redis: Service, tmp_path: Path) -> None:
+    """A file is put there from a path or from bytes, and comes back as bytes."""
+    redis.put(tmp_path / "users.acl", "/etc/users.acl", mode="0644")
+    redis.put(b"save 60 1", "/etc/redis.conf", mode=0o600)
+    assert_type(redis.get("/etc/redis.conf"), bytes)
+
+
+def test_what_a_probe_is_answered(net_probe: Probe) -> None:
+    """An answer to HTTP has a type that a helper can name."""
+    answer = net_probe.http("http://es:9200")
+    assert_type(answer, HttpAnswer)
+    assert_type((answer.status, answer.text, answer.headers), tuple[int, str, dict[str, str]])
+
+
+def test_a_command_that_fails(redis: Service) -> None:
+    """Its error tells how it ended."""
+    with pytest.raises(CommandError) as caught:
+        _ = redis.exec(["false"], check=True)
+    assert_type(caught.value.exit_code, int | None)
+    assert_type(caught.value.stderr, str)
 
 
 def test_a_job(migrate: Job) -> None:
