@@ -1,15 +1,6 @@
 import os
 
-from pytest_foodtrucks import (
-    Network,
-    Service,
-    ServiceKeywords,
-    assert_isolated,
-    assert_reachable,
-    assert_resolves,
-    network,
-    service,
-)
+from pytest_foodtrucks import Service, ServiceKeywords, assert_isolated, assert_reachable, network, service
 
 WEB_SERVER: ServiceKeywords = {
     "image": os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim"),
@@ -25,9 +16,9 @@ store = service(**WEB_SERVER, network="back_net")
 gateway = service(**WEB_SERVER, networks={"front_net": {"aliases": ["www"]}, "back_net": None}, requires=["store"])
 
 
-def test_the_gateway_is_found_on_both(gateway: Service, front_net: Network, back_net: Network) -> None:
-    assert_resolves(front_net, gateway)
-    assert_resolves(back_net, gateway)
+def test_the_gateway_is_reached_from_both_networks(gateway: Service, visitor: Service, store: Service) -> None:
+    assert_reachable(visitor, gateway)
+    assert_reachable(store, gateway)
 
 
 def test_visitors_call_it_www(gateway: Service, visitor: Service) -> None:
@@ -35,6 +26,5 @@ def test_visitors_call_it_www(gateway: Service, visitor: Service) -> None:
 
 
 def test_the_gateway_reaches_the_store_and_visitors_do_not(visitor: Service, gateway: Service, store: Service) -> None:
-    assert_reachable(visitor, gateway)
     assert_reachable(gateway, store)
     assert_isolated(visitor, store)
