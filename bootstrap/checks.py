@@ -22,6 +22,11 @@ Part = tuple[str, Sequence[str]]
 """A name, and a Python module with its arguments."""
 
 _DEPENDENCIES: Final = re.compile(r"\b(docker|elasticsearch|tenacity|filelock|httpx2|rich)\b")
+_WITH_OLDEST: Final = tuple(
+    f"tests/plugin/test_{stem}.py"
+    for stem in ("factories", "light_sessions", "marker", "no_engine", "options", "sessions", "subtests")
+)
+"""Files of whole sessions in which pytest does the most: it collects, orders, reports, reads options."""
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
@@ -29,7 +34,7 @@ _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""
 _LONGEST_FIRST: Final = (
     *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
-    *("test_readme", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
+    *("test_readme", "test_own_stack", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
 )
 """Files that took more than a minute. The other ones fill the lanes up at the end."""
 
@@ -83,8 +88,7 @@ def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
 def parts(root: Path) -> list[Part]:
     """Return the parts of all tests, those that take longest first, so that the lanes end at about the same time.
 
-    tox runs again what may differ with the oldest dependencies, which lack xdist too: whole sessions, and the unit
-    tests that name one of the dependencies.
+    tox runs again what differs most with the oldest dependencies, which lack xdist too; `./run tox` runs all so.
     """
     pytest = ("coverage", "run", "-m", "pytest")
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
@@ -97,7 +101,7 @@ def parts(root: Path) -> list[Part]:
         first,
         (
             f"tox {python}-oldest",
-            ("tox", "run", "-e", f"{python}-oldest", "--", "tests/plugin", *_of_dependencies(root)),
+            ("tox", "run", "-e", f"{python}-oldest", "--", *_WITH_OLDEST, *_of_dependencies(root)),
         ),
         *others,
     ]
