@@ -34,6 +34,7 @@ IMAGES = Images(
 _REQUIREMENTS = (
     web.FOLDER / "requirements.txt",
     Path(__file__).parents[2] / "examples/own_service/menu/requirements.txt",
+    Path(__file__).parents[2] / "examples/fastapi_app/reviews/requirements.txt",
 )
 
 

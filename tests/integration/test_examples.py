@@ -12,15 +12,23 @@ from .test_servers import install_client
 
 
 @pytest.mark.parametrize(
-    ("example", "client", "tests"),
-    [("foodtrucks", None, 9), ("own_service", None, 5), ("two_versions", "elasticsearch>=8.19,<9", 5)],
+    ("example", "arguments", "tests"),
+    [
+        ("foodtrucks", [], 9),
+        ("own_service", [], 5),
+        ("everyday", [], 11),
+        ("fastapi_app", ["-n2", "--dist=loadfile"], 4),
+    ],
 )
-def test_an_example_passes(
-    downstream: Downstream, tmp_path: Path, example: str, client: str | None, tests: int
-) -> None:
+def test_an_example_passes(downstream: Downstream, example: str, arguments: list[str], tests: int) -> None:
     shutil.copytree(ROOT / "examples" / example, downstream.folder, dirs_exist_ok=True)
-    environment = {} if client is None else install_client(client, tmp_path / "client")
-    downstream.run(env=environment).assert_outcomes(passed=tests)
+    downstream.run(*arguments, timeout=240).assert_outcomes(passed=tests)
+
+
+def test_the_example_of_two_versions_passes_with_a_client_of_its_own(downstream: Downstream, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples/two_versions", downstream.folder, dirs_exist_ok=True)
+    environment = install_client("elasticsearch>=8.19,<9", tmp_path / "client")
+    downstream.run(env=environment).assert_outcomes(passed=5)
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,9 @@ def test_not_foodtrucks_leaves_our_tests_out(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("-m", "not foodtrucks").assert_outcomes(passed=1, deselected=1)
 
 
-@pytest.mark.parametrize("example", ["foodtrucks", "network_lab", "own_service", "two_versions"])
+@pytest.mark.parametrize(
+    "example", ["everyday", "fastapi_app", "foodtrucks", "network_lab", "own_service", "two_versions"]
+)
 def test_without_an_engine_an_example_has_no_error_beside_the_marked_tests(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, example: str
 ) -> None:
