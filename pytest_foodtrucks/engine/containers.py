@@ -66,8 +66,7 @@ class ContainerRequests(EngineClient):
 
     def pause_container(self, container: str) -> None:
         """Freeze a container's processes."""
-        with self._asking(f"pause the container {container}"):
-            self.api.pause(container)
+        self._ask(f"pause the container {container}", lambda: self.api.pause(container), policy=patience.freeze)
 
     def unpause_container(self, container: str) -> None:
         """Let a container's frozen processes go on."""

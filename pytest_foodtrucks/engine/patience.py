@@ -67,6 +67,11 @@ def change(error: EngineError) -> float:
     return _BUSY if under_load else _unanswered(error)
 
 
+def freeze(error: EngineError) -> float:
+    """Retry policy of a pause: a busy kernel may not freeze a process that is just making others, and thaws all then."""
+    return _BUSY if error.status in _FAILURES and "unable to freeze" in str(error) else 0.0
+
+
 def appearance(error: EngineError) -> float:
     """Retry policy of a look-up of something that the engine may still be making."""
     return _BUSY if error.status == HTTPStatus.NOT_FOUND else question(error)

@@ -734,6 +734,13 @@ def test_a_containers_life_is_changed_by_requests_and_a_refusal_is_an_error(
         begin(engine, "c1")
 
 
+def test_a_container_that_the_kernel_couldnt_freeze_is_paused_again(daemon: Daemon, engine: Engine) -> None:
+    daemon.first["POST /containers/c1/pause"] = [(500, {"message": "OCI runtime pause failed: unable to freeze"})]
+    daemon.answers["POST /containers/c1/pause"] = (204, {})
+    engine.pause_container("c1")
+    assert daemon.times("POST /containers/c1/pause") == 2
+
+
 def test_a_container_is_killed_and_removed_with_its_anonymous_volumes(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["DELETE /containers/c1"] = (204, {})
     engine.remove_container("c1")

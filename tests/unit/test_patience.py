@@ -11,6 +11,7 @@ from pytest_foodtrucks.engine.patience import (
     RetryPolicy,
     appearance,
     change,
+    freeze,
     question,
     removal,
 )
@@ -19,6 +20,7 @@ from pytest_foodtrucks.errors import EngineError, NoAnswer
 AWAY = NoAnswer("connection refused")
 LATE = NoAnswer("read timed out", late=True)
 BROKEN = EngineError("disk on fire", status=500)
+UNFROZEN = EngineError("OCI runtime pause failed: unable to freeze: unknown", status=500)
 LOADED = EngineError("fork: Resource temporarily unavailable", status=500)
 MISSING = EngineError("no such container", status=404)
 CONFLICT = EngineError("it is paused", status=409)
@@ -30,14 +32,15 @@ CONFIGURATION = EngineError("Docker's configuration")
 @pytest.mark.parametrize(
     ("policy", "again"),
     [
-        (question, [AWAY, LATE, BROKEN, LOADED]),
-        (removal, [AWAY, LATE, BROKEN, LOADED, CONFLICT, IN_USE]),
+        (question, [AWAY, LATE, BROKEN, UNFROZEN, LOADED]),
+        (removal, [AWAY, LATE, BROKEN, UNFROZEN, LOADED, CONFLICT, IN_USE]),
         (change, [AWAY, LATE, LOADED]),
-        (appearance, [AWAY, LATE, BROKEN, LOADED, MISSING]),
+        (freeze, [UNFROZEN]),
+        (appearance, [AWAY, LATE, BROKEN, UNFROZEN, LOADED, MISSING]),
     ],
 )
 def test_what_is_asked_again_after_which_answer(policy: RetryPolicy, again: list[EngineError]) -> None:
-    errors = (AWAY, LATE, BROKEN, LOADED, MISSING, CONFLICT, BEING_REMOVED, IN_USE, CONFIGURATION)
+    errors = (AWAY, LATE, BROKEN, UNFROZEN, LOADED, MISSING, CONFLICT, BEING_REMOVED, IN_USE, CONFIGURATION)
     assert [error for error in errors if policy(error) > 0] == again
 
 
