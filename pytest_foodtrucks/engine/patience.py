@@ -68,7 +68,7 @@ def change(error: EngineError) -> float:
 
 
 def freeze(error: EngineError) -> float:
-    """Retry policy of a pause: a busy kernel may not freeze a process that is just making others, and thaws all then."""
+    """Retry policy of a pause: a busy kernel may not freeze a process that just makes others, and thaws all then."""
     return _BUSY if error.status in _FAILURES and "unable to freeze" in str(error) else 0.0
 
 
