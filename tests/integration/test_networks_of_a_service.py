@@ -24,6 +24,7 @@ from pytest_foodtrucks import (
     assert_not_resolves,
     assert_reachable,
     assert_resolves,
+    cli,
     network,
     reachability,
     service,
@@ -247,19 +248,22 @@ def test_it(echo, foodtrucks_net, back):
 LEFT = "\n    back.disconnect(echo)\n"
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_a_kept_service_on_two_networks_is_taken_over_unless_it_lost_one(
     downstream: Downstream, state_home: Path
 ) -> None:
     state = state_home / f"{downstream.folder.name}-kept"
     options = ["--foodtrucks-reuse", f"--foodtrucks-state-dir={state}"]
     said = []
-    for tests in (TAKEN_OVER, TAKEN_OVER + LEFT, TAKEN_OVER):
-        downstream.write(conftest=KEPT, test_it=tests)
-        result = downstream.run(*options, timeout=240)
-        result.assert_outcomes(passed=1)
-        said.append(result.stderr.str())
+    try:
+        for tests in (TAKEN_OVER, TAKEN_OVER + LEFT, TAKEN_OVER):
+            downstream.write(conftest=KEPT, test_it=tests)
+            result = downstream.run(*options, timeout=240)
+            result.assert_outcomes(passed=1)
+            said.append(result.stderr.str())
+    finally:
+        assert cli.main(["prune", f"--state-dir={state}"]) == 0
     first, second, third = (downstream.folder / "ids").read_text().split()
     assert first == second != third
     assert "echo is taken over from the kept stack" in said[1]
     assert "echo of the kept stack is replaced: it is disconnected from its network foodtrucks-net-" in said[2]
-    downstream.pytester.run("python", "-m", "pytest_foodtrucks", "prune", f"--state-dir={state}")
