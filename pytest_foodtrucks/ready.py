@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 LOG_LINES: Final = 30
 """How many of a container's last log lines an error shows."""
 
-_OVERLAP: Final = 1.0
+OVERLAP: Final = 1.0
 """Seconds of a log that are searched again: lines can be written in another order than that of their times."""
 
-_FIRST_PAUSE: Final = 0.02
-_LONGEST_PAUSE: Final = 0.25
+FIRST_PAUSE: Final = 0.02
+LONGEST_PAUSE: Final = 0.25
 
 
 class Target(Protocol):
@@ -181,7 +181,7 @@ def log(pattern: str) -> Check:
         target = target_of(service)
         search = target.search_log(compiled, since=searched.get(target))
         if search.moment is not None:
-            searched[target] = search.moment - _OVERLAP
+            searched[target] = search.moment - OVERLAP
         if not search.found:
             raise NotReady(f"no line of its log matches {pattern!r}")
 
@@ -257,7 +257,7 @@ def wait_until_ready(
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(NotReady),
         stop=lambda _: clock() - began >= timeout,
-        wait=tenacity.wait_exponential(multiplier=_FIRST_PAUSE, exp_base=1.2, max=_LONGEST_PAUSE),
+        wait=tenacity.wait_exponential(multiplier=FIRST_PAUSE, exp_base=1.2, max=LONGEST_PAUSE),
         sleep=sleep,
         reraise=True,
     )

@@ -65,13 +65,7 @@ def pulled(
     if pull != "always" and engine.image_exists(image, platform):
         return
     if pull == "never":
-        wanted = "" if platform is None else f" for {platform}"
-        other = platform is not None and engine.image_exists(image)
-        hint = " It has it for another platform." if other else similar(engine, image)
-        raise ImageError(
-            f"The image {image} isn't on the engine{wanted}, and pull is never.{hint} Remedy: pull or build it, or set "
-            "--foodtrucks-pull=missing."
-        )
+        raise _missing_error(engine, image, platform)
     try:
         with progress.working(f"pulling {image}") as update:
             for event in _until(cancelled, silence, engine.pull(image, platform)):
@@ -82,6 +76,16 @@ def pulled(
         raise ImageError(_not_pulled(image, error.reason, similar(engine, image))) from error
     except _GivenUp as reason:
         raise ImageError(_not_pulled(image, str(reason), similar(engine, image))) from reason
+
+
+def _missing_error(engine: "Engine", image: str, platform: str | None) -> ImageError:
+    wanted = "" if platform is None else f" for {platform}"
+    other = platform is not None and engine.image_exists(image)
+    hint = " It has it for another platform." if other else similar(engine, image)
+    return ImageError(
+        f"The image {image} isn't on the engine{wanted}, and pull is never.{hint} Remedy: pull or build it, or set "
+        "--foodtrucks-pull=missing."
+    )
 
 
 def similar(engine: "Engine", image: str) -> str:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 ROUNDS: Final = 12
 """How often a question is asked that networks' creation disturbs. Four weren't enough where tests made networks all the
-time: of a table of fifteen by fifteen a cell stayed inconclusive, and three of four questions about what leads out."""
+time: three of four questions about what leads out had no verdict."""
 
 _LOOK_BACK: Final = 0.1
 """Seconds. The event of a creation comes after all that it does, so one from before the question says nothing; and an

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import NotInTime, NotReadyInTime, StartError
-from pytest_foodtrucks.ready import LOG_LINES
+from pytest_foodtrucks.ready import FIRST_PAUSE, LOG_LINES, LONGEST_PAUSE, OVERLAP
 from pytest_foodtrucks.values import Unfit, checked, expression, finite, seconds
 
 if TYPE_CHECKING:
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FIRST_PAUSE: Final = 0.02
 _GROWTH: Final = 1.2
-_LONGEST_PAUSE: Final = 0.25
-
-_OVERLAP: Final = 1.0
-"""Seconds of a log that are searched again: lines can be written in another order than that of their times."""
 
 
 class Awaited(Protocol):
@@ -91,7 +86,7 @@ def wait_for_log(
         state = service.state()
         search = service.search_log(compiled, since=earliest)
         if search.moment is not None:
-            earliest = max(search.moment - _OVERLAP, float("-inf") if earliest is None else earliest)
+            earliest = max(search.moment - OVERLAP, float("-inf") if earliest is None else earliest)
         return (search, state) if search.found or state.ended else None
 
     found = _until(look, given, clock=clock, sleep=sleep)
@@ -170,8 +165,8 @@ def _until(
     look: Callable[[], T | None], seconds: float, *, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> T | None:
     """Return what a look finds, or None when it finds nothing for so many seconds; look more rarely with time."""
-    began, pause = clock(), _FIRST_PAUSE
+    began, pause = clock(), FIRST_PAUSE
     while (found := look()) is None and (left := seconds - (clock() - began)) > 0:
         sleep(min(pause, left))
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+        pause = min(pause * _GROWTH, LONGEST_PAUSE)
     return found

@@ -64,10 +64,10 @@ def test_a_control_that_fails_makes_it_inconclusive(scene: Scene) -> None:
 
 
 def test_of_what_a_new_network_disturbs_only_what_was_reached_is_asked_again(scene: Scene) -> None:
-    other = scene.service("other", scene.home, "172.30.0.9")
+    other = scene.service("other", scene.home, "172.30.0.77")
     scene.world.changes = [True]
     scene.world.outside.connections[HOME, 9200] = [*[OPEN] * 3, *[DROPPED] * 3]
-    scene.world.outside.connections["172.30.0.9", 9200] = [*[DROPPED] * 3, *[OPEN] * 3]
+    scene.world.outside.connections["172.30.0.77", 9200] = [*[DROPPED] * 3, *[OPEN] * 3]
     assert set(reachability([scene.abroad], [scene.es, other]).signs.values()) == {"X"}
 
 
