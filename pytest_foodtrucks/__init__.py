@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .probes.probe import Probe
     from .probes.verdicts import Verdict, VerdictKind
     from .services.definitions import ServiceKeywords
-    from .services.es import ElasticsearchService
+    from .services.elasticsearch.es import ElasticsearchService
     from .services.job import Job
     from .services.network import Network
     from .services.port_forward import PortForward
@@ -115,7 +115,7 @@ _HOMES = {
     "probes.probe": ("Probe",),
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.definitions": ("ServiceKeywords",),
-    "services.es": ("ElasticsearchService",),
+    "services.elasticsearch.es": ("ElasticsearchService",),
     "services.job": ("Job",),
     "services.network": ("Network",),
     "services.port_forward": ("PortForward",),

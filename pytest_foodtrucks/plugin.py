@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .engine.engine import Engine
     from .fixtures.own_stack import OwnStack
     from .probes.probe import Probe
-    from .services.es import ElasticsearchService
+    from .services.elasticsearch.es import ElasticsearchService
     from .services.network import Network
     from .services.port_forward import PortForward
     from .services.service import Service
@@ -132,7 +132,7 @@ def web_client(web_on_net: "Service") -> "httpx2.Client":
 @pytest.fixture
 def es_index(es_on_net: "ElasticsearchService") -> Generator[str, None, None]:
     """An index name of the test's own; what lives under it is gone after the test."""
-    from .services.es import private_index
+    from .services.elasticsearch.es_index import private_index
 
     with private_index(es_on_net) as name:
         yield name

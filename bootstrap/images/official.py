@@ -13,7 +13,7 @@ from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.containers.pulling import pulled
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.services import web
-from pytest_foodtrucks.services.es import fitting_version
+from pytest_foodtrucks.services.elasticsearch.es_node import fitting_version
 from pytest_foodtrucks.settings import ELASTICSEARCH_IMAGE
 
 from .builds import WEB, build, is_made

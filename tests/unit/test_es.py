@@ -11,8 +11,8 @@ import pytest
 from fakes.container import Target
 from fakes.session import settings
 from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, NotReady
-from pytest_foodtrucks.services import es
 from pytest_foodtrucks.services.definitions import ServiceDefinition
+from pytest_foodtrucks.services.elasticsearch import es, es_node
 
 HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 
@@ -20,7 +20,7 @@ HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 def define(*, options: Mapping[str, str] | None = None, **keywords: Any) -> ServiceDefinition:
     """Return the definition of a fixture named `search`."""
     options = options if options is not None else {"es_version": "9.5.0"}
-    return es.definition(settings(**options), keywords, alias="search", folder=Path("/nowhere"))
+    return es_node.definition(settings(**options), keywords, alias="search", folder=Path("/nowhere"))
 
 
 # versions
@@ -40,11 +40,11 @@ def define(*, options: Mapping[str, str] | None = None, **keywords: Any) -> Serv
     ],
 )
 def test_the_server_fits_the_client(client: str, server: str) -> None:
-    assert es.fitting_version(client) == server
+    assert es_node.fitting_version(client) == server
 
 
 def test_the_default_is_the_installed_clients_version() -> None:
-    assert es.fitting_version() == es.fitting_version(importlib.metadata.version("elasticsearch"))
+    assert es_node.fitting_version() == es_node.fitting_version(importlib.metadata.version("elasticsearch"))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_pair_that_cannot_work_is_an_error_that_says_which_would(
 
 
 def test_a_node_stands_alone_with_its_heap_capped_and_watermarks_off() -> None:
-    assert es.environment((6, 8), heap_size="256m", fast_start=False) == {
+    assert es_node.environment((6, 8), heap_size="256m", fast_start=False) == {
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "ES_JAVA_OPTS": "-Xms256m -Xmx256m",
@@ -94,34 +94,34 @@ def test_a_node_stands_alone_with_its_heap_capped_and_watermarks_off() -> None:
 
 
 def test_fast_start_uses_only_the_quick_compiler() -> None:
-    variables = es.environment((7, 13), heap_size="512m", fast_start=True)
+    variables = es_node.environment((7, 13), heap_size="512m", fast_start=True)
     assert variables["ES_JAVA_OPTS"] == "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1"
     assert "CLI_JAVA_OPTS" not in variables
 
 
 @pytest.mark.parametrize("version", [(6, 8), (7, 13)])
 def test_before_7_14_there_is_no_geoip_variable_because_the_node_would_refuse_it(version: tuple[int, int]) -> None:
-    assert "ingest.geoip.downloader.enabled" not in es.environment(version, heap_size="1g", fast_start=True)
+    assert "ingest.geoip.downloader.enabled" not in es_node.environment(version, heap_size="1g", fast_start=True)
 
 
 @pytest.mark.parametrize("version", [(7, 14), (7, 17), (8, 0), (9, 5)])
 def test_since_7_14_geoip_isnt_downloaded(version: tuple[int, int]) -> None:
-    assert es.environment(version, heap_size="1g", fast_start=True)["ingest.geoip.downloader.enabled"] == "false"
+    assert es_node.environment(version, heap_size="1g", fast_start=True)["ingest.geoip.downloader.enabled"] == "false"
 
 
 def test_before_8_there_is_no_security_variable() -> None:
-    assert "xpack.security.enabled" not in es.environment((7, 17), heap_size="1g", fast_start=True)
+    assert "xpack.security.enabled" not in es_node.environment((7, 17), heap_size="1g", fast_start=True)
 
 
 @pytest.mark.parametrize("version", [(8, 0), (9, 5)])
 def test_since_8_security_is_off_and_the_launcher_starts_fast_too(version: tuple[int, int]) -> None:
-    variables = es.environment(version, heap_size="1g", fast_start=True)
+    variables = es_node.environment(version, heap_size="1g", fast_start=True)
     assert variables["xpack.security.enabled"] == "false"
     assert variables["CLI_JAVA_OPTS"] == "-XX:TieredStopAtLevel=1"
 
 
 def test_without_fast_start_the_launcher_has_no_options() -> None:
-    assert "CLI_JAVA_OPTS" not in es.environment((9, 5), heap_size="1g", fast_start=False)
+    assert "CLI_JAVA_OPTS" not in es_node.environment((9, 5), heap_size="1g", fast_start=False)
 
 
 # definition
@@ -134,14 +134,14 @@ def test_the_options_give_image_version_and_heap() -> None:
 
 
 def test_without_a_version_it_is_what_fits_the_installed_client() -> None:
-    defined = es.definition(settings(), {}, alias="search", folder=Path("/nowhere"))
-    assert defined.image == f"docker.elastic.co/elasticsearch/elasticsearch:{es.fitting_version()}"
+    defined = es_node.definition(settings(), {}, alias="search", folder=Path("/nowhere"))
+    assert defined.image == f"docker.elastic.co/elasticsearch/elasticsearch:{es_node.fitting_version()}"
 
 
 def test_it_has_the_http_and_the_transport_port_and_is_ready_when_healthy() -> None:
     defined = define()
     assert defined.spec.ports == (9200, 9300)
-    assert defined.ready is es.healthy
+    assert defined.ready is es_node.healthy
 
 
 def test_none_counts_as_not_given() -> None:
@@ -150,7 +150,7 @@ def test_none_counts_as_not_given() -> None:
 
 
 def test_ports_and_readiness_can_be_given() -> None:
-    defined = define(ports=[9200], ready=es.healthy)
+    defined = define(ports=[9200], ready=es_node.healthy)
     assert defined.spec.ports == (9200,)
 
 
@@ -254,7 +254,7 @@ def test_image_and_build_together_are_an_error(tmp_path: Path) -> None:
 
 def healthy(status: int, body: str) -> None:
     """Ask the check of a node that answers so."""
-    es.healthy(Target(answers=[(status, body)]))
+    es_node.healthy(Target(answers=[(status, body)]))
 
 
 @pytest.mark.parametrize("colour", ["yellow", "green"])
@@ -264,7 +264,7 @@ def test_yellow_and_green_are_healthy(colour: str) -> None:
 
 def test_health_is_asked_on_the_http_port_whatever_the_order_of_ports() -> None:
     target = Target(answers=[(200, '{"status":"green"}')], container_ports=(9300, 9200))
-    es.healthy(target)
+    es_node.healthy(target)
     assert target.asked == [f"{HEALTH} on 9200 within 5.0"]
 
 
@@ -297,4 +297,4 @@ def test_any_other_answer_isnt_healthy_and_is_shown_as_the_reason(status: int, b
 
 def test_no_answer_isnt_healthy() -> None:
     with pytest.raises(NotReady, match="nobody answers"):
-        es.healthy(Target())
+        es_node.healthy(Target())

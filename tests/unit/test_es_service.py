@@ -17,9 +17,9 @@ from fakes.engine import FakeEngine
 from fakes.serving import serving
 from fakes.session import new_stack
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
-from pytest_foodtrucks.services import es
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import define
+from pytest_foodtrucks.services.elasticsearch import es, es_index, es_node
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.starting import running_service
 
@@ -33,7 +33,7 @@ class Node:
     """
 
     def __init__(self) -> None:
-        self.version = es.fitting_version()
+        self.version = es_node.fitting_version()
         self.answers: dict[str, tuple[int, Any]] = {}
         self.metadata: dict[str, Any] = {}
         self.settings: dict[str, Any] = {"persistent": {}, "transient": {}}
@@ -182,7 +182,7 @@ def test_an_async_client_that_isnt_there_is_an_error_with_a_remedy(
 
 
 def test_an_index_has_a_name_that_nobody_else_has(service: es.ElasticsearchService) -> None:
-    with es.private_index(service) as first, es.private_index(service) as second:
+    with es_index.private_index(service) as first, es_index.private_index(service) as second:
         assert first != second
         assert first.startswith("test-")
         assert first == first.lower()
@@ -213,7 +213,7 @@ def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, serv
         "/_slm/policy": (200, {"t-nightly": {}, "mine": {}}),
         "/_snapshot": (200, {"t-repository": {"type": "fs"}, "backup": {"type": "fs"}}),
     }
-    es.delete_under(service, "t")
+    es_index.delete_under(service, "t")
     assert node.deleted == [
         "/_transform/t-transform?force=true",
         "/_data_stream/t-stream",
@@ -246,7 +246,7 @@ def test_blocks_on_its_indices_are_lifted_before_and_those_on_others_stay(
             "other": index("t-far", read_only="true"),
         }
     }
-    es.delete_under(service, "t")
+    es_index.delete_under(service, "t")
     assert node.put == [
         ("/t/_settings", {"index.blocks.metadata": None}),
         ("/t/_settings", {"index.blocks.write": None}),
@@ -335,7 +335,7 @@ def test_a_server_without_a_feature_has_nothing_of_it_to_delete(
     node: Node, service: es.ElasticsearchService, status: int
 ) -> None:
     node.answers = {"/_data_stream/t*": (status, {})}
-    es.delete_under(service, "t")
+    es_index.delete_under(service, "t")
     assert node.deleted == []
 
 
@@ -343,7 +343,7 @@ def test_a_failed_test_leaves_nothing_under_its_name_either(node: Node, service:
     names = []
 
     def fail() -> None:
-        with es.private_index(service) as name:
+        with es_index.private_index(service) as name:
             names.append(name)
             node.metadata = {"indices": {name: index()}}
             raise ZeroDivisionError
@@ -357,7 +357,7 @@ def test_what_cant_be_deleted_is_an_error_and_all_else_is_deleted(node: Node, se
     node.metadata = {"indices": {"t": index(), "t-2": index(), "menu": index("t-far")}}
     node.refuses = {"/t": (503, "busy"), "/menu/_alias/t-far": (403, "blocked"), "/t-2": (404, "gone")}
     with pytest.raises(FoodtrucksError) as raised:
-        es.delete_under(service, "t")
+        es_index.delete_under(service, "t")
     assert str(raised.value) == (
         "What the test left in es under the name t can't be deleted: t (503: busy); t-far of menu (403: blocked). "
         "Remedy: let the test delete it, or take away what holds it."
@@ -370,4 +370,4 @@ def test_a_server_that_is_away_when_a_tests_things_are_to_be_deleted_is_told_in_
 ) -> None:
     away(service)
     with pytest.raises(FoodtrucksError, match=r"^es gave no answer when what the test has under the name t was to be"):
-        es.delete_under(service, "t")
+        es_index.delete_under(service, "t")

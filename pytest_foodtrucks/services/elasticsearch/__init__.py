@@ -1,0 +1,1 @@
+"""Elasticsearch: what a node is, its service, what is in it."""
