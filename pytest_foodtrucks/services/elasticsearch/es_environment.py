@@ -23,6 +23,8 @@ _FIRST_WITH_SVE: Final = (7, 13)
 _FIRST_MENDED: Final = (8, 18)
 """The first server that has Java 24, which is mended, from its first release on."""
 
+_PREFIX: Final = "ES_SETTING_"
+
 _LICENSE_LABEL: Final = "org.label-schema.license"
 """The label by which official images, and those that are made from them, tell which distribution they have: "Elastic-…"
 is the default one, "Apache-2.0" the one without x-pack, which ended with 7.10."""
@@ -94,11 +96,11 @@ def without_given(ours: Mapping[str, str], given: Iterable[str]) -> dict[str, st
     The official images take `ES_SETTING_XPACK_ML_ENABLED` for `xpack.ml.enabled` too, since 7.16; a server that gets a
     setting twice doesn't start.
     """
-    settings = {*given, *map(_setting, given)}
+    settings = {*given, *(_setting(each) for each in given if each.startswith(_PREFIX))}
     return {name: value for name, value in ours.items() if name not in settings}
 
 
 def _setting(variable: str) -> str:
     """Return the setting that a variable stands for: a single underscore is a dot, a double one an underscore."""
-    words = variable.removeprefix("ES_SETTING_").split("__")
+    words = variable.removeprefix(_PREFIX).split("__")
     return "_".join(word.replace("_", ".") for word in words).lower()

@@ -20,7 +20,7 @@ _INSTALL: Final = r"""# Install a plugin: $1 is what elasticsearch-plugin takes,
 # It takes no proxy from the variables that a build has for that, so they are told as the documentation has it.
 set -u
 options=
-case "$(uname -m)" in aarch64|arm64) options=$2 ;; esac
+case "$(uname -m)" in aarch64|arm64) options=" $2" ;; esac
 proxied() { # scheme, and the proxy's URL
   at=${2#*://}; at=${at##*@}; at=${at%%/*}
   case "$at" in "") return ;; *:*) port=${at##*:} ;; *) port=80 ;; esac
@@ -28,7 +28,7 @@ proxied() { # scheme, and the proxy's URL
 }
 proxied http "${http_proxy:-${HTTP_PROXY:-}}"
 proxied https "${https_proxy:-${HTTPS_PROXY:-}}"
-export ES_JAVA_OPTS="$options" CLI_JAVA_OPTS="$options"
+export ES_JAVA_OPTS="${ES_JAVA_OPTS:-}$options" CLI_JAVA_OPTS="${CLI_JAVA_OPTS:-}$options"
 log=$(mktemp)
 elasticsearch-plugin install --batch "$1" > "$log" 2>&1 && exit
 cat "$log"
@@ -43,7 +43,7 @@ _REMEDIES: Final = (
     (r"unknown plugin", "name one that `elasticsearch-plugin install --help` lists, or give a zip's path or URL"),
     (
         r"was built for elasticsearch|is incompatible|built with an older",
-        "give the zip that is for this server's version",
+        "give the zip for this server's version",
     ),
     (r"already exists", "leave it out of plugins=, the image has it"),
     (
