@@ -25,7 +25,7 @@ _FIRST_MENDED: Final = (8, 18)
 
 _PREFIX: Final = "ES_SETTING_"
 
-_LICENSE_LABEL: Final = "org.label-schema.license"
+_LICENSE: Final = "org.label-schema.license"
 """The label by which official images, and those that are made from them, tell which distribution they have: "Elastic-…"
 is the default one, "Apache-2.0" the one without x-pack, which ended with 7.10."""
 
@@ -55,7 +55,7 @@ class Surroundings:
         start with it. Since 7.11 there is only one distribution; before, the image's label tells which one it has, and
         where there is no such label nothing is set.
         """
-        licensed = facts.labels.get(_LICENSE_LABEL, "").startswith("Elastic")
+        licensed = facts.labels.get(_LICENSE, "").startswith("Elastic")
         has_it = self.version >= (8, 0) or licensed
         return {} if self.ml or not has_it else {"xpack.ml.enabled": "false"}
 
