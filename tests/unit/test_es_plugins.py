@@ -67,6 +67,7 @@ def test_a_zip_of_this_machine_is_copied_into_the_image(zipped: Path, form: str)
         (["mine.zip"], "has 'mine.zip'. Remedy: give an official plugin's name, such as 'analysis-icu', a Path"),
         (["ftp://mirror.example/mine.zip"], "has 'ftp://mirror.example/mine.zip'"),
         ([""], "has ''"),
+        (["https://me:hunter2@mirror.example/mine.zip"], "['https://…@mirror.example/mine.zip'] has a URL with a user"),
     ],
 )
 def test_what_is_no_plugin_is_refused(wrong: Any, words: str) -> None:

@@ -70,6 +70,8 @@ def _plugin(value: Any) -> str | Path:
     if isinstance(value, Path):
         return path(value)
     words, parts = text(value), urlsplit(text(value))
+    if "@" in parts.netloc:
+        raise Unfit("download it, and give a Path", why=" has a URL with a user, which the image's history would tell")
     if parts.scheme == "file":
         return path(unquote(parts.netloc + parts.path))
     if parts.scheme in {"http", "https"} and not re.search(r"\s", words):
