@@ -114,7 +114,7 @@ def test_the_users_word_on_machine_learning_counts(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "needs_it"),
-    [("6.8.23", False), ("7.12.1", False), ("7.13.0", True), ("7.17.9", True), ("8.17.10", True), ("8.18.0", False)],
+    [("6.8.23", False), ("7.16.3", False), ("7.17.9", True), ("8.19.21", True), ("9.0.0", False)],
 )
 def test_on_arm64_the_jvms_of_some_servers_are_told_not_to_use_sve(version: str, *, needs_it: bool) -> None:
     assert ("-XX:UseSVE=0" in variables(version, architecture="arm64")["ES_JAVA_OPTS"]) is needs_it

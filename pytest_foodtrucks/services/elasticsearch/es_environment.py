@@ -18,10 +18,10 @@ is never enforced: there one runs into the limit later, and an index that can't 
 _ARM_WITHOUT_SVE: Final = "-XX:UseSVE=0"
 """Apple's M4 ends an older JVM with SIGILL where it asks in a container for the length of SVE's vectors
 (elastic/elasticsearch#118583, JDK-8345296)."""
-_FIRST_WITH_SVE: Final = (7, 13)
-"""The first server whose own JVM, Java 16, knows the flag; an older one has no such code, and refuses the flag."""
-_FIRST_MENDED: Final = (8, 18)
-"""The first server that has Java 24, which is mended, from its first release on."""
+_FIRST_WITH_SVE: Final = (7, 17)
+"""The first line of which we know that its own JVM, Java 17 or later, has the flag: one below 16 refuses it."""
+_FIRST_MENDED: Final = (9, 0)
+"""The first line whose own JVM, Java 24, is mended in all releases; later ones of 8 know the flag too."""
 
 _PREFIX: Final = "ES_SETTING_"
 
