@@ -66,11 +66,11 @@ def derived(
     `name` is the one that the newest of these images has; an image under it that is made from the same things is used
     as it is. Raises ImageError with the last lines of the build's output.
     """
-    base_id = str(engine.image_id(base))
+    base_id, title = str(engine.image_id(base)), derivation.title
     try:
         key = derivation.key(base_id)
     except OSError as error:
-        raise ImageError(f"{derivation.title} can't be built: {error}. Remedy: see that the file is there.") from error
+        raise ImageError(f"{title} can't be built: {error}. Remedy: see that the file is there.") from error
     there = engine.image_id(name)
     if there is not None and engine.image_facts(there).labels.get(MADE_FROM_LABEL) == key:
         return there
@@ -79,9 +79,10 @@ def derived(
         _fill(context, derivation, base_name, key)
         build = Build(context, platforms=() if platform is None else (platform,))
         try:
-            return built_as(name, engine, build, title=derivation.title, progress=progress, cancelled=cancelled)
+            return built_as(name, engine, build, title=title, progress=progress, cancelled=cancelled)
         except ImageError as error:
-            raise derivation.explained(error) from error
+            message = error.message.replace(f"The image can't be built from {build.source}", f"{title} can't be built")
+            raise derivation.explained(ImageError(message, logs=error.logs)) from error
 
 
 def lasting_name(base: str, derivation: Derivation, digest: Callable[[str], str]) -> str:

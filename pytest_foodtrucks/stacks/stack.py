@@ -168,7 +168,7 @@ class Stack:
 
     def name_of_derived(self, base: str, derivation: "Derivation") -> str:
         """Return the name of an image that is derived from one with this name: the same each time."""
-        return deriving.lasting_name(base, derivation, keyed(self.session.state))
+        return deriving.lasting_name(base, derivation, keyed(self.session.state_folder))
 
     def _build(self, build: "Build") -> str:
         digest, ends = keyed(self.session.state_folder), self._closing.is_set

@@ -53,7 +53,7 @@ def test_a_plugin_of_ones_own_works_in_the_server(downstream: Downstream, tmp_pa
     result = downstream.run("-s")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*tokens hot! taco! of foodtrucks-build/elasticsearch-plugins:*"])
-    result.stderr.fnmatch_lines(["foodtrucks: building an Elasticsearch with marking.zip: done in *.? s"])
+    result.stderr.fnmatch_lines(["foodtrucks: building Elasticsearch with marking.zip: done in *.? s"])
 
 
 @pytest.mark.slow

@@ -2,18 +2,22 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakes.engine import FakeEngine
+from fakes.session import new_stack
 from pytest_foodtrucks.containers import deriving
 from pytest_foodtrucks.containers.deriving import Derivation
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.images import ImageFacts
 from pytest_foodtrucks.engine.labels import MADE_FROM_LABEL
 from pytest_foodtrucks.errors import ImageError
+from pytest_foodtrucks.services.definitions import define
+from pytest_foodtrucks.services.starting import image_of
 
 COMMAND = """#!/bin/sh
 if [ "$1" = buildx ]; then exit 0; fi
@@ -145,3 +149,26 @@ def test_a_name_is_that_of_its_base_its_steps_and_its_files(zipped: Path, tmp_pa
     ]
     assert len({mine, *others}) == 4
     assert mine.startswith("foodtrucks-build/mine:")
+
+
+# with a service's start
+
+
+@pytest.mark.parametrize(("pull", "asked"), [("always", ["pull server:1"]), ("missing", [])])
+def test_the_base_is_pulled_as_the_option_says_and_the_image_is_its_derivative(
+    told: Path, zipped: Path, pull: str, asked: list[str]
+) -> None:
+    engine = BuildingEngine(told)
+    engine.registry["server:1"] = []
+    stack = new_stack(engine, pull=pull)
+    given = replace(define({"image": "server:1"}, alias="es", folder=zipped.parent), derivation=derivation(zipped))
+    image = image_of(stack, given)
+    assert engine.events == asked
+    assert image == engine.named[stack.name_of_derived("server:1", derivation(zipped))]
+
+
+def test_an_error_names_the_service(told: Path, zipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESULT", "1")
+    given = replace(define({"image": "server:1"}, alias="es", folder=zipped.parent), derivation=derivation(zipped))
+    with pytest.raises(ImageError, match=r"^The service es can't start\. mine can't be built: `docker build` ended"):
+        image_of(new_stack(BuildingEngine(told)), given)

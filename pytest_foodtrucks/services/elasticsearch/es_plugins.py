@@ -100,7 +100,7 @@ def derivation(given: Sequence[str | Path], folder: Path, *, version: tuple[int,
         steps.append(f"RUN {json.dumps(words)}")
     names = ", ".join(each.name if isinstance(each, Path) else each for each in given)
     return Derivation(
-        title=f"an Elasticsearch with {names}",
+        title=f"Elasticsearch with {names}",
         slug="elasticsearch-plugins",
         steps=tuple(steps),
         texts=((_SCRIPT, _INSTALL),),
