@@ -27,7 +27,7 @@ search = elasticsearch_service(version={version!r}, heap="256m", plugins=[Path("
 SUITE = """
 def test_it(search):
     asked = {"tokenizer": "standard", "filter": [{"type": "marking"}], "text": "hot taco"}
-    answer = search.http.post("/_analyze", json=asked).raise_for_status().json()
+    answer = search.http.post("/_analyze", json=asked, timeout=60).raise_for_status().json()
     print("tokens", *[each["token"] for each in answer["tokens"]], "of", search.container.image)
 """
 
@@ -99,7 +99,7 @@ def test_what_cant_be_installed_is_told_in_the_plugin_managers_words(downstream:
     for words in (
         "The service unknown can't start. A plugin can't be installed: Unknown plugin analysis-icuu",
         "was built for Elasticsearch version 9.4.0 but version 9.5.0 is running. Remedy: give the zip for this",
-        "Remedy: give the zip of a plugin: it has plugin-descriptor.properties at its top",
+        "is missing a descriptor properties file. Remedy: give the zip of a plugin: it has plugin-descriptor.properties at its top",
     ):
         assert words in told
 

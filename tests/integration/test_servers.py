@@ -31,6 +31,7 @@ def test_the_compiler_is_as_the_option_says(es_on_net):
 SNAPSHOT = """
 def test_a_snapshot_brings_back_what_was_deleted(es_on_net, es_index):
     http, snapshot = es_on_net.http, f"/_snapshot/{es_on_net.snapshot_repository}/{es_index}"
+    http.timeout = 60
     http.put(f"/{es_index}/_doc/1?refresh=true", json={"dish": "taco"}).raise_for_status()
     http.put(f"{snapshot}?wait_for_completion=true", json={"indices": es_index}).raise_for_status()
     http.delete(f"/{es_index}").raise_for_status()

@@ -15,13 +15,14 @@ def snapshot(es: ElasticsearchService, method: str, path: str, body: Any = None)
 
 
 def test_what_was_deleted_comes_back_from_a_snapshot(es_on_net: ElasticsearchService, es_index: str) -> None:
-    es_on_net.http.put(f"/{es_index}/_doc/1?refresh=true", json={"dish": "taco"}).raise_for_status()
+    document = {"dish": "taco"}
+    es_on_net.http.put(f"/{es_index}/_doc/1?refresh=true", json=document, timeout=60).raise_for_status()
     repository = es_on_net.snapshot_repository
     made = snapshot(es_on_net, "PUT", f"{repository}/{es_index}", {"indices": es_index, "include_global_state": False})
     assert made["snapshot"]["state"] == "SUCCESS"
-    es_on_net.http.delete(f"/{es_index}").raise_for_status()
+    es_on_net.http.delete(f"/{es_index}", timeout=60).raise_for_status()
     assert snapshot(es_on_net, "POST", f"{repository}/{es_index}/_restore")["snapshot"]["shards"]["failed"] == 0
-    assert es_on_net.http.get(f"/{es_index}/_doc/1").json()["_source"] == {"dish": "taco"}
+    assert es_on_net.http.get(f"/{es_index}/_doc/1").json()["_source"] == document
 
 
 def test_the_one_before_left_no_snapshot_and_the_repository_is_nothing_that_was_left(

@@ -126,10 +126,19 @@ def test_without_a_proxy_it_is_told_none(tmp_path: Path) -> None:
     assert output.strip() == "-XX:UseSVE=0"
 
 
-def test_a_failure_ends_with_why(tmp_path: Path) -> None:
-    code, output = run(tmp_path, "echo 'ERROR: Unknown plugin x'; echo '  at java.base/a.b'; exit 64")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ERROR: Unknown plugin x",
+        "java.lang.IllegalStateException: no such thing",
+        'Exception in thread "main" java.io.IOException: it broke',
+    ],
+)
+def test_a_failure_ends_with_why(tmp_path: Path, words: str) -> None:
+    said = f"echo '-> Installing x'; echo '{words}'; echo '\tat java.base/a.IOException.b'; exit 64"
+    code, output = run(tmp_path, said)
     assert code == 1
-    assert output.splitlines()[-1] == "why: ERROR: Unknown plugin x"
+    assert output.splitlines()[-1] == f"why: {words}"
 
 
 def test_what_works_is_silent(tmp_path: Path) -> None:
@@ -145,7 +154,7 @@ MISMATCH = "Plugin [x] was built for Elasticsearch version 9.4.0 but version 9.5
     ("words", "told", "remedy"),
     [
         (
-            "ERROR: Unknown plugin analysis-icuu, did you mean [analysis-icu]?",
+            "ERROR: Unknown plugin analysis-icuu, did you mean [analysis-icu]?, with exit code 64",
             "Unknown plugin analysis-icuu, did you mean [analysis-icu]?",
             "name one that `elasticsearch-plugin install --help` lists",
         ),
@@ -163,6 +172,11 @@ MISMATCH = "Plugin [x] was built for Elasticsearch version 9.4.0 but version 9.5
             "ERROR: plugin directory [/x] already exists; if you need to update the plugin, uninstall it first",
             "plugin directory [/x] already exists; if you need to update the plugin, uninstall it first",
             "leave it out of plugins=",
+        ),
+        (
+            "java.lang.IllegalStateException: Plugin [.installing-1] is missing a descriptor properties file.",
+            "IllegalStateException: Plugin [.installing-1] is missing a descriptor properties file",
+            "give the zip of a plugin",
         ),
         (
             'Exception in thread "main" java.nio.file.NoSuchFileException: /x/plugin-descriptor.properties',

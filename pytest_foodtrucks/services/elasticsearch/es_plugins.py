@@ -32,7 +32,7 @@ export ES_JAVA_OPTS="${ES_JAVA_OPTS:-}$options" CLI_JAVA_OPTS="${CLI_JAVA_OPTS:-
 log=$(mktemp)
 elasticsearch-plugin install --batch "$1" > "$log" 2>&1 && exit
 cat "$log"
-grep -m 1 -E '^(ERROR: |Exception in |Caused by: )' "$log" | sed 's/^/why: /'
+grep -m 1 -E '^(ERROR: |Exception in |[a-z.]+\.[A-Za-z]+(Exception|Error)\b)' "$log" | sed 's/^/why: /'
 exit 1
 """
 
@@ -53,7 +53,7 @@ _REMEDIES: Final = (
             "or download the plugin's zip and give its path"
         ),
     ),
-    (r"plugin-descriptor|nosuchfile|zip", "give the zip of a plugin: it has plugin-descriptor.properties at its top"),
+    (r"descriptor|nosuchfile|zip", "give the zip of a plugin: it has plugin-descriptor.properties at its top"),
     (r"", "mend what the output shows"),
 )
 """Pairs of a pattern and a remedy; the first pattern that is found in the plugin manager's words counts."""
@@ -121,6 +121,7 @@ def explained(error: ImageError) -> ImageError:
     found = re.findall(r"why: (?:ERROR: |Exception in thread \"main\" )?(.*)", error.logs)
     if not found:
         return error
-    why = re.sub(r"^[\w.]+\.(\w+(?:Exception|Error))\b", r"\1", found[-1].strip().rstrip("."))
+    why = re.sub(r"^[\w.]+\.(\w+(?:Exception|Error))\b", r"\1", found[-1].strip())
+    why = re.sub(r"(, with exit code \d+)?\.?$", "", why)
     remedy = next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, why, re.IGNORECASE))
     return ImageError(f"A plugin can't be installed: {why}. Remedy: {remedy}.", logs=error.logs)
