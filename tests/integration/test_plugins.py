@@ -99,7 +99,7 @@ def test_what_cant_be_installed_is_told_in_the_plugin_managers_words(downstream:
     for words in (
         "The service unknown can't start. A plugin can't be installed: Unknown plugin analysis-icuu",
         "was built for Elasticsearch version 9.4.0 but version 9.5.0 is running. Remedy: give the zip for this",
-        "is missing a descriptor properties file. Remedy: give the zip of a plugin: it has plugin-descriptor.properties at its top",
+        "is missing a descriptor properties file. Remedy: give the zip of a plugin: it has plugin-descriptor",
     ):
         assert words in told
 
