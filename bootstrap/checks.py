@@ -77,20 +77,24 @@ def lint(root: Path) -> list[Outcome]:
     ]
 
 
-def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
-    """Run all tests, and report what of the package they ran."""
+def tests(root: Path, environ: Mapping[str, str], *, coverage: bool) -> list[Outcome]:
+    """Run all tests; with `coverage`, report what of the package they ran."""
+    environ = {**environ, **_cached_byte_code(root)}
+    if not coverage:
+        return side_by_side(parts(root), folder=root, environ=environ)
     run("coverage", "coverage", "erase", folder=root)
-    outcomes = side_by_side(parts(root), folder=root, environ={**environ, **_cached_byte_code(root)})
+    outcomes = side_by_side(parts(root, coverage=True), folder=root, environ=environ)
     run("coverage", "coverage", "combine", "--quiet", folder=root)
     return [*outcomes, run("coverage", "coverage", "report", folder=root)]
 
 
-def parts(root: Path) -> list[Part]:
+def parts(root: Path, *, coverage: bool = False) -> list[Part]:
     """Return the parts of all tests, those that take longest first, so that the lanes end at about the same time.
 
     tox runs again what differs most with the oldest dependencies, which lack xdist too; `./run tox` runs all so.
+    With `coverage` the parts are measured, which costs a Python before 3.14 about as much time as the tests.
     """
-    pytest = ("coverage", "run", "-m", "pytest")
+    pytest = ("coverage", "run", "-m", "pytest") if coverage else ("pytest",)
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
     first, *others = (
         (" and ".join(stems), (*pytest, *(f"tests/integration/{stem}.py" for stem in stems), "--durations=3"))
