@@ -27,6 +27,8 @@ _WITH_OLDEST: Final = tuple(
     for stem in ("factories", "light_sessions", "marker", "no_engine", "options", "sessions", "subtests")
 )
 """Files of whole sessions in which pytest does the most: it collects, orders, reports, reads options."""
+_THE_SAME_WITH_ALL: Final = frozenset({"test_arrows", "test_nonsense"})
+"""Files that name a dependency and use none: one reads our sources, one gives the checks of keywords random values."""
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
@@ -112,8 +114,8 @@ def parts(root: Path, *, coverage: bool = False) -> list[Part]:
 
 
 def _of_dependencies(root: Path) -> list[str]:
-    """Return the files of unit tests that name one of the package's dependencies."""
-    files = sorted((root / "tests/unit").glob("test_*.py"))
+    """Return the files of unit tests that name one of the package's dependencies, and whose tests may depend on it."""
+    files = sorted(file for file in (root / "tests/unit").glob("test_*.py") if file.stem not in _THE_SAME_WITH_ALL)
     named = [file for file in files if _DEPENDENCIES.search(file.read_text(encoding="utf-8"))]
     return [str(file.relative_to(root)) for file in named]
 
