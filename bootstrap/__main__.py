@@ -51,8 +51,7 @@ def main(arguments: Sequence[str]) -> int:
             everything = "--all" in options
             if everything:
                 environ["FOODTRUCKS_TEST_ALL"] = "1"
-            outcomes = checks.lint(ROOT)
-            outcomes += checks.tests(ROOT, environ, coverage=everything or "--coverage" in options)
+            outcomes = checks.lint_and_tests(ROOT, environ, coverage=everything or "--coverage" in options)
             return checks.summed_up(outcomes, began)
         case ["soak", *options]:
             if options and "--help" not in options:
