@@ -35,6 +35,14 @@ def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
     return (frame.content for frame in frames(pieces))
 
 
+def whole(pieces: Iterable[bytes]) -> bytes:
+    """Return what is in the engine's frames; of a container with a terminal all that came, as it is."""
+    received = b"".join(pieces)
+    if not _FRAMES.match(received):
+        return received
+    return b"".join(frame.content for frame in _taken_apart([received]))
+
+
 def frames(pieces: Iterable[bytes], *, longest: float = LONGEST_LINE) -> Iterator[Frame]:
     """Yield the engine's frames; of a container with a terminal, whose log has none, each line as if it were one.
 
@@ -127,27 +135,27 @@ class Search(NamedTuple):
         return self.match is not None
 
 
-def search(frames: Iterable[bytes], pattern: re.Pattern[str]) -> Search:
+def search(frames: Iterable[Frame], pattern: re.Pattern[str]) -> Search:
     """Search a log with time stamps line by line, until a line matches."""
     stamp = b""
-    for stamp, line in _lines(frames):
+    for stamp, line in _bounded_lines(frames):
         if (match := pattern.search(line)) is not None:
             bare = pattern.search(line.removesuffix("\n"))
             return Search(match if bare is None else bare, moment(stamp.decode()))
     return Search(None, moment(stamp.decode()))
 
 
-def _lines(frames: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
-    """Yield lines with their time stamps; a long line comes in several frames, and each has the line's stamp."""
-    stamp, line = b"", bytearray()
-    for frame in frames:
-        stamp = frame[: _STAMP - 1]
+def _bounded_lines(frames: Iterable[Frame]) -> Iterator[tuple[bytes, str]]:
+    """Yield lines with their time stamps, long ones cut; they come in several frames, between those of the others."""
+    begun: dict[int, bytearray] = {}
+    stamp = b""
+    for stream, frame in frames:
+        stamp, line = frame[: _STAMP - 1], begun.setdefault(stream, bytearray())
         if len(line) <= LONGEST_LINE:
             line += frame[_STAMP:]
         if frame.endswith(b"\n"):
-            yield stamp, _text(line)
-            line = bytearray()
-    if line:
+            yield stamp, _text(begun.pop(stream))
+    for line in begun.values():
         yield stamp, _text(line)
 
 

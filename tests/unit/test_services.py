@@ -318,6 +318,14 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
     assert service.exec(["ls"]) == ExecResult(3, "out", "err")
 
 
+@pytest.mark.parametrize("tail", [-1, True, 1.5, "5", 10**10])
+def test_a_number_of_lines_that_is_none_is_told(network: Network, up: ExitStack, tail: Any) -> None:
+    web = run(network, up)
+    for call in (web.logs, web.log_lines, web.container.logs, web.container.log_lines):
+        with pytest.raises(DefinitionError, match=r"^tail=.*Remedy: give a whole number from 0 to"):
+            call(tail=tail)
+
+
 def test_a_commands_keywords_reach_the_engine_in_their_plain_form(
     engine: FakeEngine, network: Network, up: ExitStack
 ) -> None:
