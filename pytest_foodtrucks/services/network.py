@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place, is_function
-from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.keywords import host_names
@@ -205,13 +204,16 @@ class Network:
 
     @contextmanager
     def _reached_at(self, place: Place, asked: Wanted) -> Iterator[PortForward]:
-        image, spec = self.stack.settings.probe_image, ContainerSpec(aliases=(asked.alias,))
-        claimant = ServiceDefinition(
-            folder=place.file.parent, name="reach_me", where=str(place), spec=spec, image=image
+        claim = Claim(
+            network=self.name,
+            aliases=(asked.alias,),
+            who=f"reach_me ({place})",
+            worker=str(self.stack.worker),
+            remedy="give reach_me another alias=, or leave the block of the other one before.",
         )
         with ExitStack() as undo:
             with errors_at(place):
-                undo.enter_context(self._claimed(claimant, spec.aliases, part="", lasts=False))
+                undo.enter_context(self._having(claim, "", None))
                 found = undo.enter_context(forwarded(self.stack, self.name, asked))
             yield found
 
@@ -253,7 +255,12 @@ class Network:
             worker=str(self.stack.worker),
             part=part if lasts else None,
         )
-        with self._claimed_in_process(claim, part), self._claimed_among_workers(claim, definition.timeout):
+        with self._having(claim, part, definition.timeout):
+            yield
+
+    @contextmanager
+    def _having(self, claim: Claim, part: str, timeout: float | None) -> Iterator[None]:
+        with self._claimed_in_process(claim, part), self._claimed_among_workers(claim, timeout):
             yield
 
     @contextmanager
