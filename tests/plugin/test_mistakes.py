@@ -56,6 +56,10 @@ AT_DEFINITION = {
     "elasticsearch_service(ready=ready.http('/'), ports=[])": "ready=ready.http('/') asks a TCP port of the service, *",
     "service(image='a', ready=ready.http('up'))": "ready.http('up') is no path. Remedy: begin it with a slash, *",
     "service(image='a', ready=ready.http)": "ready=<function http at *> is no readiness check. Remedy: *",
+    "service(image='a', mem_limit='64m', mem_reservation='1g')": "mem_reservation is * bytes, more than mem_limit *",
+    "service(image='a', volumes=['/run'], tmpfs='/run/')": "volumes and tmpfs have '/run' in the container twice, *",
+    "service(image='a', tmpfs=['/a', '/a:size=1m'])": "tmpfs has '/a' in the container twice, *",
+    "service(image='a', secrets={'a': {'content': 'a', 'target': '/b'}}, configs={'b': ''})": "secrets and configs *",
     "service(image='a', requires='db')": "requires='db' is a text. Remedy: give a list, such as *",
     "service(image='a', requires=[pytest])": "requires has <module 'pytest' *takes fixtures by name. Remedy: *",
     "service(image='a', requires=5)": "requires=5 is no list. Remedy: give a list, such as *",
@@ -612,8 +616,8 @@ def test_an_address_that_workers_cant_have_at_the_same_time_is_told_to_them(
         (
             "db = service(image='a', ports=['8080:80'])\nweb = service(image='a', ports=[1, '8080:81'])",
             (
-                "conftest.py:5: Port 8080 of the host would belong to two services: web, and db (conftest.py:4). Remedy: "
-                "write ports=[[]81[]], for a free one."
+                "conftest.py:5: Port 8080 of the host would belong to two services: web, and db (conftest.py:4). "
+                "Remedy: write ports=[[]81[]], for a free one."
             ),
         ),
         (
