@@ -921,10 +921,11 @@ def test_a_file_is_got_as_a_stream_with_what_it_is(daemon: Daemon, engine: Engin
     assert folder.is_folder
 
 
-def test_whether_there_is_something_at_a_path_is_told(daemon: Daemon, engine: Engine) -> None:
+def test_what_there_is_at_a_path_is_told(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["HEAD /containers/c1/archive"] = (200, b"")
-    assert engine.has_path("c1", "/a")
-    assert not engine.has_path("c2", "/a")
+    daemon.more_headers = stat(1 << 27 | 0o777, "/b")
+    assert engine.path_info("c1", "/a") == PathInfo(1 << 27 | 0o777, "/b")
+    assert engine.path_info("c2", "/a") is None
 
 
 # under load
