@@ -235,7 +235,7 @@ def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
 
 def in_use(address: str, port: int) -> bool:
     """Tell whether a port is taken. On another machine this can't be checked; the port then counts as free."""
-    with socket.socket() as attempt:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of connections closed just now are free
         try:
             attempt.bind((address, port))
