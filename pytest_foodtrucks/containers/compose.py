@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.versions import at_least
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.values import shown, switch
 
@@ -304,11 +305,7 @@ def newer_keywords(spec: ContainerSpec, api_version: str) -> dict[str, str]:
     defaults = ContainerSpec().values()
     given = [each for each in fields(spec) if getattr(spec, each.name) != defaults[each.name]]
     since = {each.name: str(each.metadata["since"]) for each in given if each.metadata["since"]}
-    return {name: first for name, first in since.items() if _numbers(api_version) < _numbers(first)}
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    return {name: first for name, first in since.items() if not at_least(api_version, first)}
 
 
 def refuse_contradictions(spec: ContainerSpec) -> None:

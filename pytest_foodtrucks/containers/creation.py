@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.versions import with_release
 from pytest_foodtrucks.errors import EngineError, StartError
 
 from .compose import ContainerSpec, engine_config, newer_keywords
@@ -100,7 +101,7 @@ class Creation:
         for name, first in newer_keywords(self._spec, engine.api_version).items():
             raise StartError(
                 f"The container of {self._title} can't be created: {name}= needs an engine whose API has version "
-                f"{first}{_release(first)}, and the engine at {engine.url} has {engine.api_version} "
+                f"{with_release(first)}, and the engine at {engine.url} has {engine.api_version} "
                 f"({engine.version}). Remedy: leave {name}= out, or use a newer engine."
             )
         part = next((each for each in self._spec.volumes if each.subpath is not None), None)
@@ -214,14 +215,6 @@ class Creation:
     def _remove_files(self) -> None:
         if self._files is not None:
             self._files.remove()
-
-
-DOCKER_RELEASES: Final = {"1.40": "19.03", "1.41": "20.10", "1.42": "23.0", "1.43": "24.0", "1.44": "25.0"}
-"""The first release of Docker that has a version of the API."""
-
-
-def _release(api_version: str) -> str:
-    return f" (Docker {DOCKER_RELEASES[api_version]})" if api_version in DOCKER_RELEASES else ""
 
 
 def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
