@@ -655,6 +655,19 @@ def test_a_shared_service_that_asks_for_one_of_each_workers_own_is_told(
     assert session(definitions + web, tests, "--collect-only").ret == pytest.ExitCode.OK
 
 
+def test_an_object_that_can_t_be_looked_at_ends_no_session(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
+    definitions = (
+        "class Odd(list):\n    def __bool__(self): raise RuntimeError('no truth here')\n"
+        "db = service(image='a', aliases=Odd(['db']))"
+    )
+    result = session(definitions, "def test(): pass\ndef test_db(db): pass")
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    result.assert_outcomes(passed=1, errors=1)
+    assert (
+        "definitions fit each other can't be told before they start: RuntimeError: no truth" in capfd.readouterr().err
+    )
+
+
 def test_aliases_that_a_name_server_takes_for_one_clash(session: Session) -> None:
     definitions = "one = service(image='a', aliases=['DB'])\ntwo = service(image='a', aliases=['db'])"
     (line,) = told(session(definitions, "def test(one, two): pass"))
