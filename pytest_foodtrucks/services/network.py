@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
@@ -13,6 +12,7 @@ from pytest_foodtrucks.callers import Place, calling_place, is_function
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.keywords import host_names
+from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import same_name
@@ -70,7 +70,7 @@ class Network:
         self.id = network_id
         self._for_session = for_session
         self._claims: dict[str, str] = {}
-        self._lock = Lock()
+        self._lock = ForkLock()
         keep_probes(stack, name)
 
     def __repr__(self) -> str:
