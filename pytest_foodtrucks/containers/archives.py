@@ -124,7 +124,7 @@ def _pack_path(archive: IO[bytes], source: Path, name: str, mode: int | None) ->
 def _put(container: "Container", to: str, write: Callable[[IO[bytes], str], None], *, is_folder: bool = False) -> None:
     """Unpack an archive of something called by the path's last part; folders that are missing above it are made."""
     engine, folder = container.engine, to if is_folder else posixpath.dirname(to)
-    while folder != "/" and engine.path_info(container.id, folder) is None:
+    while folder != "/" and _info(container, folder) is None:
         folder = posixpath.dirname(folder)
     with TemporaryFile() as archive:
         _pack(write, archive, posixpath.relpath(to, folder))
@@ -201,12 +201,22 @@ def _without_links(container: "Container", place: str, *, follow: bool) -> str:
     parts = place.strip("/").split("/")
     there = ""
     for number, part in enumerate(parts):
-        about = container.engine.path_info(container.id, f"{there}/{part}")
+        about = _info(container, f"{there}/{part}")
         is_link = about is not None and about.is_link and (follow or number < len(parts) - 1)
         there = about.target.rstrip("/") if about is not None and is_link else f"{there}/{part}"
         if about is None:
             return "/".join([there, *parts[number + 1 :]])
     return there
+
+
+def _info(container: "Container", place: str) -> PathInfo | None:
+    """Return what there is at a path; None also where the engine can't look: it says why when it writes or reads."""
+    try:
+        return container.engine.path_info(container.id, place)
+    except EngineError as error:
+        if error.status is None:
+            raise
+        return None
 
 
 def _absolute(value: Any) -> str:

@@ -140,7 +140,7 @@ class ContainerRequests(EngineClient):
         """Search a container's log line by line, until a line matches; `since` is as in `read_log`."""
 
         def take(pieces: Iterable[bytes]) -> Search:
-            return logs.search(logs.frames(pieces), pattern)
+            return logs.search(logs.frames(pieces, stamps=True), pattern)
 
         return self._read_log(container, take, since, "all", stamps=True)
 
@@ -150,7 +150,7 @@ class ContainerRequests(EngineClient):
         """Return the lines of a container's log with their times and streams; `since` is as in `read_log`."""
 
         def take(pieces: Iterable[bytes]) -> list[LogLine]:
-            return list(logs.lines(logs.frames(pieces, longest=inf)))
+            return list(logs.lines(logs.frames(pieces, longest=inf, stamps=True)))
 
         return self._read_log(container, take, since, tail, stamps=True)
 

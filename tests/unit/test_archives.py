@@ -231,6 +231,18 @@ def test_what_the_container_does_not_take_is_an_error_with_its_path(service: Ser
         service.put(b"", "/etc/a")
 
 
+def test_where_the_engine_cannot_look_it_says_why_when_it_is_to_write(
+    service: Service, engine: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def path_info(*_: object) -> None:  # its answers to HEAD have no words
+        raise EngineError("could not look at /etc/passwd/a: ", status=500, reason="")
+
+    monkeypatch.setattr(engine, "path_info", path_info)
+    engine.put_error = EngineError("…", status=500, reason="not a directory")
+    with pytest.raises(EngineError, match=r"/etc/passwd/a can't be written: not a directory\. Remedy: "):
+        service.put(b"", "/etc/passwd/a")
+
+
 def test_an_engine_that_is_away_is_told_as_such(service: Service, engine: Recording) -> None:
     engine.put_error = NoAnswer("away")
     with pytest.raises(NoAnswer, match=r"^away$"):

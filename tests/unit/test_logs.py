@@ -4,6 +4,7 @@ import re
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from math import inf
 
 import pytest
 
@@ -149,13 +150,31 @@ def test_a_long_line_in_frames_between_those_of_the_other_stream_is_one() -> Non
 def test_the_log_of_a_terminal_has_no_frames_and_one_stream(size: int) -> None:
     log = f"{STAMP}one\r\n{STAMP}\r\n{STAMP}two".encode()
     pieces = [log[start : start + size] for start in range(0, len(log), size)]
-    assert [(line.stream, line.text) for line in lines(frames(pieces))] == [
+    assert [(line.stream, line.text) for line in lines(frames(pieces, stamps=True))] == [
         ("stdout", "one"),
         ("stdout", ""),
         ("stdout", "two"),
     ]
-    assert search(frames(pieces), re.compile("^two$", re.MULTILINE)).found
-    assert search(frames(pieces), re.compile("one$")).found
+    assert search(frames(pieces, stamps=True), re.compile("^two$", re.MULTILINE)).found
+    assert search(frames(pieces, stamps=True), re.compile("one$")).found
+
+
+@pytest.mark.parametrize("size", [1000, 16_384, 100_000])
+def test_a_terminals_long_line_is_without_the_stamps_of_its_entries(size: int) -> None:
+    entries = [b"a" * 16_384, b"b" * 16_384, b"end\r\n", b"next\r\n"]
+    log = b"".join(STAMP.encode() + entry for entry in entries)
+    pieces = [log[start : start + size] for start in range(0, len(log), size)]
+    assert [line.text for line in lines(frames(pieces, longest=inf, stamps=True))] == [
+        "a" * 16_384 + "b" * 16_384 + "end",
+        "next",
+    ]
+    assert search(frames(pieces, stamps=True), re.compile("^a+b+end$", re.MULTILINE)).found
+
+
+def test_a_terminals_line_without_an_end_is_searched_and_has_its_moment() -> None:
+    log = [STAMP.encode() + b"x" * 60_000, b"x" * 60_000, b"\ry" * 60_000]
+    assert search(frames(log, stamps=True), re.compile("ready")) == Search(None, MOMENT)
+    assert search(frames([*log, b"\r\n", STAMP.encode() + b"ready\r\n"], stamps=True), re.compile("ready")).found
 
 
 @pytest.mark.parametrize("pieces", [[], [b""], [b"x"], [b"\1\0"]])
