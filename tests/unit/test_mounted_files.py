@@ -96,7 +96,7 @@ def test_a_container_gets_its_secrets_by_a_volume_that_a_helper_fills() -> None:
 def test_the_volume_of_a_service_with_a_long_alias_has_a_name_that_a_folder_may_have() -> None:
     engine = FakeEngine()
     creation(engine, title="a" * 253)
-    assert all(len(volume) <= 255 for volume in engine.volumes)  # noqa: PLR2004 - the kernel's
+    assert all(len(volume) <= 255 for volume in engine.volumes)
 
 
 def test_an_engine_that_mounts_a_single_file_of_a_volume_does() -> None:
