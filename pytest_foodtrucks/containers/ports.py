@@ -25,6 +25,11 @@ class FixedPort:
     address: str | None = None
 
     @property
+    def at(self) -> str:
+        """Where it is on the host, as people write it."""
+        return str(self.published) if self.one_address is None else f"{self.one_address}:{self.published}"
+
+    @property
     def one_address(self) -> str | None:
         """The address of the host where it is alone; None where that isn't said, or is all of them."""
         everywhere = self.address is None or ipaddress.ip_address(self.address).is_unspecified

@@ -17,7 +17,8 @@ class Claim:
     """A worker's wish for a service's names, and its fixed addresses, on a network: both are in `aliases`.
 
     `part` is the name by which all workers know a shared service, else None. `who` is the service in a message's words,
-    and `remedy` what to do where somebody else has one of its names.
+    and `remedy` what to do where somebody else has one of its names. `what` says what they are, if they are none;
+    `service` is the service's first alias then.
     """
 
     network: str
@@ -29,10 +30,14 @@ class Claim:
         "give one of them other aliases=; for a round robin on purpose, attach the second one with "
         "foodtrucks_net.connect(…, aliases=[…])."
     )
+    what: str = ""
+    service: str = ""
 
     def taken_error(self, alias: str, by: str, *, waited: str = "") -> DefinitionError:
         """Return the error that says who has an alias, or an address, already."""
-        what, remedy = ("alias", self.remedy) if may_be_name(alias) else ("address", "give one of them another.")
+        what, remedy = "address", "give one of them another."
+        if self.what or may_be_name(alias):
+            what, remedy = self.what if self.what else "alias", self.remedy
         return DefinitionError(
             f"On {self.network} the {what} {alias!r} belongs to {by} already{waited}, and {self.who} wants it too. "
             f"Remedy: {remedy}"
@@ -67,7 +72,8 @@ def _one(folder: Path, claim: Claim, alias: str, *, seconds: float, clear: Calla
             raise claim.taken_error(alias, before["who"])
         if before is not None and before["part"] is None:  # a worker that lives removes its note
             clear(before["service"])
-        write_json(note, {"who": claim.who, "worker": claim.worker, "part": claim.part, "service": claim.aliases[0]})
+        service = claim.service if claim.service else claim.aliases[0]
+        write_json(note, {"who": claim.who, "worker": claim.worker, "part": claim.part, "service": service})
         if claim.part is not None:
             lock.release()
         try:

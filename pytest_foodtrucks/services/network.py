@@ -153,7 +153,7 @@ class Network:
         given = [replace(network.ref, settings=settings) for network, settings in everywhere.items()]
         refs = fitting(self.stack.engine, given, definition.spec)
         lasts = shared and self.stack.parts_outlive_fixtures
-        with _claimed_on(everywhere, refs, definition, lasts=lasts):
+        with _claimed_on(everywhere, refs, definition, lasts=lasts), self._host_ports(definition, lasts=lasts):
             if lasts:
                 with self._lasting(refs, definition, service_type, seed=seed, requires=requires) as service:
                     yield service
@@ -285,6 +285,26 @@ class Network:
             return
         seconds = timeout if timeout is not None else self.stack.settings.timeout
         with claimed(self.stack.session.folder, claim, seconds=seconds, clear=self._remove_left):
+            yield
+
+    @contextmanager
+    def _host_ports(self, definition: ServiceDefinition, *, lasts: bool) -> Iterator[None]:
+        """Have a service's fixed ports of the host, once no other worker's block has them."""
+        fixed = tuple(definition.spec.fixed_ports.values())
+        if not fixed:
+            yield
+            return
+        claim = Claim(
+            network="the host",
+            what="port",
+            aliases=tuple(each.at for each in fixed),
+            who=_described(definition),
+            worker=str(self.stack.worker),
+            part=part_name(self.name, definition.alias) if lasts else None,
+            remedy=f"write ports={[each.target for each in fixed]}, for free ones.",
+            service=definition.alias,
+        )
+        with self._claimed_among_workers(claim, definition.timeout):
             yield
 
     def _remove_left(self, alias: str) -> None:
