@@ -38,7 +38,7 @@ _WITH_OLDEST: Final = tuple(
 _THE_SAME_WITH_ALL: Final = frozenset({"test_arrows", "test_nonsense"})
 """Files that name a dependency and use none: one reads our sources, one gives the checks of keywords random values."""
 _WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
-_ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
+_ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_snapshots", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
 _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""
