@@ -228,15 +228,27 @@ class Probe:
         """
         return self.beginning(url, timeout=timeout, most=None, ca=http_get.certificate(ca_file))
 
-    def beginning(self, url: str, *, timeout: float, most: int | None, ca: str | None = None) -> HttpAnswer:
-        """GET a URL as `http` does; of an answer of more than `most` bytes the beginning is enough."""
+    def beginning(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        most: int | None,
+        ca: str | None = None,
+        at: str | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> HttpAnswer:
+        """GET a URL as `http` does; of an answer of more than `most` bytes the beginning is enough.
+
+        Its host is looked up, unless it is `at` an address; `auth` are user and password.
+        """
         refuse_no_seconds(timeout)
         parts, host = http_get.taken_apart(url)
-        addresses = [host] if is_address(host) else self.resolve(host)
+        addresses = [at] if at is not None else [host] if is_address(host) else self.resolve(host)
         if not addresses:
             raise ProbeError(f"{self.place}: {url} can't be asked: the name {host!r} doesn't resolve.")
         try:
-            return http_get.get(self.agent, parts, addresses, timeout=timeout, ca=ca, most=most)
+            return http_get.get(self.agent, parts, addresses, timeout=timeout, ca=ca, most=most, auth=auth)
         except NoReply as error:
             raise ProbeError(f"{self.place}: GET {url}: {error}") from error
 
