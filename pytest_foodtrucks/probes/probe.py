@@ -1,6 +1,7 @@
 """Questions asked from inside a network: names, connections, HTTP; and their verdicts."""
 
 import ipaddress
+import os
 import secrets
 import weakref
 from collections.abc import Sequence
@@ -218,7 +219,7 @@ class Probe:
         here = {attachment.network for attachment in self.subject.attachments}
         return [address for there in target.attachments if there.network in here for address in there.addresses]
 
-    def http(self, url: str, *, timeout: float = 5.0, ca_file: str | None = None) -> HttpAnswer:
+    def http(self, url: str, *, timeout: float = 5.0, ca_file: str | os.PathLike[str] | None = None) -> HttpAnswer:
         """GET an http or https URL and return `status`, `headers`, `text` and `tls`.
 
         `timeout` is in seconds, for the whole answer; redirects aren't followed. `ca_file` is an authority's
