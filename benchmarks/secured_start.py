@@ -23,11 +23,11 @@ class Start(NamedTuple):
     """One start: of which server, in which round, how secured."""
 
     server: str
-    round: int
+    number: int
     kind: str
 
 
-STARTS = [Start(server, round, kind) for server in SERVERS for round in range(ROUNDS + 1) for kind in KINDS]
+STARTS = [Start(server, number, kind) for server in SERVERS for number in range(ROUNDS + 1) for kind in KINDS]
 seconds: dict[tuple[str, str], list[float]] = {}
 
 fresh = elasticsearch_service(
@@ -52,7 +52,7 @@ def began(foodtrucks_net: object) -> float:
 def test_start(start: Start, began: float, fresh: object) -> None:
     """Start one."""
     del fresh
-    if start.round > 0:
+    if start.number > 0:
         seconds.setdefault((start.server, start.kind), []).append(time.monotonic() - began)
 
 
