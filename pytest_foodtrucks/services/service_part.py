@@ -219,6 +219,7 @@ class ServicePart:
     def clear(self, kept: Mapping[str, Any] | None) -> None:
         """Remove its containers, and those of its volumes that nobody else has."""
         was_there = self.stack.remove_containers_of_part(self.name)
+        AccessFolder(self.stack, self._label).remove()
         if kept is not None:  # it may be of a version that gave it no label
             self.stack.engine.remove_container(kept["id"])
         if was_there or kept is not None:  # else another service may have filled its volumes

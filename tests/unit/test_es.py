@@ -110,12 +110,12 @@ def test_since_7_14_geoip_isnt_downloaded(version: tuple[int, int]) -> None:
 
 
 def test_before_8_there_is_no_security_variable() -> None:
-    assert not [name for name in define(version="7.17.9").spec.environment if "security" in name]
+    assert "xpack.security.enabled" not in es_node.environment((7, 17), heap_size="1g", fast_start=True)
 
 
-@pytest.mark.parametrize("version", ["8.0.0", "9.5.0"])
-def test_since_8_security_is_off_and_the_launcher_starts_fast_too(version: str) -> None:
-    variables = define(version=version).spec.environment
+@pytest.mark.parametrize("version", [(8, 0), (9, 5)])
+def test_since_8_security_is_off_and_the_launcher_starts_fast_too(version: tuple[int, int]) -> None:
+    variables = es_node.environment(version, heap_size="1g", fast_start=True)
     assert variables["xpack.security.enabled"] == "false"
     assert variables["CLI_JAVA_OPTS"] == "-XX:TieredStopAtLevel=1"
 

@@ -110,8 +110,10 @@ def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -
     }
     if version >= (7, 14):
         variables["ingest.geoip.downloader.enabled"] = "false"
-    if version >= (8, 0) and fast_start:
-        variables["CLI_JAVA_OPTS"] = _FAST_START  # the launcher is a JVM of its own since 8
+    if version >= (8, 0):
+        variables["xpack.security.enabled"] = "false"
+        if fast_start:
+            variables["CLI_JAVA_OPTS"] = _FAST_START  # the launcher is a JVM of its own since 8
     return variables
 
 

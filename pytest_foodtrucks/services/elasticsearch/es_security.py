@@ -60,13 +60,13 @@ def security(mode: str, environment: Mapping[str, str]) -> ElasticsearchSecurity
 
 
 def variables(security: ElasticsearchSecurity | None, version: tuple[int, int]) -> dict[str, str]:
-    """Return the settings of a node of a version.
+    """Return the settings of a secured node of a version; none where nothing secures it.
 
     Before 8 API keys are off where HTTP isn't secured. Since 8 a node that starts for the first time would make
     certificates of its own, and tell a password in its log.
     """
     if security is None:
-        return {_ON: "false"} if version >= (8, 0) else {}
+        return {}
     found = {_ON: "true"}
     found |= {"xpack.security.autoconfiguration.enabled": "false"} if version >= (8, 0) else {}
     found |= {"xpack.security.authc.api_key.enabled": "true"} if version < (8, 0) else {}

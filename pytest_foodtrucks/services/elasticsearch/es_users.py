@@ -57,7 +57,7 @@ def api_key(server: Server, *, role_descriptors: Mapping[str, Any] | None, expir
         "expiration": expiration,
     }
     body = {name: value for name, value in asked.items() if value is not None}
-    answer = _done(server.http.post("/_security/api_key", json=body), "an API key can't be made").json()
+    answer = _asked(server, "POST", "/_security/api_key", "an API key can't be made", body).json()
     return base64.b64encode(f"{answer['id']}:{answer['api_key']}".encode()).decode()  # 7.15 and older don't encode it
 
 
@@ -66,16 +66,23 @@ def user(server: Server, roles: Sequence[str]) -> Iterator[tuple[str, Password]]
     """Yield the name and password of a new user with roles, and delete it."""
     name, password = f"foodtrucks-{secrets.token_hex(6)}", new_password()
     path = f"/_security/user/{name}"
-    _done(server.http.post(path, json={"password": password, "roles": list(roles)}), "a user can't be made")
+    _asked(server, "POST", path, "a user can't be made", {"password": password, "roles": list(roles)})
     try:
         yield name, password
     finally:
-        answer = server.http.delete(path)
-        if answer.status_code != HTTPStatus.NOT_FOUND:  # the test may have deleted it itself
-            _done(answer, f"the user {name} can't be deleted")
+        _asked(server, "DELETE", path, f"the user {name} can't be deleted")
 
 
-def _done(answer: "httpx2.Response", what: str) -> "httpx2.Response":
-    if not answer.is_success:
+def _asked(
+    server: Server, method: str, path: str, what: str, body: Mapping[str, Any] | None = None
+) -> "httpx2.Response":
+    """Return a server's answer; FoodtrucksError where it refuses, or gives none. What is deleted already is fine."""
+    import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
+
+    try:
+        answer = server.http.request(method, path, json=body)
+    except httpx2.HTTPError as error:
+        raise FoodtrucksError(f"In Elasticsearch {what}: {error}. Remedy: see why it is away.") from error
+    if not answer.is_success and (method, answer.status_code) != ("DELETE", HTTPStatus.NOT_FOUND):
         raise FoodtrucksError(f"In Elasticsearch {what}: {reason_of(answer)}. Remedy: mend what it says.")
     return answer
