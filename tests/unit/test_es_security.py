@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib.util
+import json
 import socket
 import ssl
 import stat
@@ -11,12 +12,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx2
 import pytest
 
 from fakes.container import Target
 from fakes.engine import FakeEngine
 from fakes.session import keep, new_stack, settings
-from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, FoodtrucksError, NotReady, StartError
 from pytest_foodtrucks.services.access import OPEN, AccessFolder, Keys, Password
 from pytest_foodtrucks.services.definitions import ServiceDefinition
 from pytest_foodtrucks.services.elasticsearch import es, es_certificates, es_node, es_security, es_users
@@ -315,3 +317,64 @@ def test_a_server_that_speaks_plain_http_does_too(monkeypatch: pytest.MonkeyPatc
 
 def test_the_check_of_the_keyword_knows_the_options_values() -> None:
     assert [es_security.mode(value) for value in ("off", "basic", "tls")] == ["off", "basic", "tls"]
+
+
+# users and keys by the server's interface
+
+
+class Api:
+    """What a server was asked, and what it answers: 200 and this body, unless a status is given by its method."""
+
+    def __init__(self, body: object = None, **statuses: int | Exception) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.body, self.statuses = body, statuses
+        self.http = httpx2.Client(base_url="http://es", transport=httpx2.MockTransport(self.answer))
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer a request."""
+        self.asked.append((request.method, request.url.path, json.loads(request.content) if request.content else None))
+        status = self.statuses.get(request.method, 200)
+        if isinstance(status, Exception):
+            raise status
+        return httpx2.Response(status, json=self.body if status == 200 else {"error": {"reason": "not you"}})
+
+
+def test_a_key_is_as_clients_take_it() -> None:
+    api = Api({"id": "one", "api_key": "two"})
+    assert base64.b64decode(es_users.api_key(api, role_descriptors=None, expiration=None)) == b"one:two"
+    es_users.api_key(api, role_descriptors={"r": {}}, expiration="1h")
+    (_, path, plain), (_, _, full) = api.asked
+    assert (path, plain.keys()) == ("/_security/api_key", {"name"})
+    assert (full["role_descriptors"], full["expiration"]) == ({"r": {}}, "1h")
+
+
+def test_a_user_is_made_and_deleted_also_where_the_block_fails() -> None:
+    api = Api({})
+
+    def fail() -> None:
+        with es_users.user(api, ["viewer"]) as (name, password):
+            assert api.asked == [("POST", f"/_security/user/{name}", {"password": password, "roles": ["viewer"]})]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert api.asked[1][:2] == ("DELETE", api.asked[0][1])
+
+
+def test_a_user_that_the_test_deleted_itself_is_fine() -> None:
+    with es_users.user(Api({}, DELETE=404), []):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("why", "words"), [(403, "403: not you"), (httpx2.ConnectError("nobody is there"), "nobody is there")]
+)
+def test_what_the_server_refuses_is_told_without_the_password(why: Any, words: str) -> None:
+    with pytest.raises(FoodtrucksError) as raised, es_users.user(Api({}, POST=why), ["viewer"]):
+        pass
+    assert str(raised.value).startswith(f"In Elasticsearch a user can't be made: {words}. Remedy: ")
+    kept = es_users.user(Api({}, DELETE=why), [])
+    with pytest.raises(FoodtrucksError, match=r"the user foodtrucks-.* can't be deleted"), kept:
+        pass
+    with pytest.raises(FoodtrucksError, match="an API key can't be made"):
+        es_users.api_key(Api({}, POST=why), role_descriptors=None, expiration=None)
