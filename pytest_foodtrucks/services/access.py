@@ -67,8 +67,17 @@ class Keys:
     ca: bytes | None = None
 
 
+def tls_name(alias: str) -> str:
+    """Return the name by which a service of TLS is asked for: a server of Java's refuses one with an underscore."""
+    return alias.replace("_", "-").strip("-")
+
+
 class Security(Protocol):
     """What makes a service a secured one."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether it speaks TLS."""
 
     def made(self, names: Sequence[str]) -> "tuple[Keys, PlacedFiles]":
         """Return new keys, and the files that its container needs; `names` are all by which it is reached."""

@@ -16,7 +16,7 @@ from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
 from pytest_foodtrucks.probes.http_get import certificate
 
 from . import listening
-from .access import OPEN
+from .access import OPEN, tls_name
 from .memberships import Memberships
 from .waiting import moment_of, wait_until_done
 
@@ -148,6 +148,11 @@ class RunningService:
         )
         return self.closing.enter_context(client)
 
+    @property
+    def name_in_urls(self) -> str:
+        """The alias as it stands in URLs for other containers."""
+        return self.alias if self.access.ca_file is None else tls_name(self.alias)
+
     def _url(self, port: int) -> str:
         return f"{self.access.scheme}://{self.address(port).endpoint}"
 
@@ -265,7 +270,7 @@ class RunningService:
     def _asked_beside(self, port_and_path: str, *, timeout: float, most: int) -> "HttpAnswer":
         """GET a path at its own address; one that speaks TLS by its alias, which stands in its certificate."""
         access, ip = self.access, self.container.ip
-        host, ca = (ip, None) if access.ca_file is None else (self.alias, certificate(access.ca_file))
+        host, ca = (ip, None) if access.ca_file is None else (self.name_in_urls, certificate(access.ca_file))
         url = f"{access.scheme}://{host}:{port_and_path}"
         return self.sidecar.beginning(url, timeout=timeout, most=most, ca=ca, at=ip, auth=access.auth)
 

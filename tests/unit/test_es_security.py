@@ -23,7 +23,6 @@ from pytest_foodtrucks.services.access import OPEN, AccessFolder, Keys, Password
 from pytest_foodtrucks.services.definitions import ServiceDefinition
 from pytest_foodtrucks.services.elasticsearch import es, es_certificates, es_node, es_security, es_users
 from pytest_foodtrucks.services.network import Network
-from pytest_foodtrucks.services.starting import running_service
 from pytest_foodtrucks.stacks.stack import PartLabel
 
 HEALTHY = (200, '{"status":"green"}')
@@ -219,7 +218,7 @@ def running(engine: FakeEngine, **keywords: Any) -> Any:
     engine.images = {"mine/es:9.5.0"}
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     definition = define(image="mine/es", ready=lambda _: None, **keywords)
-    return running_service(network.stack, [network.ref], definition, es.ElasticsearchService)
+    return network.running(definition, es.ElasticsearchService)
 
 
 def test_a_secured_service_has_its_files_before_it_starts_and_its_keys_go_with_it() -> None:
@@ -237,6 +236,18 @@ def test_a_secured_service_has_its_files_before_it_starts_and_its_keys_go_with_i
         ca_file = service.ca_file
         assert ca_file.is_file()
     assert not ca_file.exists()
+
+
+def test_with_tls_a_name_without_underscores_is_added_since_java_refuses_others() -> None:
+    engine = FakeEngine()
+    with running(engine, security="tls", aliases=["es_old", "es", "es__old_"]) as service:
+        assert service.internal_url == "https://es-old:9200"
+        assert service.alias == "es_old"
+        names = engine.aliases_on(service.container.id, "net")
+        assert {*names} >= {"es_old", "es", "es__old_", "es-old", "es--old"}
+    with running(engine, security="basic", aliases=["es_old"]) as service:
+        assert service.internal_url == "http://es_old:9200"
+        assert "es-old" not in engine.aliases_on(service.container.id, "net")
 
 
 def test_basic_has_users_and_no_certificate() -> None:

@@ -1,7 +1,7 @@
 """A certificate for one Elasticsearch, and the authority that signs it and nothing else.
 
 It needs the extra `tls`, and is imported where a certificate is made. The library is cryptography itself: trustme,
-which stands on it, refuses names with an underscore, and a service's alias is the name of a fixture.
+which stands on it, refuses names that containers may have, such as es_old and es--old.
 """
 
 from collections.abc import Iterable
