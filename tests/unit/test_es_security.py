@@ -4,10 +4,13 @@ import base64
 import hashlib
 import importlib.util
 import json
+import os
 import socket
 import ssl
 import stat
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,7 +21,7 @@ import pytest
 from fakes.container import Target
 from fakes.engine import FakeEngine
 from fakes.session import keep, new_stack, settings
-from pytest_foodtrucks.errors import DefinitionError, EngineError, FoodtrucksError, NotReady, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, FoodtrucksError, NotInTime, NotReady, StartError
 from pytest_foodtrucks.services.access import OPEN, AccessFolder, Keys, Password
 from pytest_foodtrucks.services.definitions import ServiceDefinition
 from pytest_foodtrucks.services.elasticsearch import es, es_certificates, es_node, es_security, es_users
@@ -338,7 +341,7 @@ class Api:
 
     def __init__(self, body: object = None, **statuses: int | Exception) -> None:
         self.asked: list[tuple[str, str, Any]] = []
-        self.body, self.statuses = body, statuses
+        self.body, self.statuses, self.reason = body, statuses, "not you"
         self.http = httpx2.Client(base_url="http://es", transport=httpx2.MockTransport(self.answer))
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
@@ -347,7 +350,7 @@ class Api:
         status = self.statuses.get(request.method, 200)
         if isinstance(status, Exception):
             raise status
-        return httpx2.Response(status, json=self.body if status == 200 else {"error": {"reason": "not you"}})
+        return httpx2.Response(status, json=self.body if status == 200 else {"error": {"reason": self.reason}})
 
 
 def test_a_key_is_as_clients_take_it() -> None:
@@ -359,33 +362,92 @@ def test_a_key_is_as_clients_take_it() -> None:
     assert (full["role_descriptors"], full["expiration"]) == ({"r": {}}, "1h")
 
 
-def test_a_user_is_made_and_deleted_also_where_the_block_fails() -> None:
-    api = Api({})
+class Realm(Api):
+    """A node whose files of users are here, changed by the very scripts; it knows whom it read there last."""
+
+    alias = "es"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder, self.deaf = folder, False
+        for file in es_users.files("foodtrucks", "x"):
+            (folder / file.name).write_bytes(file.content)
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """Say whether somebody is known."""
+        name = base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode().partition(":")[0]
+        known = not self.deaf and f"{name}:" in (self.folder / "users").read_text()
+        return httpx2.Response(200 if known else 401)
+
+    def exec(self, argv: Sequence[str], *, input: str, check: bool) -> object:  # noqa: A002 - as a service has it
+        """Run a script here."""
+        environment = {**os.environ, "ES_PATH_CONF": str(self.folder)}
+        return subprocess.run(argv, input=input, text=True, check=check, env=environment, timeout=10)
+
+    @property
+    def roles(self) -> list[str]:
+        """What its file says of roles."""
+        return (self.folder / "users_roles").read_text().split()
+
+
+def test_a_user_is_in_the_nodes_files_for_the_block_also_where_that_fails(tmp_path: Path) -> None:
+    node = Realm(tmp_path)
 
     def fail() -> None:
-        with es_users.user(api, ["viewer"]) as (name, password):
-            assert api.asked == [("POST", f"/_security/user/{name}", {"password": password, "roles": ["viewer"]})]
+        with es_users.user(node, ["viewer", "monitoring_user"]) as (name, password):
+            assert node.roles == ["superuser:foodtrucks", f"viewer:{name}", f"monitoring_user:{name}"]
+            assert str(password) not in (tmp_path / "users").read_text()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert api.asked[1][:2] == ("DELETE", api.asked[0][1])
+    assert node.roles == ["superuser:foodtrucks"]
+    assert len((tmp_path / "users").read_text().split()) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"users", "users_roles"}
 
 
-def test_a_user_that_the_test_deleted_itself_is_fine() -> None:
-    with es_users.user(Api({}, DELETE=404), []):
+def test_users_are_made_at_once_by_several(tmp_path: Path) -> None:
+    node = Realm(tmp_path)
+
+    def one(number: int) -> None:
+        with es_users.user(node, [f"role{number}"]):
+            pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(12)))
+    assert node.roles == ["superuser:foodtrucks"]
+
+
+def test_a_node_that_doesnt_look_at_its_files_is_told(tmp_path: Path) -> None:
+    node, moments = Realm(tmp_path), iter([0.0, 31.0, 0.0])
+    node.deaf = True
+    made = es_users.user(node, ["viewer"], clock=lambda: next(moments), sleep=lambda _: None)
+    with pytest.raises(NotInTime, match="es answers 401, and not 200, to a user that was made or taken"), made:
         pass
+    assert node.roles == ["superuser:foodtrucks"]
+
+
+@pytest.mark.parametrize("names", ["viewer", [1], ["a:b"], ["a,b"], ["a\nb"], [""], ["#a"]])
+def test_what_is_no_roles_name_is_refused(names: Any) -> None:
+    with running(FakeEngine(), security="basic") as service, pytest.raises(DefinitionError, match=r"^roles"):
+        service.as_user(names).__enter__()
 
 
 @pytest.mark.parametrize(
-    ("why", "words"), [(403, "403: not you"), (httpx2.ConnectError("nobody is there"), "nobody is there")]
+    ("why", "words"),
+    [
+        (403, "403: not you. Remedy: mend what it says."),
+        (httpx2.ConnectError("nobody is there"), "nobody is there. Remedy: see why it is away."),
+    ],
 )
-def test_what_the_server_refuses_is_told_without_the_password(why: Any, words: str) -> None:
-    with pytest.raises(FoodtrucksError) as raised, es_users.user(Api({}, POST=why), ["viewer"]):
-        pass
-    assert str(raised.value).startswith(f"In Elasticsearch a user can't be made: {words}. Remedy: ")
-    kept = es_users.user(Api({}, DELETE=why), [])
-    with pytest.raises(FoodtrucksError, match=r"the user foodtrucks-.* can't be deleted"), kept:
-        pass
-    with pytest.raises(FoodtrucksError, match="an API key can't be made"):
+def test_why_there_is_no_key_is_told(why: Any, words: str) -> None:
+    with pytest.raises(FoodtrucksError) as raised:
         es_users.api_key(Api({}, POST=why), role_descriptors=None, expiration=None)
+    assert str(raised.value) == f"In Elasticsearch an API key can't be made: {words}"
+
+
+def test_a_server_of_few_modules_that_can_make_no_key_is_told_with_what_it_lacks() -> None:
+    api = Api(None, POST=400)
+    api.reason = "Unknown filter type [pattern_capture] for [email]"
+    with pytest.raises(FoodtrucksError, match="Remedy: take an image whose server has the module analysis-common"):
+        es_users.api_key(api, role_descriptors=None, expiration=None)

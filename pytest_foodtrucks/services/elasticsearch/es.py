@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, FoodtrucksError, StartError
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.service import Service
-from pytest_foodtrucks.values import checked, texts
+from pytest_foodtrucks.values import checked
 
 from . import es_contents, es_users
 from .es_node import fitting_version
@@ -86,10 +86,11 @@ class ElasticsearchService(Service):
     def as_user(self, roles: Sequence[str]) -> "Iterator[Elasticsearch]":
         """Yield a client of a new user who has these roles, for the length of a `with` block; the user goes with it.
 
-        Raises DefinitionError where security is off.
+        Raises DefinitionError where security is off, and for what is no list of roles' names.
         """
         self._refuse_open("as_user")
-        with es_users.user(self, checked("roles", roles, texts)) as auth, closing(self._client(auth)) as client:
+        names = checked("roles", roles, es_users.roles)
+        with es_users.user(self, names) as auth, closing(self._client(auth)) as client:
             yield client
 
     def _refuse_open(self, asked: str) -> None:

@@ -16,10 +16,10 @@ from . import es_users
 mode: Final = matching("|".join(SECURITY_MODES), f"use one of: {', '.join(SECURITY_MODES)}")
 """The check of the keyword `security`."""
 
-_CONFIG: Final = "/usr/share/elasticsearch/config"
-"""The folder of the configuration in Elasticsearch's images; what TLS reads must be in it."""
 _KEY: Final = "foodtrucks.key"
 _CERTIFICATE: Final = "foodtrucks.crt"
+_LOOKS_EVERY: Final = "100ms"
+"""How often a node looks at its files of users; by default every 5 s."""
 _ON: Final = "xpack.security.enabled"
 _TLS: Final = "xpack.security.http.ssl.enabled"
 
@@ -29,7 +29,7 @@ class ElasticsearchSecurity:
     """Users and passwords, with `tls` over HTTPS; `folder` is the container's with the node's configuration."""
 
     tls: bool
-    folder: str = _CONFIG
+    folder: str = es_users.CONFIG
 
     def made(self, names: Sequence[str]) -> tuple[Keys, PlacedFiles]:
         """Return a new user and certificate, and the files of these that the node reads."""
@@ -56,7 +56,7 @@ def security(mode: str, environment: Mapping[str, str]) -> ElasticsearchSecurity
             "security='tls' makes certificates with the library cryptography, which isn't installed. Remedy: "
             "pip install 'pytest-foodtrucks[tls]', or give security='basic'."
         )
-    return ElasticsearchSecurity(mode == "tls", environment.get("ES_PATH_CONF", _CONFIG))
+    return ElasticsearchSecurity(mode == "tls", environment.get("ES_PATH_CONF", es_users.CONFIG))
 
 
 def variables(security: ElasticsearchSecurity | None, version: tuple[int, int]) -> dict[str, str]:
@@ -67,7 +67,7 @@ def variables(security: ElasticsearchSecurity | None, version: tuple[int, int]) 
     """
     if security is None:
         return {}
-    found = {_ON: "true"}
+    found = {_ON: "true", "resource.reload.interval.high": _LOOKS_EVERY}
     found |= {"xpack.security.autoconfiguration.enabled": "false"} if version >= (8, 0) else {}
     found |= {"xpack.security.authc.api_key.enabled": "true"} if version < (8, 0) else {}
     if security.tls:
