@@ -262,7 +262,7 @@ def test_workers_share_it_the_next_session_has_it_too_and_no_report_shows_the_pa
     options += ["--foodtrucks-es-heap=256m", "--junitxml=report.xml", "-rA", "-vv"]
     said = ""
     for _ in range(2):
-        result = keeping.run(*options, env={"NOTES": str(notes)})
+        result = keeping.run(*options, env={"NOTES": str(notes)}, timeout=600)
         result.assert_outcomes(passed=4, failed=5)
         said = result.stdout.str() + result.stderr.str()
         report = keeping.folder.joinpath("report.xml").read_text(encoding="utf-8")
