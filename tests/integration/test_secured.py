@@ -86,7 +86,8 @@ def test_each_client_speaks_https_to_it_and_verifies_its_certificate(es_tls: Ela
 def test_a_client_of_ones_own_takes_url_authority_and_user(es_tls: ElasticsearchService) -> None:
     assert es_tls.auth is not None
     with Elasticsearch(es_tls.url, ca_certs=str(es_tls.ca_file), basic_auth=es_tls.auth) as client:
-        client.index(index="menu", id="1", document={"dish": "taco"}, refresh=True)
+        patient = client.options(request_timeout=120)  # the machine may be busy
+        patient.index(index="menu", id="1", document={"dish": "taco"}, refresh=True)
         assert client.count(index="menu")["count"] == 1
     trusting = ssl.create_default_context(cafile=es_tls.ca_file)
     with httpx2.Client(verify=trusting, auth=es_tls.auth) as plain:
@@ -190,7 +191,7 @@ def test_no_process_of_this_machine_shows_it_and_no_file_that_others_may_read(
 
 
 def test_it_is_itself_again_after_a_restart(es_tls: ElasticsearchService) -> None:
-    es_tls.client.index(index="lasting", id="1", document={"dish": "soup"}, refresh=True)
+    es_tls.client.options(request_timeout=120).index(index="lasting", id="1", document={"dish": "soup"}, refresh=True)
     es_tls.restart()
     assert es_tls.client.count(index="lasting")["count"] == 1
 
@@ -204,7 +205,8 @@ import pytest
 @pytest.fixture(scope="session")
 def es_seed():
     def seed(es):
-        es.client.index(index="menu", id="1", document={"dish": "taco"}, refresh=True)
+        patient = es.client.options(request_timeout=120)  # the machine may be busy
+        patient.index(index="menu", id="1", document={"dish": "taco"}, refresh=True)
     return seed
 """
 
@@ -221,7 +223,7 @@ def note(es):
 def test_each_worker_asks(es_on_net, es_client, es_index, number):
     note(es_on_net)
     assert es_client.count(index="menu")["count"] == 1
-    es_client.index(index=es_index, document={"n": number}, refresh=True)
+    es_client.options(request_timeout=120).index(index=es_index, document={"n": number}, refresh=True)
 
 def test_values(es_on_net):
     auth = es_on_net.auth
