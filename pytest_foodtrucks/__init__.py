@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .probes.verdicts import Verdict, VerdictKind
     from .services.definitions import ServiceKeywords
     from .services.elasticsearch.es import ElasticsearchService
+    from .services.elasticsearch.es_seed import seed_files
     from .services.job import Job
     from .services.network import Network
     from .services.port_forward import PortForward
@@ -97,6 +98,7 @@ __all__ = [
     "reach_me",
     "reachability",
     "ready",
+    "seed_files",
     "service",
 ]
 
@@ -116,6 +118,7 @@ _HOMES = {
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.definitions": ("ServiceKeywords",),
     "services.elasticsearch.es": ("ElasticsearchService",),
+    "services.elasticsearch.es_seed": ("seed_files",),
     "services.job": ("Job",),
     "services.network": ("Network",),
     "services.port_forward": ("PortForward",),

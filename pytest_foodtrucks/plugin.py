@@ -67,7 +67,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
 
 @pytest.fixture(scope="session")
 def es_seed() -> "Callable[[ElasticsearchService], object]":
-    """What fills Elasticsearch before anyone gets it; override it in the root conftest."""
+    """What fills Elasticsearch before anyone gets it, a function or paths; override it in the root conftest."""
     return lambda _: None
 
 

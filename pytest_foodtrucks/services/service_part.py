@@ -15,6 +15,7 @@ from pytest_foodtrucks.values import has_only_begun, shown
 
 from .contents import can_be_restored, contents, restore
 from .definitions import ServiceDefinition
+from .elasticsearch.es_seed import SeedFiles
 from .job import Job
 from .memberships import Memberships, NetworkRef
 from .service import Service
@@ -95,7 +96,7 @@ class ServicePart:
         return {
             **self._given(),
             "image": self.stack.engine.image_id(image_of(self.stack, self.definition)),
-            "seed": depends_on(self.seed),
+            "seed": self.seed.fingerprint() if isinstance(self.seed, SeedFiles) else depends_on(self.seed),
             "files behind volumes": self._mounted(),
             "files of secrets and configs": self._mounted_files(),
             "required services": [service.container.id for service in self.requires],
