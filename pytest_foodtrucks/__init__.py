@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         StartError,
         StateError,
     )
-    from .fixtures.factories import elasticsearch_service, job, network, service
+    from .fixtures.factories import elasticsearch_service, index_fixture, job, network, service
     from .fixtures.own_stack import OwnStack
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
     from .isolation.egress import assert_no_egress
@@ -93,6 +93,7 @@ __all__ = [
     "assert_reachable",
     "assert_resolves",
     "elasticsearch_service",
+    "index_fixture",
     "job",
     "network",
     "reach_me",
@@ -107,7 +108,7 @@ _HOMES = {
     "engine.engine": ("Engine",),
     "engine.execs": ("ExecResult",),
     "engine.logs": ("LogLine",),
-    "fixtures.factories": ("elasticsearch_service", "job", "network", "service"),
+    "fixtures.factories": ("elasticsearch_service", "index_fixture", "job", "network", "service"),
     "fixtures.own_stack": ("OwnStack",),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
     "isolation.egress": ("assert_no_egress",),
