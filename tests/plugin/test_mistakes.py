@@ -244,6 +244,16 @@ AT_COLLECTION = {
 }
 
 
+def test_a_folder_that_is_written_as_a_fixture_is_told(session: Session, pytester: pytest.Pytester) -> None:
+    (pytester.path / "sow").mkdir()
+    result = session("web = elasticsearch_service(seed='sow')", "def test(web): pass")
+    assert (
+        "conftest.py:4: The service web asks for 'sow' by seed='sow', and its tests see no such fixture. Remedy: "
+        in (result.stdout.str())
+    )
+    assert "write seed='./sow' for the folder or file of that name." in result.stdout.str()
+
+
 @pytest.mark.parametrize(("definitions", "message"), AT_COLLECTION.items(), ids=range(len(AT_COLLECTION)))
 @pytest.mark.parametrize("arguments", [[], ["--collect-only"]])
 def test_a_mistake_among_fixtures_is_told_at_collection(
