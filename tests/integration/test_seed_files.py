@@ -9,10 +9,10 @@ from .test_servers import install_client
 
 FILES = {
     "trucks.index.json": """
-        {"settings": {"index.number_of_replicas": 0, "index.default_pipeline": "loud"},
+        {"settings": {"index.number_of_replicas": 0, "index.default_pipeline": "plain"},
          "mappings": {"properties": {"dish": {"type": "keyword"}, "seats": {"type": "integer"}}}}
     """,
-    "loud.pipeline.json": '{"processors": [{"uppercase": {"field": "dish"}}]}',
+    "plain.pipeline.json": '{"description": "as they are", "processors": []}',
     "logs.template.json": """
         {"index_patterns": ["logs*"], "priority": 7,
          "template": {"mappings": {"properties": {"at": {"type": "date"}}}}}
@@ -37,7 +37,7 @@ MAPPINGS = {{"properties": {{"dish": {{"type": "keyword"}}}}}}
 
 es_on_net = elasticsearch_service(seed="./seeds", version=SERVER, heap="256m")
 stall = index_fixture(mappings=MAPPINGS, settings={{"number_of_replicas": 0}})
-stalls = index_fixture(kind="alias", mappings=MAPPINGS, scope="module")
+stalls = index_fixture(kind="alias", mappings=MAPPINGS)
 stream = index_fixture(kind="data_stream", mappings=MAPPINGS)
 wrong = index_fixture(mappings={{"dish": "keyword"}})
 """
@@ -60,9 +60,10 @@ def found(es, index):
 
 def test_all_is_there(es_on_net):
     assert es_on_net.version == SERVER
-    assert sorted(hit["_source"]["dish"] for hit in found(es_on_net, "trucks")) == ["NACHO", "TACO"]
+    assert sorted(hit["_source"]["dish"] for hit in found(es_on_net, "trucks")) == ["nacho", "taco"]
     assert [hit["_id"] for hit in found(es_on_net, "logs-1")] == ["a"]
     assert len(found(es_on_net, "more")) == 1
+    assert es_on_net.http.get("/_ingest/pipeline/plain").json()["plain"]["description"] == "as they are"
     settings = es_on_net.http.get("/trucks/_settings").json()["trucks"]["settings"]["index"]
     assert settings["number_of_replicas"] == "0"
     assert mappings(es_on_net, "logs-1")[1]["properties"] == {"at": {"type": "date"}}
@@ -112,7 +113,7 @@ def test_a_data_stream(es_on_net, request):
 
 
 def test_what_the_server_refuses(request):
-    with pytest.raises(DefinitionError, match=r"conftest.py:12: es .* refused this index .*Remedy") as raised:
+    with pytest.raises(DefinitionError, match=r"conftest.py:11: es .* refused this index .*Remedy") as raised:
         request.getfixturevalue("wrong")
     print("TOLD", raised.value)
 
@@ -136,7 +137,7 @@ def write(downstream: Downstream, server: str, *, streams: bool) -> None:
 
 def test_files_fill_a_server_and_indices_are_made_on_it(downstream: Downstream) -> None:
     write(downstream, "9.5.0", streams=False)
-    downstream.run().assert_outcomes(passed=9)
+    downstream.run(timeout=300).assert_outcomes(passed=9)
 
 
 @pytest.mark.slow
@@ -153,4 +154,4 @@ def test_likewise_on_other_servers(
 ) -> None:
     environment = install_client(client, tmp_path / "client")
     write(downstream, server, streams=streams)
-    downstream.run(env=environment).assert_outcomes(passed=9)
+    downstream.run(timeout=300, env=environment).assert_outcomes(passed=9)
