@@ -20,7 +20,7 @@ from pytest_foodtrucks import ElasticsearchService, elasticsearch_service
 from pytest_foodtrucks.services.elasticsearch.es_seed import seed_files_in
 
 DOCUMENTS = 100_000
-ROUNDS = 5
+ROUNDS = 3
 WORDS = ("taco", "nacho", "ramen", "pho", "falafel", "arepa", "pierogi", "bao")
 
 filled = elasticsearch_service(heap="1g")

@@ -20,7 +20,7 @@ FILES = {
     "trucks.ndjson": '{"dish": "taco", "seats": 3}\n\n{"dish": "nacho", "seats": 4}\n',
     "more.ndjson": """{"index": {"_index": "logs-1", "_id": "a"}}
 {"at": "2026-11-26"}
-{"create": {}}
+{"create": {"_id": "c"}}
 {"n": 1}
 {"index": {"_index": "logs-1", "_id": "b"}}
 {"at": "2026-11-26"}

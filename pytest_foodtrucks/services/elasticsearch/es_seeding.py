@@ -161,7 +161,7 @@ class _Sending:
             line = self._unanswered[0].line if self._unanswered else 1
             raise StartError(
                 f"{Place(self._file.path, line)}: {self._service.alias} took no request that begins with this line: "
-                f"{error}. Remedy: see what its log says; much at once needs a larger heap=."
+                f"{error}. Remedy: mend what it names; a server without enough memory needs a larger heap=."
             ) from error
 
 
