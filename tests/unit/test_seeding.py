@@ -232,6 +232,15 @@ def test_a_broken_line_is_told_with_its_place(fill: Fill) -> None:
         fill({"trucks.ndjson": '{"seats": 1}\n{"seats": \n'})
 
 
+def test_a_file_that_went_away_since_it_was_named_is_told(service: Any, tmp_path: Path) -> None:
+    file = tmp_path / "trucks.ndjson"
+    file.touch()
+    seed = seed_files_in(tmp_path, [file])
+    file.unlink()
+    with pytest.raises(DefinitionError, match=r"trucks.ndjson can't be read: No such file"):
+        seed(service)
+
+
 def test_a_definition_that_is_refused_is_told_with_its_file(server: Server, fill: Fill) -> None:
     server.refuses = {"/trucks": 400}
     message = f"trucks.index.json: es ({VERSION}) refused this index (400: not here). Remedy: mend the file."
@@ -306,4 +315,11 @@ def test_a_server_without_data_streams_says_so_in_a_sentence(server: Server, ser
 def test_an_index_that_the_server_refuses_is_told_where_it_is_written(server: Server, service: Any) -> None:
     server.refuses = {"/mine": 400}
     with pytest.raises(DefinitionError, match=r"test_seeding.py:7: es .* refused this index \(400: not here\). Remedy"):
+        make(service, "mine", OwnIndex(place=HERE))
+
+
+def test_a_server_without_an_answer_is_told_where_the_index_is_written(service: Any) -> None:
+    service.http = httpx2.Client(base_url="http://127.0.0.1:9")
+    message = r"test_seeding.py:7: es gave no answer while the index mine was made: .*refused"
+    with service.http, pytest.raises(StartError, match=message):
         make(service, "mine", OwnIndex(place=HERE))

@@ -12,6 +12,7 @@ from pytest_foodtrucks.services.definitions import check_keywords, errors_at
 from pytest_foodtrucks.values import Unfit, checked
 
 from .es_contents import reason_of
+from .es_requests import answering, put
 from .es_versions import typeless
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def own_index(place: Place, given: Mapping[str, Any]) -> OwnIndex:
 
 def make(service: "ElasticsearchService", name: str, wanted: OwnIndex) -> None:
     """Let a server make what is wanted under a name; DefinitionError where it refuses, or has nothing of the kind."""
-    with errors_at(wanted.place):
+    with errors_at(wanted.place), answering(service, f"the {wanted.kind.replace('_', ' ')} {name} was made"):
         if wanted.kind == "data_stream":
             _make_data_stream(service, name, wanted)
         elif wanted.kind == "alias":
@@ -92,7 +93,7 @@ def make(service: "ElasticsearchService", name: str, wanted: OwnIndex) -> None:
 
 
 def _put_index(service: "ElasticsearchService", name: str, body: Mapping[str, Any]) -> None:
-    _refuse_failed(service, "index", service.http.put(f"/{name}", json=body, params=typeless(service.version)))
+    _refuse_failed(service, "index", put(service, f"/{name}", body, params=typeless(service.version)))
 
 
 def _make_data_stream(service: "ElasticsearchService", name: str, wanted: OwnIndex) -> None:
@@ -102,8 +103,8 @@ def _make_data_stream(service: "ElasticsearchService", name: str, wanted: OwnInd
             "may lack. Remedy: use kind='alias', or an image that has them, such as Elastic's own."
         )
     template = {"index_patterns": [name], "data_stream": {}, "priority": _ABOVE_OTHERS, "template": wanted.body}
-    _refuse_failed(service, "template of a data stream", service.http.put(f"/_index_template/{name}", json=template))
-    _refuse_failed(service, "data stream", service.http.put(f"/_data_stream/{name}"))
+    _refuse_failed(service, "template of a data stream", put(service, f"/_index_template/{name}", template))
+    _refuse_failed(service, "data stream", put(service, f"/_data_stream/{name}"))
 
 
 def _refuse_failed(service: "ElasticsearchService", what: str, answer: "httpx2.Response") -> None:

@@ -13,7 +13,8 @@ from pytest_foodtrucks.errors import DefinitionError, StartError
 
 from .es_bulk_lines import Action, actions_in
 from .es_contents import reason_of
-from .es_seed_files import SeedFile, SeedKind
+from .es_requests import PATIENCE, answering, put
+from .es_seed_files import SeedFile, SeedKind, unreadable
 from .es_versions import TYPELESS, has_composable_templates, needs_types, typeless
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 _CHUNK_DOCUMENTS: Final = 1000
 _CHUNK_BYTES: Final = 5_000_000
 """At most so much in one request; a small heap must hold it."""
-_REQUEST_SECONDS: Final = 120.0
 _SHOWN_FROM: Final = 1_000_000
 """Bytes. With less it is done before anybody could read that it goes on."""
 _TOLD_EACH: Final = 1000
 """Documents."""
+
+_FILLED: Final = "it was filled from files"
 
 Update = Callable[[Mapping[str, Any]], None]
 
@@ -37,15 +39,15 @@ def fill(service: "ElasticsearchService", files: Sequence[SeedFile]) -> None:
     """Send files to a service, in this order, and refresh, so that all that they hold is found and counted."""
     documents = [file for file in files if file.kind is SeedKind.DOCUMENTS]
     client = service.client if documents else None  # raises before anything is sent
-    with _answering(service):
+    with answering(service, _FILLED):
         for file in files:
             if file.kind is not SeedKind.DOCUMENTS:
                 _refuse_failed(service, file, _put(service, file))
     with _shown(service, documents) as update:
         for file in documents:
             _Sending(client, service, file).go(update)
-    with _answering(service):
-        service.http.post("/_refresh").raise_for_status()
+    with answering(service, _FILLED):
+        service.http.post("/_refresh", timeout=PATIENCE).raise_for_status()
 
 
 # definitions
@@ -54,13 +56,13 @@ def fill(service: "ElasticsearchService", files: Sequence[SeedFile]) -> None:
 def _put(service: "ElasticsearchService", file: SeedFile) -> "httpx2.Response":
     name, body = quote(file.name, safe=""), file.definition()
     if file.kind is SeedKind.PIPELINE:
-        return service.http.put(f"/_ingest/pipeline/{name}", json=body)
+        return put(service, f"/_ingest/pipeline/{name}", body)
     if file.kind is SeedKind.INDEX:
-        return service.http.put(f"/{name}", json=body, params=typeless(service.version))
+        return put(service, f"/{name}", body, params=typeless(service.version))
     if _is_composable(body) and has_composable_templates(service.version):
-        return service.http.put(f"/_index_template/{name}", json=body)
+        return put(service, f"/_index_template/{name}", body)
     plain = _as_old_template(service, file, body) if _is_composable(body) else body
-    return service.http.put(f"/_template/{name}", json=plain, params=typeless(service.version))
+    return put(service, f"/_template/{name}", plain, params=typeless(service.version))
 
 
 def _is_composable(body: Mapping[str, Any]) -> bool:
@@ -104,7 +106,7 @@ class _Sending:
 
     def __init__(self, client: Any, service: "ElasticsearchService", file: SeedFile) -> None:
         self._has_options = hasattr(client, "options")  # since 8
-        self._client = client.options(request_timeout=_REQUEST_SECONDS) if self._has_options else client
+        self._client = client.options(request_timeout=PATIENCE) if self._has_options else client
         self._service = service
         self._file = file
         self._type = {"_type": TYPELESS} if needs_types(service.version) else {}
@@ -131,7 +133,7 @@ class _Sending:
             max_chunk_bytes=_CHUNK_BYTES,
             expand_action_callback=self._expanded,
             raise_on_error=False,
-            **({} if self._has_options else {"request_timeout": _REQUEST_SECONDS}),
+            **({} if self._has_options else {"request_timeout": PATIENCE}),
         )
 
     def _actions(self) -> Iterator[Action]:
@@ -179,21 +181,15 @@ def _reason(error: object) -> str:
 
 def _shown(service: "ElasticsearchService", documents: Sequence[SeedFile]) -> AbstractContextManager[Update]:
     """Show how far it is, where it may take a while."""
-    total = sum(file.path.stat().st_size for file in documents)
+    total = sum(map(_size, documents))
     if total < _SHOWN_FROM:
         return nullcontext(lambda _: None)
     what = documents[0].path.name if len(documents) == 1 else f"{len(documents)} files"
     return service.__foodtrucks__.stack.working(f"filling {service.alias} from {what}", Documents(total))
 
 
-@contextmanager
-def _answering(service: "ElasticsearchService") -> Iterator[None]:
-    """Raise StartError where the server gives no answer in this block, or refuses to refresh."""
-    import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
-
+def _size(file: SeedFile) -> int:
     try:
-        yield
-    except httpx2.HTTPError as error:
-        raise StartError(
-            f"{service.alias} gave no answer while it was filled from files: {error}. Remedy: see what its log says."
-        ) from error
+        return file.path.stat().st_size
+    except OSError as error:
+        raise unreadable(file.path, error) from error
