@@ -20,7 +20,7 @@ from .elasticsearch.es_seed import SeedFiles
 from .job import Job
 from .memberships import Memberships, NetworkRef
 from .service import Service
-from .starting import image_of, spec_of, started_service, volumes_owner
+from .starting import image_of, spec_on_engine, started_service, volumes_owner
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import Stack
@@ -97,7 +97,7 @@ class ServicePart:
         image = image_of(self.stack, self.definition)
         return {
             **self._given(),
-            **spec_of(self.stack, self.definition, image).values(),
+            **spec_on_engine(self.stack, self.definition, image).values(),
             "image": self.stack.engine.image_id(image),
             "seed": self.seed.fingerprint() if isinstance(self.seed, SeedFiles) else depends_on(self.seed),
             "files behind volumes": self._mounted(),

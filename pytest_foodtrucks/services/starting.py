@@ -157,7 +157,7 @@ def _built_as(stack: "Stack", definition: "ServiceDefinition") -> str | None:
     return stack.name_of_derived(built if built is not None else str(definition.image), definition.derivation)
 
 
-def spec_of(stack: "Stack", definition: "ServiceDefinition", image: str) -> "ContainerSpec":
+def spec_on_engine(stack: "Stack", definition: "ServiceDefinition", image: str) -> "ContainerSpec":
     """Return the keywords of a service's container, with what depends on the engine and on the image."""
     if definition.surroundings is None:
         return definition.spec
@@ -190,7 +190,8 @@ def create(
         Creation,
         stack.engine,
         replace(
-            spec_of(stack, definition, image), volumes=tuple(_on_engine(stack, volume, owner) for volume in volumes)
+            spec_on_engine(stack, definition, image),
+            volumes=tuple(_on_engine(stack, volume, owner) for volume in volumes),
         ),
         image=image,
         network=on.first.name,
