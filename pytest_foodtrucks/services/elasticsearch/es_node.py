@@ -22,6 +22,13 @@ KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": h
 _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
 """The last server of each line that gets no more minor versions, by the client's major version."""
 
+REPOSITORIES: Final = "/tmp/foodtrucks-snapshots"  # noqa: S108 - in the container, where nobody else is
+"""Where a node may have repositories of snapshots: its `path.repo`.
+
+In the official images the server's user may write below /tmp whatever the version; since 7.10 its home is read-only, and
+the data folder is often a volume. A repository with a relative location is below it, or below what `environment` gives.
+"""
+
 _FAST_START: Final = "-XX:TieredStopAtLevel=1"
 """Only the quick compiler: a server that lives for minutes doesn't earn back what the slow one costs."""
 
@@ -82,12 +89,14 @@ def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -
     """Return the environment of a throwaway node of a version.
 
     The heap is capped (elastic/elasticsearch docs, "JVM heap size"); disk watermarks are off, because they block
-    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14).
+    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14). Repositories of
+    snapshots on the file system must be below `path.repo`, which can't be set later.
     """
     jvm = [_FAST_START] if fast_start else []
     variables = {
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "path.repo": REPOSITORIES,
         "ES_JAVA_OPTS": " ".join([f"-Xms{heap_size}", f"-Xmx{heap_size}", *jvm]),
     }
     if version >= (7, 14):
