@@ -89,7 +89,7 @@ def test_a_node_stands_alone_with_its_heap_capped_and_watermarks_off() -> None:
     assert es_node.environment((6, 8), heap_size="256m", fast_start=False) == {
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
-        "path.repo": "/tmp/foodtrucks-snapshots",
+        "path.repo": es_node.REPOSITORIES,
         "ES_JAVA_OPTS": "-Xms256m -Xmx256m",
     }
 
