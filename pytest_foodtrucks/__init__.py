@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .probes.verdicts import Verdict, VerdictKind
     from .services.definitions import ServiceKeywords
     from .services.elasticsearch.es import ElasticsearchService
+    from .services.elasticsearch.es_pristine import PristineElasticsearch
     from .services.job import Job
     from .services.network import Network
     from .services.port_forward import PortForward
@@ -74,6 +75,7 @@ __all__ = [
     "NotReadyInTime",
     "OwnStack",
     "PortForward",
+    "PristineElasticsearch",
     "Probe",
     "ProbeError",
     "ReachabilityError",
@@ -116,6 +118,7 @@ _HOMES = {
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.definitions": ("ServiceKeywords",),
     "services.elasticsearch.es": ("ElasticsearchService",),
+    "services.elasticsearch.es_pristine": ("PristineElasticsearch",),
     "services.job": ("Job",),
     "services.network": ("Network",),
     "services.port_forward": ("PortForward",),

@@ -25,8 +25,8 @@ _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
 REPOSITORIES: Final = "/tmp/foodtrucks-snapshots"  # noqa: S108 - in the container, where nobody else is
 """Where a node may have repositories of snapshots: its `path.repo`.
 
-In the official images the server's user may write below /tmp whatever the version; the server's home is read-only in the
-later ones, and its data folder is often a volume. A repository with a relative location is below the first path here.
+In the official images the server's user may write below /tmp whatever the version; the server's home is read-only in
+the later ones, and its data folder is often a volume. A relative location is below the first path here.
 """
 
 _FAST_START: Final = "-XX:TieredStopAtLevel=1"
