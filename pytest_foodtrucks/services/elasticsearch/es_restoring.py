@@ -78,6 +78,9 @@ class Seeded:
         return marks(self._service) == self._last.marks
 
     def _put_back(self, now: Holdings) -> None:
+        if not (self._come(now) or self._differing(now) or any(self._changes(kind, now) for kind in now.settings)):
+            self._last = now
+            return
         now = self._set_settings(now)
         self._mend_indices(now)
         self._delete(self._come(now))
@@ -163,10 +166,13 @@ class Seeded:
         for path in sorted(changed, key=put_order):
             asked(self._service, "PUT", f"/{path}", wanted[path])
 
+    def _differing(self, now: Holdings) -> list[str]:
+        """Return what isn't as it was seeded, by names of indices and paths of things."""
+        things = [path for path, body in self._seeded.things.items() if now.things.get(path) != body]
+        return [*sorted(_touched(self._seeded, now)), *things]
+
     def _refuse_different(self) -> None:
-        """Raise FoodtrucksError for what isn't as it was seeded."""
-        things = [path for path, body in self._seeded.things.items() if self._last.things.get(path) != body]
-        differ = [*sorted(_touched(self._seeded, self._last)), *things]
+        differ = self._differing(self._last)
         if differ:
             raise FoodtrucksError(
                 f"What a test changed in {self._service.alias} can't be put back: {', '.join(differ)}. Remedy: let the "
