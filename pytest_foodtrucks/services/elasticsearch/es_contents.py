@@ -58,6 +58,11 @@ def _enrich_name(policy: Any) -> str:
     return str(config["name"])
 
 
+def _not_reserved(answer: Any) -> Mapping[str, Any]:
+    """Leave out the users and roles that each server has from its start."""
+    return {name: about for name, about in answer.items() if not (about.get("metadata") or {}).get("_reserved", False)}
+
+
 class Kind(NamedTuple):
     """A kind of things with a name.
 
@@ -94,6 +99,9 @@ _AFTER_INDICES: Final = (
     Kind("_ilm/policy", "_ilm/policy", _keys),
     Kind("_slm/policy", "_slm/policy", _keys),
     Kind("_snapshot", "_snapshot", _keys),
+    Kind("_security/role_mapping", "_security/role_mapping", _keys),
+    Kind("_security/user", "_security/user", _not_reserved),
+    Kind("_security/role", "_security/role", _not_reserved),
 )
 """In the order in which they can be deleted: what uses something goes before what it uses."""
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from pytest_foodtrucks.errors import FoodtrucksError
 
 from . import es_contents
 from .es_requests import asked, sent
-from .es_things import body_of
+from .es_things import body_of, is_user
 
 if TYPE_CHECKING:
     from .es import ElasticsearchService
@@ -138,4 +139,18 @@ def _things(
         raise FoodtrucksError(
             f"What {service.alias} holds can't be listed: {es_contents.together(failures)}. Remedy: see why not."
         )
-    return found if known is not None else {path: body_of(path, about) for path, about in found.items()}
+    if known is not None:
+        return found
+    bodies = {path: body_of(path, about) for path, about in found.items()}
+    users = [path for path in bodies if is_user(path)]
+    hashes = _password_hashes(service) if users else {}
+    for path in users:
+        bodies[path]["password_hash"] = hashes.get(unquote(path.rpartition("/")[2]))
+    return bodies
+
+
+def _password_hashes(service: "ElasticsearchService") -> dict[str, Any]:
+    """Return the hashes of the users' passwords, which are told nowhere but in the server's own index of them."""
+    query = {"query": {"term": {"type": "user"}}, "size": 1000}
+    hits = asked(service, "POST", "/.security/_search", query)["hits"]["hits"]
+    return {hit["_id"].removeprefix("user-"): hit["_source"].get("password") for hit in hits}

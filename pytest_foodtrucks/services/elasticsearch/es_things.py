@@ -26,6 +26,10 @@ def _repository(about: Any) -> Any:
     return {key: about[key] for key in ("type", "settings")}
 
 
+def _role(about: Any) -> Any:
+    return {key: about[key] for key in about if key not in {"transient_metadata", "name"}}
+
+
 _BODIES: Final[Mapping[str, Callable[[Any], Any]]] = {
     "_component_template": _within("component_template"),
     "_index_template": _within("index_template"),
@@ -35,6 +39,9 @@ _BODIES: Final[Mapping[str, Callable[[Any], Any]]] = {
     "_ilm/policy": lambda about: {"policy": about["policy"]},
     "_slm/policy": _within("policy"),
     "_snapshot": _repository,
+    "_security/role": _role,
+    "_security/user": lambda about: {key: about[key] for key in about if key != "username"},
+    "_security/role_mapping": lambda about: about,
 }
 """What makes a thing of a kind, given what the server tells of it. Of the kinds that aren't here, none can be put back
 where a test changed or deleted one. In the order in which they can be put back: what uses something comes after it."""
@@ -44,6 +51,11 @@ def body_of(path: str, about: Any) -> Any:
     """Return what makes the thing at a path; for a kind that can't be put back, what the server tells of it."""
     make = _BODIES.get(kind_of(path))
     return _without_times(about if make is None or about is None else make(about))
+
+
+def is_user(path: str) -> bool:
+    """Tell whether a thing is a user, given its path."""
+    return kind_of(path) == "_security/user"
 
 
 def can_be_put(path: str) -> bool:
