@@ -1,6 +1,5 @@
 """What a test of one worker gets, and what is refused, without a server."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -34,7 +33,7 @@ class Copies:
 
 def holding(**numbers: int) -> Holdings:
     """Return what a server holds: indices, each with the highest sequence number of its shard."""
-    indices: Mapping[str, Any] = {name.replace("_", "-"): {"settings": {}} for name in numbers}
+    indices: dict[str, Any] = {name.replace("_", "-"): {"settings": {}} for name in numbers}
     documents = {name: ["uuid", {"0": [numbers[name.replace("-", "_")]]}] for name in indices}
     return Holdings(Marks("state", documents), indices, {}, {}, {})
 
