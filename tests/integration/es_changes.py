@@ -116,7 +116,7 @@ def changes(line: Line) -> st.SearchStrategy[Change]:
             *_of_settings(),
             *_of_aliases(),
             *_of_things(),
-            st.just([Request("POST", "/_all/_forcemerge?max_num_segments=1"), Request("POST", "/_all/_flush")]),
+            st.just([Request("POST", "/_all/_flush"), Request("POST", "/_all/_refresh")]),
         ]
     )
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _REPOSITORY: Final = "/_snapshot/.foodtrucks-seeded"
 """Its name begins with a dot, so it is nothing that a test left."""
-_LOCATION: Final = {"type": "fs", "settings": {"location": "foodtrucks-seeded", "max_restore_bytes_per_sec": "1gb"}}
-"""Below `path.repo`. Servers before 7.6 restore no more than 40 MB a second unless told."""
+_LOCATION: Final = {"type": "fs", "settings": {"location": "foodtrucks-seeded"}}
+"""Below `path.repo`."""
 _SNAPSHOT: Final = f"{_REPOSITORY}/seeded"
 _RESTORE: Final = f"{_SNAPSHOT}/_restore?wait_for_completion=true"
 
