@@ -155,8 +155,8 @@ def test_the_next_test_has_what_was_seeded_though_one_without_it_came_first_and_
 ) -> None:
     downstream.write(conftest=SEED, test_a=FIRST, test_b=CHANGING)
     options = ["--foodtrucks-reuse", f"--foodtrucks-state-dir={state}"]
-    downstream.run(*options).assert_outcomes(passed=7)
-    result = downstream.run(*options)
+    downstream.run(*options, timeout=300).assert_outcomes(passed=7)
+    result = downstream.run(*options, timeout=300)
     result.assert_outcomes(passed=7)
     result.stderr.fnmatch_lines(["*es is taken over from the kept stack*"])
     subprocess.run([sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={state}"], check=True)
@@ -178,7 +178,7 @@ def test_no_seeded_index(es_pristine, worker_id):
 @pytest.mark.needs("pytest-xdist")
 def test_each_worker_changes_a_copy_and_a_change_of_what_they_share_is_told(downstream: Downstream) -> None:
     downstream.write(conftest=SEED, test_b=CHANGING, test_c=SHARED)
-    result = downstream.run("-n", "2")
+    result = downstream.run("-n", "2", timeout=300)
     result.assert_outcomes(passed=8, errors=1)
     result.stdout.fnmatch_lines(
         ["*parks of es, which all xdist workers share, changed while*es_pristine.index('parks')*"]

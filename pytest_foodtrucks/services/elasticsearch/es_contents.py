@@ -99,11 +99,15 @@ _AFTER_INDICES: Final = (
     Kind("_ilm/policy", "_ilm/policy", _keys),
     Kind("_slm/policy", "_slm/policy", _keys),
     Kind("_snapshot", "_snapshot", _keys),
+)
+"""In the order in which they can be deleted: what uses something goes before what it uses."""
+
+_OF_SECURITY: Final = (
     Kind("_security/role_mapping", "_security/role_mapping", _keys),
     Kind("_security/user", "_security/user", _not_reserved),
     Kind("_security/role", "_security/role", _not_reserved),
 )
-"""In the order in which they can be deleted: what uses something goes before what it uses."""
+"""Asked for where security is on alone: some servers answer 500 where it is off by their licence."""
 
 _QUERIES: Final = {kind.path: kind.query for kind in _BEFORE_INDICES}
 
@@ -125,8 +129,11 @@ class _Listing:
     `known` are the kinds as they were listed before, where they are the same still.
     """
 
-    def __init__(self, server: Server, prefix: str = "", *, known: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, server: Server, prefix: str = "", *, known: Mapping[str, Any] | None = None, secured: bool = False
+    ) -> None:
         self._server = server
+        self._of_security = _OF_SECURITY if secured else ()
         self._prefix = prefix
         self._known = known
         self.failures: list[Failure] = []
@@ -143,7 +150,7 @@ class _Listing:
         yield from self._of_kinds(_BEFORE_INDICES)
         yield from ((_path(index), None) for index in indices if self._is_meant(index))
         yield from self._aliases(indices, state.get("data_stream", {}).get("data_stream_aliases", {}))
-        yield from self._of_kinds(_AFTER_INDICES)
+        yield from self._of_kinds((*_AFTER_INDICES, *self._of_security))
         scripts = state.get("stored_scripts", {})
         yield from ((f"_scripts/{_path(name)}", scripts[name]) for name in scripts if self._is_meant(name))
 
@@ -233,14 +240,14 @@ def listed(server: Server, prefix: str = "") -> tuple[list[str], list[Failure]]:
 
 
 def things(
-    server: Server, state: Mapping[str, Any], *, known: Mapping[str, Any] | None = None
+    server: Server, state: Mapping[str, Any], *, known: Mapping[str, Any] | None = None, secured: bool = False
 ) -> tuple[dict[str, Any], list[Failure]]:
     """Return the paths of all that has a name, each with what the server tells of it, and what couldn't be listed.
 
     As `listed`, given the state's metadata. `known` is what was listed before: with it no kind is listed again, only
-    what the state tells of is new.
+    what the state tells of is new. Of a secured server users and roles are listed too.
     """
-    listing = _Listing(server, known=known)
+    listing = _Listing(server, known=known, secured=secured)
     return dict(listing.things(state)), listing.failures
 
 

@@ -134,7 +134,7 @@ def _aliases(service: "ElasticsearchService") -> Mapping[str, Any]:
 def _things(
     service: "ElasticsearchService", state: Mapping[str, Any], *, known: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    found, failures = es_contents.things(service, state, known=known)
+    found, failures = es_contents.things(service, state, known=known, secured=service.auth is not None)
     if failures:
         raise FoodtrucksError(
             f"What {service.alias} holds can't be listed: {es_contents.together(failures)}. Remedy: see why not."
