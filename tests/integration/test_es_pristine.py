@@ -115,9 +115,11 @@ import pytest
 @pytest.fixture(scope="session")
 def es_seed():
     def seed(es):
+        lines = []
         for index in ("trucks", "parks"):
             for number in range(5):
-                es.client.index(index=index, id=str(number), document={"name": f"{index} {number}"}, refresh=True)
+                lines += [{"index": {"_index": index, "_id": str(number)}}, {"name": f"{index} {number}"}]
+        es.client.options(request_timeout=60).bulk(operations=lines, refresh=True)
     return seed
 """
 
@@ -184,7 +186,9 @@ def test_no_seeded_index(es_pristine, worker_id):
 def test_each_worker_changes_a_copy_and_a_change_of_what_they_share_is_told(downstream: Downstream) -> None:
     downstream.write(conftest=SEED, test_b=CHANGING, test_c=SHARED)
     result = downstream.run("-n", "2", timeout=300)
-    result.assert_outcomes(passed=8, errors=1)
+    outcomes = result.parseoutcomes()
+    assert outcomes.pop("errors") in {1, 2}  # a test beside it may hear it too
+    assert outcomes == {"passed": 8}
     result.stdout.fnmatch_lines(
         ["*parks of es, which all xdist workers share, changed while*es_pristine.index('parks')*"]
     )
