@@ -37,6 +37,10 @@ _NOT_THERE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTT
 """What a listing answers where there is nothing of a kind, or where the server hasn't got the kind."""
 
 
+OWN_REPOSITORY: Final = "foodtrucks"
+"""The repository of snapshots that an Elasticsearch has of ours. Nobody left it; what is in it, somebody did."""
+
+
 class Server(Protocol):
     """A service, as far as it is asked here."""
 
@@ -61,6 +65,10 @@ def _enrich_name(policy: Any) -> str:
 def _not_reserved(answer: Any) -> Mapping[str, Any]:
     """Leave out the users and roles that each server has from its start."""
     return {name: about for name, about in answer.items() if not (about.get("metadata") or {}).get("_reserved", False)}
+
+
+def _others_repositories(answer: Any) -> Mapping[str, Any]:
+    return {name: about for name, about in answer.items() if name != OWN_REPOSITORY}
 
 
 class Kind(NamedTuple):
@@ -98,7 +106,12 @@ _AFTER_INDICES: Final = (
     Kind("_query_rules", "_query_rules?size=1000", _listed("results", lambda each: each["ruleset_id"])),
     Kind("_ilm/policy", "_ilm/policy", _keys),
     Kind("_slm/policy", "_slm/policy", _keys),
-    Kind("_snapshot", "_snapshot", _keys),
+    Kind(
+        f"_snapshot/{OWN_REPOSITORY}",
+        f"_snapshot/{OWN_REPOSITORY}/{{prefix}}*?verbose=false",
+        _listed("snapshots", lambda each: each["snapshot"]),
+    ),
+    Kind("_snapshot", "_snapshot", _others_repositories),
 )
 """In the order in which they can be deleted: what uses something goes before what it uses."""
 
