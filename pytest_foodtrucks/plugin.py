@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .fixtures.own_stack import OwnStack
     from .probes.probe import Probe
     from .services.elasticsearch.es import ElasticsearchService
+    from .services.elasticsearch.es_pristine import PristineElasticsearch
     from .services.network import Network
     from .services.port_forward import PortForward
     from .services.service import Service
@@ -140,6 +141,17 @@ def es_index(es_on_net: "ElasticsearchService", request: pytest.FixtureRequest) 
 
     with private_index(es_on_net, index_of_marker(request.node)) as name:
         yield name
+
+
+@pytest.fixture
+def es_pristine(
+    es_on_net: "ElasticsearchService", request: pytest.FixtureRequest
+) -> "Generator[PristineElasticsearch, None, None]":
+    """An Elasticsearch whose seeded data the test may change: it is put back afterwards."""
+    from .fixtures.pristine import pristine
+
+    with pristine(request, es_on_net) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")

@@ -145,6 +145,7 @@ def test_few_modules_import_heavy_things_before_a_function_needs_them(module: st
         "fixtures.bodies": {"pytest"},
         "fixtures.making": {"pytest"},
         "fixtures.overrides": {"pytest"},
+        "fixtures.pristine": {"pytest"},
         "fixtures.report": {"pytest"},
         "fixtures.service_logs": {"pytest"},
         "fixtures.stash": {"pytest"},
