@@ -38,6 +38,7 @@ class Settings(NamedTuple):
     es_heap: str
     es_jvm: str
     es_security: str
+    es_ml: bool
     web_image: str | None
     probe_image: str
     pull: str
@@ -235,6 +236,13 @@ OPTIONS: Final = (
         "off",
         "off: anybody may do anything; basic: users and passwords; tls: the same over HTTPS",
         metavar="|".join(SECURITY_MODES),
+    ),
+    Option(
+        "es-ml",
+        _switch,
+        default=False,
+        help="let Elasticsearch have machine learning, where its image has it",
+        switch=True,
     ),
     Option(
         "web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package", metavar="IMAGE"

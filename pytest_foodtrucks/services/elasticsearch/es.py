@@ -12,7 +12,7 @@ from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.service import Service
 from pytest_foodtrucks.values import checked
 
-from . import es_contents, es_users
+from . import es_contents, es_snapshots, es_users
 from .es_node import fitting_version
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ class ElasticsearchService(Service):
 
         check_pair(importlib.metadata.version("elasticsearch"), self.version)
         return Elasticsearch(self.url, **_access_of_client(auth, self.ca_file))
+
+    @functools.cached_property
+    def snapshot_repository(self) -> str:
+        """The name of a repository of snapshots, which lives as long as the container.
+
+        It is registered when this is first asked for; FoodtrucksError where the server refuses it. All xdist workers
+        have the same one, so each names its snapshots differently, as after `es_index`.
+        """
+        return es_snapshots.registered(self, self.alias)
 
     @asynccontextmanager
     async def async_client(self) -> "AsyncIterator[AsyncElasticsearch]":
