@@ -159,6 +159,9 @@ _PLAIN_HTTP: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "wrong ver
 """OpenSSL's words for an answer that isn't TLS."""
 
 
+_NO_SUCH_PATH: Final = frozenset({400, 404, 405})
+
+
 def secured(target: Target) -> None:
     """Ready when healthy, and when the node knows the tests' user; StartError where it has no security at all."""
     try:
@@ -167,9 +170,12 @@ def secured(target: Target) -> None:
         if any(words in error.message for words in _PLAIN_HTTP):
             raise _no_security_error(target, "speaks plain HTTP") from error
         raise
-    path = "/_security/_authenticate"
-    status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
-    if status in {400, 404, 405}:
+    path, status, body = "", 0, ""
+    for path in ("/_security/_authenticate", "/_xpack/security/_authenticate"):  # the 6 line's own is the second
+        status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
+        if status not in _NO_SUCH_PATH:
+            break
+    if status in _NO_SUCH_PATH:
         raise _no_security_error(target, f"answers {status} to GET {path}")
     if status != 200 or f'"{es_users.USER}"' not in body:  # noqa: PLR2004 - HTTP's "OK"
         raise NotReady(f"GET {path} answered {status}: {' '.join(body.split())[:200]}")

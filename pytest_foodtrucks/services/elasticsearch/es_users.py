@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -31,6 +31,8 @@ CONFIG: Final = "/usr/share/elasticsearch/config"
 
 _SECONDS: Final = 30.0
 _PAUSE: Final = 0.05
+_KNOWN: Final = (int(HTTPStatus.OK), int(HTTPStatus.FORBIDDEN))
+_UNKNOWN: Final = (int(HTTPStatus.UNAUTHORIZED),)
 _NO_INDEX: Final = (
     "take an image whose server has the module analysis-common, such as the official one: its index for keys needs it"
 )
@@ -119,11 +121,11 @@ def user(
     lines = [f"{role}:{name}" for role in roles]
     _in_files(node, _ADD, "\n".join([f"{name}:{hashed(password)}", *lines, ""]))
     try:
-        _wait(node, (name, password), HTTPStatus.OK, clock, sleep)
+        _wait(node, (name, password), _KNOWN, clock, sleep)
         yield name, password
     finally:
         _in_files(node, _REMOVE, f"{name}\n")
-        _wait(node, (name, password), HTTPStatus.UNAUTHORIZED, clock, sleep)
+        _wait(node, (name, password), _UNKNOWN, clock, sleep)
 
 
 _ADD: Final = """
@@ -149,14 +151,18 @@ def _in_files(node: Node, script: str, lines: str) -> None:
 
 
 def _wait(
-    node: Node, auth: tuple[str, str], status: int, clock: Callable[[], float], sleep: Callable[[float], None]
+    node: Node,
+    auth: tuple[str, str],
+    wanted: Collection[int],
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
 ) -> None:
-    """Return when the node answers a user with a status; it looks at its files from time to time."""
+    """Return when the node answers a user with one of the statuses; it looks at its files from time to time."""
     began = clock()
-    while (answered := node.http.get("/_security/_authenticate", auth=auth).status_code) != status:
+    while (answered := node.http.get("/_cluster/health", auth=auth).status_code) not in wanted:
         if clock() - began > _SECONDS:
             raise NotInTime(
-                f"{node.alias} answers {answered}, and not {status}, to a user that was made or taken away "
+                f"{node.alias} answers {answered}, and not {' or '.join(map(str, wanted))}, to a user that was made or taken away "
                 f"{_SECONDS:g} s ago. Remedy: see in its log why it doesn't read its files users and users_roles."
             )
         sleep(_PAUSE)
