@@ -161,8 +161,9 @@ def _wait(
     began = clock()
     while (answered := node.http.get("/_cluster/health", auth=auth).status_code) not in wanted:
         if clock() - began > _SECONDS:
+            right = " or ".join(map(str, wanted))
             raise NotInTime(
-                f"{node.alias} answers {answered}, and not {' or '.join(map(str, wanted))}, to a user that was made or taken away "
+                f"{node.alias} answers {answered}, and not {right}, to a user that was made or taken away "
                 f"{_SECONDS:g} s ago. Remedy: see in its log why it doesn't read its files users and users_roles."
             )
         sleep(_PAUSE)
