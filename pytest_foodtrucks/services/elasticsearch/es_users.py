@@ -89,7 +89,7 @@ def _asked(server: Server, body: Mapping[str, Any]) -> "httpx2.Response":
 
     what = "In Elasticsearch an API key can't be made"
     try:
-        answer = server.http.post("/_security/api_key", json=body)
+        answer = server.http.post("/_security/api_key", json=body, timeout=_SECONDS)  # the first one makes an index
     except httpx2.HTTPError as error:
         raise FoodtrucksError(f"{what}: {error}. Remedy: see why it is away.") from error
     if not answer.is_success:
