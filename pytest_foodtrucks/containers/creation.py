@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.versions import with_release
 from pytest_foodtrucks.errors import EngineError, StartError
 
+from .archives import PlacedFiles, place
 from .compose import ContainerSpec, engine_config, newer_keywords
 from .container import Container
 from .endpoint_settings import EndpointSettings
@@ -39,7 +41,7 @@ class Creation:
     `title` is a part of its name, and stands for it in messages. `image` is a name, or the id if the image was built;
     `built_as` is the name of a built image. Host ports are chosen here, because the engine would choose others at each
     start. `endpoint` is what it has on its network, `further` are other networks by their names: it is on them before
-    its process begins.
+    its process begins. `placed` are files that it has before its process begins, in a folder of its own.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Creation:
         files: Sequence[MountedFile] = (),
         endpoint: EndpointSettings | None = None,
         further: Mapping[str, EndpointSettings] | None = None,
+        placed: PlacedFiles | None = None,
     ) -> None:
         self._engine = engine
         self._spec = spec
@@ -67,6 +70,7 @@ class Creation:
         self._labels = labels if labels is not None else {}
         self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
         self._refuse_older_engine()
+        self._placed = placed
         self._files = self._mounted(files) if files else None
         self.container = self._created()
 
@@ -100,7 +104,7 @@ class Creation:
         for name, first in newer_keywords(self._spec, engine.api_version).items():
             raise StartError(
                 f"The container of {self._title} can't be created: {name}= needs an engine whose API has version "
-                f"{first}{_release(first)}, and the engine at {engine.url} has {engine.api_version} "
+                f"{with_release(first)}, and the engine at {engine.url} has {engine.api_version} "
                 f"({engine.version}). Remedy: leave {name}= out, or use a newer engine."
             )
         part = next((each for each in self._spec.volumes if each.subpath is not None), None)
@@ -130,6 +134,8 @@ class Creation:
             raise self._start_error("created", error) from error
         for network, settings in later.items():
             self._connect(container_id, network, settings)
+        if self._placed is not None:
+            self._place(container_id, self._placed)
         return Container(self._engine, container_id, self._name, self._network)
 
     def _connect(self, container_id: str, network: str, settings: EndpointSettings) -> None:
@@ -139,6 +145,14 @@ class Creation:
         except EngineError as error:
             self._engine.remove_container(container_id)
             raise self._start_error(f"attached to {network}", error) from error
+
+    def _place(self, container_id: str, placed: PlacedFiles) -> None:
+        """Put files into it; where the engine refuses that, remove it."""
+        try:
+            place(self._engine, container_id, placed)
+        except EngineError as error:
+            self._engine.remove_container(container_id)
+            raise self._start_error(f"given its files in {placed.folder}", error) from error
 
     def _host_ports(self) -> dict[int, int]:
         """Return the host port of each port: the fixed one, or a free one."""
@@ -216,14 +230,6 @@ class Creation:
             self._files.remove()
 
 
-DOCKER_RELEASES: Final = {"1.40": "19.03", "1.41": "20.10", "1.42": "23.0", "1.43": "24.0", "1.44": "25.0"}
-"""The first release of Docker that has a version of the API."""
-
-
-def _release(api_version: str) -> str:
-    return f" (Docker {DOCKER_RELEASES[api_version]})" if api_version in DOCKER_RELEASES else ""
-
-
 def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
     """Return a host port for the engine's machine, none in `but`. If that is this machine, the port is free now."""
     for _ in range(_PORT_TRIES):
@@ -235,7 +241,7 @@ def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
 
 def in_use(address: str, port: int) -> bool:
     """Tell whether a port is taken. On another machine this can't be checked; the port then counts as free."""
-    with socket.socket() as attempt:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of connections closed just now are free
         try:
             attempt.bind((address, port))

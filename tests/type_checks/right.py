@@ -181,7 +181,14 @@ by_lambda = service(
     image=lambda redis_image: redis_image,  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     environment=lambda search: {"ES_URL": search.internal_url},  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownLambdaType]
 )
-search = elasticsearch_service(version="8.19.21", heap="512m", seed="other_seed", ready=has_indices, scope="session")
+search = elasticsearch_service(
+    version="8.19.21",
+    heap="512m",
+    plugins=["analysis-icu", Path("mine.zip")],
+    seed="other_seed",
+    ready=has_indices,
+    scope="session",
+)
 from_files = elasticsearch_service(seed="./seeds")
 from_more_files = elasticsearch_service(seed=[Path("menu.index.json"), "./seeds/menu.ndjson"])
 menu_index = index_fixture(mappings={"properties": {"dish": {"type": "keyword"}}}, service="search", scope="module")

@@ -8,19 +8,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_foodtrucks.errors import DefinitionError, NotReady
+from pytest_foodtrucks.errors import DefinitionError, NotReady, StartError
 from pytest_foodtrucks.ready import Target, target_of
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.settings import Settings, is_pinned, split_tag
 from pytest_foodtrucks.values import checked, heap, image_name, shown, tag
 
+from . import es_plugins, es_security, es_users
+from .es_environment import Surroundings, without_given
+
 PORTS: Final = (9200, 9300)
 
-KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": heap}
+KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "version": tag,
+    "heap": heap,
+    "security": es_security.mode,
+    "plugins": es_plugins.plugins,
+}
 """The checks of the keywords that only Elasticsearch has."""
 
 _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
 """The last server of each line that gets no more minor versions, by the client's major version."""
+
+REPOSITORIES: Final = "/tmp/foodtrucks-snapshots"  # noqa: S108 - in the container, where nobody else is
+"""Where a node may have repositories of snapshots: its `path.repo`.
+
+In the official images the server's user may write below /tmp whatever the version; the server's home is read-only in
+the later ones, and its data folder is often a volume. A relative location is below the first path here.
+"""
 
 _FAST_START: Final = "-XX:TieredStopAtLevel=1"
 """Only the quick compiler: a server that lives for minutes doesn't earn back what the slow one costs."""
@@ -37,8 +52,8 @@ def fitting_version(client: str | None = None) -> str:
 def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
     """Return the definition of a single-node Elasticsearch.
 
-    `keywords` are a service's, with `version` and `heap`; the settings give those that are missing. With `build`,
-    `version` says which server is built.
+    `keywords` are a service's, with `version`, `heap`, `security` and `plugins`; the settings give the first three
+    where they are missing. With `build`, `version` says which server is built.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
     own = {name: checked(name, given.pop(name), check) for name, check in KEYWORDS.items() if name in given}
@@ -48,11 +63,30 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
         given["image"] = _image(settings, image, version)
         version = split_tag(given["image"].partition("@")[0])[1]
     given.setdefault("ports", PORTS)
-    given.setdefault("ready", healthy)
+    mode, is_judged_by_us = own.get("security", settings.es_security), "ready" not in given
+    given.setdefault("ready", healthy if mode == "off" else secured)
     plain = define(given, alias=alias, folder=folder)
-    ours = environment(_numbers(version), heap_size=size, fast_start=settings.es_jvm == "fast-start")
-    spec = plain.spec
-    return replace(plain, spec=replace(spec, environment=_merged(ours, spec.environment)))
+    numbers, added = _numbers(version), own.get("plugins", ())
+    ours = environment(numbers, heap_size=size, fast_start=settings.es_jvm == "fast-start")
+    secured_by = _security(mode, plain, given.get("scheme"), strictly=is_judged_by_us)
+    merged = _merged(ours | es_security.variables(secured_by, numbers), plain.spec.environment)
+    return replace(
+        plain,
+        spec=replace(plain.spec, environment=merged),
+        security=secured_by,
+        scheme="https" if mode == "tls" else plain.scheme,
+        derivation=es_plugins.derivation(added, folder, version=numbers) if added else None,
+        surroundings=Surroundings(version=numbers, ml=settings.es_ml),
+    )
+
+
+def _security(
+    mode: str, plain: ServiceDefinition, scheme: str | None, *, strictly: bool
+) -> es_security.ElasticsearchSecurity | None:
+    """Return what secures a node; a node whose readiness somebody else judges may be secured by them."""
+    if mode != "off" or strictly:
+        es_security.refuse_contradiction(mode, plain.spec.environment, scheme)
+    return es_security.security(mode, plain.spec.environment)
 
 
 def _image(settings: Settings, image: str | None, version: str | None) -> str:
@@ -82,12 +116,14 @@ def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -
     """Return the environment of a throwaway node of a version.
 
     The heap is capped (elastic/elasticsearch docs, "JVM heap size"); disk watermarks are off, because they block
-    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14).
+    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14). Repositories of
+    snapshots on the file system must be below `path.repo`, which can't be set later.
     """
     jvm = [_FAST_START] if fast_start else []
     variables = {
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "path.repo": REPOSITORIES,
         "ES_JAVA_OPTS": " ".join([f"-Xms{heap_size}", f"-Xmx{heap_size}", *jvm]),
     }
     if version >= (7, 14):
@@ -100,7 +136,7 @@ def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -
 
 
 def _merged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
-    merged = {**ours, **theirs}
+    merged = {**without_given(ours, theirs), **theirs}
     if "ES_JAVA_OPTS" in theirs:
         merged["ES_JAVA_OPTS"] = f"{ours['ES_JAVA_OPTS']} {theirs['ES_JAVA_OPTS']}"
     return dict(sorted(merged.items()))
@@ -117,3 +153,31 @@ def healthy(target: Target) -> None:
         raise NotReady(words) from None
     if status != 200 or not isinstance(health, dict) or health.get("status") not in {"yellow", "green"}:  # noqa: PLR2004 - HTTP's "OK"
         raise NotReady(words)
+
+
+_PLAIN_HTTP: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "wrong version number", "record layer failure")
+"""OpenSSL's words for an answer that isn't TLS."""
+
+
+def secured(target: Target) -> None:
+    """Ready when healthy, and when the node knows the tests' user; StartError where it has no security at all."""
+    try:
+        healthy(target)
+    except NotReady as error:
+        if any(words in error.message for words in _PLAIN_HTTP):
+            raise _no_security_error(target, "speaks plain HTTP") from error
+        raise
+    path = "/_security/_authenticate"
+    status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
+    if status in {400, 404, 405}:
+        raise _no_security_error(target, f"answers {status} to GET {path}")
+    if status != 200 or f'"{es_users.USER}"' not in body:  # noqa: PLR2004 - HTTP's "OK"
+        raise NotReady(f"GET {path} answered {status}: {' '.join(body.split())[:200]}")
+
+
+def _no_security_error(target: Target, what: str) -> StartError:
+    alias = target_of(target).alias
+    return StartError(
+        f"{alias} isn't secured: it {what}, so its image has a server without the module x-pack-security. Remedy: "
+        "take an image that has it, such as the official one, or give security='off'."
+    )
