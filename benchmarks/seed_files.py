@@ -82,6 +82,7 @@ def test_seed_files(filled: ElasticsearchService, file: Path) -> None:
     for _ in range(ROUNDS):
         for way, send in ways.items():
             measured[way].append(seconds_of(filled, send))
+            print(f"\n{way}: {measured[way][-1]:.2f} s", end="")
     ours = statistics.median(measured["seed_files"])
     print(f"\n{DOCUMENTS:,} documents, {file.stat().st_size / 1e6:.0f} MB, Elasticsearch {filled.version}:")
     for way, all_seconds in measured.items():
