@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import HEALTHY
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.engine.labels import KINDS, SESSION_LABEL
 
@@ -358,22 +359,6 @@ def test_elasticsearch_is_taken_over_as_its_seed_left_it_and_replaced_where_some
     first, second, third = keeping.ids()
     assert first == second != third
 
-
-HEALTHY = """
-import http.server
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def answer(self):
-        known = self.path.startswith(("/_cluster/health", "/_cluster/settings", "/_cluster/state"))
-        self.send_response(200 if known or self.command == "PUT" else 404)
-        self.end_headers()
-        self.wfile.write(b'{"status": "green"}' if "health" in self.path else b"{}")
-
-    do_GET = do_PUT = answer
-
-http.server.ThreadingHTTPServer(("", 9200), Handler).serve_forever()
-"""
-"""Says that it is healthy, takes all, and has nothing: it is there at once, where Elasticsearch takes its time."""
 
 SEEDED_FROM_FILES = (
     f"HEALTHY = {HEALTHY!r}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import HEALTHY, PYTHON
 from pytest_foodtrucks import Engine
 
 from .conftest import Downstream
@@ -43,12 +44,11 @@ b = service(image="large-b:1", command="sleep 600")
 def registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that anyone may pull from."""
     small = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
-    elasticsearch = f"{os.environ['FOODTRUCKS_ES_IMAGE']}:{os.environ['FOODTRUCKS_ES_VERSION']}"
     with running_registry(tmp_path_factory.mktemp("registry")) as running:
         running.push(foodtrucks_engine, os.environ["FOODTRUCKS_PROBE_IMAGE"], PROBE)
-        running.push(foodtrucks_engine, elasticsearch, ES)
+        running.push_new(foodtrucks_engine, PYTHON, ES, command=["python3", "-c", HEALTHY])
         for image in LARGE:
-            running.push_new(foodtrucks_engine, small, image, size=LARGE_SIZE)
+            running.push_new(foodtrucks_engine, small, image, content=os.urandom(LARGE_SIZE))
         yield running
 
 
