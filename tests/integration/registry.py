@@ -80,14 +80,17 @@ class Registry:
 
 
 @contextmanager
-def running_registry(folder: Path, *, login: bool = False) -> Iterator[Registry]:
-    """Start a registry that keeps its images in a folder, yield it, and end it; with `login` it wants one."""
+def running_registry(folder: Path, *, images: Path, login: bool = False) -> Iterator[Registry]:
+    """Start a registry, yield it, and end it; with `login` it wants one.
+
+    `images` is where it keeps them: several registries may share it, and what one has is pushed to another at once.
+    """
     command = shutil.which("docker-registry")
     if command is None:
         pytest.fail("There is no docker-registry on the PATH. Remedy: apt-get install docker-registry.", pytrace=False)
     configuration: dict[str, object] = {
         "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+        "storage": {"filesystem": {"rootdirectory": str(images)}},
         "http": {"addr": "127.0.0.1:0"},
     }
     if login:

@@ -184,7 +184,12 @@ def test_what_a_test_left_with_other_networks_or_names_is_replaced(keeping: Keep
 
 @pytest.mark.parametrize(
     ("kind", "told"),
-    [("paused", "it is paused"), ("stopped", "it is exited"), ("disconnected", "it is disconnected from its network")],
+    [
+        ("paused", "it is paused"),
+        # Told as in test_a_service_that_ended_meanwhile_is_replaced.
+        pytest.param("stopped", "it is exited", marks=pytest.mark.slow),
+        ("disconnected", "it is disconnected from its network"),
+    ],
 )
 def test_what_a_killed_session_left_within_a_fault_is_replaced(keeping: Keeping, kind: str, told: str) -> None:
     keeping.write(
