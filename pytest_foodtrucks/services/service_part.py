@@ -170,6 +170,7 @@ class ServicePart:
             "name": container.name,
             "networks": {network.name: list(self._on.claims(network.name)) for network in self.networks},
             "volumes": self._volumes() if kept else [],
+            "requires": [service.container.id for service in self.requires] if kept else [],
             "contents": sorted(contents(service)) if kept else [],
             "files": self._reading.fingerprints(self._digest) if kept else {},
             "filled": self._filled,
@@ -226,9 +227,22 @@ class ServicePart:
         AccessFolder(self.stack, self._label).remove()
         if kept is not None:  # it may be of a version that gave it no label
             self.stack.engine.remove_container(kept["id"])
+        if kept is not None:
+            self._remove_dependents(kept["id"])
         if was_there or kept is not None:  # else another service may have filled its volumes
             before = kept.get("volumes", ()) if kept is not None else ()
             remove_unused_volumes(self.stack, [*before, *self._volumes()])
+
+    def _remove_dependents(self, container: str) -> None:
+        """Remove the kept services that require one that goes: they are made anew too, and have its volumes until then.
+
+        Their records stay, by which it is said why they are.
+        """
+        records = [] if self.stack.kept_stack is None else [each["value"] for each in self.stack.kept_stack.records()]
+        for value in records:
+            if container in value.get("requires", ()):
+                self._remove_dependents(value["id"])
+                self.stack.engine.remove_container(value["id"])
 
 
 def part_name(network: str, alias: str) -> str:
