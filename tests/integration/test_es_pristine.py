@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,16 +157,19 @@ def test_a_first_one_that_puts_nothing_back(es_client):
 """
 
 
-def test_the_next_test_has_what_was_seeded_though_one_without_it_came_first_and_so_has_the_next_session(
-    downstream: Downstream, state: Path
-) -> None:
+@pytest.fixture
+def kept(state: Path) -> Iterator[list[str]]:
+    """Return the options of sessions whose stack is kept until this test ends."""
+    yield ["--foodtrucks-reuse", f"--foodtrucks-state-dir={state}"]
+    subprocess.run([sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={state}"], check=True)
+
+
+def test_the_next_test_has_what_was_seeded_and_so_has_the_next_session(downstream: Downstream, kept: list[str]) -> None:
     downstream.write(conftest=SEED, test_a=FIRST, test_b=CHANGING, test_c=FAULT)
-    options = ["--foodtrucks-reuse", f"--foodtrucks-state-dir={state}"]
-    downstream.run(*options, timeout=300).assert_outcomes(passed=9)
-    result = downstream.run(*options, timeout=300)
+    downstream.run(*kept, timeout=580).assert_outcomes(passed=9)
+    result = downstream.run(*kept, timeout=300)
     result.assert_outcomes(passed=9)
     result.stderr.fnmatch_lines(["*es is taken over from the kept stack*"])
-    subprocess.run([sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={state}"], check=True)
 
 
 SHARED = """
