@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from hashlib import sha256
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
@@ -101,6 +101,10 @@ class Stack:
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self.keeps_failed = False
         """Whether a container that didn't get ready stays until the session ends, for whoever looks for the reason."""
+        self.keeps_all = False
+        """Whether a kept stack keeps also what nothing can put back: of `foodtrucks up`."""
+        self.puts_back = True
+        """Whether what is taken over from a kept stack is put back to how it was: a session's tests want that."""
         self._ready_at: dict[int, float] = {}
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
@@ -170,6 +174,10 @@ class Stack:
     def say(self, line: str) -> None:
         """Tell people something on standard error."""
         self._progress.say(line)
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        """Show people that a piece of work goes on, for the length of a block."""
+        return self._progress.working(what)
 
     @contextmanager
     def showing(self, service: Shown) -> Iterator[None]:

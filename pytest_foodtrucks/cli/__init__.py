@@ -1,0 +1,5 @@
+"""The command `foodtrucks`."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,108 @@
+"""What the subcommands have in common on the command line: the plugin's options, a stack's name, `--json`."""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_foodtrucks.settings import OPTIONS, Option
+from pytest_foodtrucks.units import nanoseconds
+
+from . import exit_codes
+from .output import Output
+
+WHERE: Final = ("engine", "host", "state_dir")
+"""The options of commands that start nothing: where the stacks are."""
+
+_DEST: Final = "option_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A subcommand: `add` adds its arguments to its parser, `run` does it and returns the exit code.
+
+    `examples` are shown below its help. `failed` is the exit code of what isn't known better.
+    """
+
+    description: str
+    examples: Sequence[str]
+    add: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[argparse.Namespace, Output], int]
+    usage: str | None = None
+    failed: int = exit_codes.FAILED
+
+    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help: str) -> None:  # noqa: A002 - argparse's name
+        """Add its parser to the command's."""
+        parser = commands.add_parser(
+            name,
+            help=help,
+            usage=self.usage,
+            description=self.description,
+            epilog="\n".join(["examples:", *(f"  {example}" for example in self.examples)]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add(parser)
+        parser.add_argument("--json", action="store_true", help="write JSON for programs")
+        parser.set_defaults(command=self)
+
+
+def add_options(parser: argparse.ArgumentParser, fields: Sequence[str] | None = None) -> None:
+    """Add the plugin's options: all that have a value, or those of some fields.
+
+    Each has pytest's own name too. They count before the environment and pytest's configuration file.
+    """
+    group = parser.add_argument_group(
+        "options of the plugin",
+        "pytest's --foodtrucks-… are the same; also read from FOODTRUCKS_… in the environment, and from foodtrucks_… in "
+        "pytest's configuration file.",
+    )
+    for option in OPTIONS:
+        if not option.switch and (fields is None or option.field in fields):
+            dest = f"{_DEST}{option.field}"
+            group.add_argument(f"--{option.name}", dest=dest, metavar=_metavar(option), help=_help(option))
+            group.add_argument(option.flag, dest=dest, help=argparse.SUPPRESS)
+
+
+def _metavar(option: Option) -> str:
+    return option.metavar.replace("%", "%%")
+
+
+def _help(option: Option) -> str:
+    return option.help.replace("%", "%%")
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that starts nothing."""
+    add_options(parser, WHERE)
+
+
+def add_name(parser: argparse.ArgumentParser) -> None:
+    """Add the stack's name."""
+    parser.add_argument("--name", help="the stack of this name: one of several of this folder")
+
+
+def add_tests(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of the tests."""
+    parser.add_argument(
+        "--tests",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of the tests whose conftest counts; default: this one, or the only one below it with a conftest",
+    )
+
+
+def options_given(given: argparse.Namespace) -> Iterator[str]:
+    """Yield the plugin's options that were given, as pytest takes them."""
+    for option in OPTIONS:
+        value: Any = getattr(given, f"{_DEST}{option.field}", None)
+        if value is not None:
+            yield f"{option.flag}={value}"
+
+
+def seconds(text: str) -> float:
+    """Read a time, such as 500ms or 1m30s, in seconds."""
+    try:
+        return nanoseconds(text) / 1e9
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,107 @@
+"""The command's entry: its subcommands, and the exit code of what goes wrong."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from pytest_foodtrucks import __version__
+from pytest_foodtrucks.errors import (
+    DefinitionError,
+    EngineNotFound,
+    FoodtrucksError,
+    NotInTime,
+    NotReadyInTime,
+    SettingsError,
+)
+
+from . import exit_codes
+from .output import Output
+from .signals import ended_in_order
+
+if TYPE_CHECKING:
+    from .arguments import Command
+
+SUBCOMMANDS: Final[Mapping[str, str]] = {
+    "up": "start the stack of this folder, and leave it running",
+    "down": "remove it",
+    "run": "run a program beside a stack of its own",
+    "ps": "show the stacks on the engine",
+    "logs": "show what services log",
+    "shell": "open a shell in a service's container",
+    "matrix": "show which service reaches which",
+    "env": "show the variables by which programs find the stack",
+    "wait": "wait until the stack is ready",
+    "prune": "remove kept stacks, and what dead sessions left",
+    "init": "write a first test and its workflow into this folder",
+    "completion": "print what makes a shell complete this command",
+}
+"""Each is a module beside this one, which is imported only for a line that names it."""
+
+_ERRORS: Final = (
+    ((SettingsError, DefinitionError), exit_codes.WRONG_USE),
+    ((EngineNotFound,), exit_codes.NO_ENGINE),
+    ((NotInTime, NotReadyInTime), exit_codes.NOT_IN_TIME),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return its exit code: 0 done, 1 an error, 2 a wrong use; see exit_codes.py."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    argv: list[str] | None = None
+    if "--" in words and words[:1] == ["run"]:
+        words, argv = words[: words.index("--")], words[words.index("--") + 1 :]
+    parser = _parser(_named(words))
+    _complete(parser)
+    given = parser.parse_args(words)
+    given.argv = argv
+    command: Command = given.command
+    output = Output(as_json=given.json)
+    with ended_in_order() as ending:
+        try:
+            return command.run(given, output)
+        except FoodtrucksError as error:
+            output.error(error)
+            return _code(error) if command.failed == exit_codes.FAILED else command.failed
+        except KeyboardInterrupt:
+            return exit_codes.INTERRUPTED if ending.number is None else exit_codes.by_signal(ending.number)
+
+
+def _named(words: Sequence[str]) -> str | None:
+    """Return the subcommand that a line names; where a shell completes a line, that line's."""
+    words = os.environ["COMP_LINE"].split()[1:] if "_ARGCOMPLETE" in os.environ else words
+    return next((word for word in words if word in SUBCOMMANDS), None)
+
+
+def _parser(named: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="foodtrucks",
+        description="Stacks of pytest-foodtrucks on a container engine, for people and for test suites in any language.",
+        epilog="`foodtrucks SUBCOMMAND --help` has examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"foodtrucks {__version__}")
+    commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True)
+    for name, text in SUBCOMMANDS.items():
+        if name == named:
+            command: Command = import_module(f".{name}", __package__).COMMAND
+            command.add_to(commands, name, text)
+        else:
+            commands.add_parser(name, help=text)
+    return parser
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that completes a line; this process ends then."""
+    if "_ARGCOMPLETE" in os.environ:
+        from argcomplete import autocomplete  # noqa: PLC0415 - only shells that complete pay for it
+
+        autocomplete(parser)
+
+
+def _code(error: FoodtrucksError) -> int:
+    from .found import NoService, NoStack  # noqa: PLC0415 - needs much: not where all is well
+
+    kinds = (*_ERRORS, ((NoStack,), exit_codes.NO_STACK), ((NoService,), exit_codes.WRONG_USE))
+    return next((code for classes, code in kinds if isinstance(error, classes)), exit_codes.FAILED)
