@@ -17,7 +17,7 @@ from pytest_foodtrucks.services.service import Service
 
 from .inquiry import Inquiry, inquire, inquire_names, refuse_no_switch
 from .messages import Finding, again, block, connecting, described, looking_up, while_it_runs
-from .subjects import Source, Subject, inspected, known, names_of, place_of, refuse_no_question, refuse_no_source
+from .subjects import Source, Subject, inspected, known, names_of, probe_of, refuse_no_question, refuse_no_source
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.probes.probe import Probe
@@ -33,7 +33,7 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     can't be told, DefinitionError for what is no name.
     """
     _refuse_no_name(source, target)
-    probe = place_of(source)
+    probe = probe_of(source)
     names = _names_for(probe, target) if isinstance(target, Service) else (target,)
     nobody_name = f"foodtrucks-nobody-{secrets.token_hex(4)}"
     found = look_up(probe.agent, [nobody_name, *names])
@@ -47,7 +47,8 @@ def assert_resolves(source: Source, target: Service | str) -> None:
             seen = f"misresolved: {stranger}" if stranger else "unresolved"
             expected = "an address" if isinstance(target, str) else "its own address, and nobody else's"
             shown = block(described(probe), _of_name(probe, each, expected), seen=seen)
-            raise ResolutionError(f"{each.name} doesn't resolve as it should from {probe.place}.\n{shown}\n{_NAMES}")
+            where = f"from {probe.described_as}"
+            raise ResolutionError(f"{each.name} doesn't resolve as it should {where}.\n{shown}\n{_NAMES}")
         if nobody.addresses and isinstance(target, str):
             doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
             raise _unanswered_error(probe, target, [doubt], command)
@@ -65,7 +66,7 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
     name.
     """
     _refuse_no_name(source, name)
-    probe = place_of(source)
+    probe = probe_of(source)
     service = _service(probe, name)
     names = names_of(name) if isinstance(name, Service) else (name,)
     found, doubts = inquire_names(probe, names, service)
@@ -73,7 +74,7 @@ def assert_not_resolves(source: Source, name: Service | str) -> None:
         if each.addresses and not doubts:
             seen = f"resolved to {', '.join(each.addresses)}"
             shown = block(described(probe), _of_name(probe, each, "unresolved"), seen=seen)
-            raise ResolutionError(f"{each.name} resolves from {probe.place}, and shouldn't.\n{shown}\n{_NAMES}")
+            raise ResolutionError(f"{each.name} resolves from {probe.described_as}, and shouldn't.\n{shown}\n{_NAMES}")
     if doubts:
         raise _unanswered_error(probe, name, doubts, again(probe, looking_up(names[0])))
 
@@ -134,7 +135,7 @@ def _connected(source: Source, target: Service | str, port: int | str | None) ->
 
     What a source saw counts for nothing if it was restarted meanwhile: its network namespace is another one then.
     """
-    probe = place_of(source)
+    probe = probe_of(source)
     before = inspected(probe.subject)
     verdict = probe.connect(target, port)
     if verdict.kind is VerdictKind.CONNECTED:
@@ -164,7 +165,7 @@ def _refuse_unreached(probe: "Probe", target: Service | str, verdict: Verdict, o
     shown = block(described(probe), finding, seen=f"{verdict.kind}, asked {often}")
     state = f"{halted}. " if halted else ""
     raise ReachabilityError(
-        f"{name} isn't reached from {probe.place}.\n{shown}\n{state}Remedy: {REMEDIES[verdict.kind]}"
+        f"{name} isn't reached from {probe.described_as}.\n{shown}\n{state}Remedy: {REMEDIES[verdict.kind]}"
     )
 
 
@@ -203,7 +204,7 @@ def assert_isolated(
     """
     refuse_no_question(source, target, port)
     refuse_no_switch(published)
-    probe = place_of(source)
+    probe = probe_of(source)
     (inquiry,) = inquire(probe, [Subject.of(target, port, stack_of(probe))], published=published)
     error = isolation_error(probe, inquiry)
     if error is not None:
@@ -218,7 +219,7 @@ def isolation_error(probe: "Probe", inquiry: Inquiry) -> FoodtrucksError | None:
     if wrong:
         shown = "\n".join(_finding(probe, finding) for finding in wrong)
         ways = "this way" if len(wrong) == 1 else f"these {len(wrong)} ways"
-        return IsolationError(f"{label} isn't isolated from {probe.place}; it is open {ways}:\n{shown}")
+        return IsolationError(f"{label} isn't isolated from {probe.described_as}; it is open {ways}:\n{shown}")
     unclear = [f"{each.way}: {each.verdict.kind}: {each.verdict.evidence}" for each in inquiry.open]
     if inquiry.doubts or unclear:
         command = (inquiry.open if inquiry.open else inquiry.findings)[0].command if inquiry.findings else ""
@@ -243,7 +244,7 @@ def _unanswered_error(probe: "Probe", target: object, doubts: Iterable[str], com
     shown = "\n".join(f"  - {doubt}" for doubt in dict.fromkeys(doubts))
     name = target.alias if isinstance(target, Service) else str(target)
     return ProbeError(
-        f"Whether {probe.place} ({probe.subject.name}) finds and reaches {name} can't be told:\n{shown}\n"
+        f"Whether {probe.described_as} ({probe.subject.name}) finds and reaches {name} can't be told:\n{shown}\n"
         f"  again     {while_it_runs(command)}\nRemedy: mend what the lines above name, and ask again."
     )
 

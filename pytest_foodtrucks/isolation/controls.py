@@ -30,10 +30,10 @@ class SourceControl:
     a name that nobody has.
     """
 
-    def __init__(self, place: Probe, beacon: Beacon, *, absolute: bool = False) -> None:
-        self._place = place
+    def __init__(self, probe: Probe, beacon: Beacon, *, absolute: bool = False) -> None:
+        self._probe = probe
         self._beacon = beacon
-        self.before = inspected(place.subject)
+        self.before = inspected(probe.subject)
         nobody = f"foodtrucks-nobody-{secrets.token_hex(4)}"
         self.nobody = f"{nobody}.invalid." if absolute else nobody
         self.names = (self.nobody, beacon.name)
@@ -64,7 +64,7 @@ class SourceControl:
             return []
         beacon = f"the beacon at {joined(self._beacon.address, self._beacon.port)}, which listens on its own network"
         seen = f"{verdict.kind}: {verdict.evidence}"
-        return [f"{self._place.place} doesn't reach {beacon} ({seen}), so what it doesn't reach says nothing"]
+        return [f"{self._probe.described_as} doesn't reach {beacon} ({seen}), so what it doesn't reach says nothing"]
 
     def _nameless(self, answers: Answers) -> list[str]:
         """Say what is wrong with the name server, if anything."""
@@ -85,7 +85,7 @@ class SourceControl:
         return doubts
 
     def _changed(self, answers: Answers) -> list[str]:
-        now, name = inspected(self._place.subject), self._place.subject.name
+        now, name = inspected(self._probe.subject), self._probe.subject.name
         if now.status != "running":
             return [f"the source {name} is {now.status}"]
         if now.started_at != self.before.started_at:

@@ -13,7 +13,7 @@ from pytest_foodtrucks.services.service import Service
 
 from .messages import Finding, block, described
 from .outside import WELL_KNOWN, Area, Outside, WayOut, ask_for_ways_out, command, end, way_out
-from .subjects import Source, place_of, refuse_no_source
+from .subjects import Source, probe_of, refuse_no_source
 
 
 def assert_no_egress(source: Source, allow: Iterable[Service | str] = (), via: Iterable[str] | None = None) -> None:
@@ -34,7 +34,7 @@ def assert_no_egress(source: Source, allow: Iterable[Service | str] = (), via: I
     refuse_no_source(source)
     allowed = _Allowed.of(allow)
     named = [way_out(each) for each in listed("via", WELL_KNOWN if via is None else via)]
-    probe = place_of(source)
+    probe = probe_of(source)
     _refuse_unreached(probe, allowed)
     _judge(probe, ask_for_ways_out(probe, named, asked=lambda way: not allowed.has(way)))
 
@@ -45,7 +45,7 @@ def _judge(probe: Probe, seen: Outside) -> None:
         count = "this way" if len(seen.out) == 1 else f"these {len(seen.out)} ways"
         blocks = "\n".join(_shown(probe, way, seen) for way in seen.out)
         names = f" {_NAMES_REMEDY}" if any(way.area is Area.NAMES for way in seen.out) else ""
-        raise IsolationError(f"Something leads out of {probe.place}, {count}:\n{blocks}\n{_REMEDY}{names}")
+        raise IsolationError(f"Something leads out of {probe.described_as}, {count}:\n{blocks}\n{_REMEDY}{names}")
     unclear = [*seen.doubts, *seen.unclear()]
     if not seen.ways:
         unclear.append("each way that would be asked is allowed, so that none is left")
@@ -55,8 +55,8 @@ def _judge(probe: Probe, seen: Outside) -> None:
     if unclear:
         lines = "\n".join(f"  - {each}" for each in dict.fromkeys(unclear))
         raise ProbeError(
-            f"Whether anything leads out of {probe.place} can't be told:\n{lines}\nRemedy: mend what the lines above "
-            "name, or name ways with via= that lead somewhere from the default bridge, and ask again."
+            f"Whether anything leads out of {probe.described_as} can't be told:\n{lines}\nRemedy: mend what the lines "
+            "above name, or name ways with via= that lead somewhere from the default bridge, and ask again."
         )
 
 
@@ -122,8 +122,8 @@ def _refuse_unreached(probe: Probe, allowed: _Allowed) -> None:
         if verdict.kind is not VerdictKind.CONNECTED:
             name = each if isinstance(each, str) else each.alias
             raise ReachabilityError(
-                f"{name} is allowed, and isn't reached from {probe.place}: {verdict.kind}: {verdict.evidence}. Remedy: "
-                "see whether its name and port are right and it runs; what nobody reaches need not be allowed."
+                f"{name} is allowed, and isn't reached from {probe.described_as}: {verdict.kind}: {verdict.evidence}. "
+                "Remedy: see whether its name and port are right and it runs; what nobody reaches need not be allowed."
             )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.probes import beacons
-from pytest_foodtrucks.probes.asking import Answers, ask
+from pytest_foodtrucks.probes.asking import Answers, ask_agent
 from pytest_foodtrucks.probes.network_changes import DISTURBED, undisturbed
 from pytest_foodtrucks.probes.probe import Probe
 from pytest_foodtrucks.probes.verdicts import BLOCKED, Resolution, Verdict, VerdictKind
@@ -58,7 +58,7 @@ def inquire(probe: Probe, subjects: Sequence[Subject], *, published: bool = Fals
                 suspect=lambda inquiries: any(inquiry.reached for inquiry in inquiries),
             )
     except (EngineError, StartError) as error:
-        raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
+        raise ProbeError(f"{probe.described_as}: nothing can be asked from there: {error}") from error
     return inquiries if trusted else [_disturbed(inquiry) for inquiry in inquiries]
 
 
@@ -92,7 +92,7 @@ def _asked(probe: Probe, beacon: beacons.Beacon, subjects: Sequence[Subject], *,
             leading = {target.subject: ways(probe, source.before, target.subject, target.before) for target in targets}
             names = [name for subject in subjects for name in subject.names]
             connections = [way.connection for each in leading.values() for way in each]
-            answers = ask(probe.agent, [*source.names, *names], [source.connection, *connections])
+            answers = ask_agent(probe.agent, [*source.names, *names], [source.connection, *connections])
         finally:
             list(pool.map(TargetControl.end, targets))
     doubts = source.doubts(answers)
@@ -119,14 +119,14 @@ def inquire_names(probe: Probe, names: Sequence[str], service: Service | None) -
         with beacons.beacon(probe) as beacon:
             return _asked_for_names(SourceControl(probe, beacon), probe, names, service)
     except (EngineError, StartError) as error:
-        raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
+        raise ProbeError(f"{probe.described_as}: nothing can be asked from there: {error}") from error
 
 
 def _asked_for_names(
     source: SourceControl, probe: Probe, names: Sequence[str], service: Service | None
 ) -> tuple[list[Resolution], list[str]]:
     before = [inspected(service.container)] if service is not None else []
-    answers = ask(probe.agent, [*source.names, *names])
+    answers = ask_agent(probe.agent, [*source.names, *names])
     after = [inspected(service.container)] if service is not None else []
     found = [answers.names[name] for name in names]
     silent = service is not None and source.knows_containers_only(answers)

@@ -11,7 +11,7 @@ from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.hostnames import port_and_protocol, refuse_no_target
 from pytest_foodtrucks.probes.agent.client import Connection
-from pytest_foodtrucks.probes.asking import ask
+from pytest_foodtrucks.probes.asking import ask_agent
 from pytest_foodtrucks.probes.beacons import stack_of
 from pytest_foodtrucks.probes.probe import Probe, nonce
 from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
@@ -23,7 +23,7 @@ from .egress import listed
 from .inquiry import Inquiry, inquire, refuse_no_switch
 from .messages import again, connecting, described
 from .outside import WELL_KNOWN, Area, Outside, WayOut, ask_for_ways_out, command, way_out
-from .subjects import Source, Subject, inspected, moved, place_of, refuse_no_source, written
+from .subjects import Source, Subject, inspected, moved, probe_of, refuse_no_source, written
 from .tables import BLOCKED, CONNECTED, INCONCLUSIVE, Cell, Matrix
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _label(thing: object) -> str:
         return thing.alias
     if isinstance(thing, Network):
         return thing.name
-    return thing.place if isinstance(thing, Probe) else str(thing)
+    return thing.described_as if isinstance(thing, Probe) else str(thing)
 
 
 def _stack(source: Source) -> "Stack":
@@ -196,7 +196,7 @@ def _doubted(cell: Cell, doubt: str) -> Cell:
 def _row(source: Source, targets: Sequence[_Asked], *, published: bool) -> list[Cell]:
     """Try all targets from one source once; ask again, with all controls, about those that didn't connect."""
     try:
-        probe = place_of(source)
+        probe = probe_of(source)
         cells = _first_tries(probe, targets)
         left = [target.subject for target, cell in zip(targets, cells, strict=True) if cell is None]
         inquiries = {each.subject: each for each in inquire(probe, left, published=published)} if left else {}
@@ -219,7 +219,7 @@ def _first_tries(probe: Probe, targets: Sequence[_Asked]) -> list[Cell | None]:
     """
     networks = set(inspected(probe.subject).networks)
     ours = {target.subject.label: target.first_tries(networks) for target in targets if target.expected(networks)}
-    answers = ask(probe.agent, list(ours), [connection for tries in ours.values() for connection in tries])
+    answers = ask_agent(probe.agent, list(ours), [connection for tries in ours.values() for connection in tries])
 
     def cell(target: _Asked) -> Cell | None:
         label = target.subject.label
@@ -278,7 +278,7 @@ def _outside_cells(source: Source, named: Sequence[WayOut], areas: Sequence[Area
     if not areas:
         return {}
     try:
-        probe = place_of(source)
+        probe = probe_of(source)
         seen = ask_for_ways_out(probe, named, asked=lambda _: True)
         return {area: _of_area(probe, seen, area) for area in areas}
     except (ProbeError, EngineError, StartError) as error:

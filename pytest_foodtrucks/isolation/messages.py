@@ -31,7 +31,7 @@ class Finding:
 
 def described(probe: "Probe") -> str:
     """Return a source as messages name it."""
-    return f"{probe.place} ({probe.subject.name})"
+    return f"{probe.described_as} ({probe.subject.name})"
 
 
 def block(source: str, finding: Finding, *, seen: str) -> str:

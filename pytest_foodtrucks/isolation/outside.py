@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
 from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, refuse_no_target
 from pytest_foodtrucks.probes.agent.client import Connection
-from pytest_foodtrucks.probes.asking import Answers, ask
+from pytest_foodtrucks.probes.asking import Answers, ask_agent
 from pytest_foodtrucks.probes.beacons import DEFAULT, beacon, outside_beacon, outside_probe, stack_of
 from pytest_foodtrucks.probes.network_changes import DISTURBED, undisturbed
 from pytest_foodtrucks.probes.probe import nonce
@@ -153,7 +153,7 @@ def _is_unclear(seen: Verdict | Resolution) -> bool:
     """
     if isinstance(seen, Resolution):
         return seen.failure is VerdictKind.INCONCLUSIVE
-    return not seen.silent
+    return not seen.all_blocked
 
 
 def ask_for_ways_out(probe: "Probe", named: Sequence[WayOut], *, asked: Callable[[WayOut], bool]) -> Outside:
@@ -170,7 +170,7 @@ def ask_for_ways_out(probe: "Probe", named: Sequence[WayOut], *, asked: Callable
                 lambda: next(rounds), probe.container.engine, suspect=lambda each: each.suspect != []
             )
     except (EngineError, StartError) as error:
-        raise ProbeError(f"{probe.place}: nothing can be asked from there: {error}") from error
+        raise ProbeError(f"{probe.described_as}: nothing can be asked from there: {error}") from error
     controls = control.doubts if any(way.connection is None for way in ways) else control.doubts_of_connections
     doubts = (*controls(seen.inside), *(() if trusted else (DISTURBED,)))
     on_bridge = DEFAULT in control.before.networks
@@ -191,8 +191,8 @@ def _from_both(probe: "Probe", control: SourceControl, ways: Sequence[WayOut]) -
     connections = [way.connection for way in ways if way.connection is not None]
     elsewhere = outside_probe(stack_of(probe))
     with ThreadPoolExecutor(1) as pool:
-        outside = pool.submit(ask, elsewhere.agent, [control.nobody, *names], connections)
-        inside = ask(probe.agent, [*control.names, *names], [control.connection, *connections])
+        outside = pool.submit(ask_agent, elsewhere.agent, [control.nobody, *names], connections)
+        inside = ask_agent(probe.agent, [*control.names, *names], [control.connection, *connections])
         return Outside(tuple(ways), inside, outside.result(), control.nobody)
 
 
@@ -291,7 +291,7 @@ def _to_machine(probe: "Probe") -> Iterator[list[WayOut]]:
                 if error.errno == EADDRNOTAVAIL:  # it isn't of this process' machine
                     continue
                 raise ProbeError(
-                    f"{probe.place}: whether it reaches this machine can't be asked, for nothing can listen at "
+                    f"{probe.described_as}: whether it reaches this machine can't be asked, for nothing can listen at "
                     f"{address}: {error}"
                 ) from error
             port = listening.getsockname()[1]

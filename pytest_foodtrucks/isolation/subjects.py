@@ -48,13 +48,13 @@ def refuse_no_source(source: object) -> None:
         raise DefinitionError(f"{source!r} is no source. Remedy: ask from a Probe, a Service or a Network.")
 
 
-def place_of(source: Source) -> Probe:
+def probe_of(source: Source) -> Probe:
     """Return the probe that asks in a source's stead; ProbeError where the source doesn't run."""
     refuse_no_source(source)
     if isinstance(source, Probe):
         return source
     if isinstance(source, Network):
-        return _made(lambda: source.watcher, source)
+        return _made(lambda: source.standing_probe, source)
     status = inspected(source.container).status
     if status != "running":
         raise ProbeError(f"{source.alias} is {status}: nothing can be asked from it. Remedy: see why; start it again.")

@@ -29,7 +29,7 @@ class Answers:
     changed: bool = False
 
 
-def ask(agent: Agent, names: Sequence[str] = (), connections: Sequence[Connection] = ()) -> Answers:
+def ask_agent(agent: Agent, names: Sequence[str] = (), connections: Sequence[Connection] = ()) -> Answers:
     """Ask for names and connections side by side."""
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(look_up, agent, names)

@@ -29,7 +29,7 @@ DEFAULT: Final = "bridge"
 def running_probe(
     stack: "Stack",
     network: str,
-    place: str,
+    described_as: str,
     *,
     subject: Container | None = None,
     command: Sequence[str] = IDLE,
@@ -46,7 +46,7 @@ def running_probe(
     made = partial(Creation, stack.engine, spec, image=image, network=network, labels=stack.labels(title), title=title)
     creation = stack.created(made, Creation.remove)
     try:
-        probe = Probe(creation.start(), place, subject=subject, stack=stack)
+        probe = Probe(creation.start(), described_as, subject=subject, stack=stack)
         try:
             yield probe
         finally:
@@ -181,6 +181,7 @@ def _network(probe: Probe) -> str:
     on = [network for network, addresses in attached.items() if addresses]
     if not on:
         raise ProbeError(
-            f"{probe.place} is on no network, so whatever it doesn't reach says nothing. Remedy: connect it first."
+            f"{probe.described_as} is on no network, so whatever it doesn't reach says nothing. Remedy: connect it "
+            "first."
         )
     return probe.subject.network if probe.subject.network in on else on[0]

@@ -68,20 +68,20 @@ class Probe:
     def __init__(
         self,
         container: "Container",
-        place: str,
+        described_as: str,
         *,
         subject: "Container | None" = None,
         stack: "Stack | None" = None,
     ) -> None:
         self.container = container
-        self.place = place
+        self.described_as = described_as
         self.subject = subject if subject is not None else container
         self.stack = stack
         self.agent = Agent(container.opener())
         self._finalizer = weakref.finalize(self, self.agent.close)  # nobody need close a probe
 
     def __repr__(self) -> str:
-        return f"<Probe in {self.place}>"
+        return f"<Probe in {self.described_as}>"
 
     def close(self) -> None:
         """End the agent; a question starts another one."""
@@ -101,7 +101,7 @@ class Probe:
         found = look_up(self.agent, [name])[name]
         if found.failure is not None:
             raise ProbeError(
-                f"{self.place}: whether the name {name!r} resolves can't be told: {found.words}. "
+                f"{self.described_as}: whether the name {name!r} resolves can't be told: {found.words}. "
                 "Remedy: see whether the engine's name server answers."
             )
         return list(found.addresses)
@@ -175,7 +175,7 @@ class Probe:
             }
         found = list(verdicts.values())
         if changed:
-            found = [_doubted(each) if each.silent else each for each in found]
+            found = [_doubted(each) if each.all_blocked else each for each in found]
         return sorted(found, key=lambda each: each.kind is not VerdictKind.CONNECTED)
 
     def _watched(
@@ -234,11 +234,11 @@ class Probe:
         parts, host = http_get.taken_apart(url)
         addresses = [host] if is_address(host) else self.resolve(host)
         if not addresses:
-            raise ProbeError(f"{self.place}: {url} can't be asked: the name {host!r} doesn't resolve.")
+            raise ProbeError(f"{self.described_as}: {url} can't be asked: the name {host!r} doesn't resolve.")
         try:
             return http_get.get(self.agent, parts, addresses, timeout=timeout, ca=ca, most=most)
         except NoReply as error:
-            raise ProbeError(f"{self.place}: GET {url}: {error}") from error
+            raise ProbeError(f"{self.described_as}: GET {url}: {error}") from error
 
 
 def nonce() -> str:

@@ -73,17 +73,17 @@ class Verdict:
     @property
     def flaky(self) -> bool:
         """Tell whether the tries differ, and not only in how they were blocked."""
-        return len({attempt.kind for attempt in self.attempts}) > 1 and not self.silent
+        return len({attempt.kind for attempt in self.attempts}) > 1 and not self.all_blocked
 
     @property
-    def silent(self) -> bool:
+    def all_blocked(self) -> bool:
         """Tell whether each try was dropped, or met an ICMP error or no route."""
         return bool(self.attempts) and all(attempt.kind in BLOCKED for attempt in self.attempts)
 
     @property
     def blocked(self) -> bool:
         """Tell whether each try was stopped on its way: a packet that arrived was let through."""
-        return self.silent and not self.arrived
+        return self.all_blocked and not self.arrived
 
     @property
     def arrived(self) -> bool:
@@ -207,7 +207,7 @@ def with_arrivals(verdict: Verdict, connection: Connection, seen: Arrivals, gate
     """
     attempts = tuple(_arrived(attempt, connection, seen, gateways) for attempt in verdict.attempts)
     told = _of_attempts(connection, attempts)
-    if not told.silent:
+    if not told.all_blocked:
         return told
     if not told.arrived:
         words = "sent, never arrived at the target" if seen.complete else "whether it arrived couldn't be watched"

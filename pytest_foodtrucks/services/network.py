@@ -220,7 +220,7 @@ class Network:
         return running_probe(self.stack, self.name, f"the network {self.name}")
 
     @property
-    def watcher(self) -> "Probe":
+    def standing_probe(self) -> "Probe":
         """A probe on this network that stays, for questions from the network itself."""
         return network_probe(self.stack, self.name)
 

@@ -225,7 +225,7 @@ class RunningService:
     def listens(self, port: int) -> bool:
         """Tell whether something accepts connections at the service's own address, asked from beside it."""
         try:
-            return accepts(self.sidecar.agent, self.sidecar.place, self.container.ip, port)
+            return accepts(self.sidecar.agent, self.sidecar.described_as, self.container.ip, port)
         except ProbeError as error:
             raise NotReady(str(error)) from error
 

@@ -177,7 +177,7 @@ class ServicePart:
         return [*named, *volumes_of_part(self.stack, self.name)]
 
     def _digest(self, text: str) -> str:
-        return keyed(self.stack.session.state)(text)
+        return keyed(self.stack.session.state_folder)(text)
 
     def load(self, about: Mapping[str, Any]) -> Service:
         """Return the service of a container that somebody else started."""

@@ -87,7 +87,7 @@ class Session:
         return self.owner.session
 
     @property
-    def state(self) -> Path:
+    def state_folder(self) -> Path:
         """The state folder."""
         return self.folder.parents[1]
 
@@ -118,11 +118,11 @@ class Session:
         from filelock import FileLock  # noqa: PLC0415 - only sessions that start something pay for it
 
         with ExitStack() as locked:
-            with usable(self.state):
+            with usable(self.state_folder):
                 locked.enter_context(FileLock(self.folder / "open.lock", mode=0o600))
             if not self.is_on_engine():
                 first()
-                with usable(self.state):
+                with usable(self.state_folder):
                     write_file(self.folder / _ON_ENGINE, b"")
 
     def is_on_engine(self) -> bool:
@@ -139,7 +139,7 @@ class Session:
         """
         container_id, container_start = ("", "") if container is None else container
         place = {
-            "machine": owners.machine_in(self.state) if is_local else "",
+            "machine": owners.machine_in(self.state_folder) if is_local else "",
             "container": container_id,
             "container_start": container_start,
         }
@@ -167,7 +167,7 @@ class Session:
         if watchdog_knows:
             self.remove_folder()
         elif is_there(self.folder):
-            with usable(self.state):
+            with usable(self.state_folder):
                 write_file(self.folder / ENDED_NOTE, b"")
 
     def remove_folder(self) -> None:

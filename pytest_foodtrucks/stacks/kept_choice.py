@@ -22,10 +22,10 @@ def choose_kept_stack(session: Session, engine: "Engine", project: str, **timing
 
     `timing` takes `clock` and `sleep`, as `KeptStack.hold` does.
     """
-    stack = KeptStack.on(engine, session.state, project)
-    held = stack.hold(session.full_owner(), engine.running_since, **timing)
+    stack = KeptStack.on(engine, session.state_folder, project)
+    held = stack.try_to_hold(session.full_owner(), engine.running_since, **timing)
     if held:
-        with usable(session.state):
+        with usable(session.state_folder):
             stack.begin(project, engine.url)
     write_json(session.folder / _FILE, {"stack": stack.id if held else None})
     return stack if held else None
@@ -37,7 +37,7 @@ def chosen_kept_stack(session: Session) -> KeptStack | None:
         stack_id = read_json(session.folder / _FILE)["stack"]
     except FileNotFoundError:
         return None
-    return None if stack_id is None else KeptStack.by_id(session.state, stack_id, session.owner)
+    return None if stack_id is None else KeptStack.by_id(session.state_folder, stack_id, session.owner)
 
 
 def project_of(root: Path, name: str | None) -> str:

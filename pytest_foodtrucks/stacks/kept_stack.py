@@ -65,7 +65,7 @@ class KeptStack:
         return self.folder.name
 
     @property
-    def state(self) -> Path:
+    def state_folder(self) -> Path:
         """The state folder."""
         return self.folder.parents[1]
 
@@ -91,12 +91,12 @@ class KeptStack:
 
     def is_copied(self) -> bool:
         """Tell whether its folder is in a copy of the state folder that it was made in."""
-        here = identity(self.state)
+        here = identity(self.state_folder)
         return str(self._about().get("state", here)) != here
 
     # its session
 
-    def hold(
+    def try_to_hold(
         self,
         owner: Owner,
         container_start: ContainerStart,
@@ -122,7 +122,7 @@ class KeptStack:
     def begin(self, project: str, url: str) -> None:
         """Make its folder, and record that it is in use, on the engine at a URL."""
         make_folder(self.folder)
-        write_json(self.folder / _ABOUT, {"project": project, "engine": url, "state": identity(self.state)})
+        write_json(self.folder / _ABOUT, {"project": project, "engine": url, "state": identity(self.state_folder)})
         self.record_use()
 
     def end(self) -> None:
@@ -132,7 +132,7 @@ class KeptStack:
 
     def record_use(self) -> None:
         """Record that a session used it until now; do nothing where somebody removed its folder."""
-        with usable(self.state):
+        with usable(self.state_folder):
             if is_there(self.folder):
                 write_file(self.folder / _USED, b"")
 
@@ -154,7 +154,7 @@ class KeptStack:
 
     def records(self) -> Iterator[Mapping[str, Any]]:
         """Yield the records of all parts that can be read; StateError where the folder can't be read."""
-        with usable(self.state):
+        with usable(self.state_folder):
             files = list(self.folder.glob("*.json"))
         for file in files:
             try:
@@ -175,12 +175,12 @@ class KeptStack:
 
     def forget(self, part: str) -> None:
         """Remove the record of a part."""
-        with usable(self.state):
+        with usable(self.state_folder):
             self._file(part).unlink(missing_ok=True)
 
     def forget_all(self) -> bool:
         """Remove the records of all parts; tell whether there was one."""
-        with usable(self.state):
+        with usable(self.state_folder):
             files = list(self.folder.glob("*.json"))
             for file in files:
                 file.unlink(missing_ok=True)

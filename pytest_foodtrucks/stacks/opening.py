@@ -109,7 +109,7 @@ def begin_on_engine(
     anew. `say` tells people.
     """
     session.record_engine(engine.endpoint)
-    watching.see(engine.endpoint, None if project is None else KeptStack.on(engine, session.state, project))
+    watching.see(engine.endpoint, None if project is None else KeptStack.on(engine, session.state_folder, project))
     session.record_engine(engine.endpoint, is_local=engine.local, container=_own_container(engine, session))
     warning = clock_warning(engine.clock_difference)
     if warning is not None:

@@ -63,7 +63,7 @@ class Part(Protocol[T]):
 
 def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     """Yield a part: started here, or taken over from another worker or an earlier session."""
-    digest = keyed(stack.session.state)
+    digest = keyed(stack.session.state_folder)
 
     def begin() -> T:
         if stack.kept_stack is not None:

@@ -58,12 +58,12 @@ def sweep_at_session_start(engine: "Engine", session: Session) -> int:
     try:
         return do_all(
             [
-                partial(remove_things_of_dead_sessions, engine, session.state),
+                partial(remove_things_of_dead_sessions, engine, session.state_folder),
                 partial(_remove_unused_kept_stacks, engine, session),
             ]
         )
     finally:
-        remove_folders_of_dead_sessions(session.state)
+        remove_folders_of_dead_sessions(session.state_folder)
 
 
 def remove_things_of_dead_sessions(engine: "Engine", state: Path, *, unknown_before: float | None = None) -> int:
@@ -115,7 +115,9 @@ def remove_kept_stack(engine: "Engine", stack: KeptStack, owner: Owner, *, unkno
     engine is left: what isn't found here may be there. A stack that is recorded in a copied state folder is left too: a
     session with the original folder may use it.
     """
-    if stack.is_copied() or not stack.is_on(engine) or not stack.hold(owner, engine.running_since, unknown=unknown):
+    if stack.is_copied() or not stack.is_on(engine):
+        return 0
+    if not stack.try_to_hold(owner, engine.running_since, unknown=unknown):
         return 0
     try:
         found = remove_by_session_label(engine, stack.id)
@@ -128,7 +130,7 @@ def remove_kept_stack(engine: "Engine", stack: KeptStack, owner: Owner, *, unkno
 
 def _remove_unused_kept_stacks(engine: "Engine", session: Session) -> int:
     owner = session.full_owner()
-    return do_all(partial(remove_kept_stack, engine, stack, owner) for stack in _unused(engine, session.state))
+    return do_all(partial(remove_kept_stack, engine, stack, owner) for stack in _unused(engine, session.state_folder))
 
 
 def _unused(engine: "Engine", state: Path) -> list[KeptStack]:
@@ -150,7 +152,7 @@ def remove_unfinished_parts(engine: "Engine", stack: KeptStack) -> int:
 
 
 def _remove_unfinished_parts_if_free(engine: "Engine", owner: Owner, stack: KeptStack) -> int:
-    if not stack.hold(owner, engine.running_since):
+    if not stack.try_to_hold(owner, engine.running_since):
         return 0
     try:
         return remove_unfinished_parts(engine, stack)

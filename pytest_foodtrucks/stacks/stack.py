@@ -152,10 +152,10 @@ class Stack:
 
     def lasting_name(self, build: "Build") -> str:
         """Return the name of an image that is built, by which people know it."""
-        return building.lasting_name(build, keyed(self.session.state))
+        return building.lasting_name(build, keyed(self.session.state_folder))
 
     def _build(self, build: "Build") -> str:
-        digest, ends = keyed(self.session.state), self._closing.is_set
+        digest, ends = keyed(self.session.state_folder), self._closing.is_set
         return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:

@@ -35,7 +35,7 @@ class Here:
     @property
     def state(self) -> Path:
         """The session's state folder."""
-        return Path(self.stack.session.state)
+        return Path(self.stack.session.state_folder)
 
     @property
     def folder(self) -> Path:

@@ -85,7 +85,7 @@ def test_secrets_and_configs_are_read_only_files_of_their_mode_at_their_places(k
 
 def test_nothing_shows_a_secret(keeper: Service) -> None:
     assert SECRET not in repr(keeper.container.inspect())
-    state = keeper.__foodtrucks__.stack.session.state
+    state = keeper.__foodtrucks__.stack.session.state_folder
     files = [file.read_bytes() for file in state.rglob("*") if file.is_file()]
     assert files
     assert not any(SECRET.encode() in content for content in files)

@@ -133,9 +133,9 @@ class TestWhoIsThere:
         self, home: Network, abroad: Network, es: Service, started: Callable[..., Container]
     ) -> None:
         other = started(ECHO_COMMAND, on=home.name, aliases=["es"])
-        assert set(home.watcher.resolve("es")) == {es.container.ip, other.ip}
-        assert home.watcher.connect(es).kind == "misresolved"
-        assert home.watcher.connect("es", 7000).kind == "misresolved"
+        assert set(home.standing_probe.resolve("es")) == {es.container.ip, other.ip}
+        assert home.standing_probe.connect(es).kind == "misresolved"
+        assert home.standing_probe.connect("es", 7000).kind == "misresolved"
         with pytest.raises(ResolutionError, match="misresolved"):
             assert_resolves(home, es)
         with pytest.raises(ReachabilityError, match="misresolved"):
@@ -219,7 +219,7 @@ class TestTheTarget:
         with home.service(
             image=IMAGE, command=["nc", "-ll", "-p", "7000", "-e", "true"], ports=[7000], aliases=["curt"]
         ) as curt:
-            assert home.watcher.connect(curt).kind == "connected"
+            assert home.standing_probe.connect(curt).kind == "connected"
             assert_reachable(home, curt)
             assert_isolated(abroad, curt)
 
@@ -335,7 +335,7 @@ class TestTheWay:
     def test_a_firewall_that_rejects(self, home: Network, es: Service, answer: str, kind: str) -> None:
         """The packet arrives, whatever the target's own firewall says: the network let it through."""
         with rejecting(es, answer):
-            assert home.watcher.connect(es).kind == kind
+            assert home.standing_probe.connect(es).kind == kind
             with pytest.raises(ReachabilityError, match=f"seen      {kind}"):
                 assert_reachable(home, es, timeout=0)
             with pytest.raises(IsolationError, match=f"seen      {kind}"):

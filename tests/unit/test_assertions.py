@@ -28,7 +28,7 @@ from pytest_foodtrucks import (
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.isolation.assertions import REMEDIES, ask_until_reached
-from pytest_foodtrucks.isolation.subjects import known, place_of
+from pytest_foodtrucks.isolation.subjects import known, probe_of
 from pytest_foodtrucks.probes.network_changes import ROUNDS
 from pytest_foodtrucks.probes.probe import Probe
 from pytest_foodtrucks.probes.verdicts import VerdictKind
@@ -280,12 +280,12 @@ def spoil_network(scene: Scene) -> None:
 
 
 def spoil_source(scene: Scene) -> None:
-    source = scene.abroad.watcher.container.id
+    source = scene.abroad.standing_probe.container.id
     scene.world.outside.meanwhile = lambda: scene.world.containers[source]["State"].update(Status="exited")
 
 
 def spoil_source_by_restart(scene: Scene) -> None:
-    source = scene.abroad.watcher.container.id
+    source = scene.abroad.standing_probe.container.id
     scene.world.outside.meanwhile = lambda: scene.world.start_container(source)
 
 
@@ -450,7 +450,7 @@ def test_an_address_is_no_name(scene: Scene, ask: Callable[..., None], address: 
 @pytest.mark.parametrize("ask", [assert_reachable, assert_isolated])
 @pytest.mark.parametrize("target", [None, "scene.abroad", "source"])
 def test_a_target_that_is_none_is_no_verdict(scene: Scene, ask: Callable[..., None], target: str | None) -> None:
-    given = {"scene.abroad": scene.abroad, "source": scene.abroad.watcher}.get(str(target))
+    given = {"scene.abroad": scene.abroad, "source": scene.abroad.standing_probe}.get(str(target))
     told = message(DefinitionError, lambda: ask(scene.abroad, given))
     assert told == f"The target {given!r} is none. Remedy: give a service, a host's name, or an address."
 
@@ -483,14 +483,14 @@ def test_a_source_that_cant_be_made_is_no_answer(scene: Scene) -> None:
 
 
 def test_a_source_without_a_network_has_seen_nothing(scene: Scene) -> None:
-    source = scene.abroad.watcher
+    source = scene.abroad.standing_probe
     scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {}
     told = message(ProbeError, lambda: assert_isolated(source, scene.es))
     assert "is on no network, so whatever it doesn't reach says nothing. Remedy: connect it first." in told
 
 
 def test_a_strangers_network_has_a_beacon_for_the_question_only(scene: Scene) -> None:
-    source = scene.abroad.watcher
+    source = scene.abroad.standing_probe
     networks = scene.world.containers[source.container.id]["NetworkSettings"]["Networks"]
     networks["theirs"] = networks.pop("abroad")
     before = scene.es.__foodtrucks__.sidecar, len(scene.world.containers)
@@ -499,7 +499,7 @@ def test_a_strangers_network_has_a_beacon_for_the_question_only(scene: Scene) ->
 
 
 def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(scene: Scene) -> None:
-    source = scene.abroad.watcher
+    source = scene.abroad.standing_probe
     scene.world.containers[source.container.id]["NetworkSettings"]["Networks"] = {"host": {}}
     scene.world.outside.connections["172.17.0.2", 7777] = OPEN
     scene.world.outside.lit_name = ABSENT
@@ -508,7 +508,7 @@ def test_the_host_and_the_default_bridge_have_a_beacon_on_the_default_bridge(sce
 
 
 def test_a_beacon_that_ended_at_once_is_no_control(scene: Scene) -> None:
-    source = scene.abroad.watcher
+    source = scene.abroad.standing_probe
     start = scene.world.start_container
 
     def end(container: str) -> None:
@@ -521,7 +521,7 @@ def test_a_beacon_that_ended_at_once_is_no_control(scene: Scene) -> None:
 
 
 def test_a_probe_made_by_hand_has_no_beacon(scene: Scene) -> None:
-    bare = Probe(scene.abroad.watcher.container, "somewhere")
+    bare = Probe(scene.abroad.standing_probe.container, "somewhere")
     assert "was made by hand" in message(ProbeError, lambda: assert_isolated(bare, scene.es))
     assert "was made by hand" in message(ProbeError, lambda: assert_not_resolves(bare, "es"))
     scene.together()
@@ -630,7 +630,7 @@ def test_a_paused_service_that_is_reached_by_its_published_port_is_no_answer(sce
     publish(scene, "0.0.0.0")  # noqa: S104 - the mutation
     networks = scene.world.containers[scene.es.container.id]["NetworkSettings"]["Networks"]
     networks["home"]["Gateway"] = "172.30.0.1"
-    source = place_of(scene.abroad)
+    source = probe_of(scene.abroad)
     scene.world.containers[source.container.id]["NetworkSettings"]["Networks"]["abroad"]["Gateway"] = "172.20.0.1"
     scene.world.outside.connections[gateway, 24000] = OPEN
     scene.world.networks["abroad"] = {"Containers": {}}
@@ -691,7 +691,7 @@ def test_an_answer_that_was_lost_is_no_answer(scene: Scene) -> None:
 def test_a_source_that_died_isnt_asked_again(scene: Scene) -> None:
     scene.together()
     scene.world.outside.connections[HOME, 9200] = LOST
-    source = scene.home.watcher.container.id
+    source = scene.home.standing_probe.container.id
     scene.world.outside.meanwhile = lambda: scene.world.containers[source]["State"].update(Status="exited")
     told = message(ProbeError, lambda: reach(scene))
     assert "is exited after" in told

@@ -121,7 +121,7 @@ def test_sources_and_targets_must_be_there_and_have_names_of_their_own(scene: Sc
 
 
 def test_a_probe_made_by_hand_is_refused(scene: Scene) -> None:
-    bare = Probe(scene.abroad.watcher.container, "somewhere")
+    bare = Probe(scene.abroad.standing_probe.container, "somewhere")
     with pytest.raises(ProbeError, match="made by hand"):
         reachability([bare], [scene.es])
 

@@ -259,7 +259,7 @@ def test_a_probe_lives_on_the_network_and_goes(engine: FakeEngine) -> None:
             [about] = engine.containers.values()
             assert about["HostConfig"]["NetworkMode"] == net.name
             assert about["Config"]["Image"] == "python:3.13-slim"
-            assert probe.place == f"the network {net.name}"
+            assert probe.described_as == f"the network {net.name}"
         assert engine.containers == {}
 
 

@@ -170,7 +170,7 @@ def test_a_kept_stack_that_cannot_be_removed_is_not_forgotten(tmp_path: Path) ->
     with pytest.raises(EngineError, match="device or resource busy"):
         remove_kept_stack(engine, kept, Session.begin(tmp_path).owner)
     assert kept.folder.exists()
-    assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
+    assert kept.try_to_hold(Session.begin(tmp_path).owner, engine.running_since)
 
 
 def test_a_kept_stack_of_which_a_copied_folder_tells_is_left(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_kept_stack_whose_holder_nobody_can_tell_of_goes_only_when_that_is_ask
     engine = FakeEngine()
     kept, session = kept_stack(engine, tmp_path), Session.begin(tmp_path)
     kept.release()
-    assert kept.hold(elsewhere(Session.begin(tmp_path).owner), engine.running_since)
+    assert kept.try_to_hold(elsewhere(Session.begin(tmp_path).owner), engine.running_since)
     assert remove_kept_stack(engine, kept, session.owner) == 0
     assert remove_kept_stack(engine, kept, session.owner, unknown=True) == 3
 
@@ -264,7 +264,7 @@ def test_what_the_next_session_begins_for_the_kept_stack_is_left_to_it(tmp_path:
     engine, session = FakeEngine(), Session.begin(tmp_path)
     kept = kept_stack(engine, tmp_path, session)
     kept.release()
-    assert kept.hold(Session.begin(tmp_path).owner, engine.running_since)
+    assert kept.try_to_hold(Session.begin(tmp_path).owner, engine.running_since)
     assert remove_things_of_watched_session(engine, session.owner, chosen_kept_stack(session)) == 0
 
 

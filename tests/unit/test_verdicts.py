@@ -139,7 +139,7 @@ def test_a_packet_that_never_arrives_is_blocked_on_its_way() -> None:
 @pytest.mark.parametrize("outcome", [SILENT, failed("ECONNREFUSED", 4, 3, 3, "10.0.0.1")])
 def test_a_packet_that_arrives_was_let_through_whatever_became_of_it_there(outcome: Outcome) -> None:
     verdict = with_arrivals(verdict_of(TCP, [outcome]), TCP, seen(SYN), [])
-    assert (verdict.silent, verdict.blocked, verdict.arrived) == (True, False, True)
+    assert (verdict.all_blocked, verdict.blocked, verdict.arrived) == (True, False, True)
     assert verdict.evidence.endswith("; sent, arrived, never answered")
 
 

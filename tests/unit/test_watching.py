@@ -39,7 +39,7 @@ class Watched:
 
     def lease(self) -> LeaseState:
         """Look at the lease."""
-        return lease.look_at(lease_file(self.session.state, self.session.id), self.session.owner.lease)
+        return lease.look_at(lease_file(self.session.state_folder, self.session.id), self.session.owner.lease)
 
     def channel(self) -> int:
         """Return the descriptor by which the watchdog is told."""
@@ -192,7 +192,7 @@ def test_where_none_can_be_started_one_sentence_says_so_and_the_session_goes_on(
     assert worker.said == [], "once for all workers"
     assert not watched.watching.tell_ended()
     monkeypatch.setattr(watchdog_start, "interpreters", lambda: iter([]))
-    nameless = Watched(Session.begin(watched.session.state))
+    nameless = Watched(Session.begin(watched.session.state_folder))
     nameless.watching.see(NOWHERE, None)
     assert nameless.said[0].startswith("no watchdog could be started (Python doesn't tell which program it is)")
 
