@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 from pytest_foodtrucks.settings import OPTIONS, Option
@@ -32,13 +33,13 @@ class Command:
     usage: str | None = None
     failed: int = exit_codes.FAILED
 
-    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help: str) -> None:  # noqa: A002 - argparse's name
-        """Add its parser to the command's."""
+    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str) -> None:
+        """Add its parser to the command's; `text` stands beside its name in the command's own help."""
         parser = commands.add_parser(
             name,
-            help=help,
+            help=text,
             usage=self.usage,
-            description=self.description,
+            description=fill(self.description, 80),
             epilog="\n".join(["examples:", *(f"  {example}" for example in self.examples)]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -54,8 +55,11 @@ def add_options(parser: argparse.ArgumentParser, fields: Sequence[str] | None = 
     """
     group = parser.add_argument_group(
         "options of the plugin",
-        "pytest's --foodtrucks-… are the same; also read from FOODTRUCKS_… in the environment, and from foodtrucks_… in "
-        "pytest's configuration file.",
+        fill(
+            "pytest's --foodtrucks-… are the same; they are also read from FOODTRUCKS_… in the environment, and from "
+            "foodtrucks_… in pytest's configuration file.",
+            78,
+        ),
     )
     for option in OPTIONS:
         if not option.switch and (fields is None or option.field in fields):
@@ -88,7 +92,7 @@ def add_tests(parser: argparse.ArgumentParser) -> None:
         "--tests",
         type=Path,
         metavar="FOLDER",
-        help="the folder of the tests whose conftest counts; default: this one, or the only one below it with a conftest",
+        help="the folder of the tests whose conftest counts; default: this one, or the only one below it with one",
     )
 
 

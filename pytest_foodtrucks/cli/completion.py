@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final
 
-from argcomplete import shellcode
+from argcomplete.shell_integration import shellcode
 
 from . import exit_codes
 from .arguments import Command

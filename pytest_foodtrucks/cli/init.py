@@ -54,8 +54,8 @@ def _write(file: Path, template: str) -> bool:
 
 
 COMMAND: Final = Command(
-    description="Write a minimal conftest.py, a first test and a workflow for GitHub Actions into a repository; what is "
-    "there already stays as it is. Then `pytest` is green.",
+    description="Write a minimal conftest.py, a first test and a workflow for GitHub Actions into a repository; what "
+    "is there stays as it is. Then `pytest` is green.",
     examples=("foodtrucks init", "foodtrucks init path/to/repository --json"),
     add=_add,
     run=_run,

@@ -2,7 +2,7 @@
 
 import argparse
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 from . import exit_codes
 from .arguments import Command, add_name, add_where
@@ -17,9 +17,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
     services = parser.add_argument("services", nargs="*", metavar="SERVICE", help="of these services; default: of all")
     services.completer = services_running  # type: ignore[attr-defined] # where argcomplete looks
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
-    parser.add_argument(
-        "--tail", type=_lines, default="all", metavar="NUMBER", help="so many lines of each; default: all"
-    )
+    parser.add_argument("--tail", type=_lines, metavar="NUMBER", help="so many lines of each; default: all")
     add_name(parser)
     add_where(parser)
 
@@ -35,11 +33,12 @@ def _run(given: argparse.Namespace, output: Output) -> int:
     with engine_at(place, ports=False) as engine:
         stack = own_stack(engine, place, given.name)
         services = [stack.service(alias) for alias in given.services] if given.services else list(stack.services)
+        tail: int | Literal["all"] = "all" if given.tail is None else given.tail
         if given.follow:
             with suppress(KeyboardInterrupt):  # how one ends it
-                follow(engine, services, output, tail=given.tail)
+                follow(engine, services, output, tail=tail)
         else:
-            show_logs(engine, services, output, tail=given.tail)
+            show_logs(engine, services, output, tail=tail)
     return exit_codes.DONE
 
 

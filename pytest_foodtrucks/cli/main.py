@@ -4,10 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks import __version__
 from pytest_foodtrucks.errors import (
     DefinitionError,
     EngineNotFound,
@@ -78,10 +77,10 @@ def _named(words: Sequence[str]) -> str | None:
 def _parser(named: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="foodtrucks",
-        description="Stacks of pytest-foodtrucks on a container engine, for people and for test suites in any language.",
+        description="Stacks of pytest-foodtrucks on a container engine, for people and for suites in any language.",
         epilog="`foodtrucks SUBCOMMAND --help` has examples.",
     )
-    parser.add_argument("--version", action="version", version=f"foodtrucks {__version__}")
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True)
     for name, text in SUBCOMMANDS.items():
         if name == named:
@@ -90,6 +89,10 @@ def _parser(named: str | None) -> argparse.ArgumentParser:
         else:
             commands.add_parser(name, help=text)
     return parser
+
+
+def _version() -> str:
+    return f"foodtrucks {metadata.version('pytest-foodtrucks')}"
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:

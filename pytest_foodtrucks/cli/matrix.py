@@ -2,16 +2,15 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.progress import Progress, standard_error
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.isolation.matrix import reachability
-from pytest_foodtrucks.isolation.subjects import Source
 from pytest_foodtrucks.isolation.tables import WORDS, Matrix
 from pytest_foodtrucks.probes.beacons import probe_on_default_bridge
 from pytest_foodtrucks.services.definitions import define
@@ -27,11 +26,19 @@ from .found import FoundService, FoundStack, own_stack
 from .here import Here, here
 from .output import Output
 
+if TYPE_CHECKING:
+    from pytest_foodtrucks.isolation.subjects import Source
+
 _BRIDGE: Final = "the default bridge"
+_FORMATS: Final[Mapping[str, Callable[[Matrix], str]]] = {
+    "text": str,
+    "markdown": Matrix.to_markdown,
+    "html": Matrix.to_html,
+}
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "markdown", "html"), default="text", help="default: text")
+    parser.add_argument("--format", choices=tuple(_FORMATS), default="text", help="default: text")
     add_name(parser)
     add_options(parser, (*WHERE, "probe_image", "pull", "image_prefix"))
 
@@ -41,8 +48,7 @@ def _run(given: argparse.Namespace, output: Output) -> int:
     with _asking(place) as stack:
         found = own_stack(stack.engine, place, given.name)
         matrix = _matrix(stack, found)
-    drawn = {"text": str, "markdown": Matrix.to_markdown, "html": Matrix.to_html}[given.format](matrix)
-    output.say(drawn)
+    output.say(_FORMATS[given.format](matrix))
     output.result(_as_json(matrix))
     return exit_codes.DONE
 

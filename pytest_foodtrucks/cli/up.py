@@ -48,9 +48,9 @@ def _run(given: argparse.Namespace, output: Output) -> int:
 
 COMMAND: Final = Command(
     description="Start what pytest would start here: the network, Elasticsearch, the app, and the services that the "
-    "root conftest defines; wait until all are ready, and print where they are. Once more it takes over what is there. "
-    "The stack stays until `foodtrucks down`, or until nobody used it for 8 hours; pytest with --foodtrucks-reuse takes "
-    "it over.",
+    "conftest defines; wait until all are ready, and print where they are. Once more it takes over what is there. The "
+    "stack stays until `foodtrucks down`, or until nobody used it for 8 hours; pytest with --foodtrucks-reuse takes it "
+    "over.",
     examples=(
         "foodtrucks up                          # Elasticsearch, the app with its trucks, the network",
         "foodtrucks up es                       # Elasticsearch alone",

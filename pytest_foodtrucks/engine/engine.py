@@ -17,13 +17,13 @@ from .archives import ArchiveRequests
 from .asking import if_found
 from .clock import wall
 from .endpoints import Endpoint
-from .terminals import TerminalRequests
 from .images import ImageRequests
 from .inspected import Inspected
 from .listing import ListRequests
 from .networks import NetworkRequests
 from .own_container import possible_containers
 from .patience import Patience
+from .terminals import TerminalRequests
 from .volumes import VolumeRequests
 
 _SEVERAL_NETWORKS: Final = (1, 44)
