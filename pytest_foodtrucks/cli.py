@@ -1,4 +1,4 @@
-"""The command's entry: its subcommands, and the exit code of what goes wrong."""
+"""The command `foodtrucks`: its subcommands, and the exit code of what goes wrong."""
 
 import argparse
 import os
@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.errors import (
+from .commands import exit_codes
+from .commands.output import Output
+from .commands.signals import ended_in_order
+from .errors import (
     DefinitionError,
     EngineNotFound,
     FoodtrucksError,
@@ -16,12 +19,8 @@ from pytest_foodtrucks.errors import (
     SettingsError,
 )
 
-from . import exit_codes
-from .output import Output
-from .signals import ended_in_order
-
 if TYPE_CHECKING:
-    from .arguments import Command
+    from .commands.arguments import Command
 
 SUBCOMMANDS: Final[Mapping[str, str]] = {
     "up": "start the stack of this folder, and leave it running",
@@ -37,7 +36,7 @@ SUBCOMMANDS: Final[Mapping[str, str]] = {
     "init": "write a first test and its workflow into this folder",
     "completion": "print what makes a shell complete this command",
 }
-"""Each is a module beside this one, which is imported only for a line that names it."""
+"""Each is a module of `commands/`, which is imported only for a line that names it."""
 
 _ERRORS: Final = (
     ((SettingsError, DefinitionError), exit_codes.WRONG_USE),
@@ -47,7 +46,7 @@ _ERRORS: Final = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code: 0 done, 1 an error, 2 a wrong use; see exit_codes.py."""
+    """Run the command, and return its exit code: 0 done, 1 an error, 2 a wrong use; see commands/exit_codes.py."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     argv: list[str] | None = None
     if "--" in words and words[:1] == ["run"]:
@@ -84,7 +83,7 @@ def _parser(named: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True)
     for name, text in SUBCOMMANDS.items():
         if name == named:
-            command: Command = import_module(f".{name}", __package__).COMMAND
+            command: Command = import_module(f".commands.{name}", __package__).COMMAND
             command.add_to(commands, name, text)
         else:
             commands.add_parser(name, help=text)
@@ -104,7 +103,7 @@ def _complete(parser: argparse.ArgumentParser) -> None:
 
 
 def _code(error: FoodtrucksError) -> int:
-    from .found import NoService, NoStack  # noqa: PLC0415 - needs much: not where all is well
+    from .commands.found import NoService, NoStack  # noqa: PLC0415 - needs much: not where all is well
 
     kinds = (*_ERRORS, ((NoStack,), exit_codes.NO_STACK), ((NoService,), exit_codes.WRONG_USE))
     return next((code for classes, code in kinds if isinstance(error, classes)), exit_codes.FAILED)

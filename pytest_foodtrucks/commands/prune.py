@@ -17,7 +17,7 @@ from pytest_foodtrucks.stacks.removal import life_of_owner, remove_kept_stack, r
 from . import exit_codes
 from .arguments import Command, add_where, seconds
 from .here import engine_at, here
-from .output import Output
+from .output import Output, counted
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -85,14 +85,14 @@ class _Prune:
         if stack.folder.exists():
             left(f"the kept stack of {project}, which a session uses")
         else:
-            words = f"the kept stack of {project} ({_counted(removed)})"
+            words = f"the kept stack of {project} ({counted(removed)})"
             self._tell("removed", "kept stack", words, count=removed, project=project)
         return removed
 
     def _dead(self, before: float | None) -> int:
         removed = remove_things_of_dead_sessions(self._engine, self._state, unknown_before=before)
         others = "" if before is None else ", or that are older and nobody can tell of"
-        self._tell("removed", "orphans", f"{_counted(removed)} that dead sessions left{others}", count=removed)
+        self._tell("removed", "orphans", f"{counted(removed)} that dead sessions left{others}", count=removed)
         return removed
 
     def _images(self) -> int:
@@ -132,7 +132,7 @@ class _Prune:
             ),
         ):
             if number:
-                self._tell("left", what, f"{_counted(number)} {whose}", count=number)
+                self._tell("left", what, f"{counted(number)} {whose}", count=number)
         return 0
 
     def _tell(self, action: Literal["removed", "left"], what: str, words: str, **about: object) -> None:
@@ -142,10 +142,6 @@ class _Prune:
 
 def _images(number: int) -> str:
     return "1 image" if number == 1 else f"{number} images"
-
-
-def _counted(number: int) -> str:
-    return "1 container, network or volume" if number == 1 else f"{number} containers, networks and volumes"
 
 
 COMMAND: Final = Command(

@@ -11,7 +11,7 @@ from . import exit_codes
 from .arguments import Command, add_name, add_where
 from .found import kept_stack
 from .here import engine_at, here
-from .output import Output
+from .output import Output, counted
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def _run(given: argparse.Namespace, output: Output) -> int:
                 f"The stack of {project} stays: a session uses it, or its state folder is a copy. Remedy: end that "
                 "session first."
             )
-    output.say(f"removed: {removed} containers, networks and volumes of {project}" if there else "there was no stack")
+    output.say(f"removed: the stack of {project} ({counted(removed)})" if there else "there was no stack")
     output.result({"project": project, "removed": removed})
     return exit_codes.DONE
 

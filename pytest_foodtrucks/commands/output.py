@@ -65,3 +65,8 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
     listed = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in listed]
+
+
+def counted(number: int) -> str:
+    """Return a number of things of ours on the engine, in words."""
+    return "1 container, network or volume" if number == 1 else f"{number} containers, networks and volumes"

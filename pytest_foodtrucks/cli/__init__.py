@@ -1,5 +1,0 @@
-"""The command `foodtrucks`."""
-
-from .main import main
-
-__all__ = ["main"]
