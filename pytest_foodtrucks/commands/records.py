@@ -53,7 +53,7 @@ def folder_of(stack: "Stack") -> Path:
 
 def begin_record(stack: "Stack", project: str, command: str) -> None:
     """Write down whose a stack is, before anything of it is started."""
-    _write(folder_of(stack), StackRecord(project=project, command=command))
+    write_stack_record(folder_of(stack), StackRecord(project=project, command=command))
 
 
 def write_record(standing: "StandingStack", command: str) -> None:
@@ -61,7 +61,7 @@ def write_record(standing: "StandingStack", command: str) -> None:
     services = [value for value in standing.values.values() if isinstance(value, Service)]
     records = {service.alias: _record_of(service) for service in services}
     stack = StackRecord(project=standing.project, command=command, services=records)
-    _write(folder_of(standing.stack), stack)
+    write_stack_record(folder_of(standing.stack), stack)
 
 
 def _record_of(service: "Service") -> ServiceRecord:
@@ -77,7 +77,8 @@ def _record_of(service: "Service") -> ServiceRecord:
     )
 
 
-def _write(folder: Path, record: StackRecord) -> None:
+def write_stack_record(folder: Path, record: StackRecord) -> None:
+    """Write the record of the stack of a folder, for this user alone."""
     write_json(folder / _FILE, asdict(record))
 
 
