@@ -137,7 +137,7 @@ def test_up_leaves_the_app_with_its_trucks(command: Command) -> None:
     script = 'eval "$("$0" env)"; exec "$1" -c "$2"'
     count = """
 import json, os, urllib.request
-print(json.load(urllib.request.urlopen(os.environ["ELASTICSEARCH_URL"] + "/foodtrucks/_count"))["count"])
+print(json.load(urllib.request.urlopen(os.environ["ELASTICSEARCH_URL"] + "/trucks/_count"))["count"])
 print(urllib.request.urlopen(os.environ["FOODTRUCKS_WEB_URL"]).status)
 """
     run = ["sh", "-c", script, command.program, sys.executable, count]
