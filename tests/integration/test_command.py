@@ -308,12 +308,12 @@ def test_up_in_the_foreground_shows_logs_and_goes_with_ctrl_c(cheap: Command) ->
 
 def test_two_at_once_do_not_collide(cheap: Command) -> None:
     """One by its name; what nothing can put back stays too."""
-    with cheap.started("up", "echo"), cheap.started("up", "echo", "--name", "other"):
-        pass
-    one, other = cheap.json("up", "echo"), cheap.json("up", "echo", "--name", "other")
-    assert isinstance(one, dict)
-    assert isinstance(other, dict)
-    assert one["services"][0]["addresses"] != other["services"][0]["addresses"]
+    with cheap.started("up", "echo") as one, cheap.started("up", "echo", "--name", "other") as other:
+        assert (one.wait(), other.wait()) == (0, 0)
+    first, second = cheap.json("wait"), cheap.json("wait", "--name", "other")
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert first["services"][0]["addresses"] != second["services"][0]["addresses"]
     cheap("down")
     assert isinstance(cheap.json("env", "--name", "other"), dict)
     cheap("down", "--name", "other")
