@@ -1,7 +1,6 @@
 """The logs of several services as they come, each line with its service's alias."""
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
@@ -68,9 +67,9 @@ def _writer(services: Sequence[FoundService], output: Output) -> "Callable[[Foun
     def show(service: FoundService, line: "LogLine") -> None:
         if output.as_json:
             about = {"service": service.alias, "time": line.time.isoformat(), "stream": line.stream, "text": line.text}
-            write(sys.stdout, json.dumps(about))
+            write(output.stdout, json.dumps(about))
             return
-        head = coloured(f"{service.alias.ljust(width)} |", colours[service.alias])
-        write(sys.stdout, f"{head} {printable(line.text)}" if len(services) > 1 else printable(line.text))
+        head = coloured(f"{service.alias.ljust(width)} |", colours[service.alias], output.stdout)
+        write(output.stdout, f"{head} {printable(line.text)}" if len(services) > 1 else printable(line.text))
 
     return show

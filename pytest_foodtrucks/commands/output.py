@@ -14,20 +14,24 @@ _CODES: Final[Mapping[Colour, int]] = {"red": 31, "green": 32, "yellow": 33, "cy
 
 
 class Output:
-    """Where a command writes: with `as_json` only JSON goes to standard output."""
+    """Where a command writes: with `as_json` only JSON goes to standard output.
+
+    That is where it was when the command began: what fixtures print meanwhile goes elsewhere.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.stdout = sys.stdout
 
     def say(self, line: str) -> None:
         """Tell people."""
         if not self.as_json:
-            write(sys.stdout, line)
+            write(self.stdout, line)
 
     def result(self, value: object) -> None:
         """Write a JSON document on a line of its own, if JSON is asked for."""
         if self.as_json:
-            write(sys.stdout, json.dumps(value))
+            write(self.stdout, json.dumps(value))
 
     def note(self, line: str) -> None:
         """Tell people on standard error, beside what is written for programs."""
@@ -53,9 +57,8 @@ def write(stream: TextIO, line: str) -> None:
             os.dup2(nowhere.fileno(), stream.fileno())  # what is still in the buffer goes there when Python ends
 
 
-def coloured(text: str, colour: Colour, stream: TextIO | None = None) -> str:
+def coloured(text: str, colour: Colour, stream: TextIO) -> str:
     """Return a text in a colour, if its stream is a terminal that has colours and nobody set NO_COLOR."""
-    stream = sys.stdout if stream is None else stream
     plain = os.environ.get("NO_COLOR", "") != "" or os.environ.get("TERM") in {"dumb", "unknown"}
     return text if plain or not stream.isatty() else f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
 

@@ -17,20 +17,20 @@ def _run(given: argparse.Namespace, output: Output) -> int:
     place = here(given)
     with engine_at(place) as engine:
         stacks = all_stacks(engine, place.state)
-    for line in _lines(stacks):
+    for line in _lines(stacks, output):
         output.say(line)
     output.result({"stacks": [stack.as_json() for stack in stacks]})
     return exit_codes.DONE
 
 
-def _lines(stacks: list[FoundStack]) -> Iterator[str]:
+def _lines(stacks: list[FoundStack], output: Output) -> Iterator[str]:
     """Yield a line for each stack, and below it one for each service."""
     heads = [("STACK", "STATE", "BY", "AGE", "OF")]
     heads += [(each.id, each.state, each.record.command, age(each.age), each.record.project) for each in stacks]
     first, *others = table(heads)
     yield first
     for stack, line in zip(stacks, others, strict=True):
-        yield line.replace(stack.state, coloured(stack.state, _COLOURS[stack.state]), 1)
+        yield line.replace(stack.state, coloured(stack.state, _COLOURS[stack.state], output.stdout), 1)
         rows = [(each.alias, each.seen.status, _where(stack, each.alias)) for each in stack.services]
         yield from (f"  {row}" for row in (table(rows) if rows else ()))
 

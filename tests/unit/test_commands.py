@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -427,16 +428,16 @@ def test_a_completion_script_is_printed(shell: str, capsys: pytest.CaptureFixtur
 
 
 def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal:
+    class Terminal(StringIO):
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert coloured("up", "green") == "\x1b[32mup\x1b[0m"
+    assert coloured("up", "green", Terminal()) == "\x1b[32mup\x1b[0m"
+    assert coloured("up", "green", StringIO()) == "up"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert coloured("up", "green") == "up"
+    assert coloured("up", "green", Terminal()) == "up"
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
-    assert coloured("up", "green") == "up"
+    assert coloured("up", "green", Terminal()) == "up"
