@@ -1,4 +1,4 @@
-"""What only the tests need: a registry on loopback, a browser, a wrong clock, network namespaces, other shells."""
+"""What only the tests need: a registry on loopback, a browser, a wrong clock, namespaces, other shells, javac."""
 
 import shutil
 
@@ -15,6 +15,7 @@ _PACKAGES = {
     "nsenter": ("util-linux",),
     "node": ("nodejs",),
     "zsh": ("zsh",),
+    "javac": ("default-jdk-headless",),
 }
 """Commands, and the distribution's packages that have them, with what they need besides."""
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Final
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv: list[str] | None = None
     if "--" in words and words[:1] == ["run"]:
         words, argv = words[: words.index("--")], words[words.index("--") + 1 :]
-    parser = _parser(_named(words))
+    parser = parser_for(_named(words))
     _complete(parser)
     given = parser.parse_args(words)
     given.argv = argv
@@ -67,13 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return exit_codes.INTERRUPTED if ending.number is None else exit_codes.by_signal(ending.number)
 
 
-def _named(words: Sequence[str]) -> str | None:
-    """Return the subcommand that a line names; where a shell completes a line, that line's."""
+def _named(words: Sequence[str]) -> list[str]:
+    """Return the subcommand that a line names, if it does; where a shell completes a line, that line's."""
     words = os.environ["COMP_LINE"].split()[1:] if "_ARGCOMPLETE" in os.environ else words
-    return next((word for word in words if word in SUBCOMMANDS), None)
+    return [word for word in words if word in SUBCOMMANDS][:1]
 
 
-def _parser(named: str | None) -> argparse.ArgumentParser:
+def parser_for(named: Collection[str]) -> argparse.ArgumentParser:
+    """Return the parser of a line that names some subcommands; of the others it has the names alone."""
     parser = argparse.ArgumentParser(
         prog="foodtrucks",
         description="Stacks of pytest-foodtrucks on a container engine, for people and for suites in any language.",
@@ -82,7 +83,7 @@ def _parser(named: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True)
     for name, text in SUBCOMMANDS.items():
-        if name == named:
+        if name in named:
             command: Command = import_module(f".commands.{name}", __package__).COMMAND
             command.add_to(commands, name, text)
         else:

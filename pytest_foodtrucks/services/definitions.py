@@ -17,7 +17,9 @@ from pytest_foodtrucks.containers.compose import (
     checks_of,
     keyword_field,
     refuse_contradictions,
+    refuse_same_paths,
 )
+from pytest_foodtrucks.containers.deriving import Derivation
 from pytest_foodtrucks.containers.env_files import EnvFile, env_files, variables_of
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.containers.mounted_files import MountedFile, checked_configs, checked_secrets, in_folder
@@ -40,6 +42,7 @@ from . import compose_keys
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.callers import Place
+    from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.ready import Check
 
 T = TypeVar("T")
@@ -142,6 +145,10 @@ class ServiceDefinition:
     where: str = ""
     runs_once: bool = False
     spec: ContainerSpec
+    derivation: Derivation | None = None
+    """What is added to its image."""
+    surroundings: "Callable[[Engine, str, ContainerSpec], ContainerSpec] | None" = None
+    """Returns `spec` with what depends on the engine and on the image, which is there."""
     image: str | None = keyword_field(image_name, form="a name", at="Image")
     build: Build | None = keyword_field(
         build_keys.build,
@@ -247,9 +254,18 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
         )
     if not values.get("aliases"):
         values["aliases"] = checked("aliases", (alias,), host_names)
-    spec = ContainerSpec(**{name: values.pop(name) for name in CONTAINER_KEYWORDS if name in values})
+    spec = spec_of(values)
+    own = {name: value for name, value in values.items() if name not in CONTAINER_KEYWORDS}
+    return ServiceDefinition(folder=folder, name=alias, spec=spec, **own)
+
+
+def spec_of(values: Mapping[str, Any]) -> ContainerSpec:
+    """Return what a container is to be, given checked values; DefinitionError for those that contradict each other."""
+    spec = ContainerSpec(**{name: values[name] for name in CONTAINER_KEYWORDS if name in values})
     refuse_contradictions(spec)
-    return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
+    files = [(keyword, each.target) for keyword in ("secrets", "configs") for each in values.get(keyword, ())]
+    refuse_same_paths([*spec.paths, *files])
+    return spec
 
 
 def _both_or_neither(both: object) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from hashlib import sha256
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from pytest_foodtrucks.containers import building, pulling
+from pytest_foodtrucks.containers import building, deriving, pulling
 from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
 from pytest_foodtrucks.sessions.state_key import keyed
@@ -22,6 +23,7 @@ from .removal import remove_things_of_ending_session
 if TYPE_CHECKING:
     from pytest_foodtrucks.containers.building import Build
     from pytest_foodtrucks.containers.container import Container
+    from pytest_foodtrucks.containers.deriving import Derivation
     from pytest_foodtrucks.containers.progress import Progress
     from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.excerpts import Excerpt
@@ -108,7 +110,7 @@ class Stack:
         self._ready_at: dict[int, float] = {}
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
-        self._lock = Lock()
+        self._lock = ForkLock()
         self._closing = Event()
 
     @property
@@ -154,12 +156,35 @@ class Stack:
         """Return the name of an image that is built, by which people know it."""
         return building.lasting_name(build, keyed(self.session.state_folder))
 
+    def derived(self, base: str, derivation: "Derivation", *, name: str, platform: str | None = None) -> str:
+        """Make an image from another one, once per session, and return its id; `name` is the one that it has."""
+        return self._once(
+            (base, derivation, name, platform),
+            lambda: deriving.derived(
+                self.engine,
+                base,
+                derivation,
+                name=name,
+                progress=self._progress,
+                platform=platform,
+                cancelled=self._closing.is_set,
+            ),
+        )
+
+    def name_of_derived(self, base: str, derivation: "Derivation") -> str:
+        """Return the name of an image that is derived from one with this name: the same each time."""
+        return deriving.lasting_name(base, derivation, keyed(self.session.state_folder))
+
     def _build(self, build: "Build") -> str:
         digest, ends = keyed(self.session.state_folder), self._closing.is_set
         return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
-        """Do a piece of work for the first caller; callers in other threads wait for its result."""
+        """Do a piece of work for the first caller; callers in other threads wait for its result.
+
+        A forked child would wait without end for a thread of its parent.
+        """
+        self._refuse_forked()
         with self._lock:
             mine = key not in self._images
             future = self._images.setdefault(key, Future())
@@ -258,11 +283,7 @@ class Stack:
         Raises FoodtrucksError in a forked child, and where the xdist controller died meanwhile: then nobody would
         remove the thing later, so it is removed at once.
         """
-        if self._is_forked():
-            raise FoodtrucksError(
-                "This process was forked from the session's, which alone starts services. Remedy: ask for the service "
-                "before the fork."
-            )
+        self._refuse_forked()
         if self._watching is not None:
             self._watching.see(self.engine.endpoint, self.kept_stack)
         created = create()
@@ -270,6 +291,13 @@ class Stack:
             remove(created)
             raise FoodtrucksError("The xdist controller has ended, and its stack with it. Remedy: run again.")
         return created
+
+    def _refuse_forked(self) -> None:
+        if self._is_forked():
+            raise FoodtrucksError(
+                "This process was forked from the session's, which alone starts services. Remedy: ask for the service "
+                "before the fork."
+            )
 
     def _is_forked(self) -> bool:
         return os.getpid() != self._process

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_foodtrucks.containers.compose import ContainerSpec, newer_keywords
-from pytest_foodtrucks.containers.creation import DOCKER_RELEASES
+from pytest_foodtrucks.engine.versions import DOCKER_RELEASES
 from pytest_foodtrucks.services.definitions import KEYWORDS, ServiceDefinition
 
 FILE = Path(__file__).parents[2] / "README.md"
