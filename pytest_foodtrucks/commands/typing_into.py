@@ -36,9 +36,9 @@ class Typed:
         """Carry both ways until the command has ended."""
         with self._own_terminal():
             while self._said():
-                self._bring()
+                self.bring()
 
-    def _bring(self) -> None:
+    def bring(self) -> None:
         """Wait for what is typed or said, and bring what was typed."""
         asked = [self._stream.fileno()] + ([] if self._input is None else [self._input])
         ready, _, _ = select.select(asked, [], [], _SECONDS)
