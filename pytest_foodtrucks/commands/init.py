@@ -15,7 +15,7 @@ _TEMPLATES: Final = Path(__file__).with_name("templates")
 _FILES: Final[Mapping[str, str]] = {
     "conftest.py": "conftest.py.txt",
     "test_stack.py": "test_stack.py.txt",
-    ".github/workflows/tests.yml": "workflow.yml.txt",
+    ".github/workflows/tests.yml": "workflow.yml",
 }
 """Where each template goes."""
 

@@ -325,13 +325,6 @@ def test_init_writes_a_suite_and_nothing_over_what_is_there(folder: Path, capsys
     assert "left: test_stack.py, which is there" in capsys.readouterr().out
 
 
-def test_inits_workflow_is_valid_against_its_schema(folder: Path) -> None:
-    assert cli.main(["init"]) == exit_codes.DONE
-    workflow = folder / ".github/workflows/tests.yml"
-    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)]
-    subprocess.run(check, check=True, capture_output=True)
-
-
 # run's program
 
 
