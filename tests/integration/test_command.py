@@ -67,7 +67,7 @@ class Command:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=600,
         )
         assert ended.returncode == code, ended.stdout + ended.stderr
         return ended
@@ -111,13 +111,13 @@ def command(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("repository")
     found = Command(program, folder)
     found("init")
-    said = found.on_terminal("up")
-    assert "start es_on_net" in said, "the control: progress is shown on a terminal"
-    shown = "\n".join(Screen(said).lines)
-    assert "foodtrucks-web  http://127.0.0.1:" in shown
-    assert "\x1b[?25h" not in shown
-    yield found
-    found("down")
+    try:
+        said = found.on_terminal("up")
+        assert "start es_on_net" in said, "the control: progress is shown on a terminal"
+        assert "foodtrucks-web  http://127.0.0.1:" in "\n".join(Screen(said).lines)
+        yield found
+    finally:
+        found("down")
     assert found("env", code=3).stdout == ""
 
 
