@@ -115,7 +115,9 @@ def test_an_unknown_service_is_told_with_those_that_there_are(folder: Folder) ->
 
 
 def test_the_options_of_the_configuration_file_count(folder: Folder) -> None:
-    (folder.path / "pytest.ini").write_text("[pytest]\nfoodtrucks_es_heap = 600m\naddopts = -q --strict-markers\n")
+    (folder.path / "pytest.ini").write_text(
+        "[pytest]\nfoodtrucks_es_heap = 600m\naddopts = -q --strict-markers\nfilterwarnings = error\n"
+    )
     assert " 600m" in folder.start()
     assert " 700m" in folder.start("options=['--foodtrucks-es-heap=700m']")
 

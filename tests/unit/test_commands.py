@@ -38,6 +38,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return here
 
 
+@pytest.mark.parametrize(
+    "text", ["filterwarnings = error", "addopts = -W error -p no:warnings", "addopts = --of-a-conftest"]
+)
+def test_the_options_of_a_folder_are_read_whatever_pytest_makes_of_warnings(text: str, folder: Path) -> None:
+    """In a process of its own, where nothing is imported yet; a conftest's own option is nothing to it."""
+    (folder / "pytest.ini").write_text(f"[pytest]\nfoodtrucks_es_heap = 600m\n{text}\n")
+    code = """
+from pytest_foodtrucks.fixtures.folder_options import options_of_folder
+root, _, ini = options_of_folder([])
+print(root, ini("foodtrucks_es_heap"))
+"""
+    said = subprocess.run(python(code), capture_output=True, text=True, check=True)
+    assert said.stdout == f"{folder} 600m\n"
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
