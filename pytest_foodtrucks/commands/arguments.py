@@ -17,6 +17,8 @@ WHERE: Final = ("engine", "host", "state_dir")
 """The options of commands that start nothing: where the stacks are."""
 
 _DEST: Final = "option_"
+_KEPT: Final = "reuse"
+"""The option that each subcommand decides by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class Command:
 
 
 def add_options(parser: argparse.ArgumentParser, fields: Sequence[str] | None = None) -> None:
-    """Add the plugin's options: all that have a value, or those of some fields.
+    """Add the plugin's options: all but the one that says whether a stack is kept, or those of some fields.
 
     Each has pytest's own name too. They count before the environment and pytest's configuration file.
     """
@@ -62,18 +64,25 @@ def add_options(parser: argparse.ArgumentParser, fields: Sequence[str] | None = 
         ),
     )
     for option in OPTIONS:
-        if not option.switch and (fields is None or option.field in fields):
-            dest = f"{_DEST}{option.field}"
-            group.add_argument(f"--{option.name}", dest=dest, metavar=_metavar(option), help=_help(option))
-            group.add_argument(option.flag, dest=dest, help=argparse.SUPPRESS)
+        if option.field != _KEPT and (fields is None or option.field in fields):
+            (_add_switch if option.switch else _add_value)(group, option)
 
 
-def _metavar(option: Option) -> str:
-    return option.metavar.replace("%", "%%")
+def _add_value(group: "argparse._ArgumentGroup", option: Option) -> None:
+    dest = f"{_DEST}{option.field}"
+    group.add_argument(f"--{option.name}", dest=dest, metavar=option.metavar, help=option.help)
+    group.add_argument(option.flag, dest=dest, help=argparse.SUPPRESS)
 
 
-def _help(option: Option) -> str:
-    return option.help.replace("%", "%%")
+def _add_switch(group: "argparse._ArgumentGroup", option: Option) -> None:
+    """Add both flags of a switch; its value is the flag of pytest."""
+    for own, flag, text in (
+        (f"--{option.name}", option.flag, option.help),
+        (f"--no-{option.name}", option.off_flag, argparse.SUPPRESS),
+    ):
+        about: Any = {"dest": f"{_DEST}{option.field}", "action": "store_const", "const": flag}
+        group.add_argument(own, help=text, **about)
+        group.add_argument(flag, help=argparse.SUPPRESS, **about)
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +110,7 @@ def options_given(given: argparse.Namespace) -> Iterator[str]:
     for option in OPTIONS:
         value: Any = getattr(given, f"{_DEST}{option.field}", None)
         if value is not None:
-            yield f"{option.flag}={value}"
+            yield value if option.switch else f"{option.flag}={value}"
 
 
 def seconds(text: str) -> float:

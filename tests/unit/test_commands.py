@@ -16,12 +16,14 @@ from fakes.engine import FakeEngine
 from fakes.session import dead
 from pytest_foodtrucks import cli
 from pytest_foodtrucks.commands import child, exit_codes
+from pytest_foodtrucks.commands.arguments import options_given
 from pytest_foodtrucks.commands.output import coloured
 from pytest_foodtrucks.commands.ps import age
 from pytest_foodtrucks.commands.records import ServiceRecord, StackRecord, read_record, write_stack_record
 from pytest_foodtrucks.commands.variables import shell_lines
 from pytest_foodtrucks.engine.labels import NAME_LABEL, OWNER_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.sessions.session import Session
+from pytest_foodtrucks.settings import OPTIONS
 from pytest_foodtrucks.stacks.kept_stack import KEPT, KeptStack
 
 PASSWORD = "it's"  # noqa: S105 - of no service
@@ -388,6 +390,30 @@ def test_run_without_a_command_is_a_wrong_use(capsys: pytest.CaptureFixture[str]
 def test_run_starts_nothing_for_a_command_that_there_is_none_of(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "--", "no-such-program"]) == exit_codes.NOT_FOUND
     assert "no-such-program: there is no such command" in capsys.readouterr().err
+
+
+# options
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (["--es-heap", "1g"], ["--foodtrucks-es-heap=1g"]),
+        (["--foodtrucks-es-heap=1g"], ["--foodtrucks-es-heap=1g"]),
+        (["--es-ml"], ["--foodtrucks-es-ml"]),
+        (["--no-es-ml"], ["--no-foodtrucks-es-ml"]),
+        (["--no-foodtrucks-es-ml"], ["--no-foodtrucks-es-ml"]),
+    ],
+)
+def test_an_option_is_given_to_pytest(words: list[str], given: list[str]) -> None:
+    assert list(options_given(cli.parser_for(["up"]).parse_args(["up", *words]))) == given
+
+
+def test_up_has_each_option_but_the_one_that_it_decides_itself() -> None:
+    for option in OPTIONS:
+        words = [f"--{option.name}"] if option.switch else [f"--{option.name}=x"]
+        if option.name != "reuse":
+            assert list(options_given(cli.parser_for(["up"]).parse_args(["up", *words])))
 
 
 # help and completion
