@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.containers.building import Build
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.containers.deriving import Derivation
-    from pytest_foodtrucks.containers.progress import Progress
+    from pytest_foodtrucks.containers.progress import Counted, Progress
     from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.excerpts import Excerpt
     from pytest_foodtrucks.sessions.session import Session
@@ -200,9 +200,11 @@ class Stack:
         """Tell people something on standard error."""
         self._progress.say(line)
 
-    def working(self, what: str) -> AbstractContextManager[object]:
-        """Show people that a piece of work goes on, for the length of a block."""
-        return self._progress.working(what)
+    def working(
+        self, what: str, counted: "Counted | None" = None
+    ) -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
+        """Show a piece of work on standard error; the context is a function that takes its events."""
+        return self._progress.working(what) if counted is None else self._progress.working(what, counted)
 
     @contextmanager
     def showing(self, service: Shown) -> Iterator[None]:
