@@ -204,7 +204,7 @@ class Stack:
         self, what: str, counted: "Counted | None" = None
     ) -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
         """Show a piece of work on standard error; the context is a function that takes its events."""
-        return self._progress.working(what) if counted is None else self._progress.working(what, counted)
+        return self._progress.working(what, counted)
 
     @contextmanager
     def showing(self, service: Shown) -> Iterator[None]:
