@@ -75,7 +75,7 @@ class ServicePart:
     @property
     def why_not_kept(self) -> str | None:
         """Say why it can't be put back to how its seed left it, or why nobody can tell whether what a job did lasts."""
-        if self.definition.reset is not None or can_be_restored(self.service_type):
+        if self.stack.keeps_all or self.definition.reset is not None or can_be_restored(self.service_type):
             return None
         if not self.definition.runs_once:
             return "it has no reset=, which would put it back"
@@ -199,7 +199,7 @@ class ServicePart:
         return PartLabel(self.name, kept=self.is_kept)
 
     def take_over(self, service: Service, about: Mapping[str, Any]) -> None:
-        """See that a kept service is well, and put it back to how its seed left it."""
+        """See that a kept service is well, and put it back to how its seed left it, unless its stack leaves that."""
         for file, before in about["files"].items():
             if fingerprint(file, self._digest) != before:
                 raise StartError(f"its seed read {file}, which changed.")
@@ -207,6 +207,8 @@ class ServicePart:
             self._refuse_undone(service, about["filled"])
         else:
             _refuse_unwell(service)
+        if not self.stack.puts_back:
+            return
         restore(service, about["contents"])
         if self.definition.reset is not None:
             _reset(service, self.definition.reset)

@@ -39,6 +39,7 @@ def test_the_example_of_two_versions_passes_with_a_client_of_its_own(
     "arguments",
     [
         ["vendor.github-workflows", "examples/ci/.github/workflows/tests.yml"],
+        ["vendor.github-workflows", "pytest_foodtrucks/commands/templates/workflow.yml"],
         ["vendor.gitlab-ci", "--data-transform=gitlab-ci", "examples/ci/.gitlab-ci.yml"],
     ],
 )
