@@ -15,7 +15,8 @@ from .test_servers import install_client
     ("example", "arguments", "tests"),
     [
         ("foodtrucks", [], 9),
-        ("own_service", [], 5),
+        # test_kept.py runs it twice, the first time from nothing.
+        pytest.param("own_service", [], 5, marks=pytest.mark.slow),
         ("everyday", [], 11),
         ("fastapi_app", ["-n2", "--dist=loadfile"], 4),
     ],
@@ -38,6 +39,7 @@ def test_the_example_of_two_versions_passes_with_a_client_of_its_own(
     "arguments",
     [
         ["vendor.github-workflows", "examples/ci/.github/workflows/tests.yml"],
+        ["vendor.github-workflows", "pytest_foodtrucks/commands/templates/workflow.yml"],
         ["vendor.gitlab-ci", "--data-transform=gitlab-ci", "examples/ci/.gitlab-ci.yml"],
     ],
 )
