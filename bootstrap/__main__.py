@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import checks, environment
+from . import checks, environment, release
 from .demo import demo
 from .docker_engine import docker_host, ready_engine
 from .downloads import cache_folder
@@ -37,6 +37,10 @@ def main(arguments: Sequence[str]) -> int:
         case ["demo"]:
             engine, images = set_up()
             return demo(ROOT, engine, images, environment.read(ENVIRONMENT))
+        case ["docs", *options]:
+            return checks.summed_up(checks.docs(ROOT, links="--links" in options), began)
+        case ["release-check"]:
+            return checks.summed_up(release.check(ROOT), began)
         case ["screenshot"]:
             set_up()
             ready_test_tools()

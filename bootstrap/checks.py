@@ -27,14 +27,20 @@ _WITH_OLDEST: Final = tuple(
     for stem in ("factories", "light_sessions", "marker", "no_engine", "options", "sessions", "subtests")
 )
 """Files of whole sessions in which pytest does the most: it collects, orders, reports, reads options."""
-_WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
+_WITHOUT_ENGINE: Final = (
+    *("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak"),
+    "tests/documentation",
+)
+_SPHINX: Final = ("sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder")
+_PAGES: Final = ("docs", "docs/_build/html")
+_LINKS: Final = ("docs", "docs/_build/links")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
 _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""
 _LONGEST_FIRST: Final = (
     *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
-    *("test_readme", "test_own_stack", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
+    *("test_documentation", "test_own_stack", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
 )
 """Files that took more than a minute. The other ones fill the lanes up at the end."""
 
@@ -77,6 +83,12 @@ def lint(root: Path) -> list[Outcome]:
     ]
 
 
+def docs(root: Path, *, links: bool = False) -> list[Outcome]:
+    """Build the documentation; a warning is an error. `links` asks the addresses that it names as well."""
+    pages = run("documentation", *_SPHINX, "html", *_PAGES, folder=root)
+    return [pages, run("links", *_SPHINX, "linkcheck", *_LINKS, folder=root)] if links else [pages]
+
+
 def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
     """Run all tests, and report what of the package they ran."""
     run("coverage", "coverage", "erase", folder=root)
@@ -99,6 +111,7 @@ def parts(root: Path) -> list[Part]:
     return [
         ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
         first,
+        ("documentation", (*_SPHINX, "html", *_PAGES)),
         (
             f"tox {python}-oldest",
             ("tox", "run", "-e", f"{python}-oldest", "--", *_WITH_OLDEST, *_of_dependencies(root)),

@@ -69,7 +69,7 @@ def _code(words: str) -> str:
 
 def options() -> str:
     """Return the table of options."""
-    rows = [(f"`{option.name}`", _values(option), option.help, _default(option)) for option in OPTIONS]
+    rows = [(f"`{option.name}`", _values(option), _meaning(option), _default(option)) for option in OPTIONS]
     return _table(("option", "values", "meaning", "default"), rows)
 
 
@@ -77,6 +77,10 @@ def _values(option: Option) -> str:
     if option.switch:
         return f"`on`, `off`; as flags `{option.flag}` and `{option.off_flag}`"
     return ", ".join(f"`{value}`" for value in option.metavar.split("|"))
+
+
+def _meaning(option: Option) -> str:
+    return option.help if option.also is None else f"{option.help}; also `{option.also}` in the environment"
 
 
 def _default(option: Option) -> str:

@@ -3,7 +3,6 @@
 from lab import IMAGE
 
 from .conftest import Downstream
-from .test_readme import block
 
 CONFTEST = f"""
 import os, pathlib, time

@@ -1,0 +1,140 @@
+"""The pages' tests, run in one session on one stack; and the tutorial's commands, run in a shell."""
+
+import doctest
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+import pytest
+
+from lab import IMAGE
+from pages import Block, blocks, python_blocks
+from pytest_foodtrucks import Engine
+
+from .conftest import Downstream
+
+IMAGES = {"busybox": IMAGE, "redis:8": os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8")}
+"""What the pages name, and what stands for it where no registry answers."""
+
+OF_ALL_TESTS = re.compile(r"^(?:def )?(es_seed|es_on_net|web_on_net)\b(?: = |\()", re.MULTILINE)
+"""Defines what a session has one of, so that its page has a session of its own."""
+
+RUN_ELSEWHERE = {
+    "def test_the_app_says_that_elasticsearch_is_away_under_n_4_too": "a second Elasticsearch: test_own_stack.py",
+}
+"""Words of a block, and why it isn't run here."""
+
+
+def runs_here(block: Block) -> bool:
+    """Tell whether a block is one of tests or of a conftest, to be run here."""
+    is_a_file = block.file is not None or "\ndef test_" in f"\n{block.text}"
+    return is_a_file and not block.is_another_packages and not any(words in block.text for words in RUN_ELSEWHERE)
+
+
+def by_page() -> dict[str, list[Block]]:
+    """Return the blocks to run, by their pages; the README's one test is the front page's too."""
+    found = [block for block in python_blocks() if runs_here(block) and block.page != "README.md"]
+    return {page: list(each) for page, each in groupby(found, key=lambda block: block.page)}
+
+
+def has_its_own_session(page: str) -> bool:
+    """Tell whether a page defines what a session has one of."""
+    return any(OF_ALL_TESTS.search(block.text) for block in by_page()[page])
+
+
+TOGETHER = [page for page in by_page() if not has_its_own_session(page)]
+ALONE = [page for page in by_page() if has_its_own_session(page)]
+
+
+def suite(pages: list[str]) -> dict[str, str]:
+    """Return the files of a suite: a folder for each page, and one conftest of all.
+
+    Pages define the same service alike, because a network has a name once.
+    """
+    files, definitions = {}, {}
+    for block in (block for page in pages for block in by_page()[page]):
+        if block.file == "conftest.py":
+            definitions[block.text] = block.place
+        else:
+            name = block.file if block.file is not None else f"test_{block.line}.py"
+            files[f"{block.page.removesuffix('.md').replace('/', '_')}/{name}"] = with_local_images(block.text)
+    return {**files, "conftest.py": with_local_images("\n\n".join(definitions))}
+
+
+def with_local_images(text: str) -> str:
+    """Return a text with the images that there are."""
+    for name, local in IMAGES.items():
+        text = text.replace(f'"{name}"', repr(local))
+    return text
+
+
+def run(downstream: Downstream, pages: list[str]) -> None:
+    """Run the tests of pages; each passes."""
+    files = suite(pages)
+    for name, text in files.items():
+        path = downstream.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    result = downstream.run("--import-mode=importlib", timeout=400)
+    outcomes = result.parseoutcomes()
+    assert outcomes.keys() <= {"passed", "warnings"}
+    assert outcomes["passed"] >= sum(len(re.findall(r"^def test_", text, re.MULTILINE)) for text in files.values())
+
+
+def test_no_service_is_defined_twice() -> None:
+    names = re.findall(r"^(\w+) = (?:service|job|network)\(", suite(TOGETHER)["conftest.py"], re.MULTILINE)
+    assert sorted(set(names)) == sorted(names), "the pages share one network: use the same block, or another name"
+
+
+def test_the_tests_of_the_pages_pass(downstream: Downstream) -> None:
+    run(downstream, TOGETHER)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ALONE)
+def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(downstream: Downstream, page: str) -> None:
+    run(downstream, [page])
+
+
+class Command(NamedTuple):
+    """A command of a page, and what it prints there."""
+
+    words: str
+    printed: str
+
+
+def commands(block: Block) -> Iterator[Command]:
+    """Yield the commands of a block."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        words, _, printed = part.partition("\n")
+        yield Command(words, printed)
+
+
+SHELL_PAGES = ("docs/tutorial/1-default-bridge.md", "docs/tutorial/2-a-network-of-your-own.md")
+_MARK = "---8<---"
+
+
+@pytest.fixture
+def nothing_of_the_tutorial(foodtrucks_engine: Engine) -> Iterator[dict[str, str]]:
+    """Yield the environment of a shell, and remove afterwards what a command may have left."""
+    environment = {**os.environ, "DOCKER_HOST": foodtrucks_engine.url}
+    yield environment
+    for words in (["rm", "--force", "tutorial-truck"], ["network", "rm", "tutorial-net"]):
+        docker = ["docker", *words]
+        subprocess.run(docker, env=environment, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("page", SHELL_PAGES)
+def test_the_commands_of_the_tutorial_print_what_it_shows(page: str, nothing_of_the_tutorial: dict[str, str]) -> None:
+    shown = [command for block in blocks() if block.page == page for command in commands(block)]
+    script = "exec 2>&1\n" + "".join(f"{command.words}\necho '{_MARK}'\n" for command in shown)
+    shell = ["bash", "-c", re.sub(r"\bbusybox\b", IMAGE, script)]
+    ended = subprocess.run(shell, env=nothing_of_the_tutorial, capture_output=True, text=True, check=True)
+    printed = ended.stdout.split(f"{_MARK}\n")
+    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    for command, got in zip(shown, printed, strict=False):
+        assert checker.check_output(command.printed, got, flags), f"{command.words}\n{got}"
+    assert len(printed) == len(shown) + 1
