@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command of ./run; return the exit code."""
     began = time.monotonic()
     match arguments:
-        case ["lint"]:
-            return checks.summed_up(checks.lint(ROOT), began)
+        case ["lint" | "docs" | "release-check" as name, *options]:
+            return checks.summed_up(_without_engine(name, options), began)
         case ["setup", *options]:
             set_up(ask_again="--registry" in options)
             tell(f"[setup] ready ({time.monotonic() - began:.1f} s)")
@@ -37,10 +37,6 @@ def main(arguments: Sequence[str]) -> int:
         case ["demo"]:
             engine, images = set_up()
             return demo(ROOT, engine, images, environment.read(ENVIRONMENT))
-        case ["docs", *options]:
-            return checks.summed_up(checks.docs(ROOT, links="--links" in options), began)
-        case ["release-check"]:
-            return checks.summed_up(release.check(ROOT), began)
         case ["screenshot"]:
             set_up()
             ready_test_tools()
@@ -62,6 +58,17 @@ def main(arguments: Sequence[str]) -> int:
             soak = checks.run("soak", "soak", *options, folder=ROOT, environ=environment.read(ENVIRONMENT))
             return 0 if soak.ok else 1
     raise SetupError(f"There is no command {' '.join(arguments)!r}. See ./run for those that there are.")
+
+
+def _without_engine(name: str, options: Sequence[str]) -> list[checks.Outcome]:
+    """Run a command that needs neither engine nor images."""
+    match name:
+        case "lint":
+            return checks.lint(ROOT)
+        case "docs":
+            return checks.docs(ROOT, links="--links" in options)
+        case _:
+            return release.check(ROOT)
 
 
 def set_up(*, ask_again: bool = False) -> tuple[Engine, Images]:

@@ -40,7 +40,14 @@ _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""
 _LONGEST_FIRST: Final = (
     *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
-    *("test_documentation", "test_own_stack", "test_network_lab", "test_build", "test_what_goes_wrong", "test_installed"),
+    *(
+        "test_documentation",
+        "test_own_stack",
+        "test_network_lab",
+        "test_build",
+        "test_what_goes_wrong",
+        "test_installed",
+    ),
 )
 """Files that took more than a minute. The other ones fill the lanes up at the end."""
 

@@ -34,7 +34,9 @@ def check(root: Path) -> list[Outcome]:
 def _tried(root: Path, wheel: Path) -> Iterator[Outcome]:
     """Run the unit and plugin tests of the wheel, with the newest and the oldest dependencies, on each interpreter."""
     for dependencies, environments in (("newest", _PYTHONS), ("oldest", f"{_PYTHONS}-oldest")):
-        yield run(f"{dependencies} dependencies", "tox", "run", "--installpkg", str(wheel), "-e", environments, folder=root)
+        yield run(
+            f"{dependencies} dependencies", "tox", "run", "--installpkg", str(wheel), "-e", environments, folder=root
+        )
 
 
 def _told(name: str, mistakes: list[str]) -> Outcome:
@@ -56,7 +58,9 @@ def changelog_mistakes(text: str, version: str) -> list[str]:
     releases = {each["version"]: each["day"] for each in _RELEASE.finditer(text)}
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     kinds = set(re.findall(r"^### (.+)$", text, re.MULTILINE))
-    mistakes = [f"CHANGELOG.md has no day for {each}" for each in releases if each != "Unreleased" and not releases[each]]
+    mistakes = [
+        f"CHANGELOG.md has no day for {each}" for each in releases if each != "Unreleased" and not releases[each]
+    ]
     if version not in releases:
         mistakes.append(f"CHANGELOG.md has no version {version}")
     if len(headings) != len(releases):

@@ -4,6 +4,11 @@ from importlib.metadata import version as version_of
 
 from tools import reference
 
+INNER_TYPES = (
+    *("Subtests", "Inspected", "Attachment", "ContainerState", "Excerpt", "Search"),
+    *("NetworkRef", "Target", "Resolution", "_NoKeywords"),
+)
+
 project = "pytest-foodtrucks"
 author = "The pytest-foodtrucks developers"
 copyright = author  # noqa: A001 - the name that Sphinx reads
@@ -16,11 +21,7 @@ nitpick_ignore_regex = [
     # Links into other projects' documentation need their inventories, which come from the internet.
     (r"py:.*", r"(?!pytest_foodtrucks).*"),
     # What public methods are annotated with, and only the package itself uses.
-    (
-        r"py:class",
-        r"pytest_foodtrucks\..*\.(Subtests|Inspected|Attachment|ContainerState|Excerpt|Search|NetworkRef|Target|"
-        r"Resolution|_NoKeywords)",
-    ),
+    *((r"py:class", rf"pytest_foodtrucks\..*\.{name}") for name in INNER_TYPES),
 ]
 default_role = "code"  # docstrings write names as `name`
 
