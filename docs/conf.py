@@ -1,7 +1,8 @@
 """Sphinx's configuration: `./run docs` builds the pages, and a warning is an error."""
 
-from importlib.metadata import version as version_of
+from pathlib import Path
 
+from bootstrap.release import version_of
 from tools import reference
 
 INNER_TYPES = (
@@ -12,7 +13,7 @@ INNER_TYPES = (
 project = "pytest-foodtrucks"
 author = "The pytest-foodtrucks developers"
 copyright = author  # noqa: A001 - the name that Sphinx reads
-version = release = version_of("pytest-foodtrucks")
+version = release = version_of(Path(__file__).parents[1])
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
