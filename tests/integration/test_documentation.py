@@ -1,5 +1,6 @@
 """The pages' tests, run in one session on one stack; and the tutorial's commands, run in a shell."""
 
+import ast
 import doctest
 import os
 import re
@@ -24,6 +25,8 @@ OF_ALL_TESTS = re.compile(r"^(?:def )?(es_seed|es_on_net|web_on_net)\b(?: = |\()
 
 RUN_ELSEWHERE = {
     "def test_the_app_says_that_elasticsearch_is_away_under_n_4_too": "a second Elasticsearch: test_own_stack.py",
+    "def test_the_clerk_reaches_nobody_outside": "Docker 20.10 lets it out to the engine's machine: test_egress.py",
+    "def test_the_shop_calls_back": "test_reach_me.py",
 }
 """Words of a block, and why it isn't run here."""
 
@@ -37,6 +40,7 @@ def runs_here(block: Block) -> bool:
 def by_page() -> dict[str, list[Block]]:
     """Return the blocks to run, by their pages; the README's one test is the front page's too."""
     found = [block for block in python_blocks() if runs_here(block) and block.page != "README.md"]
+    found.sort(key=lambda block: "/tutorial/" not in block.page)  # as people read them
     return {page: list(each) for page, each in groupby(found, key=lambda block: block.page)}
 
 
@@ -54,20 +58,26 @@ def suite(pages: list[str]) -> dict[str, str]:
 
     Pages define the same service alike, because a network has a name once.
     """
-    files, definitions = {}, {}
+    files: dict[str, str] = {}
+    definitions: dict[str, None] = {}
     for block in (block for page in pages for block in by_page()[page]):
         if block.file == "conftest.py":
-            definitions[block.text] = block.place
+            definitions |= {ast.unparse(statement): None for statement in ast.parse(block.text).body}
         else:
             name = block.file if block.file is not None else f"test_{block.line}.py"
-            files[f"{block.page.removesuffix('.md').replace('/', '_')}/{name}"] = with_local_images(block.text)
+            files[f"{folder_of(block.page)}/{name}"] = with_local_images(block.text)
     return {**files, "conftest.py": with_local_images("\n\n".join(definitions))}
+
+
+def folder_of(page: str) -> str:
+    """Return the folder that has a page's tests."""
+    return page.removesuffix(".md").replace("/", "_")
 
 
 def with_local_images(text: str) -> str:
     """Return a text with the images that there are."""
     for name, local in IMAGES.items():
-        text = text.replace(f'"{name}"', repr(local))
+        text = re.sub(f"""(["']){name}\\1""", repr(local), text)
     return text
 
 
@@ -78,7 +88,8 @@ def run(downstream: Downstream, pages: list[str]) -> None:
         path = downstream.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    result = downstream.run("--import-mode=importlib", timeout=400)
+    folders = dict.fromkeys(name.partition("/")[0] for name in files if "/" in name)
+    result = downstream.run("--import-mode=importlib", "--durations=8", *folders, timeout=400)
     outcomes = result.parseoutcomes()
     assert outcomes.keys() <= {"passed", "warnings"}
     assert outcomes["passed"] >= sum(len(re.findall(r"^def test_", text, re.MULTILINE)) for text in files.values())
