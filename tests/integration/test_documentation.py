@@ -27,6 +27,7 @@ RUN_ELSEWHERE = {
     "def test_the_app_says_that_elasticsearch_is_away_under_n_4_too": "a second Elasticsearch: test_own_stack.py",
     "def test_the_clerk_reaches_nobody_outside": "Docker 20.10 lets it out to the engine's machine: test_egress.py",
     "def test_the_shop_calls_back": "test_reach_me.py",
+    'seed="./seeds"': "needs the folder: the tests of seeds",
 }
 """Words of a block, and why it isn't run here."""
 
@@ -37,30 +38,46 @@ def runs_here(block: Block) -> bool:
     return is_a_file and not block.is_another_packages and not any(words in block.text for words in RUN_ELSEWHERE)
 
 
-def by_page() -> dict[str, list[Block]]:
-    """Return the blocks to run, by their pages; the README's one test is the front page's too."""
+def defines_what_a_session_has_one_of(block: Block) -> bool:
+    """Tell whether a block replaces the session's Elasticsearch, app or seed."""
+    return OF_ALL_TESTS.search(block.text) is not None
+
+
+def suites() -> tuple[list[Block], dict[str, list[Block]]]:
+    """Return the blocks that run together, and those of each suite that needs a session of its own.
+
+    The README's one test is the front page's too. A page's files belong together; a block without a file's name is a
+    whole suite by itself.
+    """
     found = [block for block in python_blocks() if runs_here(block) and block.page != "README.md"]
     found.sort(key=lambda block: "/tutorial/" not in block.page)  # as people read them
-    return {page: list(each) for page, each in groupby(found, key=lambda block: block.page)}
+    together: list[Block] = []
+    alone: dict[str, list[Block]] = {}
+    for _, each in groupby(found, key=lambda block: block.page):
+        of_page = list(each)
+        files = [block for block in of_page if block.file is not None]
+        replaces = any(map(defines_what_a_session_has_one_of, files))
+        for block in of_page:
+            if block.file is not None:
+                (alone.setdefault(block.page, []) if replaces else together).append(block)
+            elif defines_what_a_session_has_one_of(block):
+                alone[block.place] = [block]
+            else:
+                together.append(block)
+    return together, alone
 
 
-def has_its_own_session(page: str) -> bool:
-    """Tell whether a page defines what a session has one of."""
-    return any(OF_ALL_TESTS.search(block.text) for block in by_page()[page])
+TOGETHER, ALONE = suites()
 
 
-TOGETHER = [page for page in by_page() if not has_its_own_session(page)]
-ALONE = [page for page in by_page() if has_its_own_session(page)]
-
-
-def suite(pages: list[str]) -> dict[str, str]:
+def files_of(chosen: list[Block]) -> dict[str, str]:
     """Return the files of a suite: a folder for each page, and one conftest of all.
 
     Pages define the same service alike, because a network has a name once.
     """
     files: dict[str, str] = {}
     definitions: dict[str, None] = {}
-    for block in (block for page in pages for block in by_page()[page]):
+    for block in chosen:
         if block.file == "conftest.py":
             definitions |= {ast.unparse(statement): None for statement in ast.parse(block.text).body}
         else:
@@ -81,9 +98,9 @@ def with_local_images(text: str) -> str:
     return text
 
 
-def run(downstream: Downstream, pages: list[str]) -> None:
-    """Run the tests of pages; each passes."""
-    files = suite(pages)
+def run(downstream: Downstream, chosen: list[Block]) -> None:
+    """Run the tests of blocks; each passes."""
+    files = files_of(chosen)
     for name, text in files.items():
         path = downstream.folder / name
         path.parent.mkdir(exist_ok=True)
@@ -96,7 +113,7 @@ def run(downstream: Downstream, pages: list[str]) -> None:
 
 
 def test_no_service_is_defined_twice() -> None:
-    names = re.findall(r"^(\w+) = (?:service|job|network)\(", suite(TOGETHER)["conftest.py"], re.MULTILINE)
+    names = re.findall(r"^(\w+) = (?:service|job|network)\(", files_of(TOGETHER)["conftest.py"], re.MULTILINE)
     assert sorted(set(names)) == sorted(names), "the pages share one network: use the same block, or another name"
 
 
@@ -105,9 +122,9 @@ def test_the_tests_of_the_pages_pass(downstream: Downstream) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ALONE)
-def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(downstream: Downstream, page: str) -> None:
-    run(downstream, [page])
+@pytest.mark.parametrize("suite", ALONE)
+def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(downstream: Downstream, suite: str) -> None:
+    run(downstream, ALONE[suite])
 
 
 class Command(NamedTuple):
