@@ -48,9 +48,11 @@ def main(arguments: Sequence[str]) -> int:
             set_up()
             ready_test_tools()
             environ = environment.read(ENVIRONMENT)
-            if "--all" in options:
+            everything = "--all" in options
+            if everything:
                 environ["FOODTRUCKS_TEST_ALL"] = "1"
-            return checks.summed_up([*checks.lint(ROOT), *checks.tests(ROOT, environ)], began)
+            outcomes = checks.lint_and_tests(ROOT, environ, coverage=everything or "--coverage" in options)
+            return checks.summed_up(outcomes, began)
         case ["soak", *options]:
             if options and "--help" not in options:
                 set_up()

@@ -8,18 +8,26 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from .steps import tell
 
 _TAIL = 4096  # bytes, enough for pytest's closing line
-_LANES: Final = 3
-"""Half of the parts' time is waiting, so three lanes keep two processors busy. A part needs up to 3 GB of memory."""
+_LANES: Final = 4
+"""More than half of the parts' time is waiting, so four lanes keep two processors busy.
+
+A part needs up to 3 GB of memory.
+"""
 
 Part = tuple[str, Sequence[str]]
 """A name, and a Python module with its arguments."""
+
+_BESIDE_THE_QUICK: Final = 2
+"""So many parts that wait begin beside those that compute."""
+
+_TYPE_CHECKERS: Final[Sequence[Part]] = (("types", ("mypy",)), ("users' types", ("basedpyright",)))
+"""mypy looks at all, basedpyright at what users of ours write."""
 
 _DEPENDENCIES: Final = re.compile(r"\b(docker|elasticsearch|tenacity|filelock|httpx2|rich)\b")
 _WITH_OLDEST: Final = tuple(
@@ -27,6 +35,8 @@ _WITH_OLDEST: Final = tuple(
     for stem in ("factories", "light_sessions", "marker", "no_engine", "options", "sessions", "subtests")
 )
 """Files of whole sessions in which pytest does the most: it collects, orders, reports, reads options."""
+_THE_SAME_WITH_ALL: Final = frozenset({"test_arrows", "test_nonsense"})
+"""Files that name a dependency and use none: one reads our sources, one gives the checks of keywords random values."""
 _WITHOUT_ENGINE: Final = (
     *("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak"),
     "tests/documentation",
@@ -38,16 +48,12 @@ _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
 _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""
+_ASKING: Final = ("test_mutations", "test_under_attack", "test_truth", "test_network_lab")
+"""Files whose tests ask who reaches whom, and wait for it. They come first, beside parts that create no network: older
+engines open all networks for a moment whenever one is created, and what got through then is asked again."""
 _LONGEST_FIRST: Final = (
-    *("test_kept", "test_faults", "test_mutations", "test_xdist", "test_servers", "test_ways_out", "test_examples"),
-    *(
-        "test_documentation",
-        "test_own_stack",
-        "test_network_lab",
-        "test_build",
-        "test_what_goes_wrong",
-        "test_installed",
-    ),
+    *("test_kept", "test_faults", "test_xdist", "test_registry", "test_examples", "test_documentation", "test_servers"),
+    *("test_engine_trouble", "test_what_goes_wrong", "test_build", "test_ways_out", "test_installed", "test_own_stack"),
 )
 """Files that took more than a minute. The other ones fill the lanes up at the end."""
 
@@ -81,13 +87,8 @@ def run(name: str, *argv: str, folder: Path, environ: Mapping[str, str] | None =
 
 
 def lint(root: Path) -> list[Outcome]:
-    """Run ruff, then both type checkers: mypy on all, basedpyright on what users of ours write."""
-    checkers: list[Part] = [("types", ("mypy",)), ("users' types", ("basedpyright",))]
-    return [
-        run("lint", "ruff", "check", folder=root),
-        run("format", "ruff", "format", "--check", folder=root),
-        *side_by_side(checkers, folder=root, environ={}),
-    ]
+    """Run ruff and both type checkers."""
+    return [*_style(root), *side_by_side(_TYPE_CHECKERS, folder=root, environ={})]
 
 
 def docs(root: Path, *, links: bool = False) -> list[Outcome]:
@@ -96,50 +97,66 @@ def docs(root: Path, *, links: bool = False) -> list[Outcome]:
     return [pages, run("links", *_SPHINX, "linkcheck", *_LINKS, folder=root)] if links else [pages]
 
 
-def tests(root: Path, environ: Mapping[str, str]) -> list[Outcome]:
-    """Run all tests, and report what of the package they ran."""
-    run("coverage", "coverage", "erase", folder=root)
-    outcomes = side_by_side(parts(root), folder=root, environ={**environ, **_cached_byte_code(root)})
-    run("coverage", "coverage", "combine", "--quiet", folder=root)
-    return [*outcomes, run("coverage", "coverage", "report", folder=root)]
+def _style(root: Path) -> list[Outcome]:
+    return [run("lint", "ruff", "check", folder=root), run("format", "ruff", "format", "--check", folder=root)]
 
 
-def parts(root: Path) -> list[Part]:
-    """Return the parts of all tests, those that take longest first, so that the lanes end at about the same time.
+def lint_and_tests(root: Path, environ: Mapping[str, str], *, coverage: bool) -> list[Outcome]:
+    """Run ruff, both type checkers and all tests; with `coverage`, report what of the package the tests ran."""
+    environ = {**environ, **_cached_byte_code(root)}
+    outcomes = _style(root)
+    if coverage:
+        run("coverage", "coverage", "erase", folder=root)
+    outcomes += side_by_side(parts(root, coverage=coverage), folder=root, environ=environ)
+    if coverage:
+        run("coverage", "coverage", "combine", "--quiet", folder=root)
+        outcomes.append(run("coverage", "coverage", "report", folder=root))
+    return outcomes
 
-    tox runs again what differs most with the oldest dependencies, which lack xdist too; `./run tox` runs all so.
+
+def parts(root: Path, *, coverage: bool = False) -> list[Part]:
+    """Return the type checkers and the parts of all tests, those that take longest first.
+
+    So the lanes end at about the same time. tox runs again what differs most with the oldest dependencies, which lack
+    xdist too; `./run tox` runs all so. With `coverage` the tests are measured, which takes a Python before 3.14 more
+    than half as much time again.
     """
-    pytest = ("coverage", "run", "-m", "pytest")
+    pytest = ("coverage", "run", "-m", "pytest") if coverage else ("pytest",)
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
-    first, *others = (
+    oldest = ("tox", "run", "-e", f"{python}-oldest", "--", *_WITH_OLDEST, *_of_dependencies(root))
+    integration = [
         (" and ".join(stems), (*pytest, *(f"tests/integration/{stem}.py" for stem in stems), "--durations=3"))
         for stems in _integration(root)
-    )
+    ]
     return [
+        *integration[:_BESIDE_THE_QUICK],
         ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
-        first,
+        *_TYPE_CHECKERS,
         ("documentation", (*_SPHINX, "html", *_PAGES)),
-        (
-            f"tox {python}-oldest",
-            ("tox", "run", "-e", f"{python}-oldest", "--", *_WITH_OLDEST, *_of_dependencies(root)),
-        ),
-        *others,
+        (f"tox {python}-oldest", oldest),
+        *integration[_BESIDE_THE_QUICK:],
     ]
 
 
 def _of_dependencies(root: Path) -> list[str]:
-    """Return the files of unit tests that name one of the package's dependencies."""
-    files = sorted((root / "tests/unit").glob("test_*.py"))
+    """Return the files of unit tests that name one of the package's dependencies, and whose tests may depend on it."""
+    files = sorted(file for file in (root / "tests/unit").glob("test_*.py") if file.stem not in _THE_SAME_WITH_ALL)
     named = [file for file in files if _DEPENDENCIES.search(file.read_text(encoding="utf-8"))]
     return [str(file.relative_to(root)) for file in named]
 
 
 def _integration(root: Path) -> list[tuple[str, ...]]:
-    """Return the files of integration tests that run together, the longest first."""
+    """Return the files of integration tests that run together: first those that ask, then the longest."""
     files = sorted((root / "tests/integration").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
-    together = (_ON_ONE_STACK, _WITH_AN_INTERNET)
-    others = [file.stem for file in files if file.stem not in {*_LONGEST_FIRST, *chain(*together)}]
-    return [(_LONGEST_FIRST[0],), *together, *((stem,) for stem in (*_LONGEST_FIRST[1:], *others))]
+    named = {*_ASKING, *_LONGEST_FIRST, *_ON_ONE_STACK, *_WITH_AN_INTERNET}
+    others = [file.stem for file in files if file.stem not in named]
+    longest, *rest = _LONGEST_FIRST
+    return [
+        _WITH_AN_INTERNET,
+        *((stem,) for stem in (*_ASKING, longest)),
+        _ON_ONE_STACK,
+        *((each,) for each in (*rest, *others)),
+    ]
 
 
 def side_by_side(parts: Sequence[Part], *, folder: Path, environ: Mapping[str, str]) -> list[Outcome]:

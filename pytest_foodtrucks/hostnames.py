@@ -31,6 +31,11 @@ def is_address(text: object) -> bool:
     return True
 
 
+def may_be_name(text: str) -> bool:
+    """Tell whether a text that is a name or an address, also a MAC address, is a name."""
+    return ":" not in text and not is_address(text)
+
+
 def same_name(name: str) -> str:
     """Return the form in which names are equal that a name server takes for one: without case and final dot."""
     return name.lower().removesuffix(".")

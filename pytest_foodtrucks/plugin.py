@@ -265,7 +265,15 @@ def _examine(session: pytest.Session) -> None:
         importlib.import_module(module, __package__)
     config = session.config
     config.pluginmanager.register(Overrides())
-    for nodeid, message in messages_by_file(session.items, worker_id(config), config.rootpath):
+    try:
+        found = list(messages_by_file(session.items, worker_id(config), config.rootpath))
+    except Exception as error:  # noqa: BLE001 - of an object of somebody's; what it keeps us from seeing, the tests show
+        words = " ".join("".join(traceback.format_exception_only(error)).split())
+        _progress(config).say(
+            f"Whether the services' definitions fit each other can't be told before they start: {words}"
+        )
+        return
+    for nodeid, message in found:
         session.ihook.pytest_collectreport(report=pytest.CollectReport(nodeid, "failed", message, []))
         config.stash[_MISTAKEN] = True
 

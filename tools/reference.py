@@ -11,8 +11,8 @@ from typing import Any
 import pytest_foodtrucks
 from pytest_foodtrucks import FoodtrucksError, plugin
 from pytest_foodtrucks.containers.compose import ContainerSpec
-from pytest_foodtrucks.containers.creation import DOCKER_RELEASES
 from pytest_foodtrucks.engine import labels
+from pytest_foodtrucks.engine.versions import DOCKER_RELEASES
 from pytest_foodtrucks.services.definitions import ServiceDefinition
 from pytest_foodtrucks.settings import OPTIONS, Option
 

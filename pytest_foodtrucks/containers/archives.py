@@ -65,9 +65,9 @@ def put(
         place = _place(container, "to", to)
         _put(container, place, lambda archive, name: pack(archive, [_of_bytes(source, name, plain_mode)]))
         return
-    file = _existing(source, folder)
-    into = f"{to}{file.name}" if isinstance(to, str) and to.endswith("/") else to
-    place = _place(container, "to", into)
+    file, own_name = _existing(source, folder)
+    into = f"{to}{own_name}" if isinstance(to, str) and to.endswith("/") else to
+    place = _place(container, "to", into, follow=file.is_dir())
     write = partial(_pack_path, source=file, mode=plain_mode)
     _put(container, place, lambda archive, name: write(archive, name=name), is_folder=file.is_dir())
 
@@ -83,11 +83,15 @@ def _refuse_folder(to: object) -> None:
         )
 
 
-def _existing(source: Any, folder: Path) -> Path:
-    file: Path = checked("path_or_bytes", source, lambda value: (folder / path(_plain(value))).resolve())
+def _existing(source: Any, folder: Path) -> tuple[Path, str]:
+    """Return a file or a folder of this machine, where a link leads to, and the name by which it was given."""
+    given: Path = checked("path_or_bytes", source, lambda value: folder / path(_plain(value)))
+    file: Path = checked("path_or_bytes", given, Path.resolve)
     if not file.exists():
         raise DefinitionError(f"There is no {shown(str(file))} to put into the container. Remedy: mend the path.")
-    return file
+    if not file.is_file() and not file.is_dir():
+        raise DefinitionError(f"{shown(str(file))} is neither a file nor a folder. Remedy: put bytes, or a file.")
+    return file, posixpath.basename(os.path.normpath(given))
 
 
 def _plain(value: Any) -> str:
@@ -120,14 +124,23 @@ def _pack_path(archive: IO[bytes], source: Path, name: str, mode: int | None) ->
 def _put(container: "Container", to: str, write: Callable[[IO[bytes], str], None], *, is_folder: bool = False) -> None:
     """Unpack an archive of something called by the path's last part; folders that are missing above it are made."""
     engine, folder = container.engine, to if is_folder else posixpath.dirname(to)
-    while folder != "/" and not engine.has_path(container.id, folder):
+    while folder != "/" and _info(container, folder) is None:
         folder = posixpath.dirname(folder)
     with TemporaryFile() as archive:
-        write(archive, posixpath.relpath(to, folder))
+        _pack(write, archive, posixpath.relpath(to, folder))
         try:
             engine.put_archive(container.id, folder, archive)
         except EngineError as error:
             raise _named(container, f"{to} can't be written", error) from error
+
+
+def _pack(write: Callable[[IO[bytes], str], None], archive: IO[bytes], name: str) -> None:
+    """Write an archive; DefinitionError for a file that can't be read, or that changes meanwhile."""
+    try:
+        write(archive, name)
+    except OSError as error:
+        words = f"{shown(error.filename)} can't be read ({error.strerror})" if error.filename else str(error)
+        raise DefinitionError(f"Nothing was put into the container: {words}. Remedy: see to that file.") from error
 
 
 # from a container
@@ -138,7 +151,7 @@ def get(container: "Container", place: str) -> bytes:
 
     Raises EngineError for what isn't there, and for a folder.
     """
-    wanted = _place(container, "path", place)
+    wanted = _place(container, "path", place, follow=True)
     try:
         found = container.engine.get_archive(container.id, wanted, _read)
         if isinstance(found, PathInfo) and found.is_link:
@@ -165,21 +178,45 @@ def _read(about: PathInfo, stream: IO[bytes]) -> bytes | PathInfo:
 # both
 
 
-def _place(container: "Container", keyword: str, value: object) -> str:
-    """Return a path of a container in its plain form.
+def _place(container: "Container", keyword: str, value: object, *, follow: bool = False) -> str:
+    """Return a path of a container in its plain form; `follow` is for one that may be a link itself.
 
     Raises DefinitionError for one that isn't absolute, and for one of a file system that the engine's archives don't
-    see.
+    see, if only by way of links.
     """
     place = checked(keyword, value, _absolute)
     mounts = {**dict.fromkeys(_SYSTEMS_OWN, True), **container.inspected().mounts}
-    nearest = max((each for each in mounts if f"{place}/".startswith(f"{each}/")), key=len, default="")
-    if not mounts.get(nearest, False):
-        return place
-    raise DefinitionError(
-        f"{place} of {container.name} is on {nearest}, which is in memory, and the engine puts no files there and gets "
-        "none. Remedy: use another path, or a program in the container (exec)."
-    )
+    for each in (place, _without_links(container, place, follow=follow)):
+        nearest = max((mount for mount in mounts if f"{each}/".startswith(f"{mount}/")), key=len, default="")
+        if mounts.get(nearest, False):
+            raise DefinitionError(
+                f"{place} of {container.name} is on {nearest}, which is in memory, and the engine puts no files there "
+                "and gets none. Remedy: use another path, or a program in the container (exec)."
+            )
+    return place
+
+
+def _without_links(container: "Container", place: str, *, follow: bool) -> str:
+    """Return where a path leads, as far as it is there; the engine gives of a link where that leads in the end."""
+    parts = place.strip("/").split("/")
+    there = ""
+    for number, part in enumerate(parts):
+        about = _info(container, f"{there}/{part}")
+        is_link = about is not None and about.is_link and (follow or number < len(parts) - 1)
+        there = about.target.rstrip("/") if about is not None and is_link else f"{there}/{part}"
+        if about is None:
+            return "/".join([there, *parts[number + 1 :]])
+    return there
+
+
+def _info(container: "Container", place: str) -> PathInfo | None:
+    """Return what there is at a path; None also where the engine can't look: it says why when it writes or reads."""
+    try:
+        return container.engine.path_info(container.id, place)
+    except EngineError as error:
+        if error.status is None:
+            raise
+        return None
 
 
 def _absolute(value: Any) -> str:

@@ -1,9 +1,11 @@
 """A container's keywords, which are Compose's, and the body of the engine's API that they become."""
 
-from collections.abc import Callable, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.versions import at_least
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.values import shown, switch
 
@@ -239,6 +241,12 @@ class ContainerSpec:
         """Those that have a fixed port of the host, by their numbers in the container."""
         return fixed_ports(self.ports)
 
+    @property
+    def paths(self) -> Iterator[tuple[str, str]]:
+        """The paths in the container where something is mounted, each with the keyword that says so."""
+        yield from (("volumes", volume.target) for volume in self.volumes)
+        yield from (("tmpfs", entry.partition(":")[0]) for entry in self.tmpfs)
+
     def values(self) -> dict[str, Any]:
         """Return the value of each keyword."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
@@ -297,11 +305,7 @@ def newer_keywords(spec: ContainerSpec, api_version: str) -> dict[str, str]:
     defaults = ContainerSpec().values()
     given = [each for each in fields(spec) if getattr(spec, each.name) != defaults[each.name]]
     since = {each.name: str(each.metadata["since"]) for each in given if each.metadata["since"]}
-    return {name: first for name, first in since.items() if _numbers(api_version) < _numbers(first)}
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    return {name: first for name, first in since.items() if not at_least(api_version, first)}
 
 
 def refuse_contradictions(spec: ContainerSpec) -> None:
@@ -316,6 +320,20 @@ def refuse_contradictions(spec: ContainerSpec) -> None:
             f"memswap_limit={shown(swap)} is for memory and swap together, and mem_limit is {shown(memory)}. Remedy: "
             "give mem_limit too, and not less than that here."
         )
+
+
+def refuse_same_paths(given: Iterable[tuple[str, str]]) -> None:
+    """Raise DefinitionError where two things go to one path of a container; each is a keyword and the path it gives."""
+    seen: dict[str, str] = {}
+    for keyword, path in given:
+        place = f"/{posixpath.normpath(path).lstrip('/')}"
+        if place in seen:
+            who = f"{keyword} has" if seen[place] == keyword else f"{seen[place]} and {keyword} have"
+            raise DefinitionError(
+                f"{who} {shown(place)} in the container twice, and the engine puts one thing there. Remedy: leave one "
+                "out, or give it another path."
+            )
+        seen[place] = keyword
 
 
 def merge(config: dict[str, Any], piece: Body) -> None:

@@ -1,19 +1,19 @@
 """One container: what the engine shows of it, its log, and commands in it."""
 
 import copy
-import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL, SERVICE_LABEL
-from pytest_foodtrucks.engine.logs import LogLine, Search, search
+from pytest_foodtrucks.engine.logs import LogLine, Search
 from pytest_foodtrucks.errors import EngineError, NoAnswer, NotInTime
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
-from pytest_foodtrucks.values import checked, switch
+from pytest_foodtrucks.values import checked, switch, whole
 
 from .commands import command_error, how_to_run, shown_command
 
@@ -25,6 +25,11 @@ _READ_AT_MOST: Final = 8_000_000
 """Bytes of a log that are read for an excerpt: the engine needs 20 s for 150 MB, and a moment for its end alone."""
 _LAST_LINES: Final = 400
 """At 16 KB, the longest that the engine writes as one entry, less than what is read at most."""
+
+
+def _lines_from_the_end(tail: int | None) -> int | Literal["all"]:
+    """Check how many lines of a log are wanted; the engine takes any wrong number for all of them."""
+    return "all" if tail is None else checked("tail", tail, partial(whole, least=0, most=2**31 - 1))
 
 
 class Container:
@@ -98,12 +103,12 @@ class Container:
         `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
         """
         with self._by_name():
-            return self.engine.logs(self.id, since=since, tail=tail if tail is not None else "all")
+            return self.engine.logs(self.id, since=since, tail=_lines_from_the_end(tail))
 
     def log_lines(self, *, since: float | None = None, tail: int | None = None) -> list[LogLine]:
         """Return the lines of its log with their times and streams; `since` and `tail` are as in `logs`."""
         with self._by_name():
-            return self.engine.log_lines(self.id, since=since, tail=tail if tail is not None else "all")
+            return self.engine.log_lines(self.id, since=since, tail=_lines_from_the_end(tail))
 
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
         """Return head and tail of its log, in bounded memory and time; `since` is as in `logs`."""
@@ -133,7 +138,7 @@ class Container:
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
         """Search its log line by line, of whatever size it is; `since` is as in `logs`."""
         with self._by_name():
-            return self.engine.read_log(self.id, lambda pieces: search(pieces, pattern), since=since, stamps=True)
+            return self.engine.search_log(self.id, pattern, since=since)
 
     @contextmanager
     def _by_name(self) -> Iterator[None]:
@@ -241,4 +246,4 @@ class Container:
 
     def opener(self) -> "Callable[[Sequence[str]], ExecStream]":
         """Return what starts a command in it whose input stays open; it doesn't hold on to this object."""
-        return functools.partial(self.engine.open_exec, self.id)
+        return partial(self.engine.open_exec, self.id)

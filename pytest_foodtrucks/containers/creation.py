@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.versions import with_release
 from pytest_foodtrucks.errors import EngineError, StartError
 
 from .compose import ContainerSpec, engine_config, newer_keywords
@@ -100,7 +101,7 @@ class Creation:
         for name, first in newer_keywords(self._spec, engine.api_version).items():
             raise StartError(
                 f"The container of {self._title} can't be created: {name}= needs an engine whose API has version "
-                f"{first}{_release(first)}, and the engine at {engine.url} has {engine.api_version} "
+                f"{with_release(first)}, and the engine at {engine.url} has {engine.api_version} "
                 f"({engine.version}). Remedy: leave {name}= out, or use a newer engine."
             )
         part = next((each for each in self._spec.volumes if each.subpath is not None), None)
@@ -216,14 +217,6 @@ class Creation:
             self._files.remove()
 
 
-DOCKER_RELEASES: Final = {"1.40": "19.03", "1.41": "20.10", "1.42": "23.0", "1.43": "24.0", "1.44": "25.0"}
-"""The first release of Docker that has a version of the API."""
-
-
-def _release(api_version: str) -> str:
-    return f" (Docker {DOCKER_RELEASES[api_version]})" if api_version in DOCKER_RELEASES else ""
-
-
 def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
     """Return a host port for the engine's machine, none in `but`. If that is this machine, the port is free now."""
     for _ in range(_PORT_TRIES):
@@ -235,7 +228,7 @@ def free_port(engine: "Engine", *, but: Collection[int] = ()) -> int:
 
 def in_use(address: str, port: int) -> bool:
     """Tell whether a port is taken. On another machine this can't be checked; the port then counts as free."""
-    with socket.socket() as attempt:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of connections closed just now are free
         try:
             attempt.bind((address, port))

@@ -41,6 +41,11 @@ class EndpointSettings:
         return tuple(address for address in (self.ipv4_address, self.ipv6_address) if address is not None)
 
     @property
+    def addresses_of_all_kinds(self) -> tuple[str, ...]:
+        """The fixed IP addresses, and the MAC address: two containers that have one take each other's packets."""
+        return (*self.addresses, *([self.mac_address] if self.mac_address is not None else []))
+
+    @property
     def is_for_one(self) -> bool:
         """Tell whether it gives something that only one container on a network can have."""
         return self != EndpointSettings()

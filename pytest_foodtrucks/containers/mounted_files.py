@@ -30,6 +30,8 @@ _MOST_ID: Final = 2**32 - 2
 _SOURCES: Final = ("content", "file", "environment")
 _KEYS: Final = frozenset((*_SOURCES, "source", "target", "uid", "gid", "mode"))
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_LONGEST_TITLE: Final = 100
+"""Characters; a volume is a folder of the engine's machine, whose name has 255 at most, and an alias may have 253."""
 _INSIDE: Final = "/foodtrucks-files"
 """Where the helper has the volume."""
 
@@ -190,7 +192,7 @@ class FilesVolume:
     ) -> None:
         """`image` is any that the engine has, for the platform; `title` is a part of the volume's name."""
         self._engine = engine
-        self._name, self._helper_name = (f"foodtrucks-{title}-{random.token_hex(4)}" for _ in range(2))
+        self._name, self._helper_name = (f"foodtrucks-{title[:_LONGEST_TITLE]}-{random.token_hex(4)}" for _ in range(2))
         self._labels = labels
         try:
             self._fill(files, image, platform)

@@ -1,5 +1,6 @@
 """Ports of a container: each gets a free port of the host, or the one that it was given."""
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,17 @@ class FixedPort:
     target: int
     published: int
     address: str | None = None
+
+    @property
+    def at(self) -> str:
+        """Where it is on the host, as people write it."""
+        return str(self.published) if self.one_address is None else f"{self.one_address}:{self.published}"
+
+    @property
+    def one_address(self) -> str | None:
+        """The address of the host where it is alone; None where that isn't said, or is all of them."""
+        everywhere = self.address is None or ipaddress.ip_address(self.address).is_unspecified
+        return None if everywhere else self.address
 
 
 Port = int | str | FixedPort
@@ -79,6 +91,11 @@ def _long_form(given: Mapping[Any, Any]) -> Port:
     protocol = given["protocol"] if given.get("protocol") is not None else "tcp"
     target = f"{given['target']}/{protocol}"
     if given.get("published") in (None, 0, "0", ""):
+        if given.get("host_ip") is not None:
+            raise DefinitionError(
+                f"ports has {shown(given)}, a host_ip without published. Remedy: give `published` too, or leave "
+                "`host_ip` out; a free port is where the test reaches it."
+            )
         return _free(target, written=given)
     return _fixed(target, given["published"], given.get("host_ip"), written=given)
 

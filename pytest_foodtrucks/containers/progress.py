@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.engine.clock import monotonic
 from pytest_foodtrucks.engine.descriptors import output_to
+from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.excerpts import printable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Progress:
         self._stream = stream
         self._bars = bars
         self._clock = clock
-        self._lock = Lock()
+        self._lock = ForkLock()
         self._display: Bars | None = None
         self._at_work = 0
 

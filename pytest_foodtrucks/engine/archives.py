@@ -22,17 +22,18 @@ class ArchiveRequests(ContainerRequests):
     It answers 500 to what can't be, such as a file where a folder is, and isn't asked again for that.
     """
 
-    def has_path(self, container: str, path: str) -> bool:
-        """Tell whether there is something at a path."""
+    def path_info(self, container: str, path: str) -> PathInfo | None:
+        """Return what there is at a path, itself a link or not; None where nothing is."""
 
-        def look() -> bool:
+        def look() -> PathInfo:
             api: Any = self.api
             url = api._url("/containers/{0}/archive", container)  # noqa: SLF001 - as its methods do
-            api._raise_for_status(api.head(url, params={"path": path}, timeout=api.timeout))  # noqa: SLF001 - likewise
-            return True
+            answer = api.head(url, params={"path": path}, timeout=api.timeout)
+            api._raise_for_status(answer)  # noqa: SLF001 - likewise
+            return _info(answer.headers)
 
         what = f"look at {path} in the container {container}"
-        return if_found(lambda: self._ask(what, look, policy=patience.change)) is True
+        return if_found(lambda: self._ask(what, look, policy=patience.change))
 
     def put_archive(self, container: str, folder: str, archive: IO[bytes]) -> None:
         """Unpack a tar archive in a folder; no folder there is replaced by a file, as docker-py's own request would."""

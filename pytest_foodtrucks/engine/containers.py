@@ -1,5 +1,6 @@
 """Containers on the engine: created, started, stopped, looked at, removed."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from . import logs, patience
 from .asking import EngineClient, gone_is_fine, if_found
 from .inspected import Inspected
 from .labels import NAME_LABEL
-from .logs import LogLine
+from .logs import LogLine, Search
 
 T = TypeVar("T")
 
@@ -118,8 +119,7 @@ class ContainerRequests(EngineClient):
 
     def logs(self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all") -> str:
         """Return a container's log; `since` is in seconds of the epoch, by the engine's clock."""
-        raw: bytes = self._ask(f"read the log of {container}", lambda: self.api.logs(container, since=since, tail=tail))
-        return raw.decode(errors="replace")
+        return self._read_log(container, logs.whole, since, tail, stamps=False).decode(errors="replace")
 
     def read_log(
         self,
@@ -128,14 +128,21 @@ class ContainerRequests(EngineClient):
         *,
         since: float | None = None,
         tail: int | Literal["all"] = "all",
-        stamps: bool = False,
     ) -> T:
         """Hand a container's log to `take` in pieces, and return what it makes of them; of any size, since none stays.
 
-        Where the engine is asked again `take` is called anew. With `stamps` each piece begins with its time; `since`
-        is in seconds of the epoch, by the engine's clock. docker-py's own stream waits for a next piece without end.
+        Where the engine is asked again `take` is called anew. `since` is in seconds of the epoch, by the engine's
+        clock. docker-py's own stream waits for a next piece without end.
         """
-        return self._read_log(container, lambda pieces: take(logs.contents(pieces)), since, tail, stamps=stamps)
+        return self._read_log(container, lambda pieces: take(logs.contents(pieces)), since, tail, stamps=False)
+
+    def search_log(self, container: str, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        """Search a container's log line by line, until a line matches; `since` is as in `read_log`."""
+
+        def take(pieces: Iterable[bytes]) -> Search:
+            return logs.search(logs.frames(pieces, stamps=True), pattern)
+
+        return self._read_log(container, take, since, "all", stamps=True)
 
     def log_lines(
         self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all"
@@ -143,7 +150,7 @@ class ContainerRequests(EngineClient):
         """Return the lines of a container's log with their times and streams; `since` is as in `read_log`."""
 
         def take(pieces: Iterable[bytes]) -> list[LogLine]:
-            return list(logs.lines(logs.frames(pieces, longest=inf)))
+            return list(logs.lines(logs.frames(pieces, longest=inf, stamps=True)))
 
         return self._read_log(container, take, since, tail, stamps=True)
 

@@ -24,9 +24,10 @@ from .listing import ListRequests
 from .networks import NetworkRequests
 from .own_container import possible_containers
 from .patience import Patience
+from .versions import at_least
 from .volumes import VolumeRequests
 
-_SEVERAL_NETWORKS: Final = (1, 44)
+_SEVERAL_NETWORKS: Final = "1.44"
 """The version of the API since which a container is created on more than one network."""
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
@@ -66,7 +67,7 @@ class Engine(ImageRequests, NetworkRequests, ArchiveRequests, ExecRequests, List
     @property
     def attaches_at_creation(self) -> bool:
         """Tell whether a container can be created on several networks, with a fixed MAC address on each."""
-        return tuple(map(int, self.api_version.split("."))) >= _SEVERAL_NETWORKS
+        return at_least(self.api_version, _SEVERAL_NETWORKS)
 
     def __repr__(self) -> str:
         return f"<Engine {self.kind} {self.version} at {self.url}>"

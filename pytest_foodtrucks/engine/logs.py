@@ -17,6 +17,11 @@ _STANDARD_ERROR: Final = 2
 _STAMP: Final = 31
 """Bytes of the time before each frame where it was asked for, and a space: 2026-01-31T12:00:00.123456789Z."""
 
+_INNER_STAMP: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ")
+
+_ENTRY: Final = 16 * 1024
+"""Bytes of a line that the engine writes as one entry of a log."""
+
 LONGEST_LINE: Final = 64 * 1024
 """Bytes of a line that are searched."""
 _CUT: Final = "…"
@@ -35,10 +40,18 @@ def contents(pieces: Iterable[bytes]) -> Iterator[bytes]:
     return (frame.content for frame in frames(pieces))
 
 
-def frames(pieces: Iterable[bytes], *, longest: float = LONGEST_LINE) -> Iterator[Frame]:
+def whole(pieces: Iterable[bytes]) -> bytes:
+    """Return what is in the engine's frames; of a container with a terminal all that came, as it is."""
+    received = b"".join(pieces)
+    if not _FRAMES.match(received):
+        return received
+    return b"".join(frame.content for frame in _taken_apart([received]))
+
+
+def frames(pieces: Iterable[bytes], *, longest: float = LONGEST_LINE, stamps: bool = False) -> Iterator[Frame]:
     """Yield the engine's frames; of a container with a terminal, whose log has none, each line as if it were one.
 
-    Such a line is cut after `longest` bytes.
+    Such a line is cut after `longest` bytes. With `stamps`, which were asked for then, each frame begins with one.
     """
     received = bytearray()
     rest = iter(pieces)
@@ -47,7 +60,10 @@ def frames(pieces: Iterable[bytes], *, longest: float = LONGEST_LINE) -> Iterato
         if len(received) >= _FRAME_HEAD:
             break
     whole = chain([bytes(received)], rest)
-    return _taken_apart(whole) if _FRAMES.match(received) else _lines_of_terminal(whole, longest)
+    if _FRAMES.match(received):
+        return _taken_apart(whole)
+    cut = _lines_of_terminal(whole, longest)
+    return _each_with_stamp(cut) if stamps else cut
 
 
 def _taken_apart(pieces: Iterable[bytes]) -> Iterator[Frame]:
@@ -78,6 +94,28 @@ def _lines_of_terminal(pieces: Iterable[bytes], longest: float) -> Iterator[Fram
             received = bytearray()
     if received:
         yield Frame(1, bytes(received))
+
+
+def _each_with_stamp(cut: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield a terminal's lines, of which each piece begins with the line's time stamp, and has no other."""
+    stamp = b""
+    for stream, content in cut:
+        begins = stamp == b""
+        stamp = content[:_STAMP] if begins else stamp
+        yield Frame(stream, stamp + (_without_stamps(content[_STAMP:]) if begins else content))
+        stamp = b"" if content.endswith(b"\n") else stamp
+
+
+def _without_stamps(content: bytes) -> bytes:
+    """Return a terminal's line without the time stamps that the engine puts before each further entry of a long one."""
+    found, at = bytearray(), 0
+    while True:
+        found += content[at : at + _ENTRY]
+        at += _ENTRY
+        inner = _INNER_STAMP.match(content, at)
+        if inner is None:
+            return bytes(found + content[at:])
+        at = inner.end()
 
 
 @dataclass(frozen=True)
@@ -127,27 +165,27 @@ class Search(NamedTuple):
         return self.match is not None
 
 
-def search(frames: Iterable[bytes], pattern: re.Pattern[str]) -> Search:
+def search(frames: Iterable[Frame], pattern: re.Pattern[str]) -> Search:
     """Search a log with time stamps line by line, until a line matches."""
     stamp = b""
-    for stamp, line in _lines(frames):
+    for stamp, line in _bounded_lines(frames):
         if (match := pattern.search(line)) is not None:
             bare = pattern.search(line.removesuffix("\n"))
             return Search(match if bare is None else bare, moment(stamp.decode()))
     return Search(None, moment(stamp.decode()))
 
 
-def _lines(frames: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
-    """Yield lines with their time stamps; a long line comes in several frames, and each has the line's stamp."""
-    stamp, line = b"", bytearray()
-    for frame in frames:
-        stamp = frame[: _STAMP - 1]
+def _bounded_lines(frames: Iterable[Frame]) -> Iterator[tuple[bytes, str]]:
+    """Yield lines with their time stamps, long ones cut; they come in several frames, between those of the others."""
+    begun: dict[int, bytearray] = {}
+    stamp = b""
+    for stream, frame in frames:
+        stamp, line = frame[: _STAMP - 1], begun.setdefault(stream, bytearray())
         if len(line) <= LONGEST_LINE:
             line += frame[_STAMP:]
         if frame.endswith(b"\n"):
-            yield stamp, _text(line)
-            line = bytearray()
-    if line:
+            yield stamp, _text(begun.pop(stream))
+    for line in begun.values():
         yield stamp, _text(line)
 
 

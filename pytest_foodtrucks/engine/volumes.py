@@ -7,8 +7,9 @@ from pytest_foodtrucks.errors import EngineError
 
 from . import patience
 from .asking import EngineClient, gone_is_fine
+from .versions import at_least
 
-_SUBPATHS_SINCE: Final = (1, 45)
+_SUBPATHS_SINCE: Final = "1.45"
 """The version of the API, Docker 26's, since which a file of a volume can be mounted by itself."""
 
 
@@ -18,7 +19,7 @@ class VolumeRequests(EngineClient):
     @property
     def mounts_subpaths(self) -> bool:
         """Tell whether it can mount a single file, or one folder, of a volume."""
-        return tuple(map(int, self.api.api_version.split("."))) >= _SUBPATHS_SINCE
+        return at_least(self.api.api_version, _SUBPATHS_SINCE)
 
     def mountpoint(self, volume: str) -> str:
         """Return the path of a volume's files on the engine's machine."""

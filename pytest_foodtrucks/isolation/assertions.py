@@ -35,9 +35,10 @@ def assert_resolves(source: Source, target: Service | str) -> None:
     _refuse_no_name(source, target)
     probe = probe_of(source)
     names = _names_for(probe, target) if isinstance(target, Service) else (target,)
-    nobody_name = f"foodtrucks-nobody-{secrets.token_hex(4)}"
-    found = look_up(probe.agent, [nobody_name, *names])
-    nobody = found.pop(nobody_name)
+    # what leads to a service is known by its address; whether a mere name exists, only where a random one doesn't
+    control = [] if isinstance(target, Service) else [f"foodtrucks-nobody-{secrets.token_hex(4)}"]
+    found = look_up(probe.agent, [*control, *names])
+    nobody = [address for name in control for address in found.pop(name).addresses]
     for each in found.values():
         way, command = f"the name {each.name}", again(probe, looking_up(each.name))
         if each.failure is not None:
@@ -49,8 +50,8 @@ def assert_resolves(source: Source, target: Service | str) -> None:
             shown = block(described(probe), _of_name(probe, each, expected), seen=seen)
             where = f"from {probe.described_as}"
             raise ResolutionError(f"{each.name} doesn't resolve as it should {where}.\n{shown}\n{_NAMES}")
-        if nobody.addresses and isinstance(target, str):
-            doubt = f"a random name resolves too, to {', '.join(nobody.addresses)}: a wildcard in a search domain"
+        if nobody:
+            doubt = f"a random name resolves too, to {', '.join(nobody)}: a wildcard in a search domain"
             raise _unanswered_error(probe, target, [doubt], command)
 
 

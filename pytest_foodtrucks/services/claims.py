@@ -5,10 +5,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import is_address, same_name
+from pytest_foodtrucks.hostnames import may_be_name, same_name
 from pytest_foodtrucks.sessions.state_folder import read_json, usable, write_json
 
 
@@ -16,7 +16,9 @@ from pytest_foodtrucks.sessions.state_folder import read_json, usable, write_jso
 class Claim:
     """A worker's wish for a service's names, and its fixed addresses, on a network: both are in `aliases`.
 
-    `part` is the name by which all workers know a shared service, else None. `who` is the service in a message's words.
+    `part` is the name by which all workers know a shared service, else None. `who` is the service in a message's words,
+    and `remedy` what to do where somebody else has one of its names. `what` says what they are, if they are none;
+    `service` is the service's first alias then.
     """
 
     network: str
@@ -24,20 +26,22 @@ class Claim:
     who: str
     worker: str
     part: str | None = None
+    remedy: str = (
+        "give one of them other aliases=; for a round robin on purpose, attach the second one with "
+        "foodtrucks_net.connect(…, aliases=[…])."
+    )
+    what: str = ""
+    service: str = ""
 
     def taken_error(self, alias: str, by: str, *, waited: str = "") -> DefinitionError:
         """Return the error that says who has an alias, or an address, already."""
-        what, remedy = ("alias", _OTHER_ALIAS) if not is_address(alias) else ("address", "give one of them another.")
+        what, remedy = "address", "give one of them another."
+        if self.what or may_be_name(alias):
+            what, remedy = self.what if self.what else "alias", self.remedy
         return DefinitionError(
             f"On {self.network} the {what} {alias!r} belongs to {by} already{waited}, and {self.who} wants it too. "
             f"Remedy: {remedy}"
         )
-
-
-_OTHER_ALIAS: Final = (
-    "give one of them other aliases=; for a round robin on purpose, attach the second one with "
-    "foodtrucks_net.connect(…, aliases=[…])."
-)
 
 
 @contextmanager
@@ -68,7 +72,8 @@ def _one(folder: Path, claim: Claim, alias: str, *, seconds: float, clear: Calla
             raise claim.taken_error(alias, before["who"])
         if before is not None and before["part"] is None:  # a worker that lives removes its note
             clear(before["service"])
-        write_json(note, {"who": claim.who, "worker": claim.worker, "part": claim.part, "service": claim.aliases[0]})
+        service = claim.service if claim.service else claim.aliases[0]
+        write_json(note, {"who": claim.who, "worker": claim.worker, "part": claim.part, "service": service})
         if claim.part is not None:
             lock.release()
         try:

@@ -17,6 +17,7 @@ from pytest_foodtrucks.containers.compose import (
     checks_of,
     keyword_field,
     refuse_contradictions,
+    refuse_same_paths,
 )
 from pytest_foodtrucks.containers.env_files import EnvFile, env_files, variables_of
 from pytest_foodtrucks.containers.keywords import host_names
@@ -247,9 +248,18 @@ def define(keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceD
         )
     if not values.get("aliases"):
         values["aliases"] = checked("aliases", (alias,), host_names)
-    spec = ContainerSpec(**{name: values.pop(name) for name in CONTAINER_KEYWORDS if name in values})
+    spec = spec_of(values)
+    own = {name: value for name, value in values.items() if name not in CONTAINER_KEYWORDS}
+    return ServiceDefinition(folder=folder, name=alias, spec=spec, **own)
+
+
+def spec_of(values: Mapping[str, Any]) -> ContainerSpec:
+    """Return what a container is to be, given checked values; DefinitionError for those that contradict each other."""
+    spec = ContainerSpec(**{name: values[name] for name in CONTAINER_KEYWORDS if name in values})
     refuse_contradictions(spec)
-    return ServiceDefinition(folder=folder, name=alias, spec=spec, **values)
+    files = [(keyword, each.target) for keyword in ("secrets", "configs") for each in values.get(keyword, ())]
+    refuse_same_paths([*spec.paths, *files])
+    return spec
 
 
 def _both_or_neither(both: object) -> str:

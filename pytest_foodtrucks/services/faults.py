@@ -167,10 +167,11 @@ def _refuse_taken(service: "RunningService") -> None:
     engine = service.stack.engine
     if not engine.local or service.on.internal or service.container.inspected().published:
         return  # where it has another network, Docker publishes by way of that one meanwhile
-    for port in service.container.ports.values():
-        if in_use(engine.publish_on, port):
+    for inside, port in service.container.ports.items():
+        address = service.published_on(inside)
+        if in_use(address, port):
             raise EngineError(
-                f"its host port {port} was taken meanwhile, and {engine.publish_on}:{port} is an address already in use"
+                f"its host port {port} was taken meanwhile, and {address}:{port} is an address already in use"
             )
 
 

@@ -69,7 +69,7 @@ class Memberships:
     def claims(self, network: str) -> tuple[str, ...]:
         """Return what nobody else may have on one of its networks: its names, then its fixed addresses."""
         settings = {each.name: each.settings for each in self.networks}
-        return (*self.names[network], *settings[network].addresses)
+        return (*self.names[network], *settings[network].addresses_of_all_kinds)
 
     def names_on(self, networks: Collection[str]) -> tuple[str, ...]:
         """Return its names on some networks; on others it has what it has on all of its own."""

@@ -5,15 +5,14 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.callers import Place, calling_place, is_function
-from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.keywords import host_names
+from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import same_name
@@ -71,7 +70,7 @@ class Network:
         self.id = network_id
         self._for_session = for_session
         self._claims: dict[str, str] = {}
-        self._lock = Lock()
+        self._lock = ForkLock()
         keep_probes(stack, name)
 
     def __repr__(self) -> str:
@@ -154,7 +153,7 @@ class Network:
         given = [replace(network.ref, settings=settings) for network, settings in everywhere.items()]
         refs = fitting(self.stack.engine, given, definition.spec)
         lasts = shared and self.stack.parts_outlive_fixtures
-        with _claimed_on(everywhere, refs, definition, lasts=lasts):
+        with _claimed_on(everywhere, refs, definition, lasts=lasts), self._host_ports(definition, lasts=lasts):
             if lasts:
                 with self._lasting(refs, definition, service_type, seed=seed, requires=requires) as service:
                     yield service
@@ -205,13 +204,16 @@ class Network:
 
     @contextmanager
     def _reached_at(self, place: Place, asked: Wanted) -> Iterator[PortForward]:
-        image, spec = self.stack.settings.probe_image, ContainerSpec(aliases=(asked.alias,))
-        claimant = ServiceDefinition(
-            folder=place.file.parent, name="reach_me", where=str(place), spec=spec, image=image
+        claim = Claim(
+            network=self.name,
+            aliases=(asked.alias,),
+            who=f"reach_me ({place})",
+            worker=str(self.stack.worker),
+            remedy="give reach_me another alias=, or leave the block of the other one before.",
         )
         with ExitStack() as undo:
             with errors_at(place):
-                undo.enter_context(self._claimed(claimant, spec.aliases, part="", lasts=False))
+                undo.enter_context(self._having(claim, "", None))
                 found = undo.enter_context(forwarded(self.stack, self.name, asked))
             yield found
 
@@ -253,7 +255,12 @@ class Network:
             worker=str(self.stack.worker),
             part=part if lasts else None,
         )
-        with self._claimed_in_process(claim, part), self._claimed_among_workers(claim, definition.timeout):
+        with self._having(claim, part, definition.timeout):
+            yield
+
+    @contextmanager
+    def _having(self, claim: Claim, part: str, timeout: float | None) -> Iterator[None]:
+        with self._claimed_in_process(claim, part), self._claimed_among_workers(claim, timeout):
             yield
 
     @contextmanager
@@ -278,6 +285,26 @@ class Network:
             return
         seconds = timeout if timeout is not None else self.stack.settings.timeout
         with claimed(self.stack.session.folder, claim, seconds=seconds, clear=self._remove_left):
+            yield
+
+    @contextmanager
+    def _host_ports(self, definition: ServiceDefinition, *, lasts: bool) -> Iterator[None]:
+        """Have a service's fixed ports of the host, once no other worker's block has them."""
+        fixed = tuple(definition.spec.fixed_ports.values())
+        if not fixed:
+            yield
+            return
+        claim = Claim(
+            network="the host",
+            what="port",
+            aliases=tuple(each.at for each in fixed),
+            who=_described(definition),
+            worker=str(self.stack.worker),
+            part=part_name(self.name, definition.alias) if lasts else None,
+            remedy=f"write ports={[each.target for each in fixed]}, for free ones.",
+            service=definition.alias,
+        )
+        with self._claimed_among_workers(claim, definition.timeout):
             yield
 
     def _remove_left(self, alias: str) -> None:

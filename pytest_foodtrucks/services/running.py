@@ -114,7 +114,14 @@ class RunningService:
                 f"The service {self.alias} doesn't publish port {port}, only {list(self._host_ports)}. Remedy: add it "
                 "to ports=; on an internal network nothing is published, and only a probe reaches it."
             )
-        return Address(self.stack.engine.host, self._host_ports[port])
+        fixed = self._definition.spec.fixed_ports.get(port)
+        own = None if fixed is None else fixed.one_address
+        return Address(self.stack.engine.host if own is None else own, self._host_ports[port])
+
+    def published_on(self, port: int) -> str:
+        """Return the address of the engine's machine on which a port is published."""
+        fixed = self._definition.spec.fixed_ports.get(port)
+        return self.stack.engine.publish_on if fixed is None or fixed.address is None else fixed.address
 
     @functools.cached_property
     def _host_ports(self) -> dict[int, int]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _GROWTH: Final = 1.2
+_LAST_MOMENT: Final = 253_402_300_800
+"""Seconds of the epoch at the end of the year 9999; a datetime knows none behind it."""
 
 
 class Awaited(Protocol):
@@ -54,7 +56,7 @@ def _moment(value: Any) -> float | None:
         if value.tzinfo is None:
             raise Unfit("give it one, such as datetime.now(UTC)", why=" has no time zone")
         return value.timestamp()
-    if not finite(value):
+    if not finite(value) or not 0 <= value < _LAST_MOMENT:
         raise Unfit("give seconds of the epoch, such as time.time(), or a datetime with its time zone")
     return float(value)
 

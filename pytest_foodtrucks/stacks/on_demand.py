@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from threading import Lock
 from typing import Generic, TypeVar
+
+from pytest_foodtrucks.engine.fork_lock import ForkLock
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class OnDemand(Generic[T]):
         self._undo = ExitStack()
         self._value: T | None = None
         self._of = ""
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def get(self, *, of: str = "") -> T:
         """Return the thing; a new one where it has ended, or where it was started for another `of`."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from pytest_foodtrucks.containers import building, pulling
 from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer
 from pytest_foodtrucks.sessions.state_key import keyed
@@ -104,7 +105,7 @@ class Stack:
         self._ready_at: dict[int, float] = {}
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
-        self._lock = Lock()
+        self._lock = ForkLock()
         self._closing = Event()
 
     @property
@@ -155,7 +156,11 @@ class Stack:
         return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
-        """Do a piece of work for the first caller; callers in other threads wait for its result."""
+        """Do a piece of work for the first caller; callers in other threads wait for its result.
+
+        A forked child would wait without end for a thread of its parent.
+        """
+        self._refuse_forked()
         with self._lock:
             mine = key not in self._images
             future = self._images.setdefault(key, Future())
@@ -250,11 +255,7 @@ class Stack:
         Raises FoodtrucksError in a forked child, and where the xdist controller died meanwhile: then nobody would
         remove the thing later, so it is removed at once.
         """
-        if self._is_forked():
-            raise FoodtrucksError(
-                "This process was forked from the session's, which alone starts services. Remedy: ask for the service "
-                "before the fork."
-            )
+        self._refuse_forked()
         if self._watching is not None:
             self._watching.see(self.engine.endpoint, self.kept_stack)
         created = create()
@@ -262,6 +263,13 @@ class Stack:
             remove(created)
             raise FoodtrucksError("The xdist controller has ended, and its stack with it. Remedy: run again.")
         return created
+
+    def _refuse_forked(self) -> None:
+        if self._is_forked():
+            raise FoodtrucksError(
+                "This process was forked from the session's, which alone starts services. Remedy: ask for the service "
+                "before the fork."
+            )
 
     def _is_forked(self) -> bool:
         return os.getpid() != self._process

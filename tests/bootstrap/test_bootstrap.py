@@ -240,6 +240,13 @@ def test_each_test_file_is_in_one_part() -> None:
         assert len(found) == (0 if "screenshot" in path.parts else 1), path
 
 
+def test_each_part_is_measured_where_coverage_is_asked_for() -> None:
+    """It takes long, so that an ordinary run does without; tox measures nothing."""
+    measured = [argv[:2] for _, argv in parts(ROOT, coverage=True) if "pytest" in argv]
+    assert set(measured) == {("coverage", "run")}
+    assert all("coverage" not in argv for _, argv in parts(ROOT))
+
+
 def test_a_failing_command_shows_its_last_words() -> None:
     """The error has the command, its exit code, its output and the remedy."""
     with pytest.raises(SetupError, match=r"exit code 3; see why\. Its last words:\nsorry"):

@@ -1,11 +1,12 @@
 """An engine in memory, with containers that run."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Unpack
 
 from pytest_foodtrucks.engine.execs import ExecKeywords, ExecResult, ExecStream
 from pytest_foodtrucks.engine.labels import NAME_LABEL, Kind
-from pytest_foodtrucks.engine.logs import Frame, LogLine, lines
+from pytest_foodtrucks.engine.logs import Frame, LogLine, Search, lines, search
 from pytest_foodtrucks.errors import EngineError
 
 from .agent import FakeAgent, stream_to
@@ -120,22 +121,23 @@ class FakeEngine(FakeVolumes):
         *,
         since: float | None = None,
         tail: int | Literal["all"] = "all",
-        stamps: bool = False,
     ) -> T:
+        return take([frame.content[31:] for frame in self._frames(container, since, tail)])
+
+    def _frames(self, container: str, since: float | None, tail: int | Literal["all"] = "all") -> list[Frame]:
         del container
         if self.log_error is not None:
             raise self.log_error
-        lines = stamped(self.log, since=since)
-        last = lines if tail == "all" else lines[-tail:]
-        return take(last if stamps else [line[31:] for line in last])
+        written = stamped(self.log, since=since)
+        return written if tail == "all" else written[-tail:]
+
+    def search_log(self, container: str, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
+        return search(self._frames(container, since), pattern)
 
     def log_lines(
         self, container: str, *, since: float | None = None, tail: int | Literal["all"] = "all"
     ) -> list[LogLine]:
-        def take(pieces: Iterable[bytes]) -> list[LogLine]:
-            return list(lines(Frame(1, piece) for piece in pieces))
-
-        return self.read_log(container, take, since=since, tail=tail, stamps=True)
+        return list(lines(self._frames(container, since, tail)))
 
     def exec_bytes(
         self, container: str, argv: Sequence[str] | str, *, most: int | None = None, **how: Unpack[ExecKeywords]

@@ -64,9 +64,12 @@ class FakeVolumes(FakeNetworks):
 
     # files
 
-    def has_path(self, container: str, path: str) -> bool:
+    def path_info(self, container: str, path: str) -> PathInfo | None:
+        if path in self.links:
+            return PathInfo(LINK, self.links[path])
         known = [*self.files.get(container, ()), "/etc/passwd"]
-        return any(f"{file}/".startswith(f"{path}/") for file in known)
+        there = any(f"{file}/".startswith(f"{path}/") for file in known)
+        return PathInfo(0o644 if path in known else FOLDER, "") if there else None
 
     def put_archive(self, container: str, folder: str, archive: IO[bytes]) -> None:
         if self.put_error is not None:
@@ -86,7 +89,7 @@ class FakeVolumes(FakeNetworks):
         files = self.files.get(container, {})
         if path in self.links:
             return take(PathInfo(LINK, self.links[path]), io.BytesIO())
-        if path not in files and self.has_path(container, path):
+        if path not in files and self.path_info(container, path) is not None:
             return take(PathInfo(FOLDER, ""), io.BytesIO())
         if path not in files:
             raise EngineError("no", status=404, reason=f"Could not find the file {path} in container {container}")

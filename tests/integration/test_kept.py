@@ -359,7 +359,25 @@ def test_elasticsearch_is_taken_over_as_its_seed_left_it_and_replaced_where_some
     assert first == second != third
 
 
-SEEDED_FROM_FILES = """
+HEALTHY = """
+import http.server
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        known = self.path.startswith(("/_cluster/health", "/_cluster/settings", "/_cluster/state"))
+        self.send_response(200 if known or self.command == "PUT" else 404)
+        self.end_headers()
+        self.wfile.write(b'{"status": "green"}' if "health" in self.path else b"{}")
+
+    do_GET = do_PUT = answer
+
+http.server.ThreadingHTTPServer(("", 9200), Handler).serve_forever()
+"""
+"""Says that it is healthy, takes all, and has nothing: it is there at once, where Elasticsearch takes its time."""
+
+SEEDED_FROM_FILES = (
+    f"HEALTHY = {HEALTHY!r}"
+    """
 import os
 import pathlib
 import pytest
@@ -370,9 +388,11 @@ HERE = pathlib.Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def sown():
-    return lambda es: es.client.index(index="menu", document={"dish": DISH, "text": (HERE / "menu.txt").read_text()})
+    return lambda es: es.http.put("/menu/_doc/1", json={"dish": DISH, "text": (HERE / "menu.txt").read_text()})
 
-cellar = elasticsearch_service(seed="sown", heap="256m")
+cellar = elasticsearch_service(
+    image=os.environ["EXAMPLE_PYTHON_IMAGE"], command=["python3", "-c", HEALTHY], ports=[9200], seed="sown"
+)
 conf = service(
     image=os.environ["EXAMPLE_BUSYBOX_IMAGE"],
     command=["sleep", "600"],
@@ -380,6 +400,7 @@ conf = service(
     reset=lambda _: None,
 )
 """
+)
 
 
 def test_what_can_be_seen_to_have_changed_makes_a_kept_service_new(keeping: Keeping) -> None:

@@ -18,6 +18,12 @@ def server(request: pytest.FixtureRequest) -> ElasticsearchService:
     return server
 
 
+def test_its_heap_is_as_its_definition_says(ancient_es: ElasticsearchService) -> None:
+    memory = ancient_es.http.get("/_nodes/jvm").json()["nodes"].popitem()[1]["jvm"]["mem"]
+    assert memory["heap_max_in_bytes"] <= 256 * 1024**2, "6.8's collector keeps a part of it to itself"
+    assert memory["heap_init_in_bytes"] == 256 * 1024**2
+
+
 def put(server: ElasticsearchService, path: str, body: Mapping[str, Any] | None = None) -> None:
     """Put something into a server."""
     server.http.put(path, json=body if body is not None else {}).raise_for_status()

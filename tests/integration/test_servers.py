@@ -41,7 +41,8 @@ def install_client(requirement: str, folder: Path) -> dict[str, str]:
     [
         ("7.17.9", "elasticsearch>=7.17,<8", "body", "server"),
         ("8.8.2", "elasticsearch>=8,<9", "document", "fast-start"),
-        ("9.5.0", "elasticsearch>=9,<10", "document", "fast-start"),
+        # The server of the suites in test_installed.py and test_stack.py, and the client that they use.
+        pytest.param("9.5.0", "elasticsearch>=9,<10", "document", "fast-start", marks=pytest.mark.slow),
     ],
 )
 def test_a_server_with_the_client_that_fits(
@@ -68,6 +69,7 @@ def test_an_old_server_is_judged_ready_whatever_the_client(downstream: Downstrea
     result.stdout.fnmatch_lines("*can't speak to the server 6.8.23*")
 
 
+@pytest.mark.slow  # the example two_versions is a suite with two, test_leftovers.py has a heap of a service's own
 def test_several_in_one_suite(downstream: Downstream) -> None:
     downstream.write(
         conftest="""

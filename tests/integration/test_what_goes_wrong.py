@@ -198,6 +198,7 @@ def test_an_impossible_option_ends_the_session_before_anything_starts(
     assert "collected" not in result.stdout.str()
 
 
+@pytest.mark.slow  # test_servers.py asks a server of 6.8 for a client, unit/test_es.py for the words
 def test_a_client_that_does_not_fit_is_told_which_would(downstream: Downstream) -> None:
     downstream.write(
         test_it="""

@@ -56,6 +56,10 @@ AT_DEFINITION = {
     "elasticsearch_service(ready=ready.http('/'), ports=[])": "ready=ready.http('/') asks a TCP port of the service, *",
     "service(image='a', ready=ready.http('up'))": "ready.http('up') is no path. Remedy: begin it with a slash, *",
     "service(image='a', ready=ready.http)": "ready=<function http at *> is no readiness check. Remedy: *",
+    "service(image='a', mem_limit='64m', mem_reservation='1g')": "mem_reservation is * bytes, more than mem_limit *",
+    "service(image='a', volumes=['/run'], tmpfs='/run/')": "volumes and tmpfs have '/run' in the container twice, *",
+    "service(image='a', tmpfs=['/a', '/a:size=1m'])": "tmpfs has '/a' in the container twice, *",
+    "service(image='a', secrets={'a': {'content': 'a', 'target': '/b'}}, configs={'b': ''})": "secrets and configs *",
     "service(image='a', requires='db')": "requires='db' is a text. Remedy: give a list, such as *",
     "service(image='a', requires=[pytest])": "requires has <module 'pytest' *takes fixtures by name. Remedy: *",
     "service(image='a', requires=5)": "requires=5 is no list. Remedy: give a list, such as *",
@@ -603,6 +607,20 @@ def test_an_address_that_workers_cant_have_at_the_same_time_is_told_to_them(
             "conftest.py:6: On n the alias 'x' would belong to two services: web, and db (conftest.py:5). *",
         ),
         (
+            (
+                "db = service(image='a', mac_address='02-42-AC-11-00-05')\nweb = service(image='a', networks={"
+                "'foodtrucks_net': {'mac_address': '02:42:ac:11:00:05'}})"
+            ),
+            "conftest.py:5: On foodtrucks_net the address '02:42:ac:11:00:05' would belong to two services: web, and *",
+        ),
+        (
+            "db = service(image='a', ports=['8080:80'])\nweb = service(image='a', ports=[1, '8080:81'])",
+            (
+                "conftest.py:5: Port 8080 of the host would belong to two services: web, and db (conftest.py:4). "
+                "Remedy: write ports=[[]81[]], for a free one."
+            ),
+        ),
+        (
             "db = service(image='a', networks=['foodtrucks_net', 'm'])\nweb = service(image='a')",
             "conftest.py:4: The service db asks for 'm' by networks=*, and its tests see no such fixture*",
         ),
@@ -637,6 +655,19 @@ def test_a_shared_service_that_asks_for_one_of_each_workers_own_is_told(
     assert session(definitions + web, tests, "--collect-only").ret == pytest.ExitCode.OK
 
 
+def test_an_object_that_can_t_be_looked_at_ends_no_session(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
+    definitions = (
+        "class Odd(list):\n    def __bool__(self): raise RuntimeError('no truth here')\n"
+        "db = service(image='a', aliases=Odd(['db']))"
+    )
+    result = session(definitions, "def test(): pass\ndef test_db(db): pass")
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    result.assert_outcomes(passed=1, errors=1)
+    assert (
+        "definitions fit each other can't be told before they start: RuntimeError: no truth" in capfd.readouterr().err
+    )
+
+
 def test_aliases_that_a_name_server_takes_for_one_clash(session: Session) -> None:
     definitions = "one = service(image='a', aliases=['DB'])\ntwo = service(image='a', aliases=['db'])"
     (line,) = told(session(definitions, "def test(one, two): pass"))
@@ -654,6 +685,24 @@ def test_a_port_of_the_host_that_each_worker_would_give_to_a_service_of_its_own_
         "conftest.py:4: Under xdist each worker would have a db of its own, and port 8080 of the host can belong to "
         "only one. Remedy: write ports=[80], for a free one, or leave shared= out, and all workers have one service."
     )
+
+
+@pytest.mark.needs("pytest-xdist")
+def test_a_mac_address_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_workers(session: Session) -> None:
+    definitions = "db = service(image='a', shared=False, mac_address='02:42:ac:11:00:05')"
+    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    assert line == (
+        "conftest.py:4: Under xdist each worker would have a db of its own, and on foodtrucks_net its mac_address= can "
+        "belong to only one container. Remedy: leave that out; or leave shared= out, and all workers have one."
+    )
+    assert session(definitions, "def test(db): pass", "--collect-only").ret == pytest.ExitCode.OK
+
+
+def test_two_services_may_have_one_port_at_different_addresses_of_the_host(session: Session) -> None:
+    definitions = (
+        "db = service(image='a', ports=['127.0.0.1:80:1'])\nweb = service(image='a', ports=['127.0.0.2:80:1'])"
+    )
+    assert session(definitions, "def test(db, web): pass", "--collect-only").ret == pytest.ExitCode.OK
 
 
 @pytest.mark.parametrize(

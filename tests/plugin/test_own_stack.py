@@ -296,6 +296,14 @@ CANT = [
         ),
     ),
     (
+        "web_on_net = service(image='app', ports=['18080:80'])",
+        "web",
+        (
+            "own_stack can't start web_on_net (conf*) a second time: port 18080 of the host can belong to one service "
+            "only. Remedy: write ports=[[]80[]], and each gets a free one."
+        ),
+    ),
+    (
         "db = service(image='db', requires=['web_on_net'])",
         "web",
         "own_stack can't start web_on_net (conf*): web_on_net asks for db asks for web_on_net. Remedy: *",

@@ -300,6 +300,17 @@ def test_a_check_that_raises_something_else_than_notready_is_named(session: RunP
     assert "ready.py" not in text
 
 
+def test_a_value_s_function_that_raises_is_named_and_shown_by_the_readers_own_lines(session: RunPytest) -> None:
+    definitions = "def variables(pytestconfig):\n    return {}['answer']\n"
+    definitions += "victim = service(image='busybox', environment=variables)"
+    text = session(definitions, "def test(victim): pass").stdout.str()
+    assert re.search(
+        r"^environment=`variables` \(conftest\.py:\d+\) of victim raised KeyError: 'answer'$", text, re.MULTILINE
+    )
+    assert "return {}['answer']" in text
+    assert "bodies.py" not in text
+
+
 def test_a_log_driver_that_cant_be_read_doesnt_replace_the_starts_own_error(session: RunPytest) -> None:
     definitions = """
 from pytest_foodtrucks import EngineError

@@ -151,6 +151,51 @@ def test_a_link_is_followed(service: Service, engine: Recording) -> None:
     assert service.get("/etc/link") == b"a"
 
 
+@pytest.mark.parametrize("links", [{"/var": "/run"}, {"/var/x": "/run"}, {"/var": "/etc", "/etc/x": "/proc/x"}])
+def test_a_link_into_memory_is_told_too(service: Service, engine: Recording, links: dict[str, str]) -> None:
+    service.put(b"a", "/var/x/a")
+    engine.links.update(links)
+    for call in (lambda: service.put(b"", "/var/x/a"), lambda: service.get("/var/x/a")):
+        with pytest.raises(DefinitionError, match=r"/var/x/a of .* is on /(run|proc), which is in memory.* Remedy: "):
+            call()
+
+
+def test_a_link_that_is_put_at_is_replaced_wherever_it_leads(service: Service, engine: Recording) -> None:
+    service.put(b"a", "/etc/a")
+    engine.links["/etc/a"] = "/proc/a"
+    service.put(b"b", "/etc/a")
+    with pytest.raises(DefinitionError, match=r"/etc/a of .* is on /proc, which is in memory"):
+        service.get("/etc/a")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [("current", "current"), ("sub/../current", "current"), ("current/.", "current")]
+)
+def test_a_link_here_is_put_by_its_own_name(service: Service, tmp_path: Path, given: str, name: str) -> None:
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1/a").write_text("a")
+    (tmp_path / "current").symlink_to("v1")
+    service.put(f"{tmp_path}/{given}", "/etc/")
+    assert service.get(f"/etc/{name}/a") == b"a"
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_told(service: Service, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DefinitionError, match=r"pipe' is neither a file nor a folder\. Remedy: "):
+        service.put(tmp_path / "pipe", "/etc/")
+
+
+def test_a_file_that_cannot_be_read_is_told(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("a")
+
+    def add(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "a"))
+
+    monkeypatch.setattr(tarfile.TarFile, "add", add)
+    with pytest.raises(DefinitionError, match=r"a' can't be read \(Permission denied\)\. Remedy: "):
+        service.put(tmp_path, "/etc/")
+
+
 def test_what_is_not_there_is_an_error_with_its_path(service: Service) -> None:
     with pytest.raises(EngineError) as raised:
         service.get("/etc/gone")
@@ -184,6 +229,18 @@ def test_what_the_container_does_not_take_is_an_error_with_its_path(service: Ser
     engine.put_error = EngineError("…", status=400, reason="container rootfs is marked read-only")
     with pytest.raises(EngineError, match=r"In foodtrucks-db-\w+ /etc/a can't be written: .* read-only\. Remedy: "):
         service.put(b"", "/etc/a")
+
+
+def test_where_the_engine_cannot_look_it_says_why_when_it_is_to_write(
+    service: Service, engine: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def path_info(*_: object) -> None:  # its answers to HEAD have no words
+        raise EngineError("could not look at /etc/passwd/a: ", status=500, reason="")
+
+    monkeypatch.setattr(engine, "path_info", path_info)
+    engine.put_error = EngineError("…", status=500, reason="not a directory")
+    with pytest.raises(EngineError, match=r"/etc/passwd/a can't be written: not a directory\. Remedy: "):
+        service.put(b"", "/etc/passwd/a")
 
 
 def test_an_engine_that_is_away_is_told_as_such(service: Service, engine: Recording) -> None:

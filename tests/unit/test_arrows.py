@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -44,9 +45,10 @@ def room(module: str) -> str:
     return module.partition(".")[0]
 
 
-def imports(module: str, *, lazy: bool) -> Iterator[str]:
-    """Yield what a module imports, our own modules with a dot before; `lazy` also within functions and for types."""
-    yield from _imports(ast.parse(FILES[module].read_text()), module, lazy=lazy)
+@cache
+def imports(module: str, *, lazy: bool) -> frozenset[str]:
+    """Return what a module imports, our own modules with a dot before; `lazy` also within functions and for types."""
+    return frozenset(_imports(ast.parse(FILES[module].read_text()), module, lazy=lazy))
 
 
 def _imports(node: ast.AST, module: str, *, lazy: bool) -> Iterator[str]:
@@ -147,7 +149,7 @@ def test_few_modules_import_heavy_things_before_a_function_needs_them(module: st
         "fixtures.service_logs": {"pytest"},
         "fixtures.stash": {"pytest"},
     }
-    assert HEAVY & set(imports(module, lazy=False)) <= allowed.get(module, set())
+    assert HEAVY & imports(module, lazy=False) <= allowed.get(module, set())
 
 
 def test_the_rooms_themselves_import_nothing() -> None:

@@ -711,6 +711,13 @@ def test_each_alias_must_lead_to_the_service_itself(scene: Scene) -> None:
     assert "expected  its own address, and nobody else's\n  seen      unresolved" in told
 
 
+def test_a_random_name_is_asked_only_where_a_mere_name_must_exist(scene: Scene) -> None:
+    scene.together()
+    scene.world.outside.nobody = SILENT  # as from an internal network, whose name server asks others in vain
+    assert_resolves(scene.home, scene.es)
+    assert [values["names"] for question, values in scene.world.outside.asked if question == "look_up"] == [["es"]]
+
+
 def test_a_name_on_one_network_must_lead_to_it_from_there_alone(scene: Scene) -> None:
     scene.together()
     inside, own = scene.es.__foodtrucks__, EndpointSettings(aliases=["inner"])

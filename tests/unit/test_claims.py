@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,27 @@ def test_after_a_refusal_the_other_names_are_free(tmp_path: Path) -> None:
             pass
         with claim(tmp_path, "a", worker="gw1"), claim(tmp_path, "z", worker="gw1"):
             pass
+
+
+def test_a_port_of_the_host_is_called_so_and_its_service_is_cleared(tmp_path: Path) -> None:
+    about: dict[str, Any] = {"network": "the host", "what": "port", "aliases": ["8080"], "remedy": "write ports=[80]."}
+    first = Claim(**about, who="the service 'db'", worker="gw0", service="db")
+    second = Claim(**about, who="the service 'web'", worker="gw1", service="web")
+    cleared: list[str] = []
+    with (
+        claimed(tmp_path, first, seconds=SOON, clear=cleared.append),
+        pytest.raises(
+            DefinitionError, match=r"On the host the port '8080' belongs to .*'db' .*Remedy: write ports=\[80"
+        ),
+        claimed(tmp_path, second, seconds=SOON, clear=cleared.append),
+    ):
+        pass
+    with claimed(tmp_path, first, seconds=SOON, clear=cleared.append):
+        note = next(tmp_path.glob("*.json"))
+        content = note.read_text()
+    note.write_text(content)  # as a worker that died leaves it
+    with claimed(tmp_path, second, seconds=SOON, clear=cleared.append):
+        assert cleared == ["db"]
 
 
 def test_the_same_alias_on_another_network_is_another_one(tmp_path: Path) -> None:

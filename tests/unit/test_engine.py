@@ -635,7 +635,13 @@ def test_a_log_is_text_even_where_it_isnt_utf8(daemon: Daemon, engine: Engine) -
     assert engine.logs("c1", since=1_700_000_000.5, tail=30) == "caf\ufffd\n"
     asked = next(request for request in daemon.asked if "logs" in request)
     assert "tail=30" in asked
-    assert "since=1700000000" in asked
+    assert "since=1700000000.5" in asked
+
+
+def test_a_log_may_be_read_since_the_beginning_of_time(daemon: Daemon, engine: Engine) -> None:
+    daemon.answers["GET /containers/c1/json"] = (200, {"Config": {"Tty": False}})
+    daemon.answers["GET /containers/c1/logs"] = (200, frames(b"one\n"))
+    assert engine.logs("c1", since=0.0) == "one\n"
 
 
 def frames(*contents: bytes) -> bytes:
@@ -646,11 +652,11 @@ def frames(*contents: bytes) -> bytes:
 def test_a_log_is_read_in_pieces_from_the_start_where_the_connection_broke(daemon: Daemon, engine: Engine) -> None:
     daemon.first["GET /containers/c1/logs"] = [None, (500, {"message": "device or resource busy"})]
     daemon.answers["GET /containers/c1/logs"] = (200, frames(b"one\n", b"two\n"))
-    read = engine.read_log("c1", list, since=1_700_000_000.5, tail=30, stamps=True)
+    read = engine.read_log("c1", list, since=1_700_000_000.5, tail=30)
     assert read == [b"one\n", b"two\n"]
     asked = next(request for request in daemon.asked if "logs" in request)
     assert daemon.times("GET /containers/c1/logs") == 3
-    for words in ("stdout=1", "stderr=1", "timestamps=1", "since=1700000000.5", "tail=30"):
+    for words in ("stdout=1", "stderr=1", "timestamps=0", "since=1700000000.5", "tail=30"):
         assert words in asked
     assert "follow" not in asked
 
@@ -915,10 +921,11 @@ def test_a_file_is_got_as_a_stream_with_what_it_is(daemon: Daemon, engine: Engin
     assert folder.is_folder
 
 
-def test_whether_there_is_something_at_a_path_is_told(daemon: Daemon, engine: Engine) -> None:
+def test_what_there_is_at_a_path_is_told(daemon: Daemon, engine: Engine) -> None:
     daemon.answers["HEAD /containers/c1/archive"] = (200, b"")
-    assert engine.has_path("c1", "/a")
-    assert not engine.has_path("c2", "/a")
+    daemon.more_headers = stat(1 << 27 | 0o777, "/b")
+    assert engine.path_info("c1", "/a") == PathInfo(1 << 27 | 0o777, "/b")
+    assert engine.path_info("c2", "/a") is None
 
 
 # under load

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from pytest_foodtrucks.containers.compose import ContainerSpec, newer_keywords
-from pytest_foodtrucks.containers.creation import DOCKER_RELEASES
+from pytest_foodtrucks.engine.versions import DOCKER_RELEASES
 from pytest_foodtrucks.services.definitions import KEYWORDS, ServiceDefinition
 
 ABOUT = {

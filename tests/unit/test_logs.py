@@ -4,10 +4,22 @@ import re
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from math import inf
 
 import pytest
 
-from pytest_foodtrucks.engine.logs import LONGEST_LINE, Frame, LogLine, Search, contents, frames, lines, moment, search
+from pytest_foodtrucks.engine.logs import (
+    LONGEST_LINE,
+    Frame,
+    LogLine,
+    Search,
+    contents,
+    frames,
+    lines,
+    moment,
+    search,
+    whole,
+)
 
 STAMP = "2026-01-31T12:00:00.500000000Z "
 MOMENT = 1769860800.5
@@ -18,9 +30,14 @@ def frame(content: bytes, stream: int = 1) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(content).to_bytes(4, "big") + content
 
 
+def stamped(content: str, stream: int = 1, second: int = 0) -> Frame:
+    """Return a frame with a time stamp."""
+    return Frame(stream, f"2026-01-31T12:00:{second:02}.500000000Z {content}".encode())
+
+
 def found(pattern: str, *frames: str) -> bool:
     """Search frames with the same time stamp."""
-    return search([f"{STAMP}{content}".encode() for content in frames], re.compile(pattern, re.MULTILINE)).found
+    return search([stamped(content) for content in frames], re.compile(pattern, re.MULTILINE)).found
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 9, 1000])
@@ -39,6 +56,12 @@ def test_a_terminals_log_has_no_frames_and_its_lines_are_taken_apart_however_the
     assert list(contents([])) == []
 
 
+def test_a_whole_log_is_without_its_frames_and_that_of_a_terminal_as_it_is() -> None:
+    assert whole([frame(b"one\n")[:3], frame(b"one\n")[3:] + frame(b"two\n", 2)]) == b"one\ntwo\n"
+    assert whole([b"one\r\n", b"two"]) == b"one\r\ntwo"
+    assert whole([]) == b""
+
+
 def test_a_terminals_line_without_an_end_is_read_in_bounded_memory() -> None:
     tracemalloc.start()
     total = sum(map(len, contents(b"x" * 10_000 for _ in range(1000))))
@@ -53,8 +76,8 @@ def test_a_frame_that_breaks_off_isnt_shown() -> None:
 
 
 def test_a_line_is_found_with_its_moment_and_nothing_is_read_behind_it() -> None:
-    def frames() -> Iterator[bytes]:
-        yield f"{STAMP}ready\n".encode()
+    def frames() -> Iterator[Frame]:
+        yield stamped("ready\n")
         raise AssertionError("read on")
 
     found = search(frames(), re.compile("^r(ead)y$", re.MULTILINE))
@@ -63,7 +86,7 @@ def test_a_line_is_found_with_its_moment_and_nothing_is_read_behind_it() -> None
 
 
 def test_where_none_is_found_the_search_has_the_last_lines_moment() -> None:
-    frames = [b"2026-01-31T11:00:00.000000000Z one\n", f"{STAMP}two\n".encode()]
+    frames = [Frame(1, b"2026-01-31T11:00:00.000000000Z one\n"), stamped("two\n")]
     assert search(frames, re.compile("ready")) == Search(None, MOMENT)
     assert search([], re.compile("")) == Search(None, None)
 
@@ -77,12 +100,19 @@ def test_a_line_in_several_frames_is_one() -> None:
     assert not found("^now", "ready ", "now\n")
 
 
+def test_a_long_line_is_found_whole_though_the_other_stream_says_something_meanwhile() -> None:
+    log = [stamped("database "), stamped("noise\n", 2), stamped("is ready\n"), stamped("last words", 2)]
+    for pattern in ("^database is ready$", "^noise$", "^last words$"):
+        assert search(log, re.compile(pattern, re.MULTILINE)).found
+    assert not search(log, re.compile("database noise")).found
+
+
 def test_a_last_line_without_an_end_is_one_too() -> None:
     assert found("^ready$", "one\n", "ready")
 
 
 def test_bytes_that_are_no_text_dont_hide_a_line() -> None:
-    assert search([STAMP.encode() + b"caf\xe9 ready\n"], re.compile("ready$", re.MULTILINE)).found
+    assert search([Frame(1, STAMP.encode() + b"caf\xe9 ready\n")], re.compile("ready$", re.MULTILINE)).found
 
 
 def test_of_an_endless_line_only_the_beginning_is_searched_and_its_cut_is_no_end() -> None:
@@ -94,11 +124,6 @@ def test_of_an_endless_line_only_the_beginning_is_searched_and_its_cut_is_no_end
 
 
 # lines with their times and streams
-
-
-def stamped(content: str, stream: int = 1, second: int = 0) -> Frame:
-    """Return a frame with a time stamp."""
-    return Frame(stream, f"2026-01-31T12:00:{second:02}.500000000Z {content}".encode())
 
 
 def test_lines_have_their_times_and_streams() -> None:
@@ -125,13 +150,31 @@ def test_a_long_line_in_frames_between_those_of_the_other_stream_is_one() -> Non
 def test_the_log_of_a_terminal_has_no_frames_and_one_stream(size: int) -> None:
     log = f"{STAMP}one\r\n{STAMP}\r\n{STAMP}two".encode()
     pieces = [log[start : start + size] for start in range(0, len(log), size)]
-    assert [(line.stream, line.text) for line in lines(frames(pieces))] == [
+    assert [(line.stream, line.text) for line in lines(frames(pieces, stamps=True))] == [
         ("stdout", "one"),
         ("stdout", ""),
         ("stdout", "two"),
     ]
-    assert search(contents(pieces), re.compile("^two$", re.MULTILINE)).found
-    assert search(contents(pieces), re.compile("one$")).found
+    assert search(frames(pieces, stamps=True), re.compile("^two$", re.MULTILINE)).found
+    assert search(frames(pieces, stamps=True), re.compile("one$")).found
+
+
+@pytest.mark.parametrize("size", [1000, 16_384, 100_000])
+def test_a_terminals_long_line_is_without_the_stamps_of_its_entries(size: int) -> None:
+    entries = [b"a" * 16_384, b"b" * 16_384, b"end\r\n", b"next\r\n"]
+    log = b"".join(STAMP.encode() + entry for entry in entries)
+    pieces = [log[start : start + size] for start in range(0, len(log), size)]
+    assert [line.text for line in lines(frames(pieces, longest=inf, stamps=True))] == [
+        "a" * 16_384 + "b" * 16_384 + "end",
+        "next",
+    ]
+    assert search(frames(pieces, stamps=True), re.compile("^a+b+end$", re.MULTILINE)).found
+
+
+def test_a_terminals_line_without_an_end_is_searched_and_has_its_moment() -> None:
+    log = [STAMP.encode() + b"x" * 60_000, b"x" * 60_000, b"\ry" * 60_000]
+    assert search(frames(log, stamps=True), re.compile("ready")) == Search(None, MOMENT)
+    assert search(frames([*log, b"\r\n", STAMP.encode() + b"ready\r\n"], stamps=True), re.compile("ready")).found
 
 
 @pytest.mark.parametrize("pieces", [[], [b""], [b"x"], [b"\1\0"]])
@@ -141,7 +184,7 @@ def test_a_short_log_ends(pieces: list[bytes]) -> None:
 
 def test_an_endless_line_takes_no_memory() -> None:
     tracemalloc.start()
-    assert search((STAMP.encode() + b"x" * 16_384 for _ in range(1000)), re.compile("y")).moment == MOMENT
+    assert search((stamped("x" * 16_384) for _ in range(1000)), re.compile("y")).moment == MOMENT
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10 * LONGEST_LINE

@@ -110,6 +110,15 @@ def test_it_is_on_all_its_networks_before_its_process_begins(
         assert repr(service) == f"<Service proxy on {front.name} and {back.name}>"
 
 
+def test_a_mac_address_belongs_to_one_service_of_a_network(front: Network, back: Network) -> None:
+    other = defined("b", mac_address=MAC.upper(), ready=lambda _: None)
+    with front.running(defined(mac_address=MAC)):
+        with pytest.raises(DefinitionError, match=rf"the address '{MAC}' belongs to"), front.running(other):
+            pass
+        with back.running(other):
+            pass
+
+
 def test_a_container_that_cant_be_attached_is_removed(engine: FakeEngine, front: Network, back: Network) -> None:
     engine.api_version = "1.41"
     engine.start_errors = [EngineError("no", status=403, reason="Address already in use")]

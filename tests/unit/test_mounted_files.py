@@ -21,7 +21,7 @@ def creation(engine: FakeEngine, **keywords: Any) -> Creation:
     labels = {"pytest-foodtrucks": "me", "pytest-foodtrucks.part": "db"}
     files = checked_secrets(keywords.pop("secrets", {"password": SECRET}))
     about: dict[str, Any] = {"image": "busybox", "network": "net", "title": "db", "labels": labels, "files": files}
-    return Creation(engine, ContainerSpec(), **about, **keywords)
+    return Creation(engine, ContainerSpec(), **{**about, **keywords})
 
 
 def mounts(made: Creation) -> list[dict[str, Any]]:
@@ -91,6 +91,12 @@ def test_a_container_gets_its_secrets_by_a_volume_that_a_helper_fills() -> None:
         (1, 0o400, 7, 8),
     ]
     assert SECRET not in repr(engine.containers)
+
+
+def test_the_volume_of_a_service_with_a_long_alias_has_a_name_that_a_folder_may_have() -> None:
+    engine = FakeEngine()
+    creation(engine, title="a" * 253)
+    assert all(len(volume) <= 255 for volume in engine.volumes)
 
 
 def test_an_engine_that_mounts_a_single_file_of_a_volume_does() -> None:

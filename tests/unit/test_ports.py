@@ -7,9 +7,9 @@ import pytest
 
 from fakes.engine import FakeEngine
 from pytest_foodtrucks.containers.compose import ContainerSpec, engine_config
-from pytest_foodtrucks.containers.creation import Creation, free_port
+from pytest_foodtrucks.containers.creation import Creation, free_port, in_use
 from pytest_foodtrucks.containers.ports import FixedPort, checked_ports
-from pytest_foodtrucks.errors import EngineError, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 
 
 def creation(engine: FakeEngine, *ports: Any) -> Creation:
@@ -34,6 +34,18 @@ def creation(engine: FakeEngine, *ports: Any) -> Creation:
 )
 def test_a_port_may_have_one_of_the_host(written: object, port: object) -> None:
     assert checked_ports([written]) == (port,)
+
+
+@pytest.mark.parametrize("published", [{}, {"published": 0}])
+def test_an_address_of_the_host_takes_a_port_there(published: dict[str, int]) -> None:
+    with pytest.raises(DefinitionError, match=r"a host_ip without published\. Remedy: give `published` too"):
+        checked_ports([{"target": 80, "host_ip": "127.0.0.2", **published}])
+
+
+def test_a_port_that_is_taken_at_an_ipv6_address_is_seen() -> None:
+    with socket.socket(socket.AF_INET6) as holder:
+        holder.bind(("::1", 0))
+        assert in_use("::1", holder.getsockname()[1])
 
 
 def test_ports_are_known_by_their_numbers_in_the_container() -> None:

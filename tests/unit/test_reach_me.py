@@ -130,7 +130,11 @@ def test_workers_that_share_the_network_have_a_name_each(stack: Stack, there: in
 def test_a_name_belongs_to_one_of_them(net: Network, there: int) -> None:
     with (
         net.reach_me(there),
-        pytest.raises(DefinitionError, match=r"the alias 'test' belongs to the service 'reach_me' \(.*test_reach_me"),
+        pytest.raises(
+            DefinitionError,
+            match=r"the alias 'test' belongs to reach_me \(.*test_reach_me.*, and reach_me \(.*\) wants it too\. "
+            r"Remedy: give reach_me another alias=",
+        ),
         net.reach_me(there),
     ):
         pass

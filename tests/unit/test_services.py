@@ -17,6 +17,7 @@ from fakes.engine import FakeEngine
 from fakes.machine import Names
 from fakes.serving import serving
 from fakes.session import new_stack, settings
+from pytest_foodtrucks.containers.creation import free_port
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.errors import (
     CommandError,
@@ -135,6 +136,18 @@ def test_an_address_is_the_engines_host_with_the_published_port(network: Network
     assert service.url == f"http://127.0.0.1:{ports[5000]}"
     assert service.internal_url == "http://web:5000"
     assert repr(service) == "<Service web on net>"
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [("127.0.0.2:{}:80", "127.0.0.2"), ("0.0.0.0:{}:80", None), ("{}:80", None), ("[::]:{}:80", None)],
+)
+def test_a_fixed_port_is_reached_at_the_address_of_the_host_that_it_has(
+    engine: FakeEngine, network: Network, up: ExitStack, written: str, host: str | None
+) -> None:
+    fixed = free_port(engine)
+    service = run(network, up, ports=[written.format(fixed)])
+    assert service.address(80) == Address(engine.host if host is None else host, fixed)
 
 
 def test_an_ipv6_host_stands_in_brackets(up: ExitStack) -> None:
@@ -316,6 +329,14 @@ def test_state_log_and_commands_are_the_containers(engine: FakeEngine, network: 
     assert service.__foodtrucks__.state() == state()
     assert service.logs() == "a line of the log\n"
     assert service.exec(["ls"]) == ExecResult(3, "out", "err")
+
+
+@pytest.mark.parametrize("tail", [-1, True, 1.5, "5", 10**10])
+def test_a_number_of_lines_that_is_none_is_told(network: Network, up: ExitStack, tail: Any) -> None:
+    web = run(network, up)
+    for call in (web.logs, web.log_lines, web.container.logs, web.container.log_lines):
+        with pytest.raises(DefinitionError, match=r"^tail=.*Remedy: give a whole number from 0 to"):
+            call(tail=tail)
 
 
 def test_a_commands_keywords_reach_the_engine_in_their_plain_form(
