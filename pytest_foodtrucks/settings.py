@@ -36,6 +36,7 @@ class Settings(NamedTuple):
     es_version: str | None
     es_heap: str
     es_jvm: str
+    es_ml: bool
     web_image: str | None
     probe_image: str
     pull: str
@@ -226,6 +227,13 @@ OPTIONS: Final = (
         "fast-start",
         "fast-start: compile for short lives; server: don't",
         metavar="|".join(JVM_MODES),
+    ),
+    Option(
+        "es-ml",
+        _switch,
+        default=False,
+        help="let Elasticsearch have machine learning, where its image has it",
+        switch=True,
     ),
     Option(
         "web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package", metavar="IMAGE"

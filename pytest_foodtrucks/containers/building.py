@@ -102,10 +102,24 @@ def built(
 
     Raises ImageError with the last lines of the build's output.
     """
+    return built_as(
+        lasting_name(build, digest), engine, build, title=build.context.name, progress=progress, cancelled=cancelled
+    )
+
+
+def built_as(
+    lasting: str,
+    engine: "Engine",
+    build: Build,
+    *,
+    title: str,
+    progress: "Progress",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> str:
+    """Build an image as `built` does, under another lasting name; `title` is what is said meanwhile to be built."""
     command = shutil.which("docker")
-    lasting = lasting_name(build, digest)
     names = _Names(f"{lasting}-{secrets.token_hex(4)}", lasting)
-    with progress.working(f"building {build.context.name}"):
+    with progress.working(f"building {title}"):
         if command is not None:
             _build_by_command(command, engine, build, names, cancelled)
         else:

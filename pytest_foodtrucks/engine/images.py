@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from docker.auth import resolve_repository_name
 from docker.utils import parse_repository_tag
@@ -12,6 +12,13 @@ from pytest_foodtrucks.errors import EngineError
 
 from .asking import EngineClient, if_found, refused_error
 from .labels import NAME_LABEL
+
+
+class ImageFacts(NamedTuple):
+    """What an image tells of itself: its labels, and the architecture that it is for, such as arm64."""
+
+    labels: Mapping[str, str]
+    architecture: str
 
 
 class ImageRequests(EngineClient):
@@ -24,6 +31,12 @@ class ImageRequests(EngineClient):
 
     def _image(self, image: str) -> Mapping[str, Any] | None:
         return if_found(lambda: self._ask(f"look for the image {image}", lambda: self.api.inspect_image(image)))  # type: ignore[no-untyped-call] # a gap of types-docker
+
+    def image_facts(self, image: str) -> ImageFacts:
+        """Return what an image tells of itself; nothing where the engine hasn't got it."""
+        found = self._image(image)
+        about = found if found is not None else {}
+        return ImageFacts((about.get("Config") or {}).get("Labels") or {}, str(about.get("Architecture", "")))
 
     def image_names(self) -> list[str]:
         """Return the names of all images that the engine has."""

@@ -19,6 +19,7 @@ from pytest_foodtrucks.containers.compose import (
     refuse_contradictions,
     refuse_same_paths,
 )
+from pytest_foodtrucks.containers.deriving import Derivation
 from pytest_foodtrucks.containers.env_files import EnvFile, env_files, variables_of
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.containers.mounted_files import MountedFile, checked_configs, checked_secrets, in_folder
@@ -41,6 +42,7 @@ from . import compose_keys
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.callers import Place
+    from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.ready import Check
 
 T = TypeVar("T")
@@ -143,6 +145,10 @@ class ServiceDefinition:
     where: str = ""
     runs_once: bool = False
     spec: ContainerSpec
+    derivation: Derivation | None = None
+    """What is added to its image."""
+    surroundings: "Callable[[Engine, str, ContainerSpec], ContainerSpec] | None" = None
+    """Returns `spec` with what depends on the engine and on the image, which is there."""
     image: str | None = keyword_field(image_name, form="a name", at="Image")
     build: Build | None = keyword_field(
         build_keys.build,

@@ -18,7 +18,7 @@ from .definitions import ServiceDefinition
 from .job import Job
 from .memberships import Memberships, NetworkRef
 from .service import Service
-from .starting import image_of, started_service, volumes_owner
+from .starting import image_of, spec_of, started_service, volumes_owner
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.stacks.stack import Stack
@@ -92,9 +92,11 @@ class ServicePart:
 
     def made_from(self) -> Mapping[str, object]:
         """Return all values whose change makes it a different service."""
+        image = image_of(self.stack, self.definition)
         return {
             **self._given(),
-            "image": self.stack.engine.image_id(image_of(self.stack, self.definition)),
+            **spec_of(self.stack, self.definition, image).values(),
+            "image": self.stack.engine.image_id(image),
             "seed": depends_on(self.seed),
             "files behind volumes": self._mounted(),
             "files of secrets and configs": self._mounted_files(),
@@ -118,13 +120,14 @@ class ServicePart:
         return [content_of(each.file) for each in given if each.file is not None]
 
     def _given(self) -> dict[str, object]:
-        build = self.definition.build
+        build, added = self.definition.build, self.definition.derivation
         return {
             **self.definition.spec.values(),
             "secrets": [astuple(each) for each in self.definition.secrets],  # likewise
             "configs": [astuple(each) for each in self.definition.configs],
             "networks": [(each.name, self._on.names[each.name], each.settings.fixed) for each in self.networks],
             "build": None if build is None else astuple(build),
+            **({} if added is None else {"added to its image": added.identity}),
         }  # its repr hides the arguments
 
     def start(self) -> Service:

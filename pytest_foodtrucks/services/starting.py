@@ -18,6 +18,7 @@ from .memberships import Memberships, NetworkRef
 from .service import Service
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.containers.compose import ContainerSpec
     from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
     from .definitions import ServiceDefinition
@@ -114,11 +115,35 @@ def running_service(
 def image_of(stack: "Stack", definition: "ServiceDefinition") -> str:
     """See that the engine has a service's image, and return the name of one that is pulled, the id of one built."""
     try:
-        if definition.build is not None:
-            return stack.built(definition.build)
-        return stack.image(str(definition.image), platform=definition.spec.platform)
+        base = _base_of(stack, definition)
+        added = definition.derivation
+        if added is None:
+            return base
+        return stack.derived(base, added, name=str(_built_as(stack, definition)), platform=definition.spec.platform)
     except ImageError as error:
         raise ImageError(f"The service {definition.alias} can't start. {error.message}", logs=error.logs) from error
+
+
+def _base_of(stack: "Stack", definition: "ServiceDefinition") -> str:
+    """Pull or build the image that the definition names."""
+    if definition.build is not None:
+        return stack.built(definition.build)
+    return stack.image(str(definition.image), platform=definition.spec.platform)
+
+
+def _built_as(stack: "Stack", definition: "ServiceDefinition") -> str | None:
+    """Return the name of a service's image, by which people know it, if it is built or derived here."""
+    built = None if definition.build is None else stack.lasting_name(definition.build)
+    if definition.derivation is None:
+        return built
+    return stack.name_of_derived(built if built is not None else str(definition.image), definition.derivation)
+
+
+def spec_of(stack: "Stack", definition: "ServiceDefinition", image: str) -> "ContainerSpec":
+    """Return the keywords of a service's container, with what depends on the engine and on the image."""
+    if definition.surroundings is None:
+        return definition.spec
+    return definition.surroundings(stack.engine, image, definition.spec)
 
 
 def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> None:
@@ -137,17 +162,20 @@ def create(
     """See to a service's image and create its container, not yet started."""
     owner = volumes_owner(stack, on.first, shared=part is not None)
     volumes = [bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes]
+    image = image_of(stack, definition)
     made = partial(
         Creation,
         stack.engine,
-        replace(definition.spec, volumes=tuple(_on_engine(stack, volume, owner) for volume in volumes)),
-        image=image_of(stack, definition),
+        replace(
+            spec_of(stack, definition, image), volumes=tuple(_on_engine(stack, volume, owner) for volume in volumes)
+        ),
+        image=image,
         network=on.first.name,
         endpoint=on.first.settings,
         further=on.further,
         labels=stack.labels(definition.alias, part=part),
         title=definition.alias,
-        built_as=None if definition.build is None else stack.lasting_name(definition.build),
+        built_as=_built_as(stack, definition),
         files=(*definition.secrets, *definition.configs),
     )
     return stack.created(made, Creation.remove)

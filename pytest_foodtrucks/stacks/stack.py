@@ -9,7 +9,7 @@ from hashlib import sha256
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from pytest_foodtrucks.containers import building, pulling
+from pytest_foodtrucks.containers import building, deriving, pulling
 from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
@@ -23,6 +23,7 @@ from .removal import remove_things_of_ending_session
 if TYPE_CHECKING:
     from pytest_foodtrucks.containers.building import Build
     from pytest_foodtrucks.containers.container import Container
+    from pytest_foodtrucks.containers.deriving import Derivation
     from pytest_foodtrucks.containers.progress import Progress
     from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.excerpts import Excerpt
@@ -150,6 +151,25 @@ class Stack:
     def lasting_name(self, build: "Build") -> str:
         """Return the name of an image that is built, by which people know it."""
         return building.lasting_name(build, keyed(self.session.state_folder))
+
+    def derived(self, base: str, derivation: "Derivation", *, name: str, platform: str | None = None) -> str:
+        """Make an image from another one, once per session, and return its id; `name` is the one that it has."""
+        return self._once(
+            (base, derivation, name, platform),
+            lambda: deriving.derived(
+                self.engine,
+                base,
+                derivation,
+                name=name,
+                progress=self._progress,
+                platform=platform,
+                cancelled=self._closing.is_set,
+            ),
+        )
+
+    def name_of_derived(self, base: str, derivation: "Derivation") -> str:
+        """Return the name of an image that is derived from one with this name: the same each time."""
+        return deriving.lasting_name(base, derivation, keyed(self.session.state_folder))
 
     def _build(self, build: "Build") -> str:
         digest, ends = keyed(self.session.state_folder), self._closing.is_set

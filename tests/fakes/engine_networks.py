@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.engine.images import ImageFacts
 from pytest_foodtrucks.engine.labels import NAME_LABEL
 from pytest_foodtrucks.engine.networks import FixedAddresses
 from pytest_foodtrucks.errors import EngineError
@@ -40,8 +41,8 @@ class FakeNetworks(Engine):
     `start_errors` are raised by the next starts and connections, `network_errors` by the next creations of networks;
     `images` are there, `named` has the ids of those that were built, `registry` can be pulled; of those without a name,
     in `dangling`, some are in use. `changes` tells, one question after the other, whether networks were created
-    meanwhile. Each image is for every platform, but for those in `platforms`. `pool` is the subnet that it gives by
-    itself.
+    meanwhile. Each image is for every platform, but for those in `platforms`, and `facts` is what images tell of
+    themselves. `pool` is the subnet that it gives by itself.
     """
 
     pool: Mapping[str, str] = {"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1"}
@@ -53,6 +54,7 @@ class FakeNetworks(Engine):
         self.images: set[str] = set()
         self.named: dict[str, str] = {}
         self.platforms: dict[str, str] = {}
+        self.facts: dict[str, ImageFacts] = {}
         self.dangling: dict[str, bool] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {"busybox": [], "python:3.13-slim": []}
         self.containers: dict[str, dict[str, Any]] = {}
@@ -68,6 +70,9 @@ class FakeNetworks(Engine):
 
     def image_exists(self, image: str, platform: str | None = None) -> bool:
         return self.image_id(image) is not None and platform in {None, self.platforms.get(image, platform)}
+
+    def image_facts(self, image: str) -> ImageFacts:
+        return self.facts.get(image, ImageFacts({}, "amd64"))
 
     def image_names(self) -> list[str]:
         return sorted({*self.images, *self.named})

@@ -28,6 +28,17 @@ def test_the_compiler_is_as_the_option_says(es_on_net):
     assert quick is ({jvm!r} == "fast-start")
 """
 
+SNAPSHOT = """
+def test_a_snapshot_brings_back_what_was_deleted(es_on_net, es_index):
+    http, snapshot = es_on_net.http, f"/_snapshot/{es_on_net.snapshot_repository}/{es_index}"
+    http.timeout = 60
+    http.put(f"/{es_index}/_doc/1?refresh=true", json={"dish": "taco"}).raise_for_status()
+    http.put(f"{snapshot}?wait_for_completion=true", json={"indices": es_index}).raise_for_status()
+    http.delete(f"/{es_index}").raise_for_status()
+    http.post(f"{snapshot}/_restore?wait_for_completion=true", json={"indices": es_index}).raise_for_status()
+    assert http.get(f"/{es_index}/_doc/1").json()["_source"] == {"dish": "taco"}
+"""
+
 
 def install_client(requirement: str, folder: Path) -> dict[str, str]:
     """Install an Elasticsearch client beside the environment's own, and return the environment that prefers it."""
@@ -49,9 +60,9 @@ def test_a_server_with_the_client_that_fits(
     downstream: Downstream, tmp_path: Path, *, server: str, client: str, document: str, jvm: str
 ) -> None:
     environment = install_client(client, tmp_path / "client")
-    downstream.write(test_it=SUITE.format(server=server, document=document, jvm=jvm))
+    downstream.write(test_it=SUITE.format(server=server, document=document, jvm=jvm) + SNAPSHOT)
     result = downstream.run(f"--foodtrucks-es-version={server}", f"--foodtrucks-es-jvm={jvm}", env=environment)
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
 
 
 def test_an_old_server_is_judged_ready_whatever_the_client(downstream: Downstream) -> None:
@@ -62,10 +73,11 @@ def test_an_old_server_is_judged_ready_whatever_the_client(downstream: Downstrea
             assert es_on_net.http.get("/_cluster/health").json()["status"] in {"yellow", "green"}
 
         def test_client(es_client): pass
-        """
+        """,
+        test_snapshots=SNAPSHOT,
     )
     result = downstream.run("--foodtrucks-es-version=6.8.23")
-    result.assert_outcomes(passed=1, errors=1)
+    result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines("*can't speak to the server 6.8.23*")
 
 

@@ -154,7 +154,14 @@ by_lambda = service(
     image=lambda redis_image: redis_image,  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     environment=lambda search: {"ES_URL": search.internal_url},  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownLambdaType]
 )
-search = elasticsearch_service(version="8.19.21", heap="512m", seed="other_seed", ready=has_indices, scope="session")
+search = elasticsearch_service(
+    version="8.19.21",
+    heap="512m",
+    plugins=["analysis-icu", Path("mine.zip")],
+    seed="other_seed",
+    ready=has_indices,
+    scope="session",
+)
 any_search = elasticsearch_service(version=lambda: "9.5.0", mem_limit="2g", ready=accepts_writes)
 
 

@@ -89,6 +89,7 @@ def test_a_node_stands_alone_with_its_heap_capped_and_watermarks_off() -> None:
     assert es_node.environment((6, 8), heap_size="256m", fast_start=False) == {
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "path.repo": es_node.REPOSITORIES,
         "ES_JAVA_OPTS": "-Xms256m -Xmx256m",
     }
 
@@ -223,6 +224,10 @@ def test_other_variables_of_the_user_beat_ours() -> None:
     environment = define(environment=["xpack.security.enabled=true", "node.name=me"]).spec.environment
     assert environment["xpack.security.enabled"] == "true"
     assert environment["node.name"] == "me"
+
+
+def test_repositories_of_snapshots_are_where_the_user_says() -> None:
+    assert define(environment={"path.repo": "/mine"}).spec.environment["path.repo"] == "/mine"
 
 
 def test_the_jvm_mode_server_compiles_for_long_lives() -> None:

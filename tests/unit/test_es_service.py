@@ -142,6 +142,41 @@ def test_a_server_that_the_client_cant_speak_to_is_told_when_the_client_is_asked
         _ = service.client
 
 
+# snapshots
+
+
+def test_the_repository_is_registered_once(node: Node, service: es.ElasticsearchService) -> None:
+    assert service.snapshot_repository == service.snapshot_repository == "foodtrucks"
+    assert node.put == [("/_snapshot/foodtrucks", {"type": "fs", "settings": {"location": "foodtrucks"}})]
+
+
+def test_one_that_another_worker_registered_is_taken(node: Node, service: es.ElasticsearchService) -> None:
+    node.answers["/_snapshot/foodtrucks"] = (200, {"foodtrucks": {"type": "fs"}})
+    assert service.snapshot_repository == "foodtrucks"
+    assert node.put == []
+
+
+def test_a_refusal_is_none_where_another_worker_registered_it_meanwhile(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    node.refuses["/_snapshot/foodtrucks"] = (500, "currently used")
+    answer = node.answer
+
+    def meanwhile(method: str, path: str, body: Any) -> tuple[int, Any]:
+        if method == "PUT":
+            node.answers["/_snapshot/foodtrucks"] = (200, {})
+        return answer(method, path, body)
+
+    node.answer = meanwhile  # type: ignore[method-assign]
+    assert service.snapshot_repository == "foodtrucks"
+
+
+def test_a_server_that_refuses_it_is_told_with_a_remedy(node: Node, service: es.ElasticsearchService) -> None:
+    node.refuses["/_snapshot/foodtrucks"] = (500, "[foodtrucks] location doesn't match path.repo")
+    with pytest.raises(FoodtrucksError, match=r"^es has no repository .*match path\.repo.* Remedy: leave"):
+        _ = service.snapshot_repository
+
+
 def test_an_async_client_speaks_to_the_node_and_is_closed(node: Node, service: es.ElasticsearchService) -> None:
     node.answers["/_cat/nodes"] = (200, [{"name": "me"}])
 
@@ -211,6 +246,7 @@ def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, serv
         "/_query_rules": (200, {"results": [{"ruleset_id": "t-rules"}]}),
         "/_ilm/policy": (200, {"t-life": {"policy": {}}, "logs": {"policy": {"_meta": {"managed": True}}}}),
         "/_slm/policy": (200, {"t-nightly": {}, "mine": {}}),
+        "/_snapshot/foodtrucks/t*": (200, {"snapshots": [{"snapshot": "t-before"}]}),
         "/_snapshot": (200, {"t-repository": {"type": "fs"}, "backup": {"type": "fs"}}),
     }
     es_index.delete_under(service, "t")
@@ -230,6 +266,7 @@ def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, serv
         "/_query_rules/t-rules",
         "/_ilm/policy/t-life",
         "/_slm/policy/t-nightly",
+        "/_snapshot/foodtrucks/t-before",
         "/_snapshot/t-repository",
         "/_scripts/t-script%2F1",
     ]
@@ -288,6 +325,19 @@ def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
         ("/_cluster/settings", {"transient": {"cluster.blocks.read_only": None}}),
         ("/menu/_settings", {"index.blocks.write": None}),
     ]
+
+
+def test_our_own_repository_is_nothing_that_a_test_left_but_its_snapshots_are(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    node.answers = {
+        "/_snapshot": (200, {"foodtrucks": {"type": "fs"}, "backup": {"type": "fs"}}),
+        "/_snapshot/foodtrucks/*": (200, {"snapshots": [{"snapshot": "of-the-seed"}, {"snapshot": "left"}]}),
+    }
+    had = ["_snapshot/foodtrucks/of-the-seed"]
+    assert contents(service) == {*had, "_snapshot/foodtrucks/left", "_snapshot/backup"}
+    restore(service, had)
+    assert node.deleted == ["/_snapshot/foodtrucks/left", "/_snapshot/backup"]
 
 
 def test_what_was_there_after_the_seed_and_is_gone_is_a_reason_not_to_take_it_over(

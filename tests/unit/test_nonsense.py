@@ -182,6 +182,7 @@ RIGHT: Mapping[str, st.SearchStrategy[Any]] = {
     ),
     "version": st.sampled_from(["9.5.0", "8"]),
     "heap": st.sampled_from(["512m", "1g", "1m"]),
+    "plugins": st.sampled_from([["analysis-icu"], "analysis-icu", [URL], ["mine.zip"], [Path("mine.zip")]]),
     "seed": st.sampled_from(["es_seed", "class", "my-seed"]),
     "network": st.just("foodtrucks_net"),
     "requires": st.sampled_from([[], ["es_on_net"], "es_on_net"]),
@@ -289,7 +290,7 @@ DOORS = st.one_of(
     st.tuples(st.just(lambda _, **given: service(**given)), keywords(*SERVICE, *WIRING)),
     st.tuples(
         st.just(lambda _, **given: elasticsearch_service(**given)),
-        keywords(*SERVICE, *WIRING, "version", "heap", "seed"),
+        keywords(*SERVICE, *WIRING, "version", "heap", "plugins", "seed"),
     ),
     st.tuples(st.just(lambda _, **given: network(**given)), keywords(*OF_NETWORKS)),
     st.tuples(st.just(in_a_block), keywords(*SERVICE, "networks")),

@@ -11,7 +11,7 @@ from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.service import Service
 
-from . import es_contents
+from . import es_contents, es_snapshots
 from .es_node import fitting_version
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ class ElasticsearchService(Service):
         client = Elasticsearch(self._first_address().url)
         self.__foodtrucks__.closing.callback(client.close)
         return client
+
+    @functools.cached_property
+    def snapshot_repository(self) -> str:
+        """The name of a repository of snapshots, which lives as long as the container.
+
+        It is registered when this is first asked for; FoodtrucksError where the server refuses it. All xdist workers
+        have the same one, so each names its snapshots differently, as after `es_index`.
+        """
+        return es_snapshots.registered(self, self.alias)
 
     @asynccontextmanager
     async def async_client(self) -> "AsyncIterator[AsyncElasticsearch]":

@@ -35,6 +35,10 @@ _NOT_THERE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTT
 """What a listing answers where there is nothing of a kind, or where the server hasn't got the kind."""
 
 
+OWN_REPOSITORY: Final = "foodtrucks"
+"""The repository of snapshots that an Elasticsearch has of ours. Nobody left it; what is in it, somebody did."""
+
+
 class Server(Protocol):
     """A service, as far as it is asked here."""
 
@@ -54,6 +58,10 @@ def _listed(key: str, name: Callable[[Any], str]) -> Callable[[Any], Mapping[str
 def _enrich_name(policy: Any) -> str:
     (config,) = policy["config"].values()
     return str(config["name"])
+
+
+def _others_repositories(answer: Any) -> Mapping[str, Any]:
+    return {name: about for name, about in answer.items() if name != OWN_REPOSITORY}
 
 
 class Kind(NamedTuple):
@@ -91,7 +99,12 @@ _AFTER_INDICES: Final = (
     Kind("_query_rules", "_query_rules?size=1000", _listed("results", lambda each: each["ruleset_id"])),
     Kind("_ilm/policy", "_ilm/policy", _keys),
     Kind("_slm/policy", "_slm/policy", _keys),
-    Kind("_snapshot", "_snapshot", _keys),
+    Kind(
+        f"_snapshot/{OWN_REPOSITORY}",
+        f"_snapshot/{OWN_REPOSITORY}/{{prefix}}*?verbose=false",
+        _listed("snapshots", lambda each: each["snapshot"]),
+    ),
+    Kind("_snapshot", "_snapshot", _others_repositories),
 )
 """In the order in which they can be deleted: what uses something goes before what it uses."""
 

@@ -14,13 +14,23 @@ from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.settings import Settings, is_pinned, split_tag
 from pytest_foodtrucks.values import checked, heap, image_name, shown, tag
 
+from . import es_plugins
+from .es_environment import Surroundings, without_given
+
 PORTS: Final = (9200, 9300)
 
-KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": heap}
+KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": heap, "plugins": es_plugins.plugins}
 """The checks of the keywords that only Elasticsearch has."""
 
 _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
 """The last server of each line that gets no more minor versions, by the client's major version."""
+
+REPOSITORIES: Final = "/tmp/foodtrucks-snapshots"  # noqa: S108 - in the container, where nobody else is
+"""Where a node may have repositories of snapshots: its `path.repo`.
+
+In the official images the server's user may write below /tmp whatever the version; the server's home is read-only in
+the later ones, and its data folder is often a volume. A relative location is below the first path here.
+"""
 
 _FAST_START: Final = "-XX:TieredStopAtLevel=1"
 """Only the quick compiler: a server that lives for minutes doesn't earn back what the slow one costs."""
@@ -37,8 +47,8 @@ def fitting_version(client: str | None = None) -> str:
 def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
     """Return the definition of a single-node Elasticsearch.
 
-    `keywords` are a service's, with `version` and `heap`; the settings give those that are missing. With `build`,
-    `version` says which server is built.
+    `keywords` are a service's, with `version`, `heap` and `plugins`; the settings give the first two where they are
+    missing. With `build`, `version` says which server is built.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
     own = {name: checked(name, given.pop(name), check) for name, check in KEYWORDS.items() if name in given}
@@ -50,9 +60,14 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
     given.setdefault("ports", PORTS)
     given.setdefault("ready", healthy)
     plain = define(given, alias=alias, folder=folder)
-    ours = environment(_numbers(version), heap_size=size, fast_start=settings.es_jvm == "fast-start")
-    spec = plain.spec
-    return replace(plain, spec=replace(spec, environment=_merged(ours, spec.environment)))
+    numbers, spec, added = _numbers(version), plain.spec, own.get("plugins", ())
+    ours = environment(numbers, heap_size=size, fast_start=settings.es_jvm == "fast-start")
+    return replace(
+        plain,
+        spec=replace(spec, environment=_merged(ours, spec.environment)),
+        derivation=es_plugins.derivation(added, folder, version=numbers) if added else None,
+        surroundings=Surroundings(version=numbers, ml=settings.es_ml),
+    )
 
 
 def _image(settings: Settings, image: str | None, version: str | None) -> str:
@@ -82,12 +97,14 @@ def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -
     """Return the environment of a throwaway node of a version.
 
     The heap is capped (elastic/elasticsearch docs, "JVM heap size"); disk watermarks are off, because they block
-    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14).
+    index creation on a full CI machine; so is the GeoIP database's download at start (since 7.14). Repositories of
+    snapshots on the file system must be below `path.repo`, which can't be set later.
     """
     jvm = [_FAST_START] if fast_start else []
     variables = {
         "discovery.type": "single-node",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
+        "path.repo": REPOSITORIES,
         "ES_JAVA_OPTS": " ".join([f"-Xms{heap_size}", f"-Xmx{heap_size}", *jvm]),
     }
     if version >= (7, 14):
@@ -100,7 +117,7 @@ def environment(version: tuple[int, int], *, heap_size: str, fast_start: bool) -
 
 
 def _merged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
-    merged = {**ours, **theirs}
+    merged = {**without_given(ours, theirs), **theirs}
     if "ES_JAVA_OPTS" in theirs:
         merged["ES_JAVA_OPTS"] = f"{ours['ES_JAVA_OPTS']} {theirs['ES_JAVA_OPTS']}"
     return dict(sorted(merged.items()))
