@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 ENGINES: Final = ("auto", "docker")
 JVM_MODES: Final = ("fast-start", "server")
+SECURITY_MODES: Final = ("off", "basic", "tls")
 _SWITCHES: Final = {
     "on": True,
     "true": True,
@@ -37,6 +38,7 @@ class Settings(NamedTuple):
     es_heap: str
     es_jvm: str
     es_ml: bool
+    es_security: str
     web_image: str | None
     probe_image: str
     pull: str
@@ -234,6 +236,13 @@ OPTIONS: Final = (
         default=False,
         help="let Elasticsearch have machine learning, where its image has it",
         switch=True,
+    ),
+    Option(
+        "es-security",
+        _one_of(*SECURITY_MODES),
+        "off",
+        "off: anybody may do anything; basic: users and passwords; tls: the same over HTTPS",
+        metavar="|".join(SECURITY_MODES),
     ),
     Option(
         "web-image", _image, None, "image of the web app; default: FoodTrucks, built from the package", metavar="IMAGE"

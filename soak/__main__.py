@@ -8,7 +8,7 @@ from typing import Final
 from bootstrap.steps import tell
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import crowd, cycles, decoys, hostile, kill, loaded_faults, truth, watchdog_cost, workers
+from . import crowd, cycles, decoys, hostile, kill, loaded_faults, secured_starts, truth, watchdog_cost, workers
 from .command import Command
 from .pytest_sessions import hear_signals
 
@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         workers.COMMAND,
         loaded_faults.COMMAND,
         truth.COMMAND,
+        secured_starts.COMMAND,
     )
 }
 

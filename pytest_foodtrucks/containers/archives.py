@@ -3,7 +3,7 @@
 import os
 import posixpath
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -19,6 +19,8 @@ from pytest_foodtrucks.values import Unfit, checked, path, shown, text
 from .keywords import permissions
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.engine.engine import Engine
+
     from .container import Container
 
 _MODE: Final = 0o644
@@ -38,6 +40,14 @@ class Packed:
     gid: int = 0
 
 
+@dataclass(frozen=True)
+class PlacedFiles:
+    """Files that are put into a folder of a container before it starts."""
+
+    folder: str
+    files: Sequence[Packed]
+
+
 def pack(archive: IO[bytes], files: Iterable[Packed]) -> None:
     """Write files into an archive."""
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -49,6 +59,13 @@ def pack(archive: IO[bytes], files: Iterable[Packed]) -> None:
 
 
 # into a container
+
+
+def place(engine: "Engine", container_id: str, placed: PlacedFiles) -> None:
+    """Put files into a container that needn't run; EngineError where it doesn't take them."""
+    with BytesIO() as archive:
+        pack(archive, placed.files)
+        engine.put_archive(container_id, placed.folder, archive)
 
 
 def put(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_foodtrucks.engine.versions import with_release
 from pytest_foodtrucks.errors import EngineError, StartError
 
+from .archives import PlacedFiles, place
 from .compose import ContainerSpec, engine_config, newer_keywords
 from .container import Container
 from .endpoint_settings import EndpointSettings
@@ -40,7 +41,7 @@ class Creation:
     `title` is a part of its name, and stands for it in messages. `image` is a name, or the id if the image was built;
     `built_as` is the name of a built image. Host ports are chosen here, because the engine would choose others at each
     start. `endpoint` is what it has on its network, `further` are other networks by their names: it is on them before
-    its process begins.
+    its process begins. `placed` are files that it has before its process begins, in a folder of its own.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Creation:
         files: Sequence[MountedFile] = (),
         endpoint: EndpointSettings | None = None,
         further: Mapping[str, EndpointSettings] | None = None,
+        placed: PlacedFiles | None = None,
     ) -> None:
         self._engine = engine
         self._spec = spec
@@ -68,6 +70,7 @@ class Creation:
         self._labels = labels if labels is not None else {}
         self._name = f"foodtrucks-{title}-{secrets.token_hex(4)}"
         self._refuse_older_engine()
+        self._placed = placed
         self._files = self._mounted(files) if files else None
         self.container = self._created()
 
@@ -131,6 +134,8 @@ class Creation:
             raise self._start_error("created", error) from error
         for network, settings in later.items():
             self._connect(container_id, network, settings)
+        if self._placed is not None:
+            self._place(container_id, self._placed)
         return Container(self._engine, container_id, self._name, self._network)
 
     def _connect(self, container_id: str, network: str, settings: EndpointSettings) -> None:
@@ -140,6 +145,14 @@ class Creation:
         except EngineError as error:
             self._engine.remove_container(container_id)
             raise self._start_error(f"attached to {network}", error) from error
+
+    def _place(self, container_id: str, placed: PlacedFiles) -> None:
+        """Put files into it; where the engine refuses that, remove it."""
+        try:
+            place(self._engine, container_id, placed)
+        except EngineError as error:
+            self._engine.remove_container(container_id)
+            raise self._start_error(f"given its files in {placed.folder}", error) from error
 
     def _host_ports(self) -> dict[int, int]:
         """Return the host port of each port: the fixed one, or a free one."""

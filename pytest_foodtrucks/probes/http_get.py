@@ -59,11 +59,18 @@ def taken_apart(url: str) -> tuple[SplitResult, str]:
 
 
 def get(
-    agent: Agent, parts: SplitResult, addresses: Sequence[str], *, timeout: float, ca: str | None, most: int | None
+    agent: Agent,
+    parts: SplitResult,
+    addresses: Sequence[str],
+    *,
+    timeout: float,
+    ca: str | None,
+    most: int | None,
+    auth: tuple[str, str] | None = None,
 ) -> HttpAnswer:
     """GET a URL at the first of its host's addresses that takes a connection; NoReply where none is complete.
 
-    Of an answer of more than `most` bytes the beginning is enough.
+    Of an answer of more than `most` bytes the beginning is enough. `auth` are user and password.
     """
     tls = parts.scheme == "https"
     reply = agent.http(
@@ -76,6 +83,7 @@ def get(
         ca=ca,
         wait=timeout,
         most=LONGEST_ANSWER if most is None else most,
+        **({} if auth is None else {"authorization": _basic(*auth)}),
     )
     if reply.trouble is not None or reply.status is None:
         raise NoReply(_shown(reply))
@@ -84,6 +92,10 @@ def get(
         raise NoReply(f"the answer is longer than {LONGEST_ANSWER >> 20} MB")
     details = TlsDetails(**reply.tls) if reply.tls is not None else None
     return HttpAnswer(reply.status, dict(reply.headers), body[:most].decode(errors="replace"), details)
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def _shown(reply: HttpReply) -> str:

@@ -1,6 +1,7 @@
 """Questions asked from inside a network: names, connections, HTTP; and their verdicts."""
 
 import ipaddress
+import os
 import secrets
 import weakref
 from collections.abc import Sequence
@@ -218,7 +219,7 @@ class Probe:
         here = {attachment.network for attachment in self.subject.attachments}
         return [address for there in target.attachments if there.network in here for address in there.addresses]
 
-    def http(self, url: str, *, timeout: float = 5.0, ca_file: str | None = None) -> HttpAnswer:
+    def http(self, url: str, *, timeout: float = 5.0, ca_file: str | os.PathLike[str] | None = None) -> HttpAnswer:
         """GET an http or https URL and return `status`, `headers`, `text` and `tls`.
 
         `timeout` is in seconds, for the whole answer; redirects aren't followed. `ca_file` is an authority's
@@ -228,15 +229,27 @@ class Probe:
         """
         return self.beginning(url, timeout=timeout, most=None, ca=http_get.certificate(ca_file))
 
-    def beginning(self, url: str, *, timeout: float, most: int | None, ca: str | None = None) -> HttpAnswer:
-        """GET a URL as `http` does; of an answer of more than `most` bytes the beginning is enough."""
+    def beginning(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        most: int | None,
+        ca: str | None = None,
+        at: str | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> HttpAnswer:
+        """GET a URL as `http` does; of an answer of more than `most` bytes the beginning is enough.
+
+        Its host is looked up, unless it is `at` an address; `auth` are user and password.
+        """
         refuse_no_seconds(timeout)
         parts, host = http_get.taken_apart(url)
-        addresses = [host] if is_address(host) else self.resolve(host)
+        addresses = [at] if at is not None else [host] if is_address(host) else self.resolve(host)
         if not addresses:
             raise ProbeError(f"{self.described_as}: {url} can't be asked: the name {host!r} doesn't resolve.")
         try:
-            return http_get.get(self.agent, parts, addresses, timeout=timeout, ca=ca, most=most)
+            return http_get.get(self.agent, parts, addresses, timeout=timeout, ca=ca, most=most, auth=auth)
         except NoReply as error:
             raise ProbeError(f"{self.described_as}: GET {url}: {error}") from error
 

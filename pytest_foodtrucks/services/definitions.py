@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.ready import Check
 
+    from .access import Security
+
 T = TypeVar("T")
 Value: TypeAlias = T | Callable[..., T]
 """A value, or a function whose parameters are fixtures and which returns it."""
@@ -171,6 +173,8 @@ class ServiceDefinition:
     )
     timeout: float | None = keyword_field(seconds)
     scheme: str = keyword_field(_scheme, default="http")
+    security: "Security | None" = None
+    """What makes it a secured one; None where anybody gets in."""
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
     reset: Callable[[Any], object] | None = keyword_field(_reset)
 

@@ -1,30 +1,34 @@
 """The HTTP connections of a service's client: left for new ones while the client stays, asked for a bounded answer."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx2
 
 from pytest_foodtrucks.engine.clock import monotonic
 
+if TYPE_CHECKING:
+    import ssl
+
 LONGEST_BODY: Final = 1_000_000
 """Bytes of a body that readiness reads: what is asked about is in its first ones."""
-
-
-def _pool() -> httpx2.HTTPTransport:
-    return httpx2.HTTPTransport(trust_env=False)
 
 
 class Connections(httpx2.BaseTransport):
     """A client's transport whose pool of kept connections can be exchanged.
 
     A container that comes back at another address resets the connections of its life before, where no proxy of the
-    engine's stands between; the pool would hand one to the next request, which fails.
+    engine's stands between; the pool would hand one to the next request, which fails. `verify` is what the certificates
+    of servers are verified by.
     """
 
-    def __init__(self) -> None:
-        self._pool = _pool()
+    def __init__(self, *, verify: "ssl.SSLContext | bool" = True) -> None:
+        self._verify = verify
+        self._pool = self._new_pool()
         self._left: list[httpx2.HTTPTransport] = []
+
+    def _new_pool(self) -> httpx2.HTTPTransport:
+        return httpx2.HTTPTransport(verify=self._verify, trust_env=False)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request by the pool of this moment."""
@@ -34,7 +38,7 @@ class Connections(httpx2.BaseTransport):
         """Take a new pool; requests on their way keep the one before, until the next renewal."""
         self._close_left()
         self._left.append(self._pool)
-        self._pool = _pool()
+        self._pool = self._new_pool()
 
     def _close_left(self) -> None:
         while self._left:

@@ -20,6 +20,7 @@ from pytest_foodtrucks.probes.beacons import keep_probes, network_probe, remove_
 from pytest_foodtrucks.stacks import parts
 from pytest_foodtrucks.values import Unfit, checked, matching, shown
 
+from .access import tls_name
 from .claims import Claim, claimed
 from .definitions import (
     ServiceDefinition,
@@ -150,7 +151,11 @@ class Network:
         if definition.ready is not None:
             ready.refuse_without_ports(definition.ready, definition.spec.tcp_ports)
         everywhere: dict[Network, EndpointSettings] = {self: EndpointSettings(), **(networks if networks else {})}
-        given = [replace(network.ref, settings=settings) for network, settings in everywhere.items()]
+        added = _further_names(definition)
+        given = [
+            replace(network.ref, settings=replace(settings, aliases=(*settings.aliases, *added)))
+            for network, settings in everywhere.items()
+        ]
         refs = fitting(self.stack.engine, given, definition.spec)
         lasts = shared and self.stack.parts_outlive_fixtures
         with _claimed_on(everywhere, refs, definition, lasts=lasts), self._host_ports(definition, lasts=lasts):
@@ -345,6 +350,14 @@ def _claimed_on(
                 network._claimed(definition, on.claims(network.name), part, lasts=lasts)  # noqa: SLF001 - this module's
             )
         yield
+
+
+def _further_names(definition: ServiceDefinition) -> list[str]:
+    """Return the names that a service of TLS needs beside its aliases, to be asked for by them."""
+    if definition.security is None or not definition.security.tls:
+        return []
+    names = map(tls_name, definition.spec.aliases)
+    return [name for name in names if name and name not in definition.spec.aliases]
 
 
 def _defined(keywords: Mapping[str, Any], *, folder: Path) -> ServiceDefinition:

@@ -13,8 +13,10 @@ from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, Pro
 from pytest_foodtrucks.probes.agent.link import NoReply
 from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
+from pytest_foodtrucks.probes.http_get import certificate
 
 from . import listening
+from .access import OPEN, tls_name
 from .memberships import Memberships
 from .waiting import moment_of, wait_until_done
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.engine.execs import ExecResult
     from pytest_foodtrucks.engine.inspected import ContainerState
     from pytest_foodtrucks.engine.logs import LogLine, Search
+    from pytest_foodtrucks.probes.http_get import HttpAnswer
     from pytest_foodtrucks.probes.probe import Probe
     from pytest_foodtrucks.stacks.stack import Shown, Stack
 
@@ -68,6 +71,8 @@ class RunningService:
     """Whether other xdist workers have it too."""
     in_fault = False
     """Whether a fault's block goes on."""
+    access = OPEN
+    """How one gets in; whoever starts a secured service, or finds it again, says so before anything is asked."""
 
     def __init__(
         self,
@@ -140,10 +145,23 @@ class RunningService:
 
         from .http_pool import Connections  # noqa: PLC0415 - imports httpx2, as above
 
-        url = self.address(self.first_port()).url
-        self._used_connections = Connections()
-        client = httpx2.Client(base_url=url, timeout=_CLIENT_SECONDS, trust_env=False, transport=self._used_connections)
+        self._used_connections = Connections(verify=self.access.verification())
+        client = httpx2.Client(
+            auth=self.access.auth,
+            base_url=self._url(self.first_port()),
+            timeout=_CLIENT_SECONDS,
+            trust_env=False,
+            transport=self._used_connections,
+        )
         return self.closing.enter_context(client)
+
+    @property
+    def name_in_urls(self) -> str:
+        """The alias as it stands in URLs for other containers."""
+        return self.alias if self.access.ca_file is None else tls_name(self.alias)
+
+    def _url(self, port: int) -> str:
+        return f"{self.access.scheme}://{self.address(port).endpoint}"
 
     def renew(self) -> None:
         """Let go of the connections to the container's life before."""
@@ -249,13 +267,19 @@ class RunningService:
         port = self.first_port() if port is None else port
         try:
             if port not in self._host_ports:
-                url = f"http://{self.container.ip}:{port}{path}"
-                answer = self.sidecar.beginning(url, timeout=timeout, most=LONGEST_BODY)
+                answer = self._asked_beside(f"{port}{path}", timeout=timeout, most=LONGEST_BODY)
                 return answer.status, answer.text
-            return fetch(self.http, f"{self.address(port).url}{path}", timeout=timeout)
+            return fetch(self.http, f"{self._url(port)}{path}", timeout=timeout)
         except (httpx2.TransportError, ProbeError) as error:
             words = str(error) or type(error).__name__
             raise NotReady(f"GET {path} on port {port}: {words.rstrip('.')}", port=port) from error
+
+    def _asked_beside(self, port_and_path: str, *, timeout: float, most: int) -> "HttpAnswer":
+        """GET a path at its own address; one that speaks TLS by its alias, which stands in its certificate."""
+        access, ip = self.access, self.container.ip
+        host, ca = (ip, None) if access.ca_file is None else (self.name_in_urls, certificate(access.ca_file))
+        url = f"{access.scheme}://{host}:{port_and_path}"
+        return self.sidecar.beginning(url, timeout=timeout, most=most, ca=ca, at=ip, auth=access.auth)
 
     def listens_elsewhere(self, port: int) -> tuple[str, str] | None:
         """Say on what it listens instead of this port of its address, and what to do, or nothing; else None."""

@@ -84,7 +84,7 @@ class Service:
     def internal_url(self) -> str:
         """The URL of the first of its ports, from each of its networks; it begins with its definition's `scheme`."""
         inside = self.__foodtrucks__
-        return f"{inside.scheme}://{self.alias}:{inside.first_port()}"
+        return f"{inside.scheme}://{inside.name_in_urls}:{inside.first_port()}"
 
     @property
     def client(self) -> Any:

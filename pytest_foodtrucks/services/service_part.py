@@ -13,6 +13,7 @@ from pytest_foodtrucks.stacks.stack import PartLabel
 from pytest_foodtrucks.stacks.volumes import named_volume, remove_unused_volumes, volumes_of_part
 from pytest_foodtrucks.values import has_only_begun, shown
 
+from .access import AccessFolder
 from .contents import can_be_restored, contents, restore
 from .definitions import ServiceDefinition
 from .job import Job
@@ -120,8 +121,9 @@ class ServicePart:
         return [content_of(each.file) for each in given if each.file is not None]
 
     def _given(self) -> dict[str, object]:
-        build, added = self.definition.build, self.definition.derivation
+        build, added, security = self.definition.build, self.definition.derivation, self.definition.security
         return {
+            **({} if security is None else {"security": repr(security)}),
             **self.definition.spec.values(),
             "secrets": [astuple(each) for each in self.definition.secrets],  # likewise
             "configs": [astuple(each) for each in self.definition.configs],
@@ -140,7 +142,7 @@ class ServicePart:
             self.definition,
             self.service_type,
             seed=self.seed if kept is None or self.seed is None else self._recorded(self.seed),
-            part=PartLabel(self.name, kept=self.is_kept),
+            part=self._label,
         )
         if kept is not None:
             for service, before in had:
@@ -185,7 +187,14 @@ class ServicePart:
     def load(self, about: Mapping[str, Any]) -> Service:
         """Return the service of a container that somebody else started."""
         container = Container(self.stack.engine, about["id"], about["name"], self.networks[0].name)
-        return self.service_type(self.stack, self.networks, container, self.definition)
+        service = self.service_type(self.stack, self.networks, container, self.definition)
+        if self.definition.security is not None:
+            service.__foodtrucks__.access = AccessFolder(self.stack, self._label).read()
+        return service
+
+    @property
+    def _label(self) -> PartLabel:
+        return PartLabel(self.name, kept=self.is_kept)
 
     def take_over(self, service: Service, about: Mapping[str, Any]) -> None:
         """See that a kept service is well, and put it back to how its seed left it."""
@@ -213,6 +222,7 @@ class ServicePart:
     def clear(self, kept: Mapping[str, Any] | None) -> None:
         """Remove its containers, and those of its volumes that nobody else has."""
         was_there = self.stack.remove_containers_of_part(self.name)
+        AccessFolder(self.stack, self._label).remove()
         if kept is not None:  # it may be of a version that gave it no label
             self.stack.engine.remove_container(kept["id"])
         if was_there or kept is not None:  # else another service may have filled its volumes

@@ -14,13 +14,16 @@ from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, ImageErro
 from pytest_foodtrucks.stacks.volumes import named_volume
 from pytest_foodtrucks.values import has_only_begun, shown
 
+from .access import OPEN, AccessFolder
 from .memberships import Memberships, NetworkRef
 from .service import Service
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.containers.archives import PlacedFiles
     from pytest_foodtrucks.containers.compose import ContainerSpec
     from pytest_foodtrucks.stacks.stack import PartLabel, Stack
 
+    from .access import Access
     from .definitions import ServiceDefinition
 
 
@@ -41,10 +44,12 @@ def started_service(
     if definition.spec.tcp_ports and not on.internal:
         stack.engine.refuse_unknown_host()
     with ExitStack() as undo:
-        created = create(stack, on, definition, part=part)
+        access, placed = _secured(stack, on, definition, part, undo)
+        created = create(stack, on, definition, part=part, placed=placed)
         undo.callback(stack.undo, created.remove)
         try:
             service = service_type(stack, networks, created.start(), definition)
+            service.__foodtrucks__.access = access
             undo.callback(service.__foodtrucks__.close)
             undo.enter_context(stack.showing(service))
             service.__foodtrucks__.wait_until_ready()
@@ -57,6 +62,19 @@ def started_service(
                 stack.say(_left_for_a_look(created.container.name))
             raise
         return service, undo.pop_all()
+
+
+def _secured(
+    stack: "Stack", on: Memberships, definition: "ServiceDefinition", part: "PartLabel | None", undo: ExitStack
+) -> "tuple[Access, PlacedFiles | None]":
+    """Make what secures a service, and keep its keys: for as long as its container is there, if it is no part."""
+    if definition.security is None:
+        return OPEN, None
+    names = [name for network in on.networks for name in on.claims(network.name)]
+    keys, placed = definition.security.made([*names, stack.engine.host])
+    folder = AccessFolder(stack, part)
+    undo.callback(folder.remove)
+    return folder.write(keys), placed
 
 
 def _left_for_a_look(container: str) -> str:
@@ -157,9 +175,14 @@ def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> N
 
 
 def create(
-    stack: "Stack", on: Memberships, definition: "ServiceDefinition", *, part: "PartLabel | None" = None
+    stack: "Stack",
+    on: Memberships,
+    definition: "ServiceDefinition",
+    *,
+    part: "PartLabel | None" = None,
+    placed: "PlacedFiles | None" = None,
 ) -> Creation:
-    """See to a service's image and create its container, not yet started."""
+    """See to a service's image and create its container, not yet started; `placed` are files that it has by then."""
     owner = volumes_owner(stack, on.first, shared=part is not None)
     volumes = [bind(volume, definition.folder, local=stack.engine.local) for volume in definition.spec.volumes]
     image = image_of(stack, definition)
@@ -177,6 +200,7 @@ def create(
         title=definition.alias,
         built_as=_built_as(stack, definition),
         files=(*definition.secrets, *definition.configs),
+        placed=placed,
     )
     return stack.created(made, Creation.remove)
 

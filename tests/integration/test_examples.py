@@ -23,7 +23,10 @@ def test_an_example_passes(downstream: Downstream, example: str, arguments: list
     downstream.run(*arguments, timeout=240).assert_outcomes(passed=tests)
 
 
-def test_the_example_of_two_versions_passes_with_a_client_of_its_own(downstream: Downstream, tmp_path: Path) -> None:
+@pytest.mark.parametrize("security", ["off", pytest.param("tls", marks=pytest.mark.slow)])
+def test_the_example_of_two_versions_passes_with_a_client_of_its_own(
+    downstream: Downstream, tmp_path: Path, security: str
+) -> None:
     shutil.copytree(ROOT / "examples/two_versions", downstream.folder, dirs_exist_ok=True)
     environment = install_client("elasticsearch>=8.19,<9", tmp_path / "client")
-    downstream.run(env=environment).assert_outcomes(passed=5)
+    downstream.run(f"--foodtrucks-es-security={security}", env=environment).assert_outcomes(passed=5)

@@ -743,6 +743,18 @@ def test_https_is_verified_with_the_authority(authority: Callable[[str], tuple[s
         assert said["status"] is None
 
 
+def test_user_and_password_are_sent_where_they_are_given() -> None:
+    with bound() as (listening, port):
+        listening.listen()
+        asking = threading.Thread(target=get, args=[port], kwargs={"wait": 5, "authorization": "Basic bWU6eA=="})
+        asking.start()
+        with listening.accept()[0] as connection:
+            asked = connection.recv(65536)
+            connection.sendall(HELLO)
+        asking.join()
+    assert b"\r\nAuthorization: Basic bWU6eA==\r\n" in asked
+
+
 def test_a_server_that_says_nothing_to_https_ends_within_its_time() -> None:
     with web(stays=True) as port:
         assert "didn't end within 0.4 s" in get(port, tls=True, wait=0.4)["trouble"]

@@ -146,7 +146,7 @@ def test_it_has_the_http_and_the_transport_port_and_is_ready_when_healthy() -> N
 
 
 def test_none_counts_as_not_given() -> None:
-    nothing = dict.fromkeys(("image", "build", "ports", "ready", "version", "heap", "environment"))
+    nothing = dict.fromkeys(("image", "build", "ports", "ready", "version", "heap", "security", "environment"))
     assert define(**nothing) == define()
 
 
@@ -221,8 +221,8 @@ def test_java_options_of_a_file_of_variables_come_behind_ours_too(tmp_path: Path
 
 
 def test_other_variables_of_the_user_beat_ours() -> None:
-    environment = define(environment=["xpack.security.enabled=true", "node.name=me"]).spec.environment
-    assert environment["xpack.security.enabled"] == "true"
+    environment = define(environment=["ingest.geoip.downloader.enabled=true", "node.name=me"]).spec.environment
+    assert environment["ingest.geoip.downloader.enabled"] == "true"
     assert environment["node.name"] == "me"
 
 

@@ -133,8 +133,8 @@ def test_the_flag_is_before_what_was_given_for_the_server_and_its_launcher() -> 
 
 
 def test_a_setting_that_is_given_in_the_images_other_way_takes_the_place_of_ours() -> None:
-    found = variables(given={"ES_SETTING_PATH_REPO": "/mine", "ES_SETTING_XPACK_SECURITY_ENABLED": "true"})
-    assert {"path.repo", "xpack.security.enabled"}.isdisjoint(found)
+    found = variables(given={"ES_SETTING_PATH_REPO": "/mine", "ES_SETTING_INGEST_GEOIP_DOWNLOADER_ENABLED": "true"})
+    assert {"path.repo", "ingest.geoip.downloader.enabled"}.isdisjoint(found)
 
 
 def test_a_variable_that_only_looks_like_a_setting_changes_nothing() -> None:

@@ -185,7 +185,7 @@ class Agent:
             return int(answer["port"])
 
     def http(self, **url: Any) -> HttpReply:
-        """GET a URL: addresses, port, host, netloc, path, tls, ca, wait, most; see the program's `Get`."""
+        """GET a URL: addresses, port, host, netloc, path, tls, ca, wait, most…; see the program's `Get`."""
         answer = self._link.ask("http", within=url["wait"] + _MARGIN, **url)
         with _reading(answer):
             headers = tuple((str(name), str(value)) for name, value in answer["headers"])

@@ -770,9 +770,9 @@ def http(**url: Any) -> dict[str, Any]:
 class Get:
     """A GET at the first of a URL's addresses that takes a connection. Redirects aren't followed.
 
-    The URL has addresses, port, host, netloc, path, tls, ca, wait and most: the certificate must be of the authority
-    `ca`, if that is given, as PEM. Of a body of more than `most` bytes the beginning is enough. An answer that isn't
-    complete within `wait` has a `trouble`.
+    The URL has addresses, port, host, netloc, path, tls, ca, wait and most, and `authorization`, the header of that
+    name, where one is to be sent: the certificate must be of the authority `ca`, if that is given, as PEM. Of a body of
+    more than `most` bytes the beginning is enough. An answer that isn't complete within `wait` has a `trouble`.
     """
 
     def __init__(self, url: dict[str, Any]) -> None:
@@ -794,7 +794,7 @@ class Get:
             client = http.client.HTTPConnection(self.url["host"], self.url["port"])
             client.sock = self.socket
             client.response_class = with_whole_head  # type: ignore[assignment]
-            client.request("GET", self.url["path"], headers={"Host": self.url["netloc"], "Connection": "close"})
+            client.request("GET", self.url["path"], headers=self.headers())
             with client.getresponse() as response:
                 self.take(response)
         except (OSError, http.client.HTTPException) as error:
@@ -807,6 +807,13 @@ class Get:
         if self.late:
             self.said["trouble"] = f"the answer didn't end within {self.url['wait']:g} s: {self.said['trouble']}"
         return self.said
+
+    def headers(self) -> dict[str, str]:
+        """Return what is sent before the body."""
+        headers = {"Host": self.url["netloc"], "Connection": "close"}
+        if "authorization" in self.url:
+            headers["Authorization"] = self.url["authorization"]
+        return headers
 
     def give_up(self) -> None:
         """Let whatever waits for the other end wait no longer."""

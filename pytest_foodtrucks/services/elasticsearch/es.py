@@ -2,16 +2,17 @@
 
 import functools
 import importlib.metadata
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
+from pytest_foodtrucks.errors import ClientMismatch, DefinitionError, FoodtrucksError, StartError
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.service import Service
+from pytest_foodtrucks.values import checked
 
-from . import es_contents, es_snapshots
+from . import es_contents, es_snapshots, es_users
 from .es_node import fitting_version
 
 if TYPE_CHECKING:
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 class ElasticsearchService(Service):
     """A running Elasticsearch; `client` is an `elasticsearch.Elasticsearch`."""
 
-    auth: tuple[str, str] | None = None
-    """User and password; None, because security is off."""
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        """User and password of who may do anything; None where security is off. Shown, the password reads as stars."""
+        return self.__foodtrucks__.access.auth
 
-    ca_file: Path | None = None
-    """The authority that signed its certificate; None, because it speaks plain HTTP."""
+    @property
+    def ca_file(self) -> Path | None:
+        """The authority that signed its certificate, as a PEM file of this machine; None where it speaks plain HTTP.
+
+        For a container give it as a config: `configs=lambda es_on_net: {"ca.pem": es_on_net.ca_file}`.
+        """
+        return self.__foodtrucks__.access.ca_file
 
     @functools.cached_property
     def version(self) -> str:
@@ -40,12 +48,15 @@ class ElasticsearchService(Service):
 
         Raises ClientMismatch where the installed client can't speak to this server.
         """
+        client = self._client(self.auth)
+        self.__foodtrucks__.closing.callback(client.close)
+        return client
+
+    def _client(self, auth: tuple[str, str] | None) -> "Elasticsearch":
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
 
         check_pair(importlib.metadata.version("elasticsearch"), self.version)
-        client = Elasticsearch(self._first_address().url)
-        self.__foodtrucks__.closing.callback(client.close)
-        return client
+        return Elasticsearch(self.url, **_access_of_client(auth, self.ca_file))
 
     @functools.cached_property
     def snapshot_repository(self) -> str:
@@ -63,13 +74,47 @@ class ElasticsearchService(Service):
         try:
             from elasticsearch import AsyncElasticsearch  # noqa: PLC0415 - only tests that use the client pay for it
 
-            client = AsyncElasticsearch(self._first_address().url)
+            client = AsyncElasticsearch(self.url, **_access_of_client(self.auth, self.ca_file))
         except (ImportError, ValueError) as error:
             raise FoodtrucksError(
                 f"An async client can't be made: {error}. Remedy: pip install 'pytest-foodtrucks[async]'."
             ) from error
         async with client:
             yield client
+
+    def api_key(self, *, role_descriptors: Mapping[str, Any] | None = None, expiration: str | None = None) -> str:
+        """Make an API key, and return it as `Elasticsearch(api_key=…)` takes it.
+
+        `role_descriptors` say what it may do (default: anything), `expiration` how long, such as "1h". Raises
+        DefinitionError where security is off, FoodtrucksError with the server's words where it makes none.
+        """
+        self._refuse_open("api_key")
+        return es_users.api_key(self, role_descriptors=role_descriptors, expiration=expiration)
+
+    @contextmanager
+    def as_user(self, roles: Sequence[str]) -> "Iterator[Elasticsearch]":
+        """Yield a client of a new user who has these roles, for the length of a `with` block; the user goes with it.
+
+        Raises DefinitionError where security is off, and for what is no list of roles' names.
+        """
+        self._refuse_open("as_user")
+        names = checked("roles", roles, es_users.roles)
+        with es_users.user(self, names) as auth, closing(self._client(auth)) as client:
+            yield client
+
+    def _refuse_open(self, asked: str) -> None:
+        if self.auth is None:
+            raise DefinitionError(
+                f"{self.alias} has security off, and so no users: {asked}() can't be had. Remedy: give "
+                "elasticsearch_service(security='basic'), or 'tls'; or set --foodtrucks-es-security."
+            )
+
+
+def _access_of_client(auth: tuple[str, str] | None, ca_file: Path | None) -> dict[str, Any]:
+    """Return the keywords of a client of Elasticsearch's; the 7 line has another word for user and password."""
+    word = "http_auth" if importlib.metadata.version("elasticsearch").startswith("7.") else "basic_auth"
+    found: dict[str, Any] = {} if auth is None else {word: auth}
+    return found if ca_file is None else {**found, "ca_certs": str(ca_file)}
 
 
 @contents.register

@@ -8,18 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_foodtrucks.errors import DefinitionError, NotReady
+from pytest_foodtrucks.errors import DefinitionError, NotReady, StartError
 from pytest_foodtrucks.ready import Target, target_of
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
 from pytest_foodtrucks.settings import Settings, is_pinned, split_tag
 from pytest_foodtrucks.values import checked, heap, image_name, shown, tag
 
-from . import es_plugins
+from . import es_plugins, es_security, es_users
 from .es_environment import Surroundings, without_given
 
 PORTS: Final = (9200, 9300)
 
-KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {"version": tag, "heap": heap, "plugins": es_plugins.plugins}
+KEYWORDS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "version": tag,
+    "heap": heap,
+    "security": es_security.mode,
+    "plugins": es_plugins.plugins,
+}
 """The checks of the keywords that only Elasticsearch has."""
 
 _CLOSED_LINES: Final = {6: "6.8.23", 7: "7.17.29", 8: "8.19.21"}
@@ -47,8 +52,8 @@ def fitting_version(client: str | None = None) -> str:
 def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, folder: Path) -> ServiceDefinition:
     """Return the definition of a single-node Elasticsearch.
 
-    `keywords` are a service's, with `version`, `heap` and `plugins`; the settings give the first two where they are
-    missing. With `build`, `version` says which server is built.
+    `keywords` are a service's, with `version`, `heap`, `security` and `plugins`; the settings give the first three
+    where they are missing. With `build`, `version` says which server is built.
     """
     given = {name: value for name, value in keywords.items() if value is not None}
     own = {name: checked(name, given.pop(name), check) for name, check in KEYWORDS.items() if name in given}
@@ -58,16 +63,30 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
         given["image"] = _image(settings, image, version)
         version = split_tag(given["image"].partition("@")[0])[1]
     given.setdefault("ports", PORTS)
-    given.setdefault("ready", healthy)
+    mode, is_judged_by_us = own.get("security", settings.es_security), "ready" not in given
+    given.setdefault("ready", healthy if mode == "off" else secured)
     plain = define(given, alias=alias, folder=folder)
-    numbers, spec, added = _numbers(version), plain.spec, own.get("plugins", ())
+    numbers, added = _numbers(version), own.get("plugins", ())
     ours = environment(numbers, heap_size=size, fast_start=settings.es_jvm == "fast-start")
+    secured_by = _security(mode, plain, given.get("scheme"), strictly=is_judged_by_us)
+    merged = _merged(ours | es_security.variables(secured_by, numbers), plain.spec.environment)
     return replace(
         plain,
-        spec=replace(spec, environment=_merged(ours, spec.environment)),
+        spec=replace(plain.spec, environment=merged),
+        security=secured_by,
+        scheme="https" if mode == "tls" else plain.scheme,
         derivation=es_plugins.derivation(added, folder, version=numbers) if added else None,
         surroundings=Surroundings(version=numbers, ml=settings.es_ml),
     )
+
+
+def _security(
+    mode: str, plain: ServiceDefinition, scheme: str | None, *, strictly: bool
+) -> es_security.ElasticsearchSecurity | None:
+    """Return what secures a node; a node whose readiness somebody else judges may be secured by them."""
+    if mode != "off" or strictly:
+        es_security.refuse_contradiction(mode, plain.spec.environment, scheme)
+    return es_security.security(mode, plain.spec.environment)
 
 
 def _image(settings: Settings, image: str | None, version: str | None) -> str:
@@ -134,3 +153,31 @@ def healthy(target: Target) -> None:
         raise NotReady(words) from None
     if status != 200 or not isinstance(health, dict) or health.get("status") not in {"yellow", "green"}:  # noqa: PLR2004 - HTTP's "OK"
         raise NotReady(words)
+
+
+_PLAIN_HTTP: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "wrong version number", "record layer failure")
+"""OpenSSL's words for an answer that isn't TLS."""
+
+
+def secured(target: Target) -> None:
+    """Ready when healthy, and when the node knows the tests' user; StartError where it has no security at all."""
+    try:
+        healthy(target)
+    except NotReady as error:
+        if any(words in error.message for words in _PLAIN_HTTP):
+            raise _no_security_error(target, "speaks plain HTTP") from error
+        raise
+    path = "/_security/_authenticate"
+    status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
+    if status in {400, 404, 405}:
+        raise _no_security_error(target, f"answers {status} to GET {path}")
+    if status != 200 or f'"{es_users.USER}"' not in body:  # noqa: PLR2004 - HTTP's "OK"
+        raise NotReady(f"GET {path} answered {status}: {' '.join(body.split())[:200]}")
+
+
+def _no_security_error(target: Target, what: str) -> StartError:
+    alias = target_of(target).alias
+    return StartError(
+        f"{alias} isn't secured: it {what}, so its image has a server without the module x-pack-security. Remedy: "
+        "take an image that has it, such as the official one, or give security='off'."
+    )
