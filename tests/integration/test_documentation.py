@@ -32,6 +32,17 @@ RUN_ELSEWHERE = {
 """Words of a block, and why it isn't run here."""
 
 
+WARM = """
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_app_is_warm(web_client):
+    for _ in range(30):  # on a busy machine a new server's first search takes longer than the app waits for it
+        if web_client.get("/search?q=taco").status_code == 200:
+            break
+"""
+"""For the pages that run together."""
+
+
 def runs_here(block: Block) -> bool:
     """Tell whether a block is one of tests or of a conftest, to be run here."""
     is_a_file = block.file is not None or "\ndef test_" in f"\n{block.text}"
@@ -98,9 +109,8 @@ def with_local_images(text: str) -> str:
     return text
 
 
-def run(downstream: Downstream, chosen: list[Block]) -> None:
-    """Run the tests of blocks; each passes."""
-    files = files_of(chosen)
+def run(downstream: Downstream, files: dict[str, str]) -> None:
+    """Run the tests of a suite; each passes."""
     for name, text in files.items():
         path = downstream.folder / name
         path.parent.mkdir(exist_ok=True)
@@ -118,13 +128,14 @@ def test_no_service_is_defined_twice() -> None:
 
 
 def test_the_tests_of_the_pages_pass(downstream: Downstream) -> None:
-    run(downstream, TOGETHER)
+    files = files_of(TOGETHER)
+    run(downstream, {**files, "conftest.py": f"import pytest\n{files['conftest.py']}{WARM}"})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", ALONE)
 def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(downstream: Downstream, suite: str) -> None:
-    run(downstream, ALONE[suite])
+    run(downstream, files_of(ALONE[suite]))
 
 
 class Command(NamedTuple):
