@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         StartError,
         StateError,
     )
-    from .fixtures.factories import elasticsearch_service, job, network, service
+    from .fixtures.factories import elasticsearch_service, index_fixture, job, network, service
     from .fixtures.own_stack import OwnStack
     from .isolation.assertions import assert_isolated, assert_not_resolves, assert_reachable, assert_resolves
     from .isolation.egress import assert_no_egress
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .probes.verdicts import Verdict, VerdictKind
     from .services.definitions import ServiceKeywords
     from .services.elasticsearch.es import ElasticsearchService
+    from .services.elasticsearch.es_seed import seed_files
     from .services.job import Job
     from .services.network import Network
     from .services.port_forward import PortForward
@@ -92,11 +93,13 @@ __all__ = [
     "assert_reachable",
     "assert_resolves",
     "elasticsearch_service",
+    "index_fixture",
     "job",
     "network",
     "reach_me",
     "reachability",
     "ready",
+    "seed_files",
     "service",
 ]
 
@@ -105,7 +108,7 @@ _HOMES = {
     "engine.engine": ("Engine",),
     "engine.execs": ("ExecResult",),
     "engine.logs": ("LogLine",),
-    "fixtures.factories": ("elasticsearch_service", "job", "network", "service"),
+    "fixtures.factories": ("elasticsearch_service", "index_fixture", "job", "network", "service"),
     "fixtures.own_stack": ("OwnStack",),
     "isolation.assertions": ("assert_isolated", "assert_not_resolves", "assert_reachable", "assert_resolves"),
     "isolation.egress": ("assert_no_egress",),
@@ -116,6 +119,7 @@ _HOMES = {
     "probes.verdicts": ("Verdict", "VerdictKind"),
     "services.definitions": ("ServiceKeywords",),
     "services.elasticsearch.es": ("ElasticsearchService",),
+    "services.elasticsearch.es_seed": ("seed_files",),
     "services.job": ("Job",),
     "services.network": ("Network",),
     "services.port_forward": ("PortForward",),

@@ -67,7 +67,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
 
 @pytest.fixture(scope="session")
 def es_seed() -> "Callable[[ElasticsearchService], object]":
-    """What fills Elasticsearch before anyone gets it; override it in the root conftest."""
+    """What fills Elasticsearch before anyone gets it, a function or paths; override it in the root conftest."""
     return lambda _: None
 
 
@@ -130,11 +130,15 @@ def web_client(web_on_net: "Service") -> "httpx2.Client":
 
 
 @pytest.fixture
-def es_index(es_on_net: "ElasticsearchService") -> Generator[str, None, None]:
-    """An index name of the test's own; what lives under it is gone after the test."""
+def es_index(es_on_net: "ElasticsearchService", request: pytest.FixtureRequest) -> Generator[str, None, None]:
+    """An index name of the test's own; what lives under it is gone after the test.
+
+    The marker `es_index(mappings=…, settings=…, kind=…)` says what is to be there before; without it nothing is.
+    """
+    from .fixtures.own_index import index_of_marker
     from .services.elasticsearch.es_index import private_index
 
-    with private_index(es_on_net) as name:
+    with private_index(es_on_net, index_of_marker(request.node)) as name:
         yield name
 
 
@@ -208,6 +212,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings, so that a wrong one ends the session before any container starts."""
     config.addinivalue_line("markers", "foodtrucks: uses a fixture of pytest-foodtrucks (set by the plugin)")
+    config.addinivalue_line(
+        "markers",
+        "es_index(mappings=None, settings=None, kind='index'): what the fixture es_index is to make under its name; "
+        "'data_stream' and 'alias' are the other kinds",
+    )
     try:
         config.stash[SETTINGS] = read_settings(
             lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: _ini(config, name)

@@ -1,9 +1,9 @@
-"""Live lines on standard error while the engine pulls or builds."""
+"""Live lines on standard error while long work goes on: the engine pulls or builds, documents are sent."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_foodtrucks.engine.clock import monotonic
 from pytest_foodtrucks.engine.descriptors import output_to
@@ -17,6 +17,17 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 _BAR_WIDTH: Final = 20
 _NAME_WIDTH: Final = 40
 """Characters; so a line of 80 has room for a bar, its amount and its name."""
+
+
+class Counted(Protocol):
+    """Adds up what the events of a piece of work tell."""
+
+    def add(self, event: Mapping[str, Any], /) -> tuple[int, int]:
+        """Count an event in, and return how much is done, and of how much."""
+
+    @property
+    def amount(self) -> str:
+        """The same for a message; empty as long as nothing is known."""
 
 
 class Progress:
@@ -35,37 +46,36 @@ class Progress:
         self._at_work = 0
 
     @contextmanager
-    def working(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-        """Show a piece of work; yield a function that takes the engine's progress events."""
+    def working(self, what: str, counted: Counted | None = None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        """Show a piece of work; yield a function that takes its events: the engine's, or those of `counted`."""
         began = self._clock()
-        with self._shown(what) as update:
+        with self._shown(what, counted if counted is not None else Layers()) as update:
             yield update
             self.say(f"{what}: done in {self._clock() - began:.1f} s")
 
     @contextmanager
-    def _shown(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    def _shown(self, what: str, counted: Counted) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         if self._stream is None:
             yield lambda _: None
         elif self._bars and self._stream.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}:
-            with self._bar(what) as update:
+            with self._bar(what, counted) as update:
                 yield update
         else:
             self.say(f"{what} …")
-            yield self._lines(what)
+            yield self._lines(what, counted)
 
     @contextmanager
-    def _bar(self, what: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    def _bar(self, what: str, counted: Counted) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         with self._lock:
             if self._display is None:
                 self._display = self._started_display()
             self._at_work += 1
             display = self._display
         task = display.add_task(_shortened(what), total=None, amount="")
-        layers = Layers()
 
         def update(event: Mapping[str, Any]) -> None:
-            done, total = layers.add(event)
-            display.update(task, completed=done, total=total if total else None, amount=layers.amount)
+            done, total = counted.add(event)
+            display.update(task, completed=done, total=total if total else None, amount=counted.amount)
 
         try:
             yield update
@@ -95,16 +105,15 @@ class Progress:
         display.start()
         return display
 
-    def _lines(self, what: str) -> Callable[[Mapping[str, Any]], None]:
-        layers = Layers()
+    def _lines(self, what: str, counted: Counted) -> Callable[[Mapping[str, Any]], None]:
         said = self._clock()
 
         def update(event: Mapping[str, Any]) -> None:
             nonlocal said
-            layers.add(event)
+            counted.add(event)
             if self._clock() - said >= _SECONDS_BETWEEN_LINES:
                 said = self._clock()
-                self.say(f"{what}: {layers.amount if layers.amount else 'still at it'}")
+                self.say(f"{what}: {counted.amount if counted.amount else 'still at it'}")
 
         return update
 
@@ -156,6 +165,26 @@ class Layers:
         if done == total:
             return f"unpacking {total / 1e6:.0f} MB"
         return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB{', trying again' if self._retrying else ''}"
+
+
+class Documents:
+    """Adds up documents that were sent, and their bytes; `total` is in bytes."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._bytes = 0
+        self._documents = 0
+
+    def add(self, event: Mapping[str, Any]) -> tuple[int, int]:
+        """Count in how many `documents` came, and their `bytes`."""
+        self._bytes += event["bytes"]
+        self._documents += event["documents"]
+        return self._bytes, self._total
+
+    @property
+    def amount(self) -> str:
+        """Return for a message how many there are."""
+        return f"{self._documents:,} documents" if self._documents else ""
 
 
 def standard_error() -> IO[str] | None:

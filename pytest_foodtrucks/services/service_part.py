@@ -16,6 +16,7 @@ from pytest_foodtrucks.values import has_only_begun, shown
 from .access import AccessFolder
 from .contents import can_be_restored, contents, restore
 from .definitions import ServiceDefinition
+from .elasticsearch.es_seed import SeedFiles
 from .job import Job
 from .memberships import Memberships, NetworkRef
 from .service import Service
@@ -98,7 +99,7 @@ class ServicePart:
             **self._given(),
             **spec_of(self.stack, self.definition, image).values(),
             "image": self.stack.engine.image_id(image),
-            "seed": depends_on(self.seed),
+            "seed": self.seed.fingerprint() if isinstance(self.seed, SeedFiles) else depends_on(self.seed),
             "files behind volumes": self._mounted(),
             "files of secrets and configs": self._mounted_files(),
             "required services": [service.container.id for service in self.requires],

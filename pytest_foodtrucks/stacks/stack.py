@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from hashlib import sha256
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_foodtrucks.containers.building import Build
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.containers.deriving import Derivation
-    from pytest_foodtrucks.containers.progress import Progress
+    from pytest_foodtrucks.containers.progress import Counted, Progress
     from pytest_foodtrucks.engine.engine import Engine
     from pytest_foodtrucks.excerpts import Excerpt
     from pytest_foodtrucks.sessions.session import Session
@@ -195,6 +195,10 @@ class Stack:
     def say(self, line: str) -> None:
         """Tell people something on standard error."""
         self._progress.say(line)
+
+    def working(self, what: str, counted: "Counted") -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
+        """Show a piece of work on standard error; the context is a function that takes its events."""
+        return self._progress.working(what, counted)
 
     @contextmanager
     def showing(self, service: Shown) -> Iterator[None]:

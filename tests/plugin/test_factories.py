@@ -393,6 +393,59 @@ search = elasticsearch_service(seed="fill")
     )
 
 
+FILLING = """
+import pathlib
+HERE = pathlib.Path(__file__).parent
+HERE.joinpath("b.ndjson").touch()
+HERE.joinpath("seeds").mkdir()
+HERE.joinpath("seeds/a.ndjson").touch()
+
+class Noting(DefiningNetwork):
+    def running(self, *args, seed, **more):
+        noted = lambda search: vars(search).update(seeded=[file.path.name for file in seed.files])
+        return super().running(*args, seed=noted, **more)
+
+@pytest.fixture(scope="session")
+def foodtrucks_net(): return Noting()
+"""
+"""A network that notes which files it would send to a service."""
+
+
+@pytest.mark.parametrize("seed", ["'./seeds'", "pathlib.Path('seeds')", "HERE / 'seeds'", "iter(['seeds/a.ndjson'])"])
+def test_a_seed_may_be_files_beside_the_definition(session: Session, seed: str) -> None:
+    definitions = f"{FILLING}\nsearch = elasticsearch_service(seed={seed})"
+    passes(session(definitions, "def test(search): assert search.seeded == ['a.ndjson']"))
+
+
+@pytest.mark.parametrize("paths", ["'seeds'", "pathlib.Path('seeds')", "[HERE / 'seeds']", "seed_files('seeds')"])
+def test_a_seeds_fixture_may_give_files_beside_it(session: Session, paths: str) -> None:
+    definitions = f"""{FILLING}
+from pytest_foodtrucks import seed_files
+@pytest.fixture(scope="session")
+def es_seed(): return {paths}
+"""
+    passes(session(definitions, "def test(es_on_net): assert es_on_net.seeded == ['a.ndjson']"))
+
+
+def test_files_take_the_place_of_the_seeds_fixture(session: Session) -> None:
+    definitions = f"{FILLING}\nes_on_net = elasticsearch_service(seed=['b.ndjson', './seeds'])"
+    passes(session(definitions, "def test(es_on_net): assert es_on_net.seeded == ['b.ndjson', 'a.ndjson']"))
+
+
+def test_files_that_a_seeds_fixture_gives_and_that_arent_there_are_told_before_anything_starts(
+    session: Session,
+) -> None:
+    definitions = """
+import pathlib
+@pytest.fixture(scope="session")
+def es_seed(): return ["none.ndjson"]
+"""
+    test = "def test(es_on_net): pass\ndef test_none(foodtrucks_net): assert foodtrucks_net.up == []"
+    result = session(definitions, test)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["conftest.py:13: seed has 'none.ndjson', and there is no none.ndjson. Remedy: *"])
+
+
 def test_a_seed_of_the_ready_made_elasticsearch_is_told_where_the_seeds_fixture_is(session: Session) -> None:
     definitions = """
 @pytest.fixture(scope="session")

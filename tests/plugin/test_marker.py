@@ -32,6 +32,31 @@ FIXTURES = (
 )
 
 
+def refused(pytester: pytest.Pytester, marker: str) -> list[str]:
+    """Return what is said about a test whose index has a wrong marker; nothing of it runs."""
+    pytester.makeconftest(inspect.cleandoc(NETWORK))
+    pytester.makepyfile(f"import pytest\n\n@pytest.mark.es_index({marker})\ndef test_it(es_index): pass")
+    result = pytester.runpytest_inprocess("--strict-markers")
+    result.assert_outcomes(errors=1)
+    return result.outlines
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("mapping={}", "A test's index has no keyword 'mapping'; did you mean 'mappings'?"),
+        ("mappings=3", "mappings=3 is no mapping. Remedy: give a mapping, as the server's API takes it."),
+        ("kind='stream'", "kind='stream'. Remedy: use 'index', 'data_stream' or 'alias'."),
+        ("{}", "The marker es_index takes keywords, and has {}. Remedy: write mappings=…, settings=… or kind=…."),
+    ],
+)
+def test_a_wrong_marker_of_an_index_is_told_before_anything_starts(
+    pytester: pytest.Pytester, marker: str, message: str
+) -> None:
+    name = "test_a_wrong_marker_of_an_index_is_told_before_anything_starts.py"
+    assert f"{name}:3: {message}" in refused(pytester, marker)
+
+
 def marked(pytester: pytest.Pytester) -> set[str]:
     """Return the names of the tests that carry the marker."""
     result = pytester.runpytest_inprocess("--collect-only", "-q", "--strict-markers", "-m", "foodtrucks")

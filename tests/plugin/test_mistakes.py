@@ -7,7 +7,9 @@ import pytest
 
 Session = Callable[..., pytest.RunResult]
 
-IMPORTS = "import pytest\nfrom pytest_foodtrucks import elasticsearch_service, network, ready, service\n\n"
+IMPORTS = (
+    "import pytest\nfrom pytest_foodtrucks import elasticsearch_service, index_fixture, network, ready, service\n\n"
+)
 """Before each conftest's own lines, which so begin at the fourth."""
 
 SHARED = "workers can share only what lasts for the session. Remedy: leave one of them out."
@@ -75,7 +77,17 @@ AT_DEFINITION = {
     "network(subnet='10.0.0.0/24', gateway='10.0.1.1')": "gateway='10.0.1.1' is no address of a machine in *Remedy: *",
     "network(gateway='10.0.1.1')": "gateway='10.0.1.1' has no subnet of its family. Remedy: give subnet= too*",
     "network(subnet='fd00::/64')": "subnet has 'fd00::/64', and the network has no IPv6. Remedy: give ipv6=True too.",
-    "elasticsearch_service(seed=print)": "seed has <built-in function print>, and takes fixtures by name. Remedy: *",
+    "elasticsearch_service(seed=print)": "seed=<built-in function print> is neither the name of a fixture nor a path*",
+    "elasticsearch_service(seed='my-seed')": "seed='my-seed' is neither * a text is one if it has a suffix or a slash*",
+    "elasticsearch_service(seed='./none')": "seed has 'none', and there is no none. Remedy: mend the path; *",
+    "elasticsearch_service(seed=['es_seed'])": "seed=* has 'es_seed', which could be a fixture or a path. Remedy: *",
+    "elasticsearch_service(seed=[])": "seed=* is empty. Remedy: name a file or a folder.",
+    "index_fixture(mappings=5)": "mappings=5 is no mapping. Remedy: give a mapping, as the server's API takes it.",
+    "index_fixture(mappings={'a': {1}})": "mappings=* can't be written as JSON: *",
+    "index_fixture(kind='stream')": "kind='stream'. Remedy: use 'index', 'data_stream' or 'alias'.",
+    "index_fixture(mapping={})": "A test's index has no keyword 'mapping'; did you mean 'mappings'?",
+    "index_fixture(service=5)": "service has 5, and takes fixtures by name. Remedy: *",
+    "index_fixture(scope='test')": "scope='test' is none of pytest's. Remedy: *",
     "service(image='a', scope=5)": "scope=5 is none of pytest's. Remedy: *",
     "service(image='a', scope=int)": "scope=<class 'int'> is none of pytest's. Remedy: *",
     "service(image='a', shared='no')": "shared='no'. Remedy: give True or False.",
@@ -234,6 +246,16 @@ AT_COLLECTION = {
         "conftest.py:6: On foodtrucks_net the alias 'web' would belong to two services: web_on_net, and web"
     ),
 }
+
+
+def test_a_folder_that_is_written_as_a_fixture_is_told(session: Session, pytester: pytest.Pytester) -> None:
+    (pytester.path / "sow").mkdir()
+    result = session("web = elasticsearch_service(seed='sow')", "def test(web): pass")
+    assert (
+        "conftest.py:4: The service web asks for 'sow' by seed='sow', and its tests see no such fixture. Remedy: "
+        in (result.stdout.str())
+    )
+    assert "write seed='./sow' for the folder or file of that name." in result.stdout.str()
 
 
 @pytest.mark.parametrize(("definitions", "message"), AT_COLLECTION.items(), ids=range(len(AT_COLLECTION)))

@@ -233,6 +233,13 @@ def test_a_failed_test_shows_what_its_own_services_logged(session: Session) -> N
     assert "doesn't use" not in result.stdout.str()
 
 
+def test_an_index_isnt_made_a_second_time(session: Session) -> None:
+    definitions = f"{OVERRIDES}\nfrom pytest_foodtrucks import index_fixture\nmenu = index_fixture()"
+    result = session(definitions, "def test_it(own_stack):\n    own_stack['menu']")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*own_stack can't make menu (conf*) a second time: it is an index. Remedy: put *"])
+
+
 # what can't be made a second time
 
 PLAIN = """

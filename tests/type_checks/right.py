@@ -41,11 +41,13 @@ from pytest_foodtrucks import (
     assert_reachable,
     assert_resolves,
     elasticsearch_service,
+    index_fixture,
     job,
     network,
     reach_me,
     reachability,
     ready,
+    seed_files,
     service,
 )
 
@@ -83,6 +85,31 @@ def other_seed() -> Callable[[ElasticsearchService], None]:
         es.client.index(index="menu", document={"name": "ramen"})
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def seed_of_files() -> list[Path]:
+    """Fill Elasticsearch from files."""
+    return [Path("seeds")]
+
+
+@pytest.fixture(scope="session")
+def seed_of_files_and_more() -> Callable[[ElasticsearchService], object]:
+    """Fill it from files, and by a function."""
+    files = seed_files("./seeds", Path("more.ndjson"))
+
+    def fill(es: ElasticsearchService) -> None:
+        files(es)
+        es.client.indices.put_alias(index="menu", name="dishes")
+
+    return fill
+
+
+@pytest.mark.es_index(mappings={"properties": {}}, kind="alias")
+def test_an_own_index(es_index: str, menu_index: str) -> None:
+    """Both are names."""
+    assert_type(es_index, str)
+    assert_type(menu_index, str)
 
 
 # factories
@@ -162,6 +189,10 @@ search = elasticsearch_service(
     ready=has_indices,
     scope="session",
 )
+from_files = elasticsearch_service(seed="./seeds")
+from_more_files = elasticsearch_service(seed=[Path("menu.index.json"), "./seeds/menu.ndjson"])
+menu_index = index_fixture(mappings={"properties": {"dish": {"type": "keyword"}}}, service="search", scope="module")
+menu_stream = index_fixture(kind="data_stream", settings={"number_of_replicas": 0})
 any_search = elasticsearch_service(version=lambda: "9.5.0", mem_limit="2g", ready=accepts_writes)
 
 

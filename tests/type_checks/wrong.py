@@ -16,8 +16,10 @@ from pytest_foodtrucks import (
     ServiceKeywords,
     assert_reachable,
     elasticsearch_service,
+    index_fixture,
     network,
     ready,
+    seed_files,
     service,
 )
 
@@ -61,6 +63,9 @@ service(image="redis:8", version="8")  # type: ignore[call-arg]  # pyright: igno
 service("redis:8")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 elasticsearch_service(version=8)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 elasticsearch_service(seed=fill)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+index_fixture(kind="stream")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+index_fixture(mapping={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+seed_files(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 network(internal="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 network(external=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 keywords: ServiceKeywords = {"image": "redis:8", "prots": [6379]}  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportAssignmentType]

@@ -18,6 +18,7 @@ from pytest_foodtrucks.errors import DefinitionError, StartError
 from pytest_foodtrucks.probes.beacons import running_probe
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
+from pytest_foodtrucks.services.elasticsearch.es_seed import SeedFiles, seed_files_in
 from pytest_foodtrucks.services.job import Job
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.network_part import throwaway_network
@@ -590,6 +591,33 @@ def test_a_service_whose_keyword_changed_is_made_anew(sessions: Sessions, change
     first = sessions.run(defined())
     assert sessions.run(defined(**changed)) != first
     assert f"db of the kept stack is replaced: its {next(iter(changed))} changed" in sessions.said
+
+
+class Unsent(SeedFiles):
+    """A seed from files that sends nothing."""
+
+    def __call__(self, service: object) -> None:
+        """Read none of them."""
+
+
+def test_a_service_whose_seed_files_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:
+    def run() -> str:
+        seed = Unsent(seed_files_in(tmp_path, ["."]).files)
+        with sessions.network() as net, net.running(defined(), shared=True, seed=seed) as service:
+            return service.container.id
+
+    file, other = tmp_path / "menu.ndjson", tmp_path / "more.ndjson"
+    file.write_text("{}")
+    first = run()
+    assert run() == first
+    file.write_text("{} ")
+    changed = run()
+    other.touch()
+    added = run()
+    assert run() == added
+    other.unlink()
+    assert len({first, changed, added, run()}) == 4
+    assert "db of the kept stack is replaced: its seed changed" in sessions.said
 
 
 def test_a_service_of_whose_seed_a_file_changed_is_made_anew(sessions: Sessions, tmp_path: Path) -> None:

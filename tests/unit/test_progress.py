@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fakes.machine import Clock
-from pytest_foodtrucks.containers.progress import Layers, Progress
+from pytest_foodtrucks.containers.progress import Documents, Layers, Progress
 
 
 class Terminal(io.StringIO):
@@ -74,7 +74,23 @@ def test_the_amount_tells_how_far_it_is(events: Sequence[Mapping[str, Any]], wor
     assert added(events).amount == words
 
 
+def test_documents_are_added_up() -> None:
+    documents = Documents(100)
+    assert documents.amount == ""
+    assert documents.add({"documents": 1000, "bytes": 30}) == (30, 100)
+    assert documents.add({"documents": 1000, "bytes": 20}) == (50, 100)
+    assert documents.amount == "2,000 documents"
+
+
 # lines
+
+
+def test_lines_tell_the_amount_of_what_is_counted() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with Progress(stream, clock=clock).working("filling es", Documents(100)) as update:
+        clock.sleep(11)
+        update({"documents": 1000, "bytes": 30})
+    assert "foodtrucks: filling es: 1,000 documents" in stream.getvalue().splitlines()
 
 
 def test_without_a_terminal_work_begins_with_a_line_and_ends_with_a_line() -> None:

@@ -8,16 +8,20 @@ from pytest_foodtrucks.errors import FoodtrucksError
 
 from . import es_contents
 from .es import ElasticsearchService
+from .es_own_index import OwnIndex, make
 
 
 @contextmanager
-def private_index(service: ElasticsearchService) -> Iterator[str]:
+def private_index(service: ElasticsearchService, wanted: OwnIndex | None = None) -> Iterator[str]:
     """Yield an index name that nobody else has, and delete afterwards what lives under it, blocked or not.
 
-    That is: all whose name begins with it, of whatever kind `es_contents` lists. The index itself isn't created.
+    That is: all whose name begins with it, of whatever kind `es_contents` lists. The index itself is created where it
+    is told what it is to be.
     """
     name = f"test-{secrets.token_hex(6)}"
     try:
+        if wanted is not None:
+            make(service, name, wanted)
         yield name
     finally:
         delete_under(service, name)
