@@ -14,7 +14,7 @@ import pytest
 
 from pytest_foodtrucks import elasticsearch_service
 
-SERVERS = os.environ.get("SERVERS", "6.8.23 8.8.2 9.5.0").split()
+SERVERS = os.environ.get("SERVERS", "7.17.9 8.8.2 9.5.0").split()
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 KINDS = ("off", "basic", "tls")
 

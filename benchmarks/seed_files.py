@@ -1,4 +1,4 @@
-"""How fast documents come from a file, beside elasticsearch-py's own bulk helper: 100,000 of them.
+"""How fast documents come from a file, beside elasticsearch-py's own bulk helper: 100,000 of them, or DOCUMENTS.
 
 The helper is measured twice: it reads the same file, or it has the documents in memory already. The three take turns,
 each time with a new index. It needs what `./run setup` makes:
@@ -6,6 +6,7 @@ each time with a new index. It needs what `./run setup` makes:
 """
 
 import json
+import os
 import random
 import statistics
 import time
@@ -19,7 +20,7 @@ from elasticsearch.helpers import streaming_bulk
 from pytest_foodtrucks import ElasticsearchService, elasticsearch_service
 from pytest_foodtrucks.services.elasticsearch.es_seed import seed_files_in
 
-DOCUMENTS = 100_000
+DOCUMENTS = int(os.environ.get("DOCUMENTS", "100000"))
 ROUNDS = 3
 WORDS = ("taco", "nacho", "ramen", "pho", "falafel", "arepa", "pierogi", "bao")
 
@@ -81,11 +82,12 @@ def test_seed_files(filled: ElasticsearchService, file: Path) -> None:
     for _ in range(ROUNDS):
         for way, send in ways.items():
             measured[way].append(seconds_of(filled, send))
+            print(f"\n{way}: {measured[way][-1]:.2f} s", end="")
     ours = statistics.median(measured["seed_files"])
     print(f"\n{DOCUMENTS:,} documents, {file.stat().st_size / 1e6:.0f} MB, Elasticsearch {filled.version}:")
     for way, all_seconds in measured.items():
         middle = statistics.median(all_seconds)
-        shown = ", ".join(f"{each:.1f}" for each in all_seconds)
-        print(f"{way}: {middle:.1f} s (median of {shown}), {DOCUMENTS / middle:,.0f} a second")
+        shown = ", ".join(f"{each:.2f}" for each in all_seconds)
+        print(f"{way}: {middle:.2f} s (median of {shown}), {DOCUMENTS / middle:,.0f} a second")
         if way != "seed_files":
             print(f"    seed_files has {middle / ours:.2f} of its speed")

@@ -52,8 +52,9 @@ _ASKING: Final = ("test_mutations", "test_under_attack", "test_truth", "test_net
 """Files whose tests ask who reaches whom, and wait for it. They come first, beside parts that create no network: older
 engines open all networks for a moment whenever one is created, and what got through then is asked again."""
 _LONGEST_FIRST: Final = (
-    *("test_kept", "test_faults", "test_xdist", "test_registry", "test_examples", "test_documentation", "test_servers"),
-    *("test_engine_trouble", "test_what_goes_wrong", "test_build", "test_ways_out", "test_installed", "test_own_stack"),
+    *("test_kept", "test_faults", "test_secured", "test_xdist", "test_registry", "test_examples", "test_documentation"),
+    *("test_servers", "test_plugins", "test_own_stack", "test_engine_trouble", "test_what_goes_wrong", "test_build"),
+    *("test_ways_out", "test_installed"),
 )
 """Files that took more than a minute. The other ones fill the lanes up at the end."""
 

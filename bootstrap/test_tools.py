@@ -1,4 +1,4 @@
-"""What only the tests need: a registry on loopback, a browser, a clock that is wrong, network namespaces, javac."""
+"""What only the tests need: a registry on loopback, a browser, a wrong clock, namespaces, other shells, javac."""
 
 import shutil
 
@@ -13,6 +13,8 @@ _PACKAGES = {
     "iptables": ("iptables",),
     "openssl": ("openssl",),
     "nsenter": ("util-linux",),
+    "node": ("nodejs",),
+    "zsh": ("zsh",),
     "javac": ("default-jdk-headless",),
 }
 """Commands, and the distribution's packages that have them, with what they need besides."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .probes.verdicts import Verdict, VerdictKind
     from .services.definitions import ServiceKeywords
     from .services.elasticsearch.es import ElasticsearchService
+    from .services.elasticsearch.es_pristine import PristineElasticsearch
     from .services.elasticsearch.es_seed import seed_files
     from .services.job import Job
     from .services.network import Network
@@ -75,6 +76,7 @@ __all__ = [
     "NotReadyInTime",
     "OwnStack",
     "PortForward",
+    "PristineElasticsearch",
     "Probe",
     "ProbeError",
     "ReachabilityError",
@@ -120,6 +122,7 @@ _HOMES = {
     "services.definitions": ("ServiceKeywords",),
     "services.elasticsearch.es": ("ElasticsearchService",),
     "services.elasticsearch.es_seed": ("seed_files",),
+    "services.elasticsearch.es_pristine": ("PristineElasticsearch",),
     "services.job": ("Job",),
     "services.network": ("Network",),
     "services.port_forward": ("PortForward",),

@@ -18,7 +18,7 @@ from .callers import calling_place
 from .engine.clock import wall
 from .fixtures.making import network_fixture, service_fixture
 from .fixtures.recipes import Recipe
-from .fixtures.stash import SETTINGS, STACK, fulltrace, uses_ours, uses_watched, worker_id
+from .fixtures.stash import PROJECT, SETTINGS, STACK, fulltrace, ini_value, uses_ours, uses_watched, worker_id
 from .settings import OPTIONS, read_settings
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .fixtures.own_stack import OwnStack
     from .probes.probe import Probe
     from .services.elasticsearch.es import ElasticsearchService
+    from .services.elasticsearch.es_pristine import PristineElasticsearch
     from .services.network import Network
     from .services.port_forward import PortForward
     from .services.service import Service
@@ -56,7 +57,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     stack = pytestconfig.stash[STACK] = opened_stack(
         pytestconfig.stash[SETTINGS],
         _our_session(pytestconfig),
-        project=str(pytestconfig.rootpath),
+        project=pytestconfig.stash.get(PROJECT, str(pytestconfig.rootpath)),
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
         fresh=pytestconfig.option.foodtrucks_fresh,
@@ -142,6 +143,17 @@ def es_index(es_on_net: "ElasticsearchService", request: pytest.FixtureRequest) 
         yield name
 
 
+@pytest.fixture
+def es_pristine(
+    es_on_net: "ElasticsearchService", request: pytest.FixtureRequest
+) -> "Generator[PristineElasticsearch, None, None]":
+    """An Elasticsearch whose seeded data the test may change: it is put back afterwards."""
+    from .fixtures.pristine import pristine
+
+    with pristine(request, es_on_net) as service:
+        yield service
+
+
 @pytest.fixture(scope="module")
 def own_stack(foodtrucks_engine: object, request: pytest.FixtureRequest) -> "Generator[OwnStack, None, None]":
     """A network, an Elasticsearch and an app of the test module's own, each started when it is first asked for."""
@@ -219,7 +231,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     try:
         config.stash[SETTINGS] = read_settings(
-            lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: _ini(config, name)
+            lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: ini_value(config, name)
         )
     except Exception as error:
         from .errors import SettingsError
@@ -374,14 +386,3 @@ def _progress(config: pytest.Config) -> "Progress":
             config.add_cleanup(stream.close)
         config.stash[_PROGRESS] = Progress(stream, bars=worker_id(config) is None)
     return config.stash[_PROGRESS]
-
-
-def _ini(config: pytest.Config, name: str) -> object:
-    """Return an ini value as it was written; None where there is none.
-
-    In [tool.pytest] pytest refuses a number for an option that is a text (since 9.0); then the file's own value counts.
-    """
-    try:
-        return config.getini(name)
-    except (TypeError, pytest.UsageError):
-        return getattr(config, "_inicfg")[name].value  # noqa: B009 - private: there is no public way to the raw value

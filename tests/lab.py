@@ -1,4 +1,4 @@
-"""What tests of networks run: a service that answers, one that does nothing, the images of both, and a firewall."""
+"""What tests of networks run: services that answer, one that does nothing, the images of all, and a firewall."""
 
 import os
 from collections.abc import Iterator
@@ -21,6 +21,22 @@ IDLE_COMMAND = ["tail", "-f", "/dev/null"]
 
 ECHO: dict[str, Any] = {"image": IMAGE, "command": ECHO_COMMAND, "ports": [7000]}
 IDLE: dict[str, Any] = {"image": IMAGE, "command": IDLE_COMMAND}
+
+HEALTHY = """
+import http.server
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        known = self.path.startswith(("/_cluster/health", "/_cluster/settings", "/_cluster/state"))
+        self.send_response(200 if known or self.command == "PUT" else 404)
+        self.end_headers()
+        self.wfile.write(b'{"status": "green"}' if "health" in self.path else b"{}")
+
+    do_GET = do_PUT = answer
+
+http.server.ThreadingHTTPServer(("", 9200), Handler).serve_forever()
+"""
+"""A program that says what a healthy Elasticsearch says, takes all, and has nothing; it is there at once."""
 
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")

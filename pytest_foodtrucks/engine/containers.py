@@ -1,7 +1,7 @@
 """Containers on the engine: created, started, stopped, looked at, removed."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from http import HTTPStatus
 from math import inf
@@ -154,6 +154,14 @@ class ContainerRequests(EngineClient):
 
         return self._read_log(container, take, since, tail, stamps=True)
 
+    def follow_log(self, container: str, *, tail: int | Literal["all"] = "all") -> Iterator[LogLine]:
+        """Yield the lines of a container's log as they come, until it ends; closing the iterator hangs up."""
+        params = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": 1, "tail": tail}
+        with self._asking(f"follow the log of {container}"):
+            answer = self._get_stream("/containers/{0}/logs", container, params=params, timeout=None)
+            with closing(answer):
+                yield from logs.lines(logs.frames(answer.iter_content(_PIECE)))
+
     def _read_log(
         self,
         container: str,
@@ -171,10 +179,10 @@ class ContainerRequests(EngineClient):
 
         return self._ask(f"read the log of {container}", read)
 
-    def _get_stream(self, path: str, *names: str, params: Mapping[str, Any]) -> Any:
+    def _get_stream(self, path: str, *names: str, params: Mapping[str, Any], **more: Any) -> Any:
         """GET a path of the engine's API, for an answer that is read piece by piece; the engine doesn't compress it."""
         api: Any = self.api
         plain = {"Accept-Encoding": "identity"}
-        answer = api._get(api._url(path, *names), params=params, stream=True, headers=plain)  # noqa: SLF001 - as its methods do
+        answer = api._get(api._url(path, *names), params=params, stream=True, headers=plain, **more)  # noqa: SLF001 - as its methods do
         api._raise_for_status(answer)  # noqa: SLF001 - likewise
         return answer

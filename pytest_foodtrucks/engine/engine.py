@@ -17,13 +17,13 @@ from .archives import ArchiveRequests
 from .asking import if_found
 from .clock import wall
 from .endpoints import Endpoint
-from .execs import ExecRequests
 from .images import ImageRequests
 from .inspected import Inspected
 from .listing import ListRequests
 from .networks import NetworkRequests
 from .own_container import possible_containers
 from .patience import Patience
+from .terminals import TerminalRequests
 from .versions import at_least
 from .volumes import VolumeRequests
 
@@ -33,7 +33,7 @@ _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the tests are elsewhere
 """Where ports are published that the tests reach at none of the addresses of the engine's machine that are known."""
 
 
-class Engine(ImageRequests, NetworkRequests, ArchiveRequests, ExecRequests, ListRequests, VolumeRequests):
+class Engine(ImageRequests, NetworkRequests, ArchiveRequests, TerminalRequests, ListRequests, VolumeRequests):
     """A container engine that answers.
 
     No public constructor: the fixture `foodtrucks_engine` yields one. `host` is where the tests reach its published

@@ -75,7 +75,7 @@ class ServicePart:
     @property
     def why_not_kept(self) -> str | None:
         """Say why it can't be put back to how its seed left it, or why nobody can tell whether what a job did lasts."""
-        if self.definition.reset is not None or can_be_restored(self.service_type):
+        if self.stack.keeps_all or self.definition.reset is not None or can_be_restored(self.service_type):
             return None
         if not self.definition.runs_once:
             return "it has no reset=, which would put it back"
@@ -170,6 +170,7 @@ class ServicePart:
             "name": container.name,
             "networks": {network.name: list(self._on.claims(network.name)) for network in self.networks},
             "volumes": self._volumes() if kept else [],
+            "requires": [service.container.id for service in self.requires] if kept else [],
             "contents": sorted(contents(service)) if kept else [],
             "files": self._reading.fingerprints(self._digest) if kept else {},
             "filled": self._filled,
@@ -198,7 +199,7 @@ class ServicePart:
         return PartLabel(self.name, kept=self.is_kept)
 
     def take_over(self, service: Service, about: Mapping[str, Any]) -> None:
-        """See that a kept service is well, and put it back to how its seed left it."""
+        """See that a kept service is well, and put it back to how its seed left it, unless its stack leaves that."""
         for file, before in about["files"].items():
             if fingerprint(file, self._digest) != before:
                 raise StartError(f"its seed read {file}, which changed.")
@@ -206,6 +207,8 @@ class ServicePart:
             self._refuse_undone(service, about["filled"])
         else:
             _refuse_unwell(service)
+        if not self.stack.puts_back:
+            return
         restore(service, about["contents"])
         if self.definition.reset is not None:
             _reset(service, self.definition.reset)
@@ -226,9 +229,22 @@ class ServicePart:
         AccessFolder(self.stack, self._label).remove()
         if kept is not None:  # it may be of a version that gave it no label
             self.stack.engine.remove_container(kept["id"])
+        if kept is not None:
+            self._remove_dependents(kept["id"])
         if was_there or kept is not None:  # else another service may have filled its volumes
             before = kept.get("volumes", ()) if kept is not None else ()
             remove_unused_volumes(self.stack, [*before, *self._volumes()])
+
+    def _remove_dependents(self, container: str) -> None:
+        """Remove the kept services that require one that goes: they are made anew too, and have its volumes until then.
+
+        Their records stay, by which it is said why they are.
+        """
+        records = [] if self.stack.kept_stack is None else [each["value"] for each in self.stack.kept_stack.records()]
+        for value in records:
+            if container in value.get("requires", ()):
+                self._remove_dependents(value["id"])
+                self.stack.engine.remove_container(value["id"])
 
 
 def part_name(network: str, alias: str) -> str:

@@ -1,6 +1,7 @@
 """Whether a session has its project's kept stack: decided once, and read by its workers and its end."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_foodtrucks.engine.urls import without_user
@@ -37,6 +38,11 @@ def chosen_kept_stack(session: Session) -> KeptStack | None:
     except FileNotFoundError:
         return None
     return None if stack_id is None else KeptStack.by_id(session.state_folder, stack_id, session.owner)
+
+
+def project_of(root: Path, name: str | None) -> str:
+    """Return the project of a root folder; with a name it is another one."""
+    return str(root) if name is None else f"{root} ({name})"
 
 
 def engine_words(engine_option: str, environ: Mapping[str, str]) -> str:

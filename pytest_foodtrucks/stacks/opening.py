@@ -78,7 +78,7 @@ def opened_stack(
     from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     watching = Watching(session, progress.say)
-    owner = f"{project} {engine_words(settings.engine, os.environ)}".strip() if settings.reuse else None
+    owner = owner_of_kept(project, settings) if settings.reuse else None
     engine = find_engine(settings.engine, host=settings.host, only=session.endpoint())
     about: Any = {"project": owner, "say": progress.say, "fresh": fresh}
     session.go_to_engine(lambda: begin_on_engine(engine, session, watching, **about))
@@ -87,6 +87,11 @@ def opened_stack(
         engine.close()
         engine = find_engine(host=settings.host, only=used)
     return Stack(engine, settings, progress=progress, session=session, worker=worker, watching=watching)
+
+
+def owner_of_kept(project: str, settings: "Settings") -> str:
+    """Return what a project's kept stack belongs to: the project, on the engine that somebody set."""
+    return f"{project} {engine_words(settings.engine, os.environ)}".strip()
 
 
 def begin_on_engine(

@@ -103,6 +103,10 @@ class Stack:
         self.pool = ThreadPoolExecutor(thread_name_prefix="foodtrucks")
         self.keeps_failed = False
         """Whether a container that didn't get ready stays until the session ends, for whoever looks for the reason."""
+        self.keeps_all = False
+        """Whether a kept stack keeps also what nothing can put back: of `foodtrucks up`."""
+        self.puts_back = True
+        """Whether what is taken over from a kept stack is put back to how it was: a session's tests want that."""
         self._ready_at: dict[int, float] = {}
         self._progress = progress
         self._images: dict[object, Future[str]] = {}
@@ -196,7 +200,9 @@ class Stack:
         """Tell people something on standard error."""
         self._progress.say(line)
 
-    def working(self, what: str, counted: "Counted") -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
+    def working(
+        self, what: str, counted: "Counted | None" = None
+    ) -> AbstractContextManager[Callable[[Mapping[str, Any]], None]]:
         """Show a piece of work on standard error; the context is a function that takes its events."""
         return self._progress.working(what, counted)
 

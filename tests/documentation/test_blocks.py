@@ -246,9 +246,15 @@ def test_a_wrong_block_is_seen(language: str, text: str) -> None:
         CHECKS[language](Block("docs/how-to/wrong.md", 1, language, text))
 
 
-@pytest.mark.parametrize("file", ["examples/ci/.github/workflows/tests.yml", "examples/ci/.gitlab-ci.yml"])
-def test_a_workflow_is_valid_against_its_schema(file: str) -> None:
-    check_workflow((ROOT / file).read_text(encoding="utf-8"), SCHEMAS[file.removeprefix("examples/ci/")])
+@pytest.mark.parametrize(
+    ("file", "schema"),
+    [
+        *((f"examples/ci/{file}", schema) for file, schema in SCHEMAS.items()),
+        ("pytest_foodtrucks/commands/templates/workflow.yml", "vendor.github-workflows"),
+    ],
+)
+def test_a_workflow_is_valid_against_its_schema(file: str, schema: str) -> None:
+    check_workflow((ROOT / file).read_text(encoding="utf-8"), schema)
 
 
 def test_the_pipelines_run_the_same_steps() -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import shutil
 import socket
@@ -10,7 +9,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -53,17 +52,17 @@ class Registry:
         finally:
             engine.api.remove_image(f"{repository}:{tag}", noprune=True)
 
-    def push_new(self, engine: Engine, base: str, image: str, *, size: int) -> None:
-        """Push an image that the engine has no part of any more: a base, and `size` bytes that don't compress."""
+    def push_new(
+        self, engine: Engine, base: str, image: str, *, content: bytes = b"", command: Sequence[str] = ()
+    ) -> None:
+        """Push an image that the engine has no part of any more, but for its base: with a file, and a command."""
+        dockerfile = f"FROM {base}\nCOPY bytes /bytes" + (f"\nCMD {json.dumps(command)}" if command else "")
         context = BytesIO()
         with TarFile(fileobj=context, mode="w") as tar:
-            for name, content in (
-                ("Dockerfile", f"FROM {base}\nCOPY bytes /bytes".encode()),
-                ("bytes", os.urandom(size)),
-            ):
+            for name, text in (("Dockerfile", dockerfile.encode()), ("bytes", content)):
                 about = TarInfo(name)
-                about.size = len(content)
-                tar.addfile(about, BytesIO(content))
+                about.size = len(text)
+                tar.addfile(about, BytesIO(text))
         context.seek(0)
         tag = f"foodtrucks-test-push/{image}"
         list(engine.api.build(fileobj=context, custom_context=True, tag=tag, rm=True, decode=True))
@@ -81,14 +80,17 @@ class Registry:
 
 
 @contextmanager
-def running_registry(folder: Path, *, login: bool = False) -> Iterator[Registry]:
-    """Start a registry that keeps its images in a folder, yield it, and end it; with `login` it wants one."""
+def running_registry(folder: Path, *, images: Path, login: bool = False) -> Iterator[Registry]:
+    """Start a registry, yield it, and end it; with `login` it wants one.
+
+    `images` is where it keeps them: several registries may share it, and what one has is pushed to another at once.
+    """
     command = shutil.which("docker-registry")
     if command is None:
         pytest.fail("There is no docker-registry on the PATH. Remedy: apt-get install docker-registry.", pytrace=False)
     configuration: dict[str, object] = {
         "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+        "storage": {"filesystem": {"rootdirectory": str(images)}},
         "http": {"addr": "127.0.0.1:0"},
     }
     if login:

@@ -56,3 +56,47 @@ class Screen:
             self.lines[self._row] = ""
         elif control[-1] not in "mhl":  # colours, and whether the cursor is shown
             raise AssertionError(f"an unknown control: {control!r}")
+
+
+class OwnTerminal:
+    """A program with a terminal of its own, as a person starts it: what is typed may be Ctrl-C, and it may hang up."""
+
+    def __init__(self, argv: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> None:
+        self.written = ""
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.chdir(folder)
+            os.execve(argv[0], list(argv), {**environ, "TERM": "xterm"})  # noqa: S606 - no shell is wanted
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+
+    def wait_for(self, text: str) -> None:
+        """Read until a text was written."""
+        while text not in self.written:
+            assert self._read(), f"{text!r} wasn't written, but: {self.written}"
+
+    def type(self, keys: str) -> None:
+        """Type something; Ctrl-C is chr(3)."""
+        os.write(self._terminal, keys.encode())
+
+    def end(self) -> int:
+        """Wait for its end, and return its exit code, as a shell tells it."""
+        while self._read():
+            pass
+        return self._waited()
+
+    def hang_up(self) -> int:
+        """Close the terminal, and wait for its end."""
+        os.close(self._terminal)
+        return self._waited()
+
+    def _waited(self) -> int:
+        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return code if code >= 0 else 128 - code
+
+    def _read(self) -> bool:
+        try:
+            chunk = os.read(self._terminal, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            return False
+        self.written += chunk.decode(errors="replace")
+        return chunk != b""

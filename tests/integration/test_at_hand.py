@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import ECHO_COMMAND, IDLE, IMAGE
-from pytest_foodtrucks import CommandError, Job, Network, NotInTime, Service, job, service
+from pytest_foodtrucks import CommandError, Job, Network, NotInTime, Service, job, ready, service
 from pytest_foodtrucks.engine.logs import moment
 
 from .conftest import Downstream
@@ -98,12 +98,25 @@ def test_a_line_is_waited_for(handy: Service) -> None:
 
 
 def test_the_log_of_a_container_with_a_terminal_has_one_stream(foodtrucks_net: Network) -> None:
-    command = ["sh", "-c", "echo out; echo err >&2; sleep 60"]
+    long = "x" * 40_000
+    command = ["sh", "-c", "head -c 40000 /dev/zero | tr '\\0' x; echo; echo out; echo err >&2; sleep 60"]
     with foodtrucks_net.service(image=IMAGE, command=command, tty=True, aliases=["terminal"]) as terminal:
         assert terminal.wait_for_log("^err$").string == "err"
-        assert [(line.stream, line.text) for line in terminal.log_lines()] == [("stdout", "out"), ("stdout", "err")]
-        assert terminal.logs() == "out\r\nerr\r\n"
+        assert [line.text for line in terminal.log_lines()] == [long, "out", "err"]
+        assert {line.stream for line in terminal.log_lines()} == {"stdout"}
+        assert terminal.wait_for_log(f"^{long}$").string == long
+        assert terminal.logs(since=0) == f"{long}\r\nout\r\nerr\r\n"
         assert terminal.container.last_words(lines=1) == "err\n"
+
+
+def test_a_line_that_is_interrupted_by_the_other_stream_is_one(foodtrucks_net: Network) -> None:
+    command = [
+        "sh",
+        "-c",
+        "head -c 20000 /dev/zero | tr '\\0' x; sleep .1; echo err >&2; sleep .1; echo ' end'; sleep 60",
+    ]
+    with foodtrucks_net.service(image=IMAGE, command=command, aliases=["two"], ready=ready.log("^x+ end$")) as two:
+        assert [line.text for line in two.log_lines()] == ["err", f"{'x' * 20_000} end"]
 
 
 # addresses

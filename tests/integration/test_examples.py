@@ -13,7 +13,8 @@ from .test_servers import install_client
     ("example", "arguments", "tests"),
     [
         ("foodtrucks", [], 9),
-        ("own_service", [], 5),
+        # test_kept.py runs it twice, the first time from nothing.
+        pytest.param("own_service", [], 5, marks=pytest.mark.slow),
         ("everyday", [], 11),
         ("fastapi_app", ["-n2", "--dist=loadfile"], 4),
     ],

@@ -428,7 +428,15 @@ def test_what_workers_share_has_no_faults_and_ones_own_has(downstream: Downstrea
     downstream.run("-n2", "--dist=each").assert_outcomes(passed=6)
 
 
-@each_kind
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "paused",
+        pytest.param("stopped", marks=pytest.mark.slow),  # it has exited then, as one that was killed
+        "killed",
+        "disconnected",
+    ],
+)
 def test_a_session_that_is_killed_meanwhile_leaves_nothing(
     downstream: Downstream, ours_on_engine: Callable[[], set[str]], kind: str
 ) -> None:

@@ -169,6 +169,21 @@ def test_what_isnt_there_and_what_is_a_folder_is_told(keeper: Service) -> None:
     assert keeper.exec(["test", "-f", "/etc/passwd"]).exit_code == 0
 
 
+def test_nothing_is_put_or_got_by_way_of_a_link_into_memory(keeper: Service, tmp_path: Path) -> None:
+    keeper.put(b"a", "/links/beside")
+    assert refused(keeper, "ln -s /scratch /links/memory; ln -s /links /links/here; false") == ""
+    for call in (lambda: keeper.put(b"a", "/links/memory/new/a"), lambda: keeper.get("/links/here/memory/a")):
+        with pytest.raises(DefinitionError, match=r" is on /scratch, which is in memory"):
+            call()
+    keeper.put(b"b", "/links/here/here/beside")
+    assert keeper.get("/links/here/beside") == b"b"
+    (tmp_path / "current").symlink_to(Path(__file__))
+    keeper.put(tmp_path / "current", "/links/")
+    assert keeper.get("/links/current") == Path(__file__).read_bytes()
+    with pytest.raises(EngineError, match=r"/etc/passwd/a/b can't be written: \S+.* Remedy: "):
+        keeper.put(b"a", "/etc/passwd/a/b")
+
+
 def test_a_stopped_service_has_its_files_still(reader: Service) -> None:
     with reader.stopped(timeout=0):
         reader.put(b"late", "/late")
@@ -178,11 +193,12 @@ def test_a_stopped_service_has_its_files_still(reader: Service) -> None:
 
 def test_a_fixed_host_port_is_that_one_and_told_where_it_is_taken(home: Network, foodtrucks_engine: Engine) -> None:
     fixed, other = free_port(foodtrucks_engine), free_port(foodtrucks_engine)
-    ports: list[Any] = [{"target": 7000, "published": fixed}, f"127.0.0.1:{other}:7001", 7002]
+    ports: list[Any] = [{"target": 7000, "published": fixed}, f"127.0.0.2:{other}:7001", 7002]
     script = "for port in 7000 7001 7002; do nc -ll -p $port -e cat & done; wait"
     command = ["sh", "-c", script]
     with home.service(image=IMAGE, command=command, aliases=["files-fixed"], ports=ports) as made:
         assert [made.address(port).port for port in (7000, 7001)] == [fixed, other]
+        assert made.address(7001).host == "127.0.0.2"
         for port in (7000, 7001, 7002):
             with socket.create_connection(made.address(port), timeout=5) as connection:
                 connection.sendall(b"hello")

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from lab import HEALTHY, PYTHON
 from pytest_foodtrucks import Engine, Probe
 
 from .conftest import ROOT, Downstream
@@ -52,9 +53,17 @@ _WITHOUT_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p",
 def pytest_in_a_container(foodtrucks_engine: Engine, tmp_path: Path) -> list[str]:
     """Return the command that runs pytest in a container which has the engine's socket and nothing else of it.
 
-    It lives in the FoodTrucks image, for its Python; the packages are this environment's own.
+    It lives in the FoodTrucks image, for its Python; the packages are this environment's own. Its test's service is
+    there at once, where the one of the README's test takes its time.
     """
-    (tmp_path / "test_es.py").write_text(readme_test(), encoding="utf-8")
+    (tmp_path / "test_es.py").write_text(f"""
+from pytest_foodtrucks import elasticsearch_service
+
+es_on_net = elasticsearch_service(image={PYTHON!r}, command=["python3", "-c", {HEALTHY!r}], ports=[9200])
+
+def test_it(es_on_net):
+    assert es_on_net.http.get("/_cluster/health").json()["status"] == "green"
+""")
     packages = Path(pytest.__file__).parents[1]
     mounts = [f"{tmp_path}:/suite", f"{ROOT}:/project:ro", f"{packages}:/packages:ro"]
     mounts.append("/var/run/docker.sock:/var/run/docker.sock")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import HEALTHY
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.engine.labels import KINDS, SESSION_LABEL
 
@@ -183,7 +184,12 @@ def test_what_a_test_left_with_other_networks_or_names_is_replaced(keeping: Keep
 
 @pytest.mark.parametrize(
     ("kind", "told"),
-    [("paused", "it is paused"), ("stopped", "it is exited"), ("disconnected", "it is disconnected from its network")],
+    [
+        ("paused", "it is paused"),
+        # Told as in test_a_service_that_ended_meanwhile_is_replaced.
+        pytest.param("stopped", "it is exited", marks=pytest.mark.slow),
+        ("disconnected", "it is disconnected from its network"),
+    ],
 )
 def test_what_a_killed_session_left_within_a_fault_is_replaced(keeping: Keeping, kind: str, told: str) -> None:
     keeping.write(
@@ -358,22 +364,6 @@ def test_elasticsearch_is_taken_over_as_its_seed_left_it_and_replaced_where_some
     first, second, third = keeping.ids()
     assert first == second != third
 
-
-HEALTHY = """
-import http.server
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def answer(self):
-        known = self.path.startswith(("/_cluster/health", "/_cluster/settings", "/_cluster/state"))
-        self.send_response(200 if known or self.command == "PUT" else 404)
-        self.end_headers()
-        self.wfile.write(b'{"status": "green"}' if "health" in self.path else b"{}")
-
-    do_GET = do_PUT = answer
-
-http.server.ThreadingHTTPServer(("", 9200), Handler).serve_forever()
-"""
-"""Says that it is healthy, takes all, and has nothing: it is there at once, where Elasticsearch takes its time."""
 
 SEEDED_FROM_FILES = (
     f"HEALTHY = {HEALTHY!r}"

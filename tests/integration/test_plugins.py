@@ -40,7 +40,7 @@ def _images_go(foodtrucks_engine: Engine) -> Iterator[None]:
     yield
     for image in foodtrucks_engine.api.images(filters=labels):
         if image["Id"] not in before:
-            foodtrucks_engine.api.remove_image(image["Id"], force=True)
+            foodtrucks_engine.remove_image(image["Id"])
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_plugin_of_ones_own_works_in_the_server(downstream: Downstream, tmp_pa
     zipped = plugin_zip(tmp_path, version=version)
     zipped.rename(downstream.folder / "marking.zip")
     downstream.write(conftest=CONFTEST.format(version=version), test_it=SUITE)
-    result = downstream.run("-s")
+    result = downstream.run("-s", "--foodtrucks-timeout=300", timeout=400)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*tokens hot! taco! of foodtrucks-build/elasticsearch-plugins:*"])
     result.stderr.fnmatch_lines(["foodtrucks: building Elasticsearch with marking.zip: done in *.? s"])
@@ -67,7 +67,7 @@ def test_a_changed_zip_makes_a_kept_server_anew_and_an_unchanged_one_doesnt(
     told = []
     for zipped in (first, first, other):
         shutil.copy(zipped, downstream.folder)
-        result = downstream.run("-s", "--foodtrucks-reuse")
+        result = downstream.run("-s", "--foodtrucks-reuse", "--foodtrucks-timeout=300", timeout=400)
         result.assert_outcomes(passed=1)
         told.append(re.findall(r"(?:tokens|container) (\S+)", result.stdout.str()))
     assert told[0] == told[1]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import HEALTHY, PYTHON
 from pytest_foodtrucks import Engine
 
 from .conftest import Downstream
@@ -40,22 +41,29 @@ b = service(image="large-b:1", command="sleep 600")
 
 
 @pytest.fixture(scope="module")
-def registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with both registries' images."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture(scope="module")
+def registry(foodtrucks_engine: Engine, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry that anyone may pull from."""
     small = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
-    elasticsearch = f"{os.environ['FOODTRUCKS_ES_IMAGE']}:{os.environ['FOODTRUCKS_ES_VERSION']}"
-    with running_registry(tmp_path_factory.mktemp("registry")) as running:
+    with running_registry(tmp_path_factory.mktemp("registry"), images=images) as running:
         running.push(foodtrucks_engine, os.environ["FOODTRUCKS_PROBE_IMAGE"], PROBE)
-        running.push(foodtrucks_engine, elasticsearch, ES)
+        running.push_new(foodtrucks_engine, PYTHON, ES, command=["python3", "-c", HEALTHY])
         for image in LARGE:
-            running.push_new(foodtrucks_engine, small, image, size=LARGE_SIZE)
+            running.push_new(foodtrucks_engine, small, image, content=os.urandom(LARGE_SIZE))
         yield running
 
 
 @pytest.fixture(scope="module")
-def locked_registry(foodtrucks_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def locked_registry(
+    foodtrucks_engine: Engine, images: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
     """Start a registry that wants a login."""
-    with running_registry(tmp_path_factory.mktemp("locked-registry"), login=True) as running:
+    with running_registry(tmp_path_factory.mktemp("locked-registry"), images=images, login=True) as running:
         running.push(foodtrucks_engine, os.environ["FOODTRUCKS_PROBE_IMAGE"], PROBE, password=PASSWORD)
         yield running
 

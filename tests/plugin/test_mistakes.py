@@ -677,6 +677,19 @@ def test_a_shared_service_that_asks_for_one_of_each_workers_own_is_told(
     assert session(definitions + web, tests, "--collect-only").ret == pytest.ExitCode.OK
 
 
+@pytest.mark.parametrize("name", ["dienst_ä", "localhost", "x" * 64])
+def test_a_fixture_s_name_that_no_host_can_have_is_told_unless_the_service_has_others(
+    session: Session, name: str
+) -> None:
+    (line,) = told(session(f"{name} = service(image='a')", f"def test({name}): pass"))
+    assert line.startswith(f"conftest.py:4: A service's name on the network is that of its fixture, {name}. The alias ")
+    assert line.endswith(
+        "Remedy: give it aliases=['NAME'], or name the fixture by letters, digits and underscores of ASCII."
+    )
+    result = session(f"{name} = service(image='a', aliases=['b'])", f"def test({name}): pass", "--collect-only")
+    assert result.ret == pytest.ExitCode.OK
+
+
 def test_an_object_that_can_t_be_looked_at_ends_no_session(session: Session, capfd: pytest.CaptureFixture[str]) -> None:
     definitions = (
         "class Odd(list):\n    def __bool__(self): raise RuntimeError('no truth here')\n"

@@ -32,6 +32,7 @@ FLOORS = (
     {"probes"},
     {"services"},
     {"isolation", "fixtures"},
+    {"commands"},
     {"plugin", "cli"},
     {"__main__"},
 )
@@ -143,10 +144,14 @@ def test_few_modules_import_heavy_things_before_a_function_needs_them(module: st
         "services.http_pool": {"httpx2"},
         "plugin": {"pytest"},
         "fixtures.bodies": {"pytest"},
+        "fixtures.folder_options": {"pytest"},
         "fixtures.making": {"pytest"},
         "fixtures.overrides": {"pytest"},
+        "fixtures.pristine": {"pytest"},
         "fixtures.report": {"pytest"},
         "fixtures.service_logs": {"pytest"},
+        "fixtures.session_fixtures": {"pytest"},
+        "fixtures.stack_session": {"pytest"},
         "fixtures.stash": {"pytest"},
     }
     assert HEAVY & imports(module, lazy=False) <= allowed.get(module, set())

@@ -13,6 +13,7 @@ import pytest
 from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
+from pytest_foodtrucks.commands import exit_codes
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept_stack import KeptStack
 
@@ -21,7 +22,7 @@ from pytest_foodtrucks.stacks.kept_stack import KeptStack
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
     found = FakeEngine()
-    monkeypatch.setattr("pytest_foodtrucks.engine.discovery.find_engine", lambda _, **__: found)
+    monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", lambda _, **__: found)
     return found
 
 
@@ -70,7 +71,7 @@ def test_prune_goes_on_where_nobody_reads_what_it_says(
     with os.fdopen(writing, "w") as unread:
         monkeypatch.setattr(sys, stream, unread)
         if stream == "stderr":
-            monkeypatch.setattr(cli, "_prune", Mock(side_effect=EngineError("away")))
+            monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", Mock(side_effect=EngineError("away")))
         assert prune(tmp_path) == (0 if stream == "stdout" else 1)
     assert engine.containers == {} or stream == "stderr"
 
@@ -177,13 +178,13 @@ def test_without_an_engine_prune_says_so(
     def missing(_: str, **__: object) -> None:
         raise EngineNotFound("No engine answers. Remedy: start one.")
 
-    monkeypatch.setattr("pytest_foodtrucks.engine.discovery.find_engine", missing)
-    assert prune(tmp_path) == 1
+    monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", missing)
+    assert prune(tmp_path) == exit_codes.NO_ENGINE
     assert capsys.readouterr().err == "foodtrucks: No engine answers. Remedy: start one.\n"
 
 
 def test_a_wrong_option_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["prune", "--engine=ftp://x", f"--state-dir={tmp_path}"]) == 1
+    assert cli.main(["prune", "--engine=ftp://x", f"--state-dir={tmp_path}"]) == exit_codes.WRONG_USE
     assert "ftp://x" in capsys.readouterr().err
 
 

@@ -297,6 +297,13 @@ def test_it_is_ready_when_it_knows_the_tests_user() -> None:
     assert target.asked[-1] == "/_security/_authenticate on 9200 within 5.0"
 
 
+@pytest.mark.parametrize("status", [400, 404, 405])
+def test_the_6_line_is_asked_by_its_own_path(status: int) -> None:
+    target = Target(answers=[HEALTHY, (status, "{}"), KNOWN])
+    es_node.secured(target)
+    assert target.asked[-1] == "/_xpack/security/_authenticate on 9200 within 5.0"
+
+
 @pytest.mark.parametrize(
     "answers",
     [
@@ -315,7 +322,7 @@ def test_a_half_made_security_isnt_ready(answers: list[tuple[int, str]]) -> None
 @pytest.mark.parametrize("status", [400, 404, 405])
 def test_a_server_without_the_module_ends_the_wait_at_once(status: int) -> None:
     with pytest.raises(StartError, match=rf"es isn't secured: it answers {status} to GET .*Remedy: take an image"):
-        es_node.secured(Target(answers=[HEALTHY, (status, "{}")]))
+        es_node.secured(Target(answers=[HEALTHY, (status, "{}"), (status, "{}")]))
 
 
 def test_a_server_that_speaks_plain_http_does_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +429,7 @@ def test_a_node_that_doesnt_look_at_its_files_is_told(tmp_path: Path) -> None:
     node, moments = Realm(tmp_path), iter([0.0, 31.0, 0.0])
     node.deaf = True
     made = es_users.user(node, ["viewer"], clock=lambda: next(moments), sleep=lambda _: None)
-    with pytest.raises(NotInTime, match="es answers 401, and not 200, to a user that was made or taken"), made:
+    with pytest.raises(NotInTime, match="es answers 401, and not 200 or 403, to a user that was made or taken"), made:
         pass
     assert node.roles == ["superuser:foodtrucks"]
 

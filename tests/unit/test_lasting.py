@@ -11,6 +11,7 @@ import pytest
 
 from fakes.engine import FakeEngine
 from fakes.session import keep, new_session, new_stack, settings
+from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL
@@ -127,6 +128,26 @@ def test_a_part_is_made_from_all_that_its_definition_hides(tmp_path: Path) -> No
         )
     ]
     assert len({repr(part.values) for part in parts}) == 4
+
+
+def test_a_part_is_made_from_what_its_variables_depend_on() -> None:
+    def answer(value: str) -> Callable[..., ContainerSpec]:
+        return lambda engine, image, spec: replace(spec, environment={"SEEN": f"{value} of {image} at {engine.host}"})
+
+    network = Network(new_stack(), "net", "bridge", internal=False)
+    made_from = [
+        ServicePart(
+            stack=network.stack,
+            networks=[network.ref],
+            definition=replace(defined(), surroundings=answer(value)),
+            service_type=Service,
+            seed=None,
+            requires=(),
+        ).made_from()
+        for value in ("one", "one", "another")
+    ]
+    assert made_from[0] == made_from[1] != made_from[2]
+    assert made_from[0]["environment"] == {"SEEN": "one of busybox at 127.0.0.1"}
 
 
 def test_a_part_is_made_from_what_it_has_on_each_of_its_networks() -> None:

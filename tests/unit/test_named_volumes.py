@@ -146,12 +146,19 @@ class Sessions:
             stack.close()
             kept.release()
 
-    def run(self, *definitions: ServiceDefinition, use: Callable[[Network], object] = lambda _: None) -> None:
-        """Have services in a session, one after the other."""
-        with self.network() as net:
+    def run(
+        self,
+        *definitions: ServiceDefinition,
+        use: Callable[[Network], object] = lambda _: None,
+        chained: bool = False,
+    ) -> None:
+        """Have services in a session, one after the other; if chained, each requires the one before."""
+        with self.network() as net, ExitStack() as up:
+            requires: list[Service] = []
             for definition in definitions:
-                with net.running(definition, shared=True):
-                    pass
+                service = up.enter_context(net.running(definition, shared=True, requires=requires))
+                requires = [service] if chained else []
+            up.close()
             use(net)
 
     def fill(self) -> None:
@@ -194,6 +201,17 @@ def test_a_volume_that_another_kept_service_has_stays_where_one_is_made_anew(ses
     assert sessions.filled() == ["foodtrucks-data"]
     sessions.run(defined("second", command="other"), defined(command="other"))
     assert sessions.filled() == ["foodtrucks-data"], "db has it still"
+
+
+def test_a_volume_that_only_those_have_who_require_a_service_is_new_with_that_one(sessions: Sessions) -> None:
+    services = [defined("migrate"), defined("app"), defined("browser", volumes=["other:/data"])]
+    sessions.run(defined(), *services, chained=True)
+    sessions.fill()
+    sessions.run(defined(), *services, chained=True)
+    assert sessions.filled() == ["foodtrucks-data", "foodtrucks-other"]
+    sessions.run(defined(command="other"), *services, chained=True)
+    assert sessions.filled() == []
+    assert len(sessions.engine.containers) == 4
 
 
 def test_a_volume_that_no_definition_names_any_longer_goes(sessions: Sessions) -> None:

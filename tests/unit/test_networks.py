@@ -8,6 +8,7 @@ import pytest
 from fakes.engine import FakeEngine
 from fakes.session import new_stack
 from pytest_foodtrucks import ready
+from pytest_foodtrucks.containers.creation import free_port
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ImageError, StartError
 from pytest_foodtrucks.services.definitions import ServiceDefinition, define
@@ -358,6 +359,24 @@ def test_a_block_waits_for_an_alias_that_another_worker_has_for_its_own_timeout_
                 pass
             assert len(engine.containers) == 1
         with other.service(image="busybox", aliases=["v"], timeout=0.1):
+            pass
+
+
+def test_a_block_waits_for_a_port_of_the_host_that_another_worker_has(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    about: dict[str, Any] = {"image": "busybox", "ports": [f"{free_port(engine)}:80"], "ready": lambda _: None}
+    with throwaway_network(stack) as net, throwaway_network(stack) as other:
+        stack.worker = "gw0"
+        with net.service(**about, aliases=["v"]):
+            with (
+                pytest.raises(
+                    DefinitionError, match=r"On the host the port .* within 0\.1 s.* write ports=\[80\], for"
+                ),
+                other.service(**about, aliases=["w"], timeout=0.1),
+            ):
+                pass
+            assert len(engine.containers) == 1
+        with other.service(**about, aliases=["w"], timeout=0.1):
             pass
 
 

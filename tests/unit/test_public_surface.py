@@ -22,9 +22,9 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import pytest_foodtrucks
+from pytest_foodtrucks import cli
 from pytest_foodtrucks.settings import OPTIONS, Option
 
 FILE = Path(__file__).with_name("public_surface.txt")
@@ -332,25 +332,12 @@ def markers(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def command() -> Iterator[str]:
     """Yield the command's sub-commands with their arguments, and what `python -m` runs."""
     (script,) = (each for each in distribution("pytest-foodtrucks").entry_points if each.group == "console_scripts")
-    yield from parser_lines(parser_of(script.load()))
+    yield f"{script.name} = {script.value}"
+    yield from parser_lines(cli.parser_for(cli.SUBCOMMANDS))
     argv = [sys.executable, "-m", "pytest_foodtrucks", "--help"]
     environ = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "NO_COLOR": "1"}
     told = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True).stdout
     yield f"python -m pytest_foodtrucks is {' '.join(told.split()[1:2])}"
-
-
-def parser_of(main: Callable[[list[str]], int]) -> argparse.ArgumentParser:
-    """Return the parser that a command makes of its arguments; the command goes no further."""
-    parsers: list[argparse.ArgumentParser] = []
-
-    def take(parser: argparse.ArgumentParser, *_: object) -> None:
-        parsers.append(parser)
-        raise SystemExit
-
-    with patch.object(argparse.ArgumentParser, "parse_args", take), suppress(SystemExit):
-        main([])
-    (parser,) = parsers
-    return parser
 
 
 def parser_lines(parser: argparse.ArgumentParser) -> Iterator[str]:

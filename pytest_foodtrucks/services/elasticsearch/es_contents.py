@@ -25,6 +25,8 @@ _STATE: Final = "/_cluster/state/metadata?filter_path=" + ",".join(
 _BLOCK: Final = "_settings/index.blocks."
 """In a path after the index: a block on it, which is lifted and not deleted."""
 
+_FLAT_BLOCK: Final = "index.blocks."
+
 _LIFTED_FIRST: Final = frozenset({"metadata", "read_only", "read_only_allow_delete"})
 """With one of these nothing else of an index can be changed, other blocks included."""
 
@@ -58,6 +60,11 @@ def _listed(key: str, name: Callable[[Any], str]) -> Callable[[Any], Mapping[str
 def _enrich_name(policy: Any) -> str:
     (config,) = policy["config"].values()
     return str(config["name"])
+
+
+def _not_reserved(answer: Any) -> Mapping[str, Any]:
+    """Leave out the users and roles that each server has from its start."""
+    return {name: about for name, about in answer.items() if not (about.get("metadata") or {}).get("_reserved", False)}
 
 
 def _others_repositories(answer: Any) -> Mapping[str, Any]:
@@ -108,6 +115,13 @@ _AFTER_INDICES: Final = (
 )
 """In the order in which they can be deleted: what uses something goes before what it uses."""
 
+_OF_SECURITY: Final = (
+    Kind("_security/role_mapping", "_security/role_mapping", _keys),
+    Kind("_security/user", "_security/user", _not_reserved),
+    Kind("_security/role", "_security/role", _not_reserved),
+)
+"""Asked for where security is on alone: some servers answer 500 where it is off by their licence."""
+
 _QUERIES: Final = {kind.path: kind.query for kind in _BEFORE_INDICES}
 
 
@@ -123,50 +137,65 @@ class Failure:
 
 
 class _Listing:
-    """Asks a server for the paths of what has a name with a prefix; `failures` are those of kinds it couldn't list."""
+    """Asks a server for what has a name with a prefix; `failures` are those of kinds it couldn't list.
 
-    def __init__(self, server: Server, prefix: str) -> None:
+    `known` are the kinds as they were listed before, where they are the same still.
+    """
+
+    def __init__(
+        self, server: Server, prefix: str = "", *, known: Mapping[str, Any] | None = None, secured: bool = False
+    ) -> None:
         self._server = server
+        self._of_security = _OF_SECURITY if secured else ()
         self._prefix = prefix
+        self._known = known
         self.failures: list[Failure] = []
 
-    def paths(self) -> list[str]:
-        """Return the paths, in the order in which they can be deleted."""
-        state = self._answer("its indices", _STATE).get("metadata", {})
+    def state(self) -> Mapping[str, Any]:
+        """Return the part of the metadata that `things` needs."""
+        found: Mapping[str, Any] = self._answer("its indices", _STATE).get("metadata", {})
+        return found
+
+    def things(self, state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the path of each, with what the server tells of it, in the order in which they can be deleted."""
         indices: Mapping[str, Any] = state.get("indices", {})
-        return [
-            *self._blocks(indices),
-            *self._of_kinds(_BEFORE_INDICES),
-            *(_path(index) for index in indices if self._is_meant(index)),
-            *self._aliases(indices, state.get("data_stream", {}).get("data_stream_aliases", {})),
-            *self._of_kinds(_AFTER_INDICES),
-            *(f"_scripts/{_path(script)}" for script in state.get("stored_scripts", {}) if self._is_meant(script)),
-        ]
+        yield from self._blocks(indices)
+        yield from self._of_kinds(_BEFORE_INDICES)
+        yield from ((_path(index), None) for index in indices if self._is_meant(index))
+        yield from self._aliases(indices, state.get("data_stream", {}).get("data_stream_aliases", {}))
+        yield from self._of_kinds((*_AFTER_INDICES, *self._of_security))
+        scripts = state.get("stored_scripts", {})
+        yield from ((f"_scripts/{_path(name)}", scripts[name]) for name in scripts if self._is_meant(name))
 
     def _is_meant(self, name: str) -> bool:
         """Tell whether a name has the prefix, and isn't the server's own, which begins with a dot."""
         return name.startswith(self._prefix) and not name.startswith(".")
 
-    def _blocks(self, indices: Mapping[str, Any]) -> Iterator[str]:
+    def _blocks(self, indices: Mapping[str, Any]) -> Iterator[tuple[str, None]]:
         """Yield the blocks on indices, those behind a data stream too."""
         for index, about in indices.items():
             if self._is_meant(index.removeprefix(".ds-")):
-                blocks = about.get("settings", {}).get("index", {}).get("blocks", {})
-                on = [block for block in blocks if str(blocks[block]) == "true"]
-                on.sort(key=lambda block: block not in _LIFTED_FIRST)
-                yield from (f"{_path(index)}/{_BLOCK}{block}" for block in on)
+                yield from ((path, None) for path in blocks_on(index, about.get("settings", {})))
 
-    def _aliases(self, indices: Mapping[str, Any], of_streams: Mapping[str, Any]) -> Iterator[str]:
+    def _aliases(self, indices: Mapping[str, Any], of_streams: Mapping[str, Any]) -> Iterator[tuple[str, None]]:
         pairs = [(index, alias) for index, about in indices.items() for alias in about.get("aliases", ())]
         pairs += [(stream, alias) for alias, about in of_streams.items() for stream in about["data_streams"]]
-        yield from (f"{_path(index)}/_alias/{_path(alias)}" for index, alias in pairs if self._is_meant(alias))
+        for index, alias in pairs:
+            if self._is_meant(alias):
+                yield f"{_path(index)}/_alias/{_path(alias)}", None
 
-    def _of_kinds(self, kinds: Iterable[Kind]) -> Iterator[str]:
+    def _of_kinds(self, kinds: Iterable[Kind]) -> Iterator[tuple[str, Any]]:
         for kind in kinds:
-            answer = self._answer(kind.path, f"/{kind.listing.format(prefix=_path(self._prefix))}")
-            for name, about in kind.names(answer).items():
-                if self._is_meant(name) and not _is_managed(about):
-                    yield f"{kind.path}/{_path(name)}"
+            if self._known is None:
+                yield from self._of_kind(kind)
+            else:
+                yield from ((path, self._known[path]) for path in self._known if kind_of(path) == kind.path)
+
+    def _of_kind(self, kind: Kind) -> Iterator[tuple[str, Any]]:
+        answer = self._answer(kind.path, f"/{kind.listing.format(prefix=_path(self._prefix))}")
+        for name, about in kind.names(answer).items():
+            if self._is_meant(name) and not _is_managed(about):
+                yield f"{kind.path}/{_path(name)}", about
 
     def _answer(self, what: str, path: str) -> Any:
         """Return what a listing holds; nothing where there is none."""
@@ -180,6 +209,20 @@ class _Listing:
 
 def _path(name: str) -> str:
     return quote(name, safe="")
+
+
+def kind_of(path: str) -> str:
+    """Return which kind of things a path is of; of an index or an alias no kind's."""
+    return path.rpartition("/")[0]
+
+
+def blocks_on(index: str, settings: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the blocks on an index, given its settings, as the state has them or flat."""
+    nested = settings.get("index", {}).get("blocks", {})
+    flat = {name.removeprefix(_FLAT_BLOCK): settings[name] for name in settings if name.startswith(_FLAT_BLOCK)}
+    on = [block for block, value in {**nested, **flat}.items() if str(value) == "true"]
+    on.sort(key=lambda block: block not in _LIFTED_FIRST)
+    return [f"{_path(index)}/{_BLOCK}{block}" for block in on]
 
 
 def _is_managed(about: Any) -> bool:
@@ -205,8 +248,20 @@ def listed(server: Server, prefix: str = "") -> tuple[list[str], list[Failure]]:
     comes.
     """
     listing = _Listing(server, prefix)
-    paths = listing.paths()
+    paths = [path for path, _ in listing.things(listing.state())]
     return paths, listing.failures
+
+
+def things(
+    server: Server, state: Mapping[str, Any], *, known: Mapping[str, Any] | None = None, secured: bool = False
+) -> tuple[dict[str, Any], list[Failure]]:
+    """Return the paths of all that has a name, each with what the server tells of it, and what couldn't be listed.
+
+    As `listed`, given the state's metadata. `known` is what was listed before: with it no kind is listed again, only
+    what the state tells of is new. Of a secured server users and roles are listed too.
+    """
+    listing = _Listing(server, known=known, secured=secured)
+    return dict(listing.things(state)), listing.failures
 
 
 def settings(server: Server) -> list[str]:
@@ -236,7 +291,7 @@ def _delete(server: Server, path: str) -> "httpx2.Response":
     index, is_block, block = path.partition(f"/{_BLOCK}")
     if is_block:  # one at a time: of an index with a metadata block the server changes nothing else
         return server.http.put(f"/{index}/_settings", json={f"index.blocks.{block}": None})
-    return server.http.delete(f"/{path}{_QUERIES.get(path.rpartition('/')[0], '')}")
+    return server.http.delete(f"/{path}{_QUERIES.get(kind_of(path), '')}")
 
 
 def _in_words(path: str) -> str:

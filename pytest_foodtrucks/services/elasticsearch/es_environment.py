@@ -96,11 +96,13 @@ def without_given(ours: Mapping[str, str], given: Iterable[str]) -> dict[str, st
     The official images take `ES_SETTING_XPACK_ML_ENABLED` for `xpack.ml.enabled` too, since 7.16; a server that gets a
     setting twice doesn't start.
     """
-    settings = {*given, *(_setting(each) for each in given if each.startswith(_PREFIX))}
+    settings = {*given, *map(setting_of, given)}
     return {name: value for name, value in ours.items() if name not in settings}
 
 
-def _setting(variable: str) -> str:
-    """Return the setting that a variable stands for: a single underscore is a dot, a double one an underscore."""
+def setting_of(variable: str) -> str:
+    """Return the setting that a variable is; in the longer form an underscore is a dot, two of them an underscore."""
+    if not variable.startswith(_PREFIX):
+        return variable
     words = variable.removeprefix(_PREFIX).split("__")
     return "_".join(word.replace("_", ".") for word in words).lower()

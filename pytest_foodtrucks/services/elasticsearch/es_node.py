@@ -63,17 +63,17 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
         given["image"] = _image(settings, image, version)
         version = split_tag(given["image"].partition("@")[0])[1]
     given.setdefault("ports", PORTS)
-    mode, is_judged_by_us = own.get("security", settings.es_security), "ready" not in given
+    mode, strictly = own.get("security", settings.es_security), "ready" not in given
     given.setdefault("ready", healthy if mode == "off" else secured)
     plain = define(given, alias=alias, folder=folder)
-    numbers, added = _numbers(version), own.get("plugins", ())
+    numbers, spec, added = _numbers(version), plain.spec, own.get("plugins", ())
     ours = environment(numbers, heap_size=size, fast_start=settings.es_jvm == "fast-start")
-    secured_by = _security(mode, plain, given.get("scheme"), strictly=is_judged_by_us)
-    merged = _merged(ours | es_security.variables(secured_by, numbers), plain.spec.environment)
+    security = _security(mode, spec.environment, given.get("scheme"), strictly=strictly)
+    ours |= es_security.variables(security, numbers)
     return replace(
         plain,
-        spec=replace(plain.spec, environment=merged),
-        security=secured_by,
+        spec=replace(spec, environment=_merged(ours, spec.environment)),
+        security=security,
         scheme="https" if mode == "tls" else plain.scheme,
         derivation=es_plugins.derivation(added, folder, version=numbers) if added else None,
         surroundings=Surroundings(version=numbers, ml=settings.es_ml),
@@ -81,12 +81,12 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
 
 
 def _security(
-    mode: str, plain: ServiceDefinition, scheme: str | None, *, strictly: bool
+    mode: str, given: Mapping[str, str], scheme: str | None, *, strictly: bool
 ) -> es_security.ElasticsearchSecurity | None:
-    """Return what secures a node; a node whose readiness somebody else judges may be secured by them."""
+    """Return what secures a node; one whose readiness somebody else judges, not we strictly, may be secured by them."""
     if mode != "off" or strictly:
-        es_security.refuse_contradiction(mode, plain.spec.environment, scheme)
-    return es_security.security(mode, plain.spec.environment)
+        es_security.refuse_contradiction(mode, given, scheme)
+    return es_security.security(mode, given)
 
 
 def _image(settings: Settings, image: str | None, version: str | None) -> str:
@@ -159,6 +159,9 @@ _PLAIN_HTTP: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "wrong ver
 """OpenSSL's words for an answer that isn't TLS."""
 
 
+_NO_SUCH_PATH: Final = frozenset({400, 404, 405})
+
+
 def secured(target: Target) -> None:
     """Ready when healthy, and when the node knows the tests' user; StartError where it has no security at all."""
     try:
@@ -167,9 +170,12 @@ def secured(target: Target) -> None:
         if any(words in error.message for words in _PLAIN_HTTP):
             raise _no_security_error(target, "speaks plain HTTP") from error
         raise
-    path = "/_security/_authenticate"
-    status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
-    if status in {400, 404, 405}:
+    path, status, body = "", 0, ""
+    for path in ("/_security/_authenticate", "/_xpack/security/_authenticate"):  # the 6 line's own is the second
+        status, body = target_of(target).fetch(path, port=PORTS[0], timeout=5.0)
+        if status not in _NO_SUCH_PATH:
+            break
+    if status in _NO_SUCH_PATH:
         raise _no_security_error(target, f"answers {status} to GET {path}")
     if status != 200 or f'"{es_users.USER}"' not in body:  # noqa: PLR2004 - HTTP's "OK"
         raise NotReady(f"GET {path} answered {status}: {' '.join(body.split())[:200]}")

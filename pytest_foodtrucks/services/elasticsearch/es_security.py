@@ -12,6 +12,7 @@ from pytest_foodtrucks.settings import SECURITY_MODES
 from pytest_foodtrucks.values import matching, shown
 
 from . import es_users
+from .es_environment import setting_of
 
 mode: Final = matching("|".join(SECURITY_MODES), f"use one of: {', '.join(SECURITY_MODES)}")
 """The check of the keyword `security`."""
@@ -83,7 +84,7 @@ def refuse_contradiction(mode: str, environment: Mapping[str, str], scheme: str 
     """
     wanted = {_ON: mode != "off", _TLS: mode == "tls"}
     for name, value in environment.items():
-        setting = _setting(name)
+        setting = setting_of(name)
         if setting in wanted and value.strip().lower() != str(wanted[setting]).lower():
             instead = "tls" if setting == _TLS else "basic' or security='tls"
             remedy = f"leave it out, and give security='{instead if value != 'false' else 'off'}'"
@@ -95,11 +96,3 @@ def refuse_contradiction(mode: str, environment: Mapping[str, str], scheme: str 
         raise DefinitionError(
             f"scheme={shown(scheme)}, and security='tls' makes it https. Remedy: leave one of them out."
         )
-
-
-def _setting(variable: str) -> str:
-    """Return the setting that a variable is, in either of the forms that the images read."""
-    prefix = "ES_SETTING_"
-    if not variable.startswith(prefix):
-        return variable
-    return variable.removeprefix(prefix).replace("__", "%").replace("_", ".").replace("%", "_").lower()

@@ -110,19 +110,20 @@ class _Sending:
         self._service = service
         self._file = file
         self._type = {"_type": TYPELESS} if needs_types(service.version) else {}
-        self._unanswered: deque[Action] = deque()
+        self._unanswered: deque[tuple[int, int]] = deque()
+        """Of each action the number of its line, and how many bytes of the file it ends at."""
 
     def go(self, update: Update) -> None:
         """Send them; DefinitionError for the first that is refused, and nothing is sent behind its request."""
         told = 0
         with self._answering():
             for number, (ok, result) in enumerate(self._results(), 1):
-                action = self._unanswered.popleft()  # results come in the order of the actions
+                line, end = self._unanswered.popleft()  # results come in the order of the actions
                 if not ok:
-                    raise self._refused(action, result)
+                    raise self._refused(line, result)
                 if number % _TOLD_EACH == 0:
-                    update({"documents": _TOLD_EACH, "bytes": action.end - told})
-                    told = action.end
+                    update({"documents": _TOLD_EACH, "bytes": end - told})
+                    told = end
 
     def _results(self) -> Any:
         helpers: Any = importlib.import_module("elasticsearch.helpers")
@@ -138,17 +139,17 @@ class _Sending:
 
     def _actions(self) -> Iterator[Action]:
         for action in actions_in(self._file.path, index=self._file.name):
-            self._unanswered.append(action._replace(document=None))
+            self._unanswered.append((action.line, action.end))
             yield action
 
     def _expanded(self, action: Action) -> tuple[dict[str, Any], str | None]:
         return {action.operation: {**self._type, **action.about}}, action.document
 
-    def _refused(self, action: Action, result: Mapping[str, Any]) -> DefinitionError:
+    def _refused(self, line: int, result: Mapping[str, Any]) -> DefinitionError:
         ((operation, about),) = result.items()
         thing = "this document" if operation in {"index", "create"} else f"to {operation} {about.get('_id')}"
         return DefinitionError(
-            f"{Place(self._file.path, action.line)}: {self._service.alias} ({self._service.version}) refused {thing} "
+            f"{Place(self._file.path, line)}: {self._service.alias} ({self._service.version}) refused {thing} "
             f"({about.get('status')}: {_reason(about.get('error', about.get('result')))}). Remedy: mend it, or what "
             f"the index {about.get('_index')} takes."
         )
@@ -160,7 +161,7 @@ class _Sending:
         try:
             yield
         except (errors.TransportError, getattr(errors, "ApiError", errors.TransportError)) as error:
-            line = self._unanswered[0].line if self._unanswered else 1
+            line = self._unanswered[0][0] if self._unanswered else 1
             raise StartError(
                 f"{Place(self._file.path, line)}: {self._service.alias} took no request that begins with this line: "
                 f"{error}. Remedy: mend what it names; a server without enough memory needs a larger heap=."

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -31,6 +31,8 @@ CONFIG: Final = "/usr/share/elasticsearch/config"
 
 _SECONDS: Final = 30.0
 _PAUSE: Final = 0.05
+_KNOWN: Final = (int(HTTPStatus.OK), int(HTTPStatus.FORBIDDEN))
+_UNKNOWN: Final = (int(HTTPStatus.UNAUTHORIZED),)
 _NO_INDEX: Final = (
     "take an image whose server has the module analysis-common, such as the official one: its index for keys needs it"
 )
@@ -87,7 +89,7 @@ def _asked(server: Server, body: Mapping[str, Any]) -> "httpx2.Response":
 
     what = "In Elasticsearch an API key can't be made"
     try:
-        answer = server.http.post("/_security/api_key", json=body)
+        answer = server.http.post("/_security/api_key", json=body, timeout=_SECONDS)  # the first one makes an index
     except httpx2.HTTPError as error:
         raise FoodtrucksError(f"{what}: {error}. Remedy: see why it is away.") from error
     if not answer.is_success:
@@ -119,11 +121,11 @@ def user(
     lines = [f"{role}:{name}" for role in roles]
     _in_files(node, _ADD, "\n".join([f"{name}:{hashed(password)}", *lines, ""]))
     try:
-        _wait(node, (name, password), HTTPStatus.OK, clock, sleep)
+        _wait(node, (name, password), _KNOWN, clock, sleep)
         yield name, password
     finally:
         _in_files(node, _REMOVE, f"{name}\n")
-        _wait(node, (name, password), HTTPStatus.UNAUTHORIZED, clock, sleep)
+        _wait(node, (name, password), _UNKNOWN, clock, sleep)
 
 
 _ADD: Final = """
@@ -149,14 +151,19 @@ def _in_files(node: Node, script: str, lines: str) -> None:
 
 
 def _wait(
-    node: Node, auth: tuple[str, str], status: int, clock: Callable[[], float], sleep: Callable[[float], None]
+    node: Node,
+    auth: tuple[str, str],
+    wanted: Collection[int],
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
 ) -> None:
-    """Return when the node answers a user with a status; it looks at its files from time to time."""
+    """Return when the node answers a user with one of the statuses; it looks at its files from time to time."""
     began = clock()
-    while (answered := node.http.get("/_security/_authenticate", auth=auth).status_code) != status:
+    while (answered := node.http.get("/_cluster/health", auth=auth).status_code) not in wanted:
         if clock() - began > _SECONDS:
+            right = " or ".join(map(str, wanted))
             raise NotInTime(
-                f"{node.alias} answers {answered}, and not {status}, to a user that was made or taken away "
+                f"{node.alias} answers {answered}, and not {right}, to a user that was made or taken away "
                 f"{_SECONDS:g} s ago. Remedy: see in its log why it doesn't read its files users and users_roles."
             )
         sleep(_PAUSE)

@@ -1,0 +1,336 @@
+"""The command, from the wheel in an environment of its own: on terminals and by pipes, with real containers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .terminal import OwnTerminal, Screen, run_on_terminal
+from .test_ways_out import gone
+
+TRUCKS = 733
+
+ECHO = """
+import os
+from pytest_foodtrucks import service
+
+echo = service(
+    image=os.environ["EXAMPLE_BUSYBOX_IMAGE"],
+    command=["sh", "-c", "echo begun; trap exit TERM; nc -ll -p 7000 -e cat & wait"],
+    ports=[7000],
+)
+"""
+
+SEARCH = """
+import assert from "node:assert";
+import { test } from "node:test";
+
+const es = process.env.ELASTICSEARCH_URL;
+
+test("a search finds what was put in", async () => {
+  await fetch(`${es}/menu/_doc/1?refresh=true`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ dish: "taco" }),
+  });
+  const answer = await fetch(`${es}/menu/_search?q=dish:taco`);
+  assert.equal((await answer.json()).hits.total.value, 1);
+});
+"""
+
+
+class Command:
+    """The command in a folder; its stacks have a state folder of their own."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self.program = str(program)
+        self.folder = folder
+        self.environ = {
+            name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTEST_ADDOPTS"}
+        }
+
+    def __call__(self, *words: str, code: int = 0, typed: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run it by pipes, and see its exit code."""
+        ended = subprocess.run(
+            [self.program, *words],
+            cwd=self.folder,
+            env=self.environ,
+            input=typed,
+            stdin=subprocess.DEVNULL if typed is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return ended
+
+    def json(self, *words: str) -> object:
+        """Run it, and return what it wrote for programs."""
+        return json.loads(self(*words, "--json").stdout)
+
+    def on_terminal(self, *words: str) -> str:
+        """Run it on a terminal, and return what it wrote."""
+        return run_on_terminal([self.program, *words], folder=self.folder, environ=self.environ)
+
+    def typed_into(self, *words: str) -> OwnTerminal:
+        """Start it on a terminal of its own."""
+        return OwnTerminal([self.program, *words], folder=self.folder, environ=self.environ)
+
+    @contextmanager
+    def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":
+        """Start it and go on; it is killed at the end."""
+        with subprocess.Popen(
+            [self.program, *words], cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the command of an environment that has the wheel and what it requires, and nothing else."""
+    venv = tmp_path_factory.mktemp("command") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    subprocess.run([venv / "bin/python", "-m", "pip", "install", "--quiet", str(wheel)], check=True)
+    return venv / "bin/foodtrucks"
+
+
+@pytest.fixture(scope="module")
+def command(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """Return the command in a repository that `init` filled, with a stack that `up` left there, by a terminal."""
+    folder = tmp_path_factory.mktemp("repository")
+    found = Command(program, folder)
+    found("init")
+    try:
+        said = found.on_terminal("up")
+        assert "start es_on_net" in said, "the control: progress is shown on a terminal"
+        assert "foodtrucks-web  http://127.0.0.1:" in "\n".join(Screen(said).lines)
+        yield found
+    finally:
+        found("down")
+    assert found("env", code=3).stdout == ""
+
+
+@pytest.fixture
+def cheap(program: Path, tmp_path: Path, nothing_left: None) -> Command:
+    """Return the command in a folder whose only service of its own starts at once; nothing is left at the end."""
+    del nothing_left
+    (tmp_path / "conftest.py").write_text(ECHO)
+    return Command(program, tmp_path)
+
+
+# one stack that stays
+
+
+def test_up_leaves_the_app_with_its_trucks(command: Command) -> None:
+    """Its terminal is gone; a program finds it by the variables."""
+    script = 'eval "$("$0" env)"; exec "$1" -c "$2"'
+    count = """
+import json, os, urllib.request
+print(json.load(urllib.request.urlopen(os.environ["ELASTICSEARCH_URL"] + "/trucks/_count"))["count"])
+print(urllib.request.urlopen(os.environ["FOODTRUCKS_WEB_URL"]).status)
+"""
+    run = ["sh", "-c", script, command.program, sys.executable, count]
+    said = subprocess.run(run, cwd=command.folder, env=command.environ, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [str(TRUCKS), "200"]
+
+
+def test_ps_finds_it(command: Command) -> None:
+    found = command.json("ps")
+    assert isinstance(found, dict)
+    (stack,) = [stack for stack in found["stacks"] if stack["project"] == str(command.folder)]
+    assert (stack["state"], stack["command"], stack["ready"]) == ("kept", "up", True)
+    assert [(each["alias"], each["status"], list(each["addresses"])) for each in stack["services"]] == [
+        ("es", "running", ["9200"]),
+        ("foodtrucks-web", "running", ["5000"]),
+    ]
+    assert "\x1b[32mkept\x1b[0m" in command.on_terminal("ps")
+    assert "\x1b" not in command("ps").stdout
+
+
+def test_up_once_more_takes_it_over_with_what_was_put_in(command: Command) -> None:
+    before = command.json("env")
+    assert isinstance(before, dict)
+    put = f"import urllib.request as u; u.urlopen(u.Request('{before['FOODTRUCKS_ES_URL']}/mine', method='PUT'))"
+    subprocess.run([sys.executable, "-c", put], check=True)
+    command("up")
+    assert command.json("env") == before
+    subprocess.run(
+        [sys.executable, "-c", f"import urllib.request as u; u.urlopen('{before['FOODTRUCKS_ES_URL']}/mine')"],
+        check=True,
+    )
+
+
+def test_pytest_takes_it_over_and_is_green(command: Command) -> None:
+    """What `init` wrote passes, on the stack of `up`."""
+    pytest_program = [str(Path(command.program).with_name("pytest")), "--foodtrucks-reuse", "-p", "no:cacheprovider"]
+    ended = subprocess.run(
+        pytest_program, cwd=command.folder, env=command.environ, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "2 passed" in ended.stdout
+    assert "es is taken over from the kept stack" in ended.stderr
+
+
+def test_wait_ends_at_once(command: Command) -> None:
+    assert "foodtrucks-web  http://" in command("wait", "--timeout", "1s").stdout
+
+
+def test_logs_are_shown_and_followed(command: Command) -> None:
+    assert "started" in command("logs", "es").stdout
+    (line,) = command("logs", "--json", "--tail", "1", "es").stdout.splitlines()
+    assert json.loads(line)["service"] == "es"
+    with command.started("logs", "-f", "--tail", "0") as process:
+        time.sleep(1)  # for its first question; what is logged before is not followed
+        web = command.json("env")
+        assert isinstance(web, dict)
+        asking = f"import urllib.request as u; u.urlopen('{web['FOODTRUCKS_WEB_URL']}/nowhere')"
+        assert process.stdout is not None
+        subprocess.run([sys.executable, "-c", asking], check=False, capture_output=True)
+        assert process.stdout.readline() != ""
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+
+
+def test_the_matrix_of_it(command: Command) -> None:
+    lines = command("matrix").stdout.splitlines()
+    assert [line.split() for line in lines[:4]] == [
+        ["es", "foodtrucks-web"],
+        ["es", ".", "."],
+        ["foodtrucks-web", ".", "."],
+        ["the", "default", "bridge", "X", "X"],
+    ]
+
+
+def test_a_shell_by_a_pipe_and_on_a_terminal(command: Command) -> None:
+    assert command("shell", "es", typed="echo here is $((40 + 2)); exit 3\n", code=3).stdout == "here is 42\n"
+    terminal = command.typed_into("shell", "es")
+    terminal.type("stty size; exit 4\r")
+    assert terminal.end() == 4
+    assert "40 120" in terminal.written
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_an_option_and_a_service(command: Command, shell: str) -> None:
+    terminal = OwnTerminal(
+        [f"/usr/bin/{shell}", *(["--norc", "-i"] if shell == "bash" else ["-f", "-i"])],
+        folder=command.folder,
+        environ={**command.environ, "PATH": f"{Path(command.program).parent}:{os.environ['PATH']}", "PS1": "> "},
+    )
+    begin = "autoload -U compinit; compinit -u -D; " if shell == "zsh" else ""
+    terminal.type(f'{begin}eval "$(foodtrucks completion {shell})"; echo loa""ded\r')
+    terminal.wait_for("loaded")
+    terminal.type("foodtrucks up --foreg\t")
+    terminal.wait_for("foodtrucks up --foreground ")
+    terminal.type("\x15foodtrucks logs food\t")
+    terminal.wait_for("foodtrucks logs foodtrucks-web ")
+    terminal.type("\x15exit\r")
+    terminal.end()
+
+
+# stacks that go
+
+
+def test_run_gives_a_suite_in_another_language_its_stack(command: Command, tmp_path: Path, nothing_left: None) -> None:
+    """By a stack of its own: the one of `up` in the same folder is left alone."""
+    del nothing_left
+    (tmp_path / "search.test.mjs").write_text(SEARCH)
+    node = ["node", "--test", str(tmp_path / "search.test.mjs")]
+    assert "# pass 1" in command("run", "--services", "es", "--", *node).stdout
+
+
+def test_runs_program_gets_ctrl_c_once_and_its_exit_code_is_the_commands(cheap: Command) -> None:
+    code = "trap 'echo heard; exit 3' INT; echo ready; while :; do sleep 0.1; done"
+    terminal = cheap.typed_into("run", "--services", "echo", "--", "sh", "-c", code)
+    terminal.wait_for("ready")
+    terminal.type("\x03")
+    assert terminal.end() == 3
+    assert terminal.written.count("heard") == 1
+
+
+def test_runs_program_finds_a_service_of_the_folders_own(cheap: Command) -> None:
+    said = cheap(
+        "run",
+        "--services",
+        "echo",
+        "--",
+        "sh",
+        "-c",
+        "echo $FOODTRUCKS_NETWORK $FOODTRUCKS_ECHO_ENDPOINT; exit 7",
+        code=7,
+    )
+    network, endpoint = said.stdout.split()
+    assert network.startswith("foodtrucks-net-")
+    assert endpoint.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("words", "ready"),
+    [
+        (["run", "--services", "echo", "--", "sh", "-c", "echo ready; exec sleep 60"], "ready"),
+        (["up", "echo", "--foreground"], "echo  http"),
+    ],
+)
+def test_what_a_killed_command_had_goes(
+    cheap: Command, words: Sequence[str], ready: str, ours_on_engine: Callable[[], set[str]]
+) -> None:
+    before = ours_on_engine()
+    with cheap.started(*words) as process:
+        assert process.stdout is not None
+        while ready not in process.stdout.readline():
+            assert process.poll() is None
+        assert ours_on_engine() - before, "the control: something was there"
+        process.kill()
+    assert gone(lambda: ours_on_engine() - before)
+
+
+def test_up_in_the_foreground_shows_logs_and_goes_with_ctrl_c(cheap: Command) -> None:
+    terminal = cheap.typed_into("up", "--foreground", "echo")
+    terminal.wait_for("echo  http://")
+    found = cheap.json("ps")
+    assert isinstance(found, dict)
+    (stack,) = [stack for stack in found["stacks"] if stack["project"] == str(cheap.folder)]
+    assert (stack["state"], stack["command"]) == ("alive", "up")
+    assert cheap("logs", "echo").stdout == "begun\n"
+    terminal.type("\x03")
+    assert terminal.end() == 130
+
+
+def test_two_at_once_do_not_collide(cheap: Command) -> None:
+    """One by its name; what nothing can put back stays too."""
+    with cheap.started("up", "echo") as one, cheap.started("up", "echo", "--name", "other") as other:
+        assert (one.wait(), other.wait()) == (0, 0)
+    first, second = cheap.json("wait"), cheap.json("wait", "--name", "other")
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert first["services"][0]["addresses"] != second["services"][0]["addresses"]
+    cheap("down")
+    assert isinstance(cheap.json("env", "--name", "other"), dict)
+    cheap("down", "--name", "other")
+
+
+def test_what_no_factory_made_cannot_stay(cheap: Command) -> None:
+    (cheap.folder / "conftest.py").write_text(
+        ECHO
+        + """
+import pytest
+
+@pytest.fixture(scope="session")
+def web_on_net(foodtrucks_net):
+    image = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
+    with foodtrucks_net.service(image=image, command=["sleep", "60"], aliases=["web"]) as web:
+        yield web
+"""
+    )
+    assert "web would go with this command" in cheap("up", "web_on_net", code=1).stderr
+    cheap("down")
