@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_foodtrucks.engine.engine import Engine
 from pytest_foodtrucks.errors import FoodtrucksError
 
-from . import checks, environment
+from . import checks, environment, release
 from .demo import demo
 from .docker_engine import docker_host, ready_engine
 from .downloads import cache_folder
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command of ./run; return the exit code."""
     began = time.monotonic()
     match arguments:
-        case ["lint"]:
-            return checks.summed_up(checks.lint(ROOT), began)
+        case ["lint" | "docs" | "release-check" as name, *options]:
+            return checks.summed_up(_without_engine(name, options), began)
         case ["setup", *options]:
             set_up(ask_again="--registry" in options)
             tell(f"[setup] ready ({time.monotonic() - began:.1f} s)")
@@ -60,6 +60,17 @@ def main(arguments: Sequence[str]) -> int:
             soak = checks.run("soak", "soak", *options, folder=ROOT, environ=environment.read(ENVIRONMENT))
             return 0 if soak.ok else 1
     raise SetupError(f"There is no command {' '.join(arguments)!r}. See ./run for those that there are.")
+
+
+def _without_engine(name: str, options: Sequence[str]) -> list[checks.Outcome]:
+    """Run a command that needs neither engine nor images."""
+    match name:
+        case "lint":
+            return checks.lint(ROOT)
+        case "docs":
+            return checks.docs(ROOT, links="--links" in options)
+        case _:
+            return release.check(ROOT)
 
 
 def set_up(*, ask_again: bool = False) -> tuple[Engine, Images]:

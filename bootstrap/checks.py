@@ -37,7 +37,13 @@ _WITH_OLDEST: Final = tuple(
 """Files of whole sessions in which pytest does the most: it collects, orders, reports, reads options."""
 _THE_SAME_WITH_ALL: Final = frozenset({"test_arrows", "test_nonsense"})
 """Files that name a dependency and use none: one reads our sources, one gives the checks of keywords random values."""
-_WITHOUT_ENGINE: Final = ("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak")
+_WITHOUT_ENGINE: Final = (
+    *("tests/unit", "tests/plugin", "tests/app", "tests/bootstrap", "tests/soak"),
+    "tests/documentation",
+)
+_SPHINX: Final = ("sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder")
+_PAGES: Final = ("docs", "docs/_build/html")
+_LINKS: Final = ("docs", "docs/_build/links")
 _ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_snapshots", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
 _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
@@ -46,7 +52,7 @@ _ASKING: Final = ("test_mutations", "test_under_attack", "test_truth", "test_net
 """Files whose tests ask who reaches whom, and wait for it. They come first, beside parts that create no network: older
 engines open all networks for a moment whenever one is created, and what got through then is asked again."""
 _LONGEST_FIRST: Final = (
-    *("test_kept", "test_faults", "test_secured", "test_xdist", "test_registry", "test_examples", "test_readme"),
+    *("test_kept", "test_faults", "test_secured", "test_xdist", "test_registry", "test_examples", "test_documentation"),
     *("test_servers", "test_plugins", "test_own_stack", "test_engine_trouble", "test_what_goes_wrong", "test_build"),
     *("test_ways_out", "test_installed"),
 )
@@ -86,6 +92,12 @@ def lint(root: Path) -> list[Outcome]:
     return [*_style(root), *side_by_side(_TYPE_CHECKERS, folder=root, environ={})]
 
 
+def docs(root: Path, *, links: bool = False) -> list[Outcome]:
+    """Build the documentation; a warning is an error. `links` asks the addresses that it names as well."""
+    pages = run("documentation", *_SPHINX, "html", *_PAGES, folder=root)
+    return [pages, run("links", *_SPHINX, "linkcheck", *_LINKS, folder=root)] if links else [pages]
+
+
 def _style(root: Path) -> list[Outcome]:
     return [run("lint", "ruff", "check", folder=root), run("format", "ruff", "format", "--check", folder=root)]
 
@@ -121,6 +133,7 @@ def parts(root: Path, *, coverage: bool = False) -> list[Part]:
         *integration[:_BESIDE_THE_QUICK],
         ("unit and plugin tests", (*pytest, *_WITHOUT_ENGINE)),
         *_TYPE_CHECKERS,
+        ("documentation", (*_SPHINX, "html", *_PAGES)),
         (f"tox {python}-oldest", oldest),
         *integration[_BESIDE_THE_QUICK:],
     ]

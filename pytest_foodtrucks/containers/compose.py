@@ -31,7 +31,7 @@ def keyword_field(
 
     `body` is the name of the field that gets the value, such as HostConfig.CapAdd, or a function that writes the piece;
     `at` then says where. `form` is what Compose takes, and only Compose's keywords have one. `since` is the first
-    version of the engine's API that knows the keyword; none means each that we speak to. The README's table shows these
+    version of the engine's API that knows the keyword; none means each that we speak to. The documentation tells these
     three. `more` is what `dataclasses.field` takes; the default value is None if it doesn't say another.
     """
     if "default_factory" not in more:

@@ -20,7 +20,7 @@ def assert_no_egress(source: Source, allow: Iterable[Service | str] = (), via: I
     """Assert that nothing leads out of where a source is, but to what is allowed.
 
     Ways are: `via`, addresses and names of the internet, such as "192.0.2.1:443", "192.0.2.1:53/udp" or "example.com"
-    (by default public name servers, the clouds' metadata address, and a name; "*.example.com" is a random name, which
+    (by default public name servers, the clouds' metadata address, and a name; `*.example.com` is a random name, which
     shows in the log of the domain's own name server); the engine's machine, by each gateway and its own addresses; the
     default bridge; and proxies that the source's environment or the engine names. A way is judged only if it leads
     somewhere from the default bridge.

@@ -117,7 +117,7 @@ def unused(python: Path, suite: Path, *arguments: str) -> tuple[int, list[str], 
 
 def steady(text: str, suite: Path) -> list[str]:
     """Return a text's lines without what differs each time; workers report in any order."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text.replace(str(suite), "SUITE").replace(", foodtrucks-0.1.0", ""))
+    plain = re.sub(r"\x1b\[[0-9;]*m|, foodtrucks-[\d.]+", "", text.replace(str(suite), "SUITE"))
     plain = re.sub(r"0x[0-9a-f]+|\d{4,}|\d+\.\d+(?:e-\d+)?s?|gw\d|pytest-\d+|[-=_~]{2,}", "…", plain)
     return sorted(plain.splitlines())
 

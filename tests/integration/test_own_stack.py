@@ -1,9 +1,9 @@
 """A module's own stack on a real engine, under xdist: faults strike it while other workers use the shared one."""
 
 from lab import IMAGE
+from pages import block_with
 
 from .conftest import Downstream
-from .test_readme import block
 
 CONFTEST = f"""
 import os, pathlib, time
@@ -87,7 +87,9 @@ def test_it_can_have_no_fault(es_on_net):
 
 
 def test_faults_on_a_modules_own_stack_leave_the_other_workers_alone(downstream: Downstream) -> None:
-    downstream.write(conftest=CONFTEST, test_own=OWN.format(example=block("own_stack.es.paused()")), test_shared=SHARED)
+    downstream.write(
+        conftest=CONFTEST, test_own=OWN.format(example=block_with("own_stack.es.paused()")), test_shared=SHARED
+    )
     downstream.run("-n2", "--dist=loadfile", timeout=540).assert_outcomes(passed=5)
 
 

@@ -84,9 +84,9 @@ def said(caller: Service, script: str) -> str:
     return caller.exec(["sh", "-c", script], timeout=60).stdout
 
 
-def test_a_webhook_as_in_the_readme_is_called_under_workers(downstream: Downstream) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "Webhook" in block]
+def test_a_webhook_as_in_the_documentation_is_called_under_workers(downstream: Downstream) -> None:
+    page = (ROOT / "docs/how-to/callbacks.md").read_text(encoding="utf-8")
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "Webhook" in block]
     downstream.write(test_it=block.replace('"busybox"', repr(IMAGE)))
     downstream.run("-n2", "--dist=each").assert_outcomes(passed=2)
 
