@@ -145,7 +145,7 @@ def test_a_fault(es_pristine):
     es_pristine.client.indices.delete(index=["trucks", "parks"])
     with es_pristine.service.killed():
         pass
-    es_pristine.client.index(index="other", document={"name": "another"})
+    es_pristine.client.options(request_timeout=60).index(index="other", document={"name": "another"})
 
 def test_after_it(es_pristine):
     assert es_pristine.client.count()["count"] == 10
