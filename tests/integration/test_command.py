@@ -151,7 +151,7 @@ def test_ps_finds_it(command: Command) -> None:
     (stack,) = [stack for stack in found["stacks"] if stack["project"] == str(command.folder)]
     assert (stack["state"], stack["command"], stack["ready"]) == ("kept", "up", True)
     assert [(each["alias"], each["status"], list(each["addresses"])) for each in stack["services"]] == [
-        ("es", "running", ["9200"]),
+        ("es", "running", ["9200", "9300"]),
         ("foodtrucks-web", "running", ["5000"]),
     ]
     assert "\x1b[32mkept\x1b[0m" in command.on_terminal("ps")
