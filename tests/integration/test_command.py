@@ -230,11 +230,10 @@ def test_a_shell_completes_an_option_and_a_service(command: Command, shell: str)
     begin = "autoload -U compinit; compinit -u -D; " if shell == "zsh" else ""
     terminal.type(f'{begin}eval "$(foodtrucks completion {shell})"; echo loa""ded\r')
     terminal.wait_for("loaded")
-    terminal.type("foodtrucks up --foreg\t")
-    terminal.wait_for("foodtrucks up --foreground ")
-    terminal.type("\x15foodtrucks logs food\t")
-    terminal.wait_for("foodtrucks logs foodtrucks-web ")
-    terminal.type("\x15exit\r")
+    for begun, whole in (("foodtrucks up --foreg", "--foreground"), ("foodtrucks logs food", "foodtrucks-web")):
+        terminal.type(f"{begun}\t\x01echo got: \r")  # what was completed is shown by a command of its own
+        terminal.wait_for(f"got: {begun.rpartition(' ')[0]} {whole}")
+    terminal.type("exit\r")
     terminal.end()
 
 
