@@ -70,7 +70,7 @@ class Typed:
         before = termios.tcgetattr(self._input)
         handler = signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         try:
-            tty.setraw(self._input)
+            tty.setraw(self._input, termios.TCSADRAIN)  # what was typed ahead stays
             self._resize()
             yield
         finally:

@@ -151,7 +151,7 @@ def test_ps_finds_it(command: Command) -> None:
     (stack,) = [stack for stack in found["stacks"] if stack["project"] == str(command.folder)]
     assert (stack["state"], stack["command"], stack["ready"]) == ("kept", "up", True)
     assert [(each["alias"], each["status"], list(each["addresses"])) for each in stack["services"]] == [
-        ("es", "running", ["9200"]),
+        ("es", "running", ["9200", "9300"]),
         ("foodtrucks-web", "running", ["5000"]),
     ]
     assert "\x1b[32mkept\x1b[0m" in command.on_terminal("ps")
@@ -230,11 +230,10 @@ def test_a_shell_completes_an_option_and_a_service(command: Command, shell: str)
     begin = "autoload -U compinit; compinit -u -D; " if shell == "zsh" else ""
     terminal.type(f'{begin}eval "$(foodtrucks completion {shell})"; echo loa""ded\r')
     terminal.wait_for("loaded")
-    terminal.type("foodtrucks up --foreg\t")
-    terminal.wait_for("foodtrucks up --foreground ")
-    terminal.type("\x15foodtrucks logs food\t")
-    terminal.wait_for("foodtrucks logs foodtrucks-web ")
-    terminal.type("\x15exit\r")
+    for begun, whole in (("foodtrucks up --foreg", "--foreground"), ("foodtrucks logs food", "foodtrucks-web")):
+        terminal.type(f"{begun}\t\x01echo got: \r")  # what was completed is shown by a command of its own
+        terminal.wait_for(f"got: {begun.rpartition(' ')[0]} {whole}")
+    terminal.type("exit\r")
     terminal.end()
 
 
