@@ -8,8 +8,8 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Final
 
 from .commands import exit_codes
+from .commands.interrupts import ended_in_order
 from .commands.output import Output
-from .commands.signals import ended_in_order
 from .errors import (
     DefinitionError,
     EngineNotFound,

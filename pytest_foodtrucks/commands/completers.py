@@ -12,7 +12,7 @@ _READY_MADE: Final = tuple(CONTRACT_ALIASES.values())
 def services_running(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """Return the aliases of this folder's running stack; none where nothing can be told: a shell shows no errors."""
     from .found import own_stack  # noqa: PLC0415 - needs much: only for a shell that completes a service
-    from .here import engine_at, here  # noqa: PLC0415 - likewise
+    from .working_folder import engine_at, here  # noqa: PLC0415 - likewise
 
     try:
         place = here(parsed_args)

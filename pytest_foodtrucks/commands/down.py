@@ -10,8 +10,8 @@ from pytest_foodtrucks.stacks.removal import remove_kept_stack
 from . import exit_codes
 from .arguments import Command, add_name, add_where
 from .found import kept_stack
-from .here import engine_at, here
 from .output import Output, counted
+from .working_folder import engine_at, here
 
 
 def _add(parser: argparse.ArgumentParser) -> None:

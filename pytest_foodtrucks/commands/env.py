@@ -6,9 +6,9 @@ from typing import Final
 from . import exit_codes
 from .arguments import Command, add_name, add_where
 from .found import own_stack
-from .here import engine_at, here
 from .output import Output
 from .variables import shell_lines, variables
+from .working_folder import engine_at, here
 
 
 def _add(parser: argparse.ArgumentParser) -> None:

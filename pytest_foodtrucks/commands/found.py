@@ -17,8 +17,8 @@ from pytest_foodtrucks.stacks.kept_stack import KEPT, KeptStack, all_kept_stacks
 from pytest_foodtrucks.stacks.opening import owner_of_kept
 from pytest_foodtrucks.stacks.removal import life_of_owner
 
-from .here import Here
 from .records import NO_RECORD, ServiceRecord, StackRecord, read_record
+from .working_folder import Here
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine

@@ -9,8 +9,8 @@ from .arguments import Command, add_name, add_where
 from .completers import services_running
 from .following import follow, show_logs
 from .found import own_stack
-from .here import engine_at, here
 from .output import Output
+from .working_folder import engine_at, here
 
 
 def _add(parser: argparse.ArgumentParser) -> None:

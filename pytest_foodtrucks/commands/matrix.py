@@ -23,8 +23,8 @@ from pytest_foodtrucks.stacks.stack import Stack
 from . import exit_codes
 from .arguments import WHERE, Command, add_name, add_options
 from .found import FoundService, FoundStack, own_stack
-from .here import Here, here
 from .output import Output
+from .working_folder import Here, here
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.isolation.subjects import Source

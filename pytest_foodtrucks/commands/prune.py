@@ -16,8 +16,8 @@ from pytest_foodtrucks.stacks.removal import life_of_owner, remove_kept_stack, r
 
 from . import exit_codes
 from .arguments import Command, add_where, seconds
-from .here import engine_at, here
 from .output import Output, counted
+from .working_folder import engine_at, here
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine

@@ -7,8 +7,8 @@ from typing import Final
 from . import exit_codes
 from .arguments import Command, add_where
 from .found import FoundStack, all_stacks
-from .here import engine_at, here
 from .output import Colour, Output, coloured, table
+from .working_folder import engine_at, here
 
 _COLOURS: Final[dict[str, Colour]] = {"kept": "green", "alive": "green", "orphaned": "red", "unknown": "yellow"}
 

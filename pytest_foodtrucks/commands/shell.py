@@ -12,9 +12,9 @@ from . import exit_codes
 from .arguments import Command, add_name, add_where
 from .completers import services_running
 from .found import FoundService, FoundStack, NoService, own_stack
-from .here import engine_at, here
 from .output import Output, write
 from .typing_into import Typed
+from .working_folder import engine_at, here
 
 _SHELL: Final = ("/bin/sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
 

@@ -9,9 +9,9 @@ from pytest_foodtrucks.errors import NotInTime
 from . import exit_codes
 from .arguments import Command, add_name, add_where, seconds
 from .found import FoundStack, NoStack, own_stack
-from .here import Here, engine_at, here
 from .output import Output
 from .standing import show
+from .working_folder import Here, engine_at, here
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine

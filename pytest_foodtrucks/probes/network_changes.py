@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pytest_foodtrucks.engine.clock import monotonic
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -13,6 +13,11 @@ T = TypeVar("T")
 ROUNDS: Final = 12
 """How often a question is asked that networks' creation disturbs. Four weren't enough where tests made networks all the
 time: three of four questions about what leads out had no verdict."""
+
+_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+"""Seconds between these rounds, doubled each time: without them twelve were over within the same burst of
+creations, for what got through is answered in milliseconds."""
 
 _LOOK_BACK: Final = 0.1
 """Seconds. The event of a creation comes after all that it does, so one from before the question says nothing; and an
@@ -38,7 +43,9 @@ def undisturbed(ask: Callable[[], T], engine: "Engine", *, suspect: Callable[[T]
     """
     if not _opens_for_a_moment(engine):
         return ask(), True
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        if number > 0:
+            sleep(min(_PAUSE * 2 ** (number - 1), _LONGEST_PAUSE))
         began = monotonic()
         answer = ask()
         if not suspect(answer) or not engine.networks_changed(monotonic() - began + _LOOK_BACK):

@@ -22,7 +22,7 @@ from pytest_foodtrucks.stacks.kept_stack import KeptStack
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
     found = FakeEngine()
-    monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", lambda _, **__: found)
+    monkeypatch.setattr("pytest_foodtrucks.commands.working_folder.find_engine", lambda _, **__: found)
     return found
 
 
@@ -71,7 +71,9 @@ def test_prune_goes_on_where_nobody_reads_what_it_says(
     with os.fdopen(writing, "w") as unread:
         monkeypatch.setattr(sys, stream, unread)
         if stream == "stderr":
-            monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", Mock(side_effect=EngineError("away")))
+            monkeypatch.setattr(
+                "pytest_foodtrucks.commands.working_folder.find_engine", Mock(side_effect=EngineError("away"))
+            )
         assert prune(tmp_path) == (0 if stream == "stdout" else 1)
     assert engine.containers == {} or stream == "stderr"
 
@@ -178,7 +180,7 @@ def test_without_an_engine_prune_says_so(
     def missing(_: str, **__: object) -> None:
         raise EngineNotFound("No engine answers. Remedy: start one.")
 
-    monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", missing)
+    monkeypatch.setattr("pytest_foodtrucks.commands.working_folder.find_engine", missing)
     assert prune(tmp_path) == exit_codes.NO_ENGINE
     assert capsys.readouterr().err == "foodtrucks: No engine answers. Remedy: start one.\n"
 

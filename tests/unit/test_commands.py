@@ -59,7 +59,7 @@ print(root, ini("foodtrucks_es_heap"))
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Return the engine that the command finds."""
     found = FakeEngine()
-    monkeypatch.setattr("pytest_foodtrucks.commands.here.find_engine", lambda _, **__: found)
+    monkeypatch.setattr("pytest_foodtrucks.commands.working_folder.find_engine", lambda _, **__: found)
     return found
 
 
@@ -368,8 +368,9 @@ def test_a_signal_is_handed_on(name: str) -> None:
         "time.sleep(20)\n"
     )
     ours = f"""
-import os
+import os, signal
 from pytest_foodtrucks.commands import child
+signal.signal(signal.{name}, signal.SIG_DFL)  # nohup's and a shell's & leave some ignored
 raise SystemExit(child.run({python(code)!r}, os.environ))
 """
     ended = subprocess.run(python(ours), start_new_session=True, check=False)

@@ -304,6 +304,16 @@ def test_what_gets_through_each_time_says_that_isolation_may_have_been_away() ->
     assert len(agent.asked) == ROUNDS
 
 
+def test_the_pauses_grow_so_that_a_burst_of_new_networks_is_over_before_the_last_question(pauses: list[float]) -> None:
+    disturbed(answers(), [True] * ROUNDS).connect("10.9.9.9", 80)
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, *[2.0] * (ROUNDS - 6)]
+
+
+def test_a_question_that_is_asked_once_has_no_pause(pauses: list[float]) -> None:
+    disturbed(answers(), [False]).connect("10.9.9.9", 80)
+    assert pauses == []
+
+
 @pytest.mark.parametrize(("version", "times"), [("20.10.24", 2), ("27.5", 2), ("28.0.1", 1), ("29.8", 1), ("dev", 2)])
 def test_an_engine_whose_isolation_is_never_away_is_asked_once(version: str, times: int) -> None:
     agent = answers(OPEN, DROPPED)
