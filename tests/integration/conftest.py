@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from pytest_foodtrucks import Engine, network
-from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL, SESSION_LABEL
 from pytest_foodtrucks.sessions.owners import state_of
 from pytest_foodtrucks.sessions.state_key import identity
 
@@ -59,12 +59,17 @@ def identities_in(folder: Path) -> set[str]:
 
 @pytest.fixture
 def ours_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], set[str]]:
-    """Ask for the ids of all containers, networks and volumes that have an owner in a state folder of these tests."""
+    """Ask for the ids of all containers, networks and volumes of which a state folder of these tests tells.
+
+    They have an owner in it, or belong to a kept stack that is in it.
+    """
 
     def ask() -> set[str]:
-        identities = identities_in(state_home)
+        identities, kept = identities_in(state_home), {folder.name for folder in state_home.glob("*/kept/*/")}
         owners = [each for kind in KINDS for each in foodtrucks_engine.labels(kind, OWNER_LABEL).items()]
-        return {thing for thing, owner in owners if state_of(owner) in identities}
+        sessions = [each for kind in KINDS for each in foodtrucks_engine.labels(kind, SESSION_LABEL).items()]
+        owned = {thing for thing, owner in owners if state_of(owner) in identities}
+        return owned | {thing for thing, session in sessions if session in kept}
 
     return ask
 
@@ -170,6 +175,14 @@ def downstream(pytester: pytest.Pytester, nothing_left: None) -> Downstream:
     """Return a downstream suite that leaves nothing on the engine."""
     del nothing_left
     return Downstream(pytester)
+
+
+@pytest.fixture
+def pruned(downstream: Downstream, state_home: Path) -> Iterator[Downstream]:
+    """Return a downstream suite, and prune after the test what its sessions with reuse kept in their state folder."""
+    yield downstream
+    command = [sys.executable, "-m", "pytest_foodtrucks", "prune", f"--state-dir={state_home / 'pytest-foodtrucks'}"]
+    subprocess.run(command, check=True, timeout=100)
 
 
 @pytest.fixture(scope="session")

@@ -57,17 +57,15 @@ def test_a_plugin_of_ones_own_works_in_the_server(downstream: Downstream, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_changed_zip_makes_a_kept_server_anew_and_an_unchanged_one_doesnt(
-    downstream: Downstream, tmp_path: Path
-) -> None:
-    downstream.write(
+def test_a_changed_zip_makes_a_kept_server_anew_and_an_unchanged_one_doesnt(pruned: Downstream, tmp_path: Path) -> None:
+    pruned.write(
         conftest=CONFTEST.format(version="9.5.0"), test_it=SUITE + '    print("container", search.container.id)\n'
     )
     first, other = (plugin_zip(tmp_path / str(ord(mark)), version="9.5.0", mark=mark) for mark in "!?")
     told = []
     for zipped in (first, first, other):
-        shutil.copy(zipped, downstream.folder)
-        result = downstream.run("-s", "--foodtrucks-reuse", "--foodtrucks-timeout=300", timeout=400)
+        shutil.copy(zipped, pruned.folder)
+        result = pruned.run("-s", "--foodtrucks-reuse", "--foodtrucks-timeout=300", timeout=400)
         result.assert_outcomes(passed=1)
         told.append(re.findall(r"(?:tokens|container) (\S+)", result.stdout.str()))
     assert told[0] == told[1]

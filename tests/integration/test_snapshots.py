@@ -33,8 +33,8 @@ def test_the_one_before_left_no_snapshot_and_the_repository_is_nothing_that_was_
     assert not [path for path in contents(es_on_net) if path.startswith("_snapshot")]
 
 
-def test_a_kept_server_has_its_repository_and_no_snapshot_that_a_test_left(downstream: Downstream) -> None:
-    downstream.write(
+def test_a_kept_server_has_its_repository_and_no_snapshot_that_a_test_left(pruned: Downstream) -> None:
+    pruned.write(
         conftest="""
         import pytest
 
@@ -53,7 +53,7 @@ def test_a_kept_server_has_its_repository_and_no_snapshot_that_a_test_left(downs
     )
     found = []
     for _ in range(2):
-        result = downstream.run("--foodtrucks-reuse", "-s")
+        result = pruned.run("--foodtrucks-reuse", "-s")
         result.assert_outcomes(passed=1)
         found += [line for line in result.outlines if "container " in line]
     assert found[0].split()[-1] == found[1].split()[-1]
