@@ -4,6 +4,8 @@ import fcntl
 import os
 import pty
 import re
+import select
+import signal
 import struct
 import subprocess
 import termios
@@ -11,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _ROWS, _COLUMNS = 40, 120
+
+_PATIENCE = 200.0
+"""Seconds without a word, after which a program on a terminal counts as one that hangs."""
 
 
 def run_on_terminal(argv: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> str:
@@ -89,11 +94,18 @@ class OwnTerminal:
         os.close(self._terminal)
         return self._waited()
 
+    def _end_by_force(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
     def _waited(self) -> int:
         code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         return code if code >= 0 else 128 - code
 
     def _read(self) -> bool:
+        if not select.select([self._terminal], [], [], _PATIENCE)[0]:
+            self._end_by_force()
+            raise AssertionError(f"nothing was written for {_PATIENCE:g} s; before: {self.written}")
         try:
             chunk = os.read(self._terminal, 65536)
         except OSError:  # how Linux says that the other end is closed
