@@ -57,29 +57,40 @@ def identities_in(folder: Path) -> set[str]:
     return {identity(file.parent) for file in folder.glob("*/key")}
 
 
+def _labelled(engine: Engine, label: str, *, ours: Callable[[str], bool]) -> set[str]:
+    """Return the ids of all containers, networks and volumes whose label has a value that is ours."""
+    found = [each for kind in KINDS for each in engine.labels(kind, label).items()]
+    return {thing for thing, value in found if ours(value)}
+
+
 @pytest.fixture
 def ours_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], set[str]]:
-    """Ask for the ids of all containers, networks and volumes of which a state folder of these tests tells.
-
-    They have an owner in it, or belong to a kept stack that is in it.
-    """
+    """Ask for the ids of all containers, networks and volumes that have an owner in a state folder of these tests."""
 
     def ask() -> set[str]:
-        identities, kept = identities_in(state_home), {folder.name for folder in state_home.glob("*/kept/*/")}
-        owners = [each for kind in KINDS for each in foodtrucks_engine.labels(kind, OWNER_LABEL).items()]
-        sessions = [each for kind in KINDS for each in foodtrucks_engine.labels(kind, SESSION_LABEL).items()]
-        owned = {thing for thing, owner in owners if state_of(owner) in identities}
-        return owned | {thing for thing, session in sessions if session in kept}
+        identities = identities_in(state_home)
+        return _labelled(foodtrucks_engine, OWNER_LABEL, ours=lambda owner: state_of(owner) in identities)
 
     return ask
 
 
 @pytest.fixture
-def nothing_left(ours_on_engine: Callable[[], set[str]]) -> Iterator[None]:
-    """See that a test left no container, no network and no volume on the engine."""
-    before = ours_on_engine()
+def kept_by_tests(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], set[str]]:
+    """Ask for the ids of all that belongs to a kept stack in a state folder of these tests."""
+
+    def ask() -> set[str]:
+        kept = {folder.name for folder in state_home.glob("*/kept/*/")}
+        return _labelled(foodtrucks_engine, SESSION_LABEL, ours=lambda session: session in kept)
+
+    return ask
+
+
+@pytest.fixture
+def nothing_left(ours_on_engine: Callable[[], set[str]], kept_by_tests: Callable[[], set[str]]) -> Iterator[None]:
+    """See that a test left no container, no network and no volume on the engine, kept ones neither."""
+    before = ours_on_engine() | kept_by_tests()
     yield
-    assert ours_on_engine() - before == set()
+    assert (ours_on_engine() | kept_by_tests()) - before == set()
 
 
 @pytest.fixture
