@@ -14,7 +14,7 @@ import pytest
 
 from lab import HEALTHY
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.engine.labels import KINDS, SESSION_LABEL
+from pytest_foodtrucks.engine.labels import SESSION_LABEL
 
 from .conftest import ROOT, Downstream
 from .test_ways_out import PATIENCE, gone, reached
@@ -92,15 +92,9 @@ def keeping(downstream: Downstream, state_home: Path, kept_on_engine: Callable[[
 
 
 @pytest.fixture
-def kept_on_engine(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], int]:
+def kept_on_engine(kept_by_tests: Callable[[], set[str]]) -> Callable[[], int]:
     """Count the containers, networks and volumes that are kept by a state folder of these tests."""
-
-    def count() -> int:
-        ids = {folder.name for folder in state_home.glob("*/kept/*/")}
-        sessions = [session for kind in KINDS for session in foodtrucks_engine.labels(kind, SESSION_LABEL).values()]
-        return sum(session in ids for session in sessions)
-
-    return count
+    return lambda: len(kept_by_tests())
 
 
 def test_the_stack_stays_and_the_next_session_takes_it_over(
