@@ -14,6 +14,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes.engine import FakeEngine
+from fakes.json_server import json_handler
 from fakes.serving import serving
 from fakes.session import new_stack
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
@@ -41,10 +42,10 @@ class Node:
         self.put: list[tuple[str, Any]] = []
         self.refuses: dict[str, tuple[int, str]] = {}
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, sent: bytes) -> tuple[int, Any]:
         plain = path.partition("?")[0]
         if method == "PUT":
-            self.put.append((plain, body))
+            self.put.append((plain, json.loads(sent) if sent else None))
         if method == "DELETE":
             self.deleted.append(path)
         if method in {"PUT", "DELETE"}:
@@ -64,33 +65,10 @@ class Node:
         return self.answers.get(plain, (404, {"error": "no such thing"}))
 
 
-def handler(node: Node) -> type[http.server.BaseHTTPRequestHandler]:
-    """Return the class that answers a connection for a node."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = node.answer(self.command, self.path, json.loads(sent) if sent else None)
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("X-Elastic-Product", "Elasticsearch")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_DELETE = do_PUT = _answer  # noqa: N815 - the base class's names
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    return Handler
-
-
 @contextmanager
 def answering(node: Node) -> Iterator[int]:
     """Let a node answer on a port."""
-    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(node))) as server:
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), json_handler(node.answer))) as server:
         yield server.server_port
 
 

@@ -14,6 +14,7 @@ import elasticsearch
 import httpx2
 import pytest
 
+from fakes.json_server import json_handler
 from fakes.serving import serving
 from pytest_foodtrucks.callers import Place
 from pytest_foodtrucks.containers.progress import Progress
@@ -65,31 +66,6 @@ def items(lines: Iterator[Mapping[str, Any]]) -> Iterator[Any]:
         yield {operation: {"_index": about["_index"], "_id": about.get("_id"), **failed}}
 
 
-def handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
-    """Return the class that answers a connection for a server."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = server.answer(self.command, self.path, sent)
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("X-Elastic-Product", "Elasticsearch")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_PUT = do_POST = _answer  # noqa: N815 - the base class's names
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    return Handler
-
-
 class Service:
     """What is asked of an ElasticsearchService here; `said` is what it showed of its progress."""
 
@@ -137,7 +113,7 @@ def service(server: Server, said: io.StringIO) -> Iterator[Any]:
 @contextmanager
 def answering(server: Server) -> Iterator[str]:
     """Let a server answer at a URL."""
-    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(server))) as running:
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), json_handler(server.answer))) as running:
         running.daemon_threads = True
         running.block_on_close = False
         yield f"http://127.0.0.1:{running.server_port}"
