@@ -68,7 +68,9 @@ class Node:
 @contextmanager
 def answering(node: Node) -> Iterator[int]:
     """Let a node answer on a port."""
-    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), json_handler(node.answer))) as server:
+    with serving(
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), json_handler(lambda *asked: node.answer(*asked)))
+    ) as server:
         yield server.server_port
 
 
@@ -140,10 +142,10 @@ def test_a_refusal_is_none_where_another_worker_registered_it_meanwhile(
     node.refuses["/_snapshot/foodtrucks"] = (500, "currently used")
     answer = node.answer
 
-    def meanwhile(method: str, path: str, body: Any) -> tuple[int, Any]:
+    def meanwhile(method: str, path: str, sent: bytes) -> tuple[int, Any]:
         if method == "PUT":
             node.answers["/_snapshot/foodtrucks"] = (200, {})
-        return answer(method, path, body)
+        return answer(method, path, sent)
 
     node.answer = meanwhile  # type: ignore[method-assign]
     assert service.snapshot_repository == "foodtrucks"
