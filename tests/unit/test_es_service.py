@@ -69,7 +69,7 @@ class Node:
 def answering(node: Node) -> Iterator[int]:
     """Let a node answer on a port."""
     with serving(
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), json_handler(lambda *asked: node.answer(*asked)))
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), json_handler(lambda *asked: node.answer(*asked)))  # noqa: PLW0108 - a test may replace it
     ) as server:
         yield server.server_port
 
