@@ -113,12 +113,20 @@ def test_an_image_is_derived_once_and_anew_where_a_file_changed(
         monkeypatch.setenv("PATH", str(tmp_path))
     file, name = tmp_path / "answer", f"foodtrucks-build/derived-{os.getpid()}:1"
     added = Derivation(title="mine", slug="derived", steps=("COPY answer /",), files=(("answer", file),))
-    made = []
-    for content in ("42", "42", "43"):
+
+    def derive(content: str) -> str:
         file.write_text(content)
-        made.append(derived(foodtrucks_engine, BASE, added, name=name, progress=Progress(None)))
-    assert made[0] == made[1] != made[2]
-    assert foodtrucks_engine.image_id(name) == made[2]
-    assert foodtrucks_engine.image_facts(made[2]).labels[IMAGE_LABEL] == name
-    assert made[0] in foodtrucks_engine.dangling_images(IMAGE_LABEL), "`foodtrucks prune` removes it"
+        return derived(foodtrucks_engine, BASE, added, name=name, progress=Progress(None))
+
+    first = derive("42")
+    # Other tests of this machine prune meanwhile: what a container uses stays until it was looked for.
+    used = foodtrucks_engine.api.create_container(first, "sleep 600")["Id"]
+    try:
+        assert derive("42") == first
+        changed = derive("43")
+        assert first in foodtrucks_engine.dangling_images(IMAGE_LABEL), "`foodtrucks prune` removes it"
+    finally:
+        foodtrucks_engine.api.remove_container(used)
+    assert foodtrucks_engine.image_id(name) == changed != first
+    assert foodtrucks_engine.image_facts(changed).labels[IMAGE_LABEL] == name
     assert not [each for each in foodtrucks_engine.image_names() if "foodtrucks-build/base" in each]
