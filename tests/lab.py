@@ -1,15 +1,18 @@
-"""What tests of networks run: services that answer, one that does nothing, the images of all, and a firewall."""
+"""What tests of networks run: services that answer, one that does nothing, images, a name server, a firewall."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import name_server as name_server_module
 from as_root import root
+from pytest_foodtrucks import ready
 
 if TYPE_CHECKING:
-    from pytest_foodtrucks import Service
+    from pytest_foodtrucks import Network, Service
 
 IMAGE = os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox")
 PYTHON = os.environ.get("EXAMPLE_PYTHON_IMAGE", "python:3.13-slim")
@@ -41,6 +44,19 @@ http.server.ThreadingHTTPServer(("", 9200), Handler).serve_forever()
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 """Its text is another one on each machine, and the same in all containers of one."""
+
+
+@contextmanager
+def name_server(network: "Network") -> Iterator[str]:
+    """Start a name server that knows nobody and answers at once; yield its address.
+
+    The one of the machine may lose some of the hundreds of questions that a table asks, and is told as such then.
+    """
+    program = Path(name_server_module.__file__).read_text(encoding="utf-8")
+    command = ["python3", "-u", "-c", program, "--port", "53", "--json", "{}"]
+    alias = f"names-{secrets.token_hex(2)}"
+    with network.service(image=PYTHON, command=command, aliases=[alias], ready=ready.log("ready")) as server:
+        yield server.container.ip
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The tables of the reference pages, made from the code."""
 
+from argparse import Action, ArgumentParser
 from ast import AnnAssign, Constant, Expr, Name, parse
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from importlib import import_module
 from inspect import getdoc
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 import pytest_foodtrucks
 from pytest_foodtrucks import FoodtrucksError, plugin
+from pytest_foodtrucks.cli import SUBCOMMANDS
+from pytest_foodtrucks.commands.arguments import DEST
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.engine import labels
 from pytest_foodtrucks.engine.versions import DOCKER_RELEASES
@@ -24,7 +28,13 @@ KEYWORDS = {
 
 def tables() -> dict[str, str]:
     """Return each table as Markdown, by the name that its page has for it."""
-    return {"fixtures": fixtures(), "keywords": keywords(), "options": options(), "labels": label_table()}
+    return {
+        "fixtures": fixtures(),
+        "keywords": keywords(),
+        "options": options(),
+        "command_options": command_options(),
+        "labels": label_table(),
+    }
 
 
 def fixtures() -> str:
@@ -87,6 +97,30 @@ def _default(option: Option) -> str:
     if option.switch:
         return "`on`" if option.default else "`off`"
     return "" if option.default is None else f"`{str(option.default).removesuffix('.0')}`"
+
+
+def command_options() -> str:
+    """Return the table of what subcommands take beside the plugin's options and `--json`."""
+    takers: dict[tuple[str, str], list[str]] = {}
+    for name in SUBCOMMANDS:
+        for action in _own_actions(name):
+            takers.setdefault((_argument(action), action.help or ""), []).append(f"`{name}`")
+    rows = [(argument, ", ".join(names), meaning) for (argument, meaning), names in takers.items()]
+    return _table(("argument", "of", "meaning"), rows)
+
+
+def _own_actions(subcommand: str) -> Iterator[Action]:
+    parser = ArgumentParser(add_help=False)
+    import_module(f"pytest_foodtrucks.commands.{subcommand}").COMMAND.add(parser)
+    yield from (each for each in parser._actions if not each.dest.startswith(DEST))  # noqa: SLF001 - no other way
+
+
+def _argument(action: Action) -> str:
+    """Return how an argument is written."""
+    word = "\\|".join(map(str, action.choices)) if action.choices else str(action.metavar or action.dest.upper())
+    forms: dict[object, str] = {0: "", "?": f"[{word}]", "*": f"[{word} ...]", "+": f"{word} ..."}
+    value = forms.get(action.nargs, word)
+    return f"`{' '.join(filter(None, [', '.join(action.option_strings), value]))}`"
 
 
 def label_table() -> str:

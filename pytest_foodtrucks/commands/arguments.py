@@ -16,7 +16,9 @@ from .output import Output
 WHERE: Final = ("engine", "host", "state_dir")
 """The options of commands that start nothing: where the stacks are."""
 
-_DEST: Final = "option_"
+DEST: Final = "option_"
+"""What the names of the plugin's options begin with, among those of a subcommand."""
+
 _KEPT: Final = "reuse"
 """The option that each subcommand decides by itself."""
 
@@ -69,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser, fields: Sequence[str] | None = 
 
 
 def _add_value(group: "argparse._ArgumentGroup", option: Option) -> None:
-    dest = f"{_DEST}{option.field}"
+    dest = f"{DEST}{option.field}"
     group.add_argument(f"--{option.name}", dest=dest, metavar=option.metavar, help=option.help)
     group.add_argument(option.flag, dest=dest, help=argparse.SUPPRESS)
 
@@ -80,7 +82,7 @@ def _add_switch(group: "argparse._ArgumentGroup", option: Option) -> None:
         (f"--{option.name}", option.flag, option.help),
         (f"--no-{option.name}", option.off_flag, argparse.SUPPRESS),
     ):
-        about: Any = {"dest": f"{_DEST}{option.field}", "action": "store_const", "const": flag}
+        about: Any = {"dest": f"{DEST}{option.field}", "action": "store_const", "const": flag}
         group.add_argument(own, help=text, **about)
         group.add_argument(flag, help=argparse.SUPPRESS, **about)
 
@@ -108,7 +110,7 @@ def add_tests(parser: argparse.ArgumentParser) -> None:
 def options_given(given: argparse.Namespace) -> Iterator[str]:
     """Yield the plugin's options that were given, as pytest takes them."""
     for option in OPTIONS:
-        value: Any = getattr(given, f"{_DEST}{option.field}", None)
+        value: Any = getattr(given, f"{DEST}{option.field}", None)
         if value is not None:
             yield value if option.switch else f"{option.flag}={value}"
 

@@ -12,7 +12,7 @@ from .output import Output, write
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="for which shell")
 
 
 def _run(given: argparse.Namespace, output: Output) -> int:

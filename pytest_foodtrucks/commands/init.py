@@ -21,7 +21,9 @@ _FILES: Final[Mapping[str, str]] = {
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="default: this one")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="where to write; default: this folder"
+    )
 
 
 def _run(given: argparse.Namespace, output: Output) -> int:

@@ -38,7 +38,9 @@ _FORMATS: Final[Mapping[str, Callable[[Matrix], str]]] = {
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=tuple(_FORMATS), default="text", help="default: text")
+    parser.add_argument(
+        "--format", choices=tuple(_FORMATS), default="text", help="how the table is drawn; default: text"
+    )
     add_name(parser)
     add_options(parser, (*WHERE, "probe_image", "pull", "image_prefix"))
 

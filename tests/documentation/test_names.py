@@ -34,6 +34,12 @@ def test_each_table_from_the_code_is_on_a_page(name: str) -> None:
     assert f"\n{{{{ {name} }}}}\n" in all_text()
 
 
+def test_the_table_of_the_commands_arguments_tells_each_subcommands_own() -> None:
+    of_logs = [row for row in rows(reference.command_options(), "argument") if "`logs`" in row[1]]
+    assert [row[0] for row in of_logs] == ["`--name NAME`", "`[SERVICE ...]`", "`-f, --follow`", "`--tail NUMBER`"]
+    assert all(row[2] for row in rows(reference.command_options(), "argument")), "each has a meaning"
+
+
 def test_the_table_of_options_is_complete_and_tells_the_defaults() -> None:
     told = {row[0]: row for row in rows(reference.options(), "option")}
     assert list(told) == [f"`{option.name}`" for option in OPTIONS]

@@ -4,13 +4,11 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import name_server as name_server_module
-from lab import ECHO, IDLE, IMAGE, PYTHON, rejecting
+from lab import ECHO, IDLE, IMAGE, PYTHON, name_server, rejecting
 from pytest_foodtrucks import (
     FoodtrucksError,
     IsolationError,
@@ -122,19 +120,6 @@ def test_a_source_that_joins_the_targets_network_meanwhile_isnt_isolated(
     for after in (0.3, 1.5, 2.5):
         with joining(home, apart, after), pytest.raises((ProbeError, IsolationError)):
             assert_isolated(apart, attacked)
-
-
-@contextmanager
-def name_server(network: Network) -> Iterator[str]:
-    """Start a name server that knows nobody and answers at once; yield its address.
-
-    The one of the machine may lose some of the hundreds of questions that a table asks, and is told as such then.
-    """
-    program = Path(name_server_module.__file__).read_text(encoding="utf-8")
-    command = ["python3", "-u", "-c", program, "--port", "53", "--json", "{}"]
-    alias = f"names-{secrets.token_hex(2)}"
-    with network.service(image=PYTHON, command=command, aliases=[alias], ready=ready.log("ready")) as server:
-        yield server.container.ip
 
 
 def test_a_table_of_fifteen_by_fifteen_has_no_inconclusive_cell(home: Network, abroad: Network) -> None:
