@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 
 import httpx2
 import pytest
+import requests
+from elasticsearch import Elasticsearch
 
 from fakes.serving import serving
 from pytest_foodtrucks.fixtures.client_errors import explained
@@ -63,9 +66,10 @@ def plain() -> Iterator[int]:
         yield server.server_port
 
 
-def service(access: Access) -> Any:
-    """Return a service that one gets into so."""
-    return SimpleNamespace(alias="es", container=None, __foodtrucks__=SimpleNamespace(access=access))
+def service(access: Access, port: int = 0) -> Any:
+    """Return a service that one gets into so, at a port of loopback."""
+    inside = SimpleNamespace(access=access)
+    return SimpleNamespace(alias="es", container=None, endpoint=f"127.0.0.1:{port}", __foodtrucks__=inside)
 
 
 def error_of(ask: Callable[[], object]) -> Exception:
@@ -84,39 +88,60 @@ def by_httpx(url: str, **keywords: Any) -> None:
 
 def by_urllib(url: str, **keywords: Any) -> None:
     """Ask as the standard library does."""
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5, **keywords)
+    try:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5, **keywords)
+    except HTTPError as error:
+        error.close()
+        raise
 
 
 @pytest.mark.parametrize("ask", [by_httpx, by_urllib])
 def test_a_client_without_the_authority(ask: Callable[[str], None], https: int, ca: Path) -> None:
     error = error_of(lambda: ask(f"https://127.0.0.1:{https}/"))
-    said = explained(error, [service(Access(("me", "x"), ca))])
+    said = explained(error, [service(Access(("me", "x"), ca), https)])
     assert said.startswith("es has a certificate of an authority of its own: give the client that one's file")
 
 
 @pytest.mark.parametrize("ask", [by_httpx, by_urllib])
 def test_plain_http_where_https_is_spoken(ask: Callable[[str], None], https: int, ca: Path) -> None:
     error = error_of(lambda: ask(f"http://127.0.0.1:{https}/"))
-    assert explained(error, [service(Access(("me", "x"), ca))]).startswith("es speaks HTTPS only")
+    assert explained(error, [service(Access(("me", "x"), ca), https)]).startswith("es speaks HTTPS only")
 
 
 @pytest.mark.parametrize("ask", [by_httpx, by_urllib])
 def test_https_where_plain_http_is_spoken(ask: Callable[[str], None], plain: int) -> None:
     error = error_of(lambda: ask(f"https://127.0.0.1:{plain}/"))
-    assert explained(error, [service(OPEN)]).startswith("es speaks plain HTTP")
+    assert explained(error, [service(OPEN, plain)]).startswith("es speaks plain HTTP")
 
 
 def test_another_password(plain: int) -> None:
     error = error_of(lambda: by_httpx(f"http://127.0.0.1:{plain}/", auth=("me", "wrong")))
-    said = explained(error, [service(Access(("me", "x")))])
+    said = explained(error, [service(Access(("me", "x")), plain)])
     assert said == "es knows no such user, or another password, which each stack has anew: take its auth."
+
+
+def by_requests(url: str, **keywords: Any) -> None:
+    """Ask as requests does."""
+    requests.get(url, timeout=5, **keywords).raise_for_status()
+
+
+def by_elasticsearch(url: str, **keywords: Any) -> None:
+    """Ask as Elasticsearch's client does."""
+    Elasticsearch(url, **keywords).info()
+
+
+@pytest.mark.parametrize("ask", [by_httpx, by_requests, by_urllib, by_elasticsearch])
+def test_a_401_of_somebody_elses_app_isnt_explained(ask: Callable[[str], None], plain: int) -> None:
+    error = error_of(lambda: ask(f"http://127.0.0.1:{plain}/"))
+    assert explained(error, [service(Access(("me", "x")), plain)])
+    assert not explained(error, [service(Access(("me", "x")), plain + 1)])
 
 
 def test_an_error_that_another_one_lists_is_seen(https: int, ca: Path) -> None:
     inner = error_of(lambda: by_httpx(f"https://127.0.0.1:{https}/"))
     outer = RuntimeError("no node answers")
     outer.errors = (inner,)  # type: ignore[attr-defined] # as elastic-transport's have
-    assert "authority of its own" in explained(outer, [service(Access(("me", "x"), ca))])
+    assert "authority of its own" in explained(outer, [service(Access(("me", "x"), ca), https)])
 
 
 class Unreadable(Exception):
