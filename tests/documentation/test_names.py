@@ -34,6 +34,21 @@ def test_each_table_from_the_code_is_on_a_page(name: str) -> None:
     assert f"\n{{{{ {name} }}}}\n" in all_text()
 
 
+def test_each_flag_that_a_page_names_is_there() -> None:
+    """Ours or the command's; pytest's and xdist's; or one of the packages that some pages come from."""
+    ours = {flag for option in OPTIONS for flag in (option.flag, option.off_flag, f"--{option.name}")}
+    own = set(re.findall(r"--[a-z-]+", reference.command_options())) | {"--json", "--help", "--foodtrucks-fresh"}
+    pytests = {"--dist", "--pdb"}
+    others = {
+        "pytest-socket": {"--allow-unix-socket", "--allow-hosts"},
+        "pytest-docker": {"--container-scope"},
+        "pytest-docker-tools": {"--reuse-containers"},
+        "pytest-elasticsearch": {"--elasticsearch-executable", "--elasticsearch-port", "--elasticsearch-cluster-name"},
+    }
+    named = set(re.findall(r"`(--[a-z][a-z-]+)", all_text()))
+    assert named <= ours | own | pytests | set().union(*others.values())
+
+
 def test_the_table_of_the_commands_arguments_tells_each_subcommands_own() -> None:
     of_logs = [row for row in rows(reference.command_options(), "argument") if "`logs`" in row[1]]
     assert [row[0] for row in of_logs] == ["`--name NAME`", "`[SERVICE ...]`", "`-f, --follow`", "`--tail NUMBER`"]
