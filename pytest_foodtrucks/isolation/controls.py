@@ -104,17 +104,17 @@ class TargetControl:
         self.before = Inspected(ContainerState(""))
         self._doubts: list[str] = []
         self._undo = ExitStack()
+        self._agent: Agent | None = None
         self._seen: Callable[[], Arrivals] | None = None
         self.arrivals: Arrivals | None = None
 
     def begin(self) -> None:
         """Look at it, and watch what arrives from now on."""
         self.before = self._look()
-        agent = self._agent()
-        if agent is None:
+        if self._agent is None:
             return
         try:
-            self._seen = self._undo.enter_context(agent.watching())
+            self._seen = self._undo.enter_context(self._agent.watching())
         except NoReply as error:
             self._doubts.append(f"what arrives at {self.subject.label} can't be watched: {error}")
 
@@ -140,16 +140,6 @@ class TargetControl:
         gateways = [gateway for each in self.before.attachments for gateway in each.gateways]
         return with_arrivals(verdict, connection, self.arrivals, gateways)
 
-    def _agent(self) -> Agent | None:
-        service = self.subject.service
-        if service is None or self.before.status != "running" or self.before.shares_network:
-            return None
-        try:
-            return service.__foodtrucks__.sidecar.agent
-        except (EngineError, StartError) as error:
-            self._doubts.append(f"whether {self.subject.label} listens can't be asked: {error}")
-            return None
-
     def _look(self) -> Inspected:
         """Return its state and addresses; note what makes silence say nothing."""
         service = self.subject.service
@@ -163,7 +153,7 @@ class TargetControl:
                 f"{service.alias} has the network of its {seen.network_mode}, and whose addresses are its ways "
                 "can't be told"
             )
-        else:
+        elif self.before.started_at in {"", seen.started_at}:  # else it is told that it was started anew
             self._doubts += self._not_listening(service, seen)
         return seen
 
@@ -171,7 +161,7 @@ class TargetControl:
         """Say on which port nobody listens, as the target's own network namespace tells."""
         addresses = seen.addresses if seen.addresses else _LOOPBACK
         try:
-            agent = service.__foodtrucks__.sidecar.agent
+            agent = self._agent = self._agent or service.__foodtrucks__.sidecar.agent
             sockets = agent.listening()
         except (NoReply, EngineError, StartError) as error:
             return [f"whether {service.alias} listens can't be asked: {error}"]

@@ -16,7 +16,7 @@ from pytest_foodtrucks.services.service import Service
 from .controls import SourceControl, TargetControl, no_answers
 from .messages import Finding, again, connecting, looking_up
 from .subjects import Subject, inspected
-from .ways import ALL_ADDRESSES, Way, is_routed, ways
+from .ways import ALL_ADDRESSES, Machine, Way, is_routed, ways
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def _asked(probe: Probe, beacon: beacons.Beacon, subjects: Sequence[Subject], *,
     with ThreadPoolExecutor(max(1, len(targets))) as pool:
         list(pool.map(TargetControl.begin, targets))
         try:
-            leading = {target.subject: ways(probe, source.before, target.subject, target.before) for target in targets}
+            machine = Machine(probe.container.engine)
+            leading = {each.subject: ways(machine, source.before, each.subject, each.before) for each in targets}
             names = [name for subject in subjects for name in subject.names]
             connections = [way.connection for each in leading.values() for way in each]
             answers = ask_agent(probe.agent, [*source.names, *names], [source.connection, *connections])

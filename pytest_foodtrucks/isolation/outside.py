@@ -24,7 +24,7 @@ from pytest_foodtrucks.probes.verdicts import Resolution, Verdict, VerdictKind
 from .controls import SourceControl
 from .messages import again, connecting, looking_up
 from .subjects import inspected, joined
-from .ways import bridge_addresses, machine_addresses
+from .ways import Machine
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.probes.probe import Probe
@@ -274,15 +274,15 @@ def _to_machine(probe: "Probe") -> Iterator[list[WayOut]]:
     if not engine.local:
         yield []
         return
-    seen = inspected(probe.subject)
+    seen, machine = inspected(probe.subject), Machine(engine)
     gateways = [
         address
         for attachment in seen.attachments
-        for address in (*attachment.gateways, *bridge_addresses(engine, attachment.network))
+        for address in (*attachment.gateways, *machine.on(attachment.network))
     ]
     with ExitStack() as undo:
         ways = []
-        for address in dict.fromkeys([*gateways, *machine_addresses(engine)]):
+        for address in dict.fromkeys([*gateways, *machine.addresses]):
             listening = undo.enter_context(socket(AF_INET6 if ":" in address else AF_INET))
             try:
                 listening.bind((address, 0))

@@ -1,6 +1,7 @@
 """The ways from a source to a target: the target's own addresses, and where its ports are published."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.hostnames import addresses_of
 from pytest_foodtrucks.probes.agent import program
 from pytest_foodtrucks.probes.agent.client import Connection
-from pytest_foodtrucks.probes.probe import Probe, nonce
+from pytest_foodtrucks.probes.probe import nonce
 
 from .subjects import Subject, joined, written
 
@@ -33,7 +34,32 @@ class Way:
     network: str = ""
 
 
-def ways(probe: Probe, source: Inspected, subject: Subject, target: Inspected) -> list[Way]:
+class Machine:
+    """The engine's machine, as one question sees it: the engine is asked once, however many ways lead there."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._on: dict[str, list[str]] = {}
+
+    @cached_property
+    def addresses(self) -> list[str]:
+        """Its own addresses, as far as they are known here; no bridge's, no loopback."""
+        own = program.addresses() if self._engine.local else []
+        try:
+            host = addresses_of(self._engine.host)
+        except OSError:  # a name that this machine doesn't know
+            host = ()
+        bridges = self._engine.gateways()
+        return [each for each in (*host, *own) if not _is_of_one_link(each) and each not in bridges]
+
+    def on(self, network: str) -> list[str]:
+        """Return the addresses that it has on a network of the engine; none where that is gone."""
+        if network not in self._on:
+            self._on[network] = _bridge_addresses(self._engine, network)
+        return self._on[network]
+
+
+def ways(machine: Machine, source: Inspected, subject: Subject, target: Inspected) -> list[Way]:
     """Return all ways by which a source could reach a target."""
     direct = [
         Way(
@@ -53,7 +79,7 @@ def ways(probe: Probe, source: Inspected, subject: Subject, target: Inspected) -
         )
         for number, protocol in subject.ports
         for host_ip, host_port in (target.published.get(number, ()) if protocol == "tcp" else ())
-        for address in _host_addresses(probe.container.engine, source, target, host_ip)
+        for address in _host_addresses(machine, source, target, host_ip)
     ]
     return direct + published
 
@@ -62,7 +88,7 @@ def _connection(address: str, port: int, protocol: str) -> Connection:
     return Connection(address, port, protocol, text=nonce() if protocol == "udp" else "")
 
 
-def _host_addresses(engine: "Engine", source: Inspected, target: Inspected, host_ip: str) -> list[str]:
+def _host_addresses(machine: Machine, source: Inspected, target: Inspected, host_ip: str) -> list[str]:
     """Return the addresses of the engine's machine at which a published port could be open to the source.
 
     Those are the gateways of its networks and of the target's: an internal network's too, which no container has as its
@@ -72,21 +98,10 @@ def _host_addresses(engine: "Engine", source: Inspected, target: Inspected, host
     gateways = [
         gateway
         for attachment in (*source.attachments, *target.attachments)
-        for gateway in (*attachment.gateways, *bridge_addresses(engine, attachment.network))
+        for gateway in (*attachment.gateways, *machine.on(attachment.network))
     ]
     named = [] if is_loopback_or_all(host_ip) else [host_ip]
-    return list(dict.fromkeys([*gateways, *named, *machine_addresses(engine)]))
-
-
-def machine_addresses(engine: "Engine") -> list[str]:
-    """Return the own addresses of the engine's machine, as far as they are known here; no bridge's, no loopback."""
-    own = program.addresses() if engine.local else []
-    try:
-        host = addresses_of(engine.host)
-    except OSError:  # a name that this machine doesn't know
-        host = ()
-    bridges = engine.gateways()
-    return [each for each in (*host, *own) if not _is_of_one_link(each) and each not in bridges]
+    return list(dict.fromkeys([*gateways, *named, *machine.addresses]))
 
 
 def _is_of_one_link(address: str) -> bool:
@@ -108,8 +123,7 @@ def is_routed(engine: "Engine", way: Way) -> bool:
         return False
 
 
-def bridge_addresses(engine: "Engine", network: str) -> list[str]:
-    """Return the addresses that the engine's machine has on a network; none where that is gone."""
+def _bridge_addresses(engine: "Engine", network: str) -> list[str]:
     try:
         about = engine.inspect_network(network)
     except EngineError as error:
