@@ -18,7 +18,7 @@ from .callers import calling_place
 from .engine.clock import wall
 from .fixtures.making import network_fixture, service_fixture
 from .fixtures.recipes import Recipe
-from .fixtures.stash import PROJECT, SETTINGS, STACK, fulltrace, ini_value, uses_ours, uses_watched, worker_id
+from .fixtures.stash import BORROWS, PROJECT, SETTINGS, STACK, fulltrace, ini_value, uses_ours, uses_watched, worker_id
 from .settings import OPTIONS, read_settings
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
         fresh=pytestconfig.option.foodtrucks_fresh,
+        borrows=pytestconfig.stash.get(BORROWS, os.environ.get("FOODTRUCKS_STACK", "")),
     )
     stack.keeps_failed = bool(pytestconfig.getoption("usepdb", default=False))
     return stack.engine

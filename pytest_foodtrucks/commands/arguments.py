@@ -115,6 +115,16 @@ def options_given(given: argparse.Namespace) -> Iterator[str]:
             yield value if option.switch else f"{option.flag}={value}"
 
 
+def variables_given(given: argparse.Namespace) -> dict[str, str]:
+    """Return the variables by which a pytest below reads the options that were given here."""
+    values: dict[Option, Any] = {option: getattr(given, f"{DEST}{option.field}", None) for option in OPTIONS}
+    return {
+        option.variable: ("on" if value == option.flag else "off") if option.switch else str(value)
+        for option, value in values.items()
+        if value is not None
+    }
+
+
 def seconds(text: str) -> float:
     """Read a time, such as 500ms or 1m30s, in seconds."""
     try:

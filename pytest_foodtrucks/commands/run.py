@@ -10,7 +10,7 @@ from typing import Final
 from pytest_foodtrucks.fixtures.stack_session import StandingStack
 
 from . import child, exit_codes
-from .arguments import Command, add_name, add_options, add_tests
+from .arguments import Command, add_name, add_options, add_tests, variables_given
 from .found import FoundStack
 from .output import Output, write
 from .standing import stand
@@ -35,8 +35,9 @@ def _run(given: argparse.Namespace, output: Output) -> int:
         return exit_codes.NOT_FOUND
     codes: list[int] = []
 
-    def beside(_: StandingStack, found: FoundStack) -> None:
-        codes.append(child.run(given.argv, {**os.environ, **variables(found)}))
+    def beside(standing: StandingStack, found: FoundStack) -> None:
+        state = {"FOODTRUCKS_STATE_DIR": str(standing.stack.session.state_folder)}
+        codes.append(child.run(given.argv, {**os.environ, **variables_given(given), **state, **variables(found)}))
 
     stand(given, beside, command="run", kept=False)
     if output.as_json:
@@ -49,10 +50,12 @@ COMMAND: Final = Command(
     description="Start a stack of its own as pytest would here, run a program, and remove the stack. The program finds "
     "it by FOODTRUCKS_ES_URL, ELASTICSEARCH_URL, FOODTRUCKS_WEB_URL and FOODTRUCKS_NETWORK, and with security by "
     "FOODTRUCKS_ES_USER, FOODTRUCKS_ES_PASSWORD and FOODTRUCKS_ES_CA_FILE; a further service by "
-    "FOODTRUCKS_<ALIAS>_ENDPOINT. Signals go to the program, and its exit code is this command's: 128 and the number "
-    "for a signal. 125 says that there was no stack, 126 and 127 that there is no such program.",
+    "FOODTRUCKS_<ALIAS>_ENDPOINT. A pytest in it takes the stack over, by FOODTRUCKS_STACK, and has the options that "
+    "are given here. Signals go to the program, and its exit code is this command's: 128 and the number for a signal. "
+    "125 says that there was no stack, 126 and 127 that there is no such program.",
     examples=(
         "foodtrucks run -- npm test",
+        "foodtrucks run -- pytest",
         "foodtrucks run -- node --test search.test.mjs",
         "foodtrucks run --services es -- sh -c 'curl --fail $ELASTICSEARCH_URL'",
     ),

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 
 from pytest_foodtrucks.fixtures.recipes import CONTRACT_ALIASES
+from pytest_foodtrucks.stacks.lent_stack import VARIABLE
 
 from .found import FoundService, FoundStack
 
@@ -20,7 +21,12 @@ def variables(stack: FoundStack) -> dict[str, str]:
 
 
 def _of_stack(stack: FoundStack) -> Iterator[tuple[str, str]]:
-    """Yield the variables of the stack itself: of several networks, the first one's name."""
+    """Yield the variables of the stack itself: of several networks, the first one's name.
+
+    A kept stack isn't lent: pytest takes it over with --foodtrucks-reuse.
+    """
+    if stack.state != "kept":
+        yield VARIABLE, stack.id
     for name in list(stack.networks.values())[:1]:
         yield "FOODTRUCKS_NETWORK", name
 

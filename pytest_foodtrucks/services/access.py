@@ -84,13 +84,13 @@ class Security(Protocol):
 
 
 class AccessFolder:
-    """The folder of a service's keys, which only this user can open: of its session, or of the kept stack."""
+    """The folder of a service's keys, which only this user can open: its session's, or its kept stack's."""
 
     def __init__(self, stack: "Stack", part: "PartLabel | None") -> None:
         """`part` is what the service is, if it outlives its fixture: so other workers and sessions find it again."""
-        kept = stack.kept_stack if part is not None and part.kept else None
-        base = stack.session.folder if kept is None else kept.folder
-        self.folder = base / f"access-{secrets.token_hex(8) if part is None else part_label(part.name)}"
+        self.folder = (
+            stack.folder_of(part) / f"access-{secrets.token_hex(8) if part is None else part_label(part.name)}"
+        )
 
     def write(self, keys: Keys) -> Access:
         """Keep new keys, and return how one gets in; StateError where they can't be written."""

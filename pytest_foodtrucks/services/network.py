@@ -40,6 +40,7 @@ from .starting import running_service
 if TYPE_CHECKING:
     from pytest_foodtrucks.containers.endpoint_settings import EndpointKeywords
     from pytest_foodtrucks.probes.probe import Probe
+    from pytest_foodtrucks.stacks.part_records import PartRecords
     from pytest_foodtrucks.stacks.stack import Stack
 
 _container_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a container's name or id")
@@ -218,7 +219,7 @@ class Network:
         )
         with ExitStack() as undo:
             with errors_at(place):
-                undo.enter_context(self._having(claim, "", None))
+                undo.enter_context(self._having(claim, None))
                 found = undo.enter_context(forwarded(self.stack, self.name, asked))
             yield found
 
@@ -260,18 +261,18 @@ class Network:
             worker=str(self.stack.worker),
             part=part if lasts else None,
         )
-        with self._having(claim, part, definition.timeout):
+        with self._having(claim, definition.timeout):
             yield
 
     @contextmanager
-    def _having(self, claim: Claim, part: str, timeout: float | None) -> Iterator[None]:
-        with self._claimed_in_process(claim, part), self._claimed_among_workers(claim, timeout):
+    def _having(self, claim: Claim, timeout: float | None) -> Iterator[None]:
+        with self._claimed_in_process(claim), self._claimed_among_workers(claim, timeout):
             yield
 
     @contextmanager
-    def _claimed_in_process(self, claim: Claim, part: str) -> Iterator[None]:
+    def _claimed_in_process(self, claim: Claim) -> Iterator[None]:
         with self._lock:
-            claims = {**self._kept_aliases(part), **self._claims}
+            claims = {**self._kept_aliases(claim.part), **self._claims}
             for alias in claim.aliases:
                 if same_name(alias) in claims:
                     raise claim.taken_error(alias, claims[same_name(alias)])
@@ -321,20 +322,28 @@ class Network:
             if services.get(container) == alias and alias in engine.aliases_on(container, self.name):
                 engine.remove_container(container)
 
-    def _kept_aliases(self, own: str) -> dict[str, str]:
-        """Return the aliases of kept services here, except those of the part itself: they run even if unused."""
-        if self.stack.kept_stack is None:
-            return {}
-        others = [
-            record["value"].get("networks", {}).get(self.name, ())
-            for record in self.stack.kept_stack.records()
-            if record["name"] != own
-        ]
+    def _kept_aliases(self, own: str | None) -> dict[str, str]:
+        """Return the aliases of services here that other sessions use too, except those of the part itself.
+
+        They run even if this session doesn't use them. `own` is None for what no other session has.
+        """
+        whose = (
+            (self.stack.kept_stack, "the kept stack (`foodtrucks prune` removes it)"),
+            (self.stack.borrowed, "the stack of `foodtrucks run`"),
+        )
         return {
-            same_name(alias): f"the service {aliases[0]!r} of the kept stack (`foodtrucks prune` removes it)"
-            for aliases in others
+            same_name(alias): f"the service {aliases[0]!r} of {words}"
+            for stack, words in whose
+            for aliases in (_others(stack, self.name, own) if stack is not None else ())
             for alias in aliases
         }
+
+
+def _others(stack: "PartRecords", network: str, own: str | None) -> Iterator[Sequence[str]]:
+    """Yield the aliases of each service of a stack on a network, but for the part `own`."""
+    for record in stack.records():
+        if record["name"] != own:
+            yield record["value"].get("networks", {}).get(network, ())
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from .service import Service
 from .starting import image_of, spec_on_engine, started_service, volumes_owner
 
 if TYPE_CHECKING:
+    from pytest_foodtrucks.stacks.part_records import PartRecords
     from pytest_foodtrucks.stacks.stack import Stack
 
 _TAKE_OVER_SECONDS: Final = 10.0
@@ -134,23 +135,30 @@ class ServicePart:
         }  # its repr hides the arguments
 
     def start(self) -> Service:
-        """Start it; note in a kept stack what its start put into the services that it requires."""
-        kept = self.stack.kept_stack if self.is_kept else None
-        had = [(service, contents(service)) for service in self.requires] if kept is not None else []
+        """Start it; note for other sessions what its start put into the services that it requires."""
+        records = self._records
+        had = [(service, contents(service)) for service in self.requires] if records is not None else []
         started, _ = started_service(
             self.stack,
             self.networks,
             self.definition,
             self.service_type,
-            seed=self.seed if kept is None or self.seed is None else self._recorded(self.seed),
+            seed=self.seed if records is None or self.seed is None else self._recorded(self.seed),
             part=self._label,
         )
-        if kept is not None:
+        if records is not None:
             for service, before in had:
                 name = _part_of(service)
                 self._filled[name] = sorted(contents(service) - before)
-                kept.add_contents(name, self._filled[name])
+                records.add_contents(name, self._filled[name])
         return started
+
+    @property
+    def _records(self) -> "PartRecords | None":
+        """Where it is recorded for other sessions; None where it isn't."""
+        if self.stack.kept_stack is not None:
+            return self.stack.kept_stack if self.is_kept else None
+        return self.stack.lent
 
     def _recorded(self, seed: Callable[[Any], object]) -> Callable[[Any], object]:
         """Return a seed that lets it be noted which files it reads."""
@@ -162,9 +170,9 @@ class ServicePart:
         return recorded
 
     def dump(self, service: Service) -> Mapping[str, Any]:
-        """Return where it is, and for a kept stack what is in it, and which files its seed read."""
+        """Return where it is, and for other sessions what is in it, and which files its seed read."""
         container = service.container
-        kept = self.stack.kept_stack is not None
+        kept = self.stack.kept_stack is not None or self.stack.lent is not None
         return {
             "id": container.id,
             "name": container.name,

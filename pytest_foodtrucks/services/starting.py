@@ -167,9 +167,9 @@ def spec_on_engine(stack: "Stack", definition: "ServiceDefinition", image: str) 
 def fetch_ahead(stack: "Stack", definitions: "Iterable[ServiceDefinition]") -> None:
     """Have images pulled and built in the background; whoever starts a service waits for its own, and hears its error.
 
-    Not where workers share the stack, or where it is kept: there only who starts a service needs its image.
+    Not where workers share the stack, or where it is kept or borrowed: there only who starts a service needs its image.
     """
-    if not stack.parts_outlive_fixtures:
+    if not stack.parts_outlive_fixtures or stack.lent is not None:
         for definition in definitions:
             stack.pool.submit(image_of, stack, definition)
 

@@ -185,14 +185,14 @@ def remove_folders_of_dead_sessions(state: Path, clock: Callable[[], float] = wa
     for folder in folders:
         try:
             age = clock() - folder.stat().st_mtime
-            life = _life(folder, state)
+            life = life_of_session(folder, state)
             if life is not Life.ALIVE and age > (_DEAD_STAYS if life is Life.DEAD else _UNKNOWN_STAYS):
                 shutil.rmtree(folder, ignore_errors=True)  # another session does the same
         except OSError:  # gone, or another user's
             continue
 
 
-def _life(folder: Path, state: Path) -> Life:
+def life_of_session(folder: Path, state: Path) -> Life:
     """Tell whether the session lives that a folder is of, without asking an engine."""
     if (folder / ENDED_NOTE).exists():
         return Life.DEAD

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import ContainerStart, Owner, read_owner
 from pytest_foodtrucks.sessions.processes import Life
@@ -20,9 +21,9 @@ _LOCK_SECONDS: Final = 30.0
 class KeptHolder:
     """The session that holds a kept stack; its file stays when the stack's folder is removed."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is the kept stack's."""
-        self._state = folder.parents[1]
+    def __init__(self, folder: Path, state: Path) -> None:
+        """`folder` is the stack's, in the state folder."""
+        self._state = state
         self._file = folder.with_name(f"{folder.name}.holder")
         self._lock = folder.with_name(f"{folder.name}.lock")
 
@@ -31,9 +32,9 @@ class KeptHolder:
         owner: Owner,
         container_start: ContainerStart,
         *,
-        unknown: bool,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        unknown: bool = False,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], None] = sleep,
     ) -> bool:
         """Make an owner the holder, and return True; False where another one is the holder and may live.
 

@@ -1,12 +1,12 @@
 """A kept stack: what stays on the engine for the project's next session, with a record of how each part was made."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep, wall
+from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.errors import StateError
 from pytest_foodtrucks.sessions.owners import ContainerStart, Owner
 from pytest_foodtrucks.sessions.state_folder import (
@@ -20,6 +20,7 @@ from pytest_foodtrucks.sessions.state_folder import (
 from pytest_foodtrucks.sessions.state_key import identity, keyed
 
 from .kept_holder import KeptHolder
+from .part_records import PartRecords
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -35,7 +36,7 @@ _ABOUT: Final = "about"
 _USED: Final = "used"
 
 
-class KeptStack:
+class KeptStack(PartRecords):
     """A stack that stays when its session ends; one session at a time holds it.
 
     Its folder has a record of each part. The folder's name depends on the project, the state folder and the engine: so
@@ -44,9 +45,9 @@ class KeptStack:
 
     def __init__(self, folder: Path, owner: Owner | None = None) -> None:
         """`owner` is the session that holds it; None where this process doesn't hold it (yet)."""
-        self.folder = folder
+        super().__init__(folder)
         self._owner = owner
-        self._holder = KeptHolder(folder)
+        self._holder = KeptHolder(folder, self.state_folder)
 
     @classmethod
     def on(cls, engine: "Engine", state: Path, project: str) -> "KeptStack":
@@ -97,19 +98,13 @@ class KeptStack:
     # its session
 
     def try_to_hold(
-        self,
-        owner: Owner,
-        container_start: ContainerStart,
-        *,
-        unknown: bool = False,
-        clock: Callable[[], float] = monotonic,
-        sleep: Callable[[float], None] = sleep,
+        self, owner: Owner, container_start: ContainerStart, *, unknown: bool = False, **timing: Any
     ) -> bool:
         """Let an owner hold it, and return True; False where another one holds it and may live.
 
-        `unknown` also takes it from one of whom nobody can tell whether it lives.
+        `unknown` also takes it from one of whom nobody can tell whether it lives. `timing` takes `clock` and `sleep`.
         """
-        held = self._holder.take(owner, container_start, unknown=unknown, clock=clock, sleep=sleep)
+        held = self._holder.take(owner, container_start, unknown=unknown, **timing)
         if held:
             self._owner = owner
         return held
@@ -142,52 +137,6 @@ class KeptStack:
             return clock() - (self.folder / _USED).stat().st_mtime
         except OSError:  # its session died before it made anything
             return float("inf")
-
-    # its parts
-
-    def record(self, part: str) -> Mapping[str, Any] | None:
-        """Return what was recorded of a part; None where nothing can be read."""
-        try:
-            return read_json(self._file(part))
-        except (OSError, StateError):
-            return None
-
-    def records(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the records of all parts that can be read; StateError where the folder can't be read."""
-        with usable(self.state_folder):
-            files = list(self.folder.glob("*.json"))
-        for file in files:
-            try:
-                yield read_json(file)
-            except (OSError, StateError):  # a corrupt one counts as none, and its part is made anew
-                continue
-
-    def write(self, part: str, content: Mapping[str, Any]) -> None:
-        """Record how a part was made and where it is."""
-        write_json(self._file(part), content)
-
-    def add_contents(self, part: str, contents: Iterable[str]) -> None:
-        """Record what another part put into this one when it started; do nothing where this one has no record."""
-        record = self.record(part)
-        if record is not None:
-            value = record["value"]
-            self.write(part, {**record, "value": {**value, "contents": sorted({*value["contents"], *contents})}})
-
-    def forget(self, part: str) -> None:
-        """Remove the record of a part."""
-        with usable(self.state_folder):
-            self._file(part).unlink(missing_ok=True)
-
-    def forget_all(self) -> bool:
-        """Remove the records of all parts; tell whether there was one."""
-        with usable(self.state_folder):
-            files = list(self.folder.glob("*.json"))
-            for file in files:
-                file.unlink(missing_ok=True)
-        return bool(files)
-
-    def _file(self, part: str) -> Path:
-        return self.folder / f"{sha256(part.encode()).hexdigest()[:16]}.json"
 
 
 def all_kept_stacks(state: Path) -> list[KeptStack]:

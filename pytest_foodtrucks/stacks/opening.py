@@ -16,6 +16,7 @@ from pytest_foodtrucks.sessions.state_folder import state_folder
 
 from .kept_choice import choose_kept_stack, chosen_kept_stack, engine_words
 from .kept_stack import UNUSED_HOURS, KeptStack
+from .lent_stack import borrow_stack, borrowed_stack
 from .removal import remove_things_of_ending_session, remove_unfinished_parts, sweep_at_session_start
 from .stack import Stack
 from .watching import Watching
@@ -69,18 +70,20 @@ def opened_stack(
     worker: str | None,
     progress: "Progress",
     fresh: bool = False,
+    borrows: str = "",
 ) -> Stack:
     """Find the engine, open the session on it unless another process did, and return this process's stack.
 
     `project` is whose stack is kept, where the settings keep one; with `fresh` what is kept now is removed. `worker`
-    is the xdist worker's id, or None.
+    is the xdist worker's id, or None. `borrows` is the id of the stack of `foodtrucks run` to take over, in place of a
+    kept one; empty for none.
     """
     from pytest_foodtrucks.engine.discovery import find_engine  # noqa: PLC0415 - imports docker, which only sessions with an engine pay for
 
     watching = Watching(session, progress.say)
-    owner = owner_of_kept(project, settings) if settings.reuse else None
+    owner = owner_of_kept(project, settings) if settings.reuse and not borrows else None
     engine = find_engine(settings.engine, host=settings.host, only=session.endpoint())
-    about: Any = {"project": owner, "say": progress.say, "fresh": fresh}
+    about: Any = {"project": owner, "say": progress.say, "fresh": fresh, "borrows": borrows}
     session.go_to_engine(lambda: begin_on_engine(engine, session, watching, **about))
     used = session.endpoint()
     if used not in {None, engine.endpoint}:  # another worker opened the session meanwhile, and had found another one
@@ -102,11 +105,12 @@ def begin_on_engine(
     project: str | None,
     say: Callable[[str], object],
     fresh: bool = False,
+    borrows: str = "",
 ) -> None:
     """Do what comes before a session's first object on the engine.
 
     `project` is what the session's kept stack belongs to; None where it wants none. With `fresh` that stack is made
-    anew. `say` tells people.
+    anew. `borrows` is the stack of `foodtrucks run` to take over. `say` tells people.
     """
     session.record_engine(engine.endpoint)
     watching.see(engine.endpoint, None if project is None else KeptStack.on(engine, session.state_folder, project))
@@ -122,6 +126,8 @@ def begin_on_engine(
         say(f"what a dead session left can't be removed: {error}")
     if project is not None:
         _begin_kept(engine, session, project, say, fresh=fresh)
+    if borrows and borrow_stack(session, engine, borrows) is None:
+        say("another session has the stack of `foodtrucks run` now; this one gets a stack of its own")
 
 
 def clock_warning(difference: float) -> str | None:
@@ -167,14 +173,17 @@ def end_session(
     can't be removed now is left to the watchdog, which wakes when this process ends.
     """
     owned = session if session is not None and session.ends_here else None
-    used = None
-    with suppress(StateError):  # its own process's end leaves the kept stack too
-        used = chosen_kept_stack(owned) if owned is not None else None
+    used = borrowed = None
+    with suppress(StateError):  # its own process's end leaves the stacks too
+        used, borrowed = (chosen_kept_stack(owned), borrowed_stack(owned)) if owned is not None else (None, None)
     with _errors_on_stderr():
         if stack is not None:
             stack.close()
         elif owned is not None:
             end_of_controller(owned)
+    with _errors_on_stderr():
+        if borrowed is not None and owned is not None:
+            borrowed.give_back(owned)
     with _errors_on_stderr():
         if used is not None and leave_kept(used):
             progress().say(kept_message(settings))

@@ -8,9 +8,11 @@ from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
 from pytest_foodtrucks.sessions.state_key import keyed
 
 from . import sharing
+from .lent_stack import REMEDY, VARIABLE
 
 if TYPE_CHECKING:
     from .kept_stack import KeptStack
+    from .part_records import PartRecords
     from .stack import Stack
 
 T = TypeVar("T")
@@ -66,10 +68,13 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
     digest = keyed(stack.session.state_folder)
 
     def begin() -> T:
+        lent = None if stack.borrowed is None else stack.borrowed.record(part.name)
+        if lent is not None:
+            return _borrowed(lent, part, digest, say=stack.say)
         if stack.kept_stack is not None:
             return _take_or_start(stack.kept_stack, part, digest, say=stack.say)
         part.clear(None)  # of a worker that died while it started the same
-        return part.start()
+        return part.start() if stack.lent is None else _started_for_others(stack.lent, part, digest)
 
     def refuse_other(words: Sequence[str]) -> None:
         if stack.worker is None:
@@ -81,6 +86,38 @@ def shared(stack: "Stack", part: Part[T]) -> AbstractContextManager[T]:
         )
 
     return sharing.shared(stack.session.folder, part, digest=digest, on_other=refuse_other, start=begin)
+
+
+def _borrowed(
+    record: Mapping[str, Any], part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]
+) -> T:
+    """Take a part over from the stack of `foodtrucks run`; StartError where it differs or isn't well.
+
+    None can be started in its place: this one stays on the network, under the same name.
+    """
+    try:
+        _refuse_changed(record["made_from"], sharing.fingerprints(part.made_from(), digest))
+        value = part.load(record["value"])
+        part.take_over(value, record["value"])
+    except (EngineError, StartError, _Differs) as reason:
+        raise StartError(
+            f"{part.title} can't be taken over from `foodtrucks run`, whose stack {VARIABLE} names: "
+            f"{_first_sentence(str(reason))}. Remedy: define it, and give the options, as where `foodtrucks run` "
+            f"started it; or {REMEDY}."
+        ) from reason
+    say(f"{part.title} is taken over from `foodtrucks run`")
+    return value
+
+
+def _started_for_others(lent: "PartRecords", part: Part[T], digest: Callable[[str], str]) -> T:
+    """Start a part, and record it for the session that borrows it."""
+    value = part.start()
+    lent.write(part.name, _record(part, value, sharing.fingerprints(part.made_from(), digest)))
+    return value
+
+
+def _record(part: Part[T], value: T, made_from: Mapping[str, str]) -> Mapping[str, Any]:
+    return {"name": part.name, "made_from": made_from, "value": part.dump(value)}
 
 
 def _take_or_start(kept: "KeptStack", part: Part[T], digest: Callable[[str], str], *, say: Callable[[str], None]) -> T:
@@ -109,7 +146,7 @@ def _take_or_start(kept: "KeptStack", part: Part[T], digest: Callable[[str], str
     if meanwhile:  # an image's tag that somebody moved: nobody knows which one it was made from
         say(f"{part.title} isn't kept: its {' and its '.join(meanwhile)} changed while it was started")
     else:
-        kept.write(part.name, {"name": part.name, "made_from": made_from, "value": part.dump(value)})
+        kept.write(part.name, _record(part, value, made_from))
     return value
 
 

@@ -18,9 +18,12 @@ from pytest_foodtrucks.sessions.state_key import keyed
 
 from .kept_choice import chosen_kept_stack
 from .kept_stack import KEPT
+from .lent_stack import LentStack, borrowed_stack
 from .removal import remove_things_of_ending_session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_foodtrucks.containers.building import Build
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.containers.deriving import Derivation
@@ -96,6 +99,10 @@ class Stack:
         self._watching = watching
         self._process = os.getpid()
         self.kept_stack: KeptStack | None = chosen_kept_stack(session)
+        self.borrowed: LentStack | None = borrowed_stack(session)
+        """The stack of `foodtrucks run` that this session has in place of one of its own."""
+        self.lent: LentStack | None = None
+        """Where this session's parts are recorded for the session that its program is; of `foodtrucks run`."""
         self.services: list[Shown] = []
         self.last_logs: deque[LastLog] = deque(maxlen=_LAST_LOGS)
         self.on_demand: dict[str, OnDemand[Any]] = {}
@@ -115,8 +122,21 @@ class Stack:
 
     @property
     def parts_outlive_fixtures(self) -> bool:
-        """Tell whether shared networks and services outlive their fixtures, for other workers or the next session."""
-        return self.worker is not None or self.kept_stack is not None
+        """Tell whether shared networks and services outlive their fixtures, for other workers or other sessions."""
+        others = (self.worker, self.kept_stack, self.borrowed, self.lent)
+        return any(each is not None for each in others)
+
+    def lend(self) -> None:
+        """Record from now on what is started, for a session that borrows it."""
+        self.lent = LentStack.begin(self.session, self.engine)
+
+    def folder_of(self, part: PartLabel | None) -> "Path":
+        """Return the folder with what isn't on the engine of a part: its session's, or its kept stack's."""
+        if part is not None and self.borrowed is not None and self.borrowed.record(part.name) is not None:
+            return self.borrowed.session_folder
+        if part is not None and part.kept and self.kept_stack is not None:
+            return self.kept_stack.folder
+        return self.session.folder
 
     def labels(self, alias: str | None = None, *, part: PartLabel | None = None) -> Mapping[str, str]:
         """Return the labels of a container, which has an alias, or of a network; `part` is what they are a part of."""

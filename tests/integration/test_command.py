@@ -28,6 +28,17 @@ echo = service(
 )
 """
 
+BESIDE = "service(image=os.environ['EXAMPLE_BUSYBOX_IMAGE'], command=['sleep', '60'])"
+
+BORROWS = """
+import os
+
+def test_it_is_the_one_of_run(echo, beside, foodtrucks_net):
+    assert echo.endpoint == os.environ["FOODTRUCKS_ECHO_ENDPOINT"]
+    assert foodtrucks_net.name == os.environ["FOODTRUCKS_NETWORK"]
+    assert beside.exec(["ping", "-c", "1", "echo"]).exit_code == 0
+"""
+
 SEARCH = """
 import assert from "node:assert";
 import { test } from "node:test";
@@ -271,6 +282,21 @@ def test_runs_program_finds_a_service_of_the_folders_own(cheap: Command) -> None
     network, endpoint = said.stdout.split()
     assert network.startswith("foodtrucks-net-")
     assert endpoint.startswith("127.0.0.1:")
+
+
+def test_a_pytest_takes_over_what_run_started_and_adds_what_it_needs(cheap: Command) -> None:
+    """Twice, also below another run, which has a stack of its own; and each removes only what is its own."""
+    (cheap.folder / "conftest.py").write_text(f"{ECHO}\nbeside = {BESIDE}")
+    (cheap.folder / "test_it.py").write_text(BORROWS)
+    python = str(Path(cheap.program).with_name("python"))
+    suite = f"{python} -m pytest -p no:cacheprovider"
+    run = ["run", "--services", "echo", "--"]
+    said = cheap(*run, cheap.program, *run, "sh", "-c", f"{suite} && {suite} && {cheap.program} ps --json")
+    assert said.stdout.count("1 passed") == 2
+    assert said.stderr.count("echo is taken over from `foodtrucks run`") == 2
+    stacks = json.loads(said.stdout.splitlines()[-1])["stacks"]
+    ours = [stack for stack in stacks if stack["project"] == str(cheap.folder)]
+    assert [[service["alias"] for service in stack["services"]] for stack in ours] == [["echo"], ["echo"]]
 
 
 @pytest.mark.parametrize(

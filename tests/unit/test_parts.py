@@ -1,58 +1,20 @@
 """Parts of a stack that outlive their fixture: taken over, or replaced for a reason that is said."""
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fakes.engine import FakeEngine
 from fakes.session import keep, settings
+from fakes.things import Thing
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.errors import StartError
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept_stack import KeptStack
 from pytest_foodtrucks.stacks.parts import shared
 from pytest_foodtrucks.stacks.stack import Stack
-
-
-@dataclass
-class Thing:
-    """Something that can be started, kept, and found again; `done` is what happened to it."""
-
-    words: Mapping[str, object] = field(default_factory=lambda: {"command": "sleep"})
-    well: bool = True
-    why_not_kept: str | None = None
-    done: list[str] = field(default_factory=list)
-
-    key = name = "thing"
-    title = "the thing"
-    values: Mapping[str, object] = field(default_factory=dict)
-
-    def made_from(self) -> Mapping[str, object]:
-        return self.words
-
-    def start(self) -> str:
-        self.done.append("start")
-        return "it"
-
-    def dump(self, name: str) -> Mapping[str, Any]:
-        return {"id": name}
-
-    def load(self, about: Mapping[str, Any]) -> str:
-        return str(about["id"])
-
-    def take_over(self, name: str, about: Mapping[str, Any]) -> None:
-        assert name == about["id"]
-        if not self.well:
-            raise StartError("it is exited. Remedy: none")
-        self.done.append("take over")
-
-    def clear(self, kept: Mapping[str, Any] | None) -> None:
-        self.done.append(f"clear {kept['id']}" if kept is not None else "clear")
-
 
 RunSession = Callable[[Thing], str]
 
