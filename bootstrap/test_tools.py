@@ -15,6 +15,7 @@ _PACKAGES = {
     "nsenter": ("util-linux",),
     "node": ("nodejs",),
     "zsh": ("zsh",),
+    "fish": ("fish",),
     "javac": ("default-jdk-headless",),
 }
 """Commands, and the distribution's packages that have them, with what they need besides."""

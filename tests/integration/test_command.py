@@ -39,6 +39,38 @@ def test_it_is_the_one_of_run(echo, beside, foodtrucks_net):
     assert beside.exec(["ping", "-c", "1", "echo"]).exit_code == 0
 """
 
+ASK = """
+import json, os, ssl, subprocess, sys, urllib.error, urllib.request
+from base64 import b64encode
+
+url, user = os.environ["FOODTRUCKS_ES_URL"], os.environ["FOODTRUCKS_ES_USER"]
+password = os.environ["FOODTRUCKS_ES_PASSWORD"]
+context = ssl.create_default_context(cafile=os.environ["FOODTRUCKS_ES_CA_FILE"])
+
+def asked(**headers):
+    request = urllib.request.Request(f"{url}/_security/_authenticate", headers=headers)
+    return json.load(urllib.request.urlopen(request, context=context))
+
+try:
+    without = asked()
+except urllib.error.HTTPError as error:
+    without = str(error.code)
+
+def said(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+print(json.dumps({
+    "user": user,
+    "password": password,
+    "me": asked(Authorization="Basic " + b64encode(f"{user}:{password}".encode()).decode())["username"],
+    "without": without,
+    "processes": said("ps", "-eo", "args"),
+    "ps": said(sys.argv[1], "ps", "--json"),
+    "logs": said(sys.argv[1], "logs", "es"),
+    "env": said(sys.argv[1], "env", "--json"),
+}))
+"""
+
 SEARCH = """
 import assert from "node:assert";
 import { test } from "node:test";
@@ -246,6 +278,80 @@ def test_a_shell_completes_an_option_and_a_service(command: Command, shell: str)
         terminal.wait_for(f"got: {begun.rpartition(' ')[0]} {whole}")
     terminal.type("exit\r")
     terminal.end()
+
+
+def test_fish_completes_an_option_and_a_service(command: Command) -> None:
+    """Asked as its tab key asks."""
+    asked = "complete -C 'foodtrucks up --foreg'; complete -C 'foodtrucks logs food'"
+    code = f"foodtrucks completion fish | source; {asked}"
+    environ = {**command.environ, "PATH": f"{Path(command.program).parent}:{os.environ['PATH']}"}
+    said = subprocess.run(
+        ["/usr/bin/fish", "--no-config", "-c", code],
+        cwd=command.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.partition("\t")[0] for line in said.stdout.split("\n") if line] == ["--foreground", "foodtrucks-web"]
+
+
+# a secured server
+
+
+@pytest.fixture
+def secured(tmp_path: Path, nothing_left: None) -> Command:
+    """Return the command of an environment with the extra `tls`, in an empty folder; nothing is left at the end."""
+    del nothing_left
+    return Command(Path(sys.executable).with_name("foodtrucks"), tmp_path)
+
+
+def seen_inside(said: str) -> dict[str, str]:
+    """Return what a program said that may ask a secured Elasticsearch, after a look at what it saw beside that."""
+    seen: dict[str, str] = json.loads(said.splitlines()[-1])
+    assert seen["me"] == seen["user"]
+    assert seen["without"] == "401"
+    for name in ("processes", "ps", "logs"):
+        assert seen[name], f"the control: {name} says something"
+        assert seen["password"] not in seen[name], name
+    assert json.loads(seen["env"])["FOODTRUCKS_ES_PASSWORD"] == seen["password"]
+    return seen
+
+
+@pytest.mark.slow
+def test_a_program_asks_a_secured_server_and_nobody_else_sees_the_password(secured: Command) -> None:
+    """By Python's urllib beside `run`, and by curl beside `up`."""
+    (secured.folder / "ask.py").write_text(ASK)
+    options = ("--es-security=tls",)
+    beside = ("sh", "-c", f"{sys.executable} ask.py {secured.program} 2>&1")
+    run = secured("run", "--services", "es", *options, "--", *beside)
+    password = seen_inside(run.stdout)["password"]
+    assert password not in run.stderr
+    try:
+        up = secured("up", "es", *options, "--json")
+        curl = (
+            'eval "$("$0" env)"; curl --silent --fail --cacert "$FOODTRUCKS_ES_CA_FILE" --config - "$ELASTICSEARCH_URL'
+        )
+        login = 'user = "$FOODTRUCKS_ES_USER:$FOODTRUCKS_ES_PASSWORD"'
+        script = f'{curl}/_security/_authenticate" <<END\n{login}\nEND'
+        asked = subprocess.run(
+            ["/bin/sh", "-c", script, secured.program],
+            cwd=secured.folder,
+            env=secured.environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = secured.json("env")
+        assert isinstance(found, dict)
+        assert json.loads(asked.stdout)["username"] == found["FOODTRUCKS_ES_USER"]
+        told = [
+            up.stdout + up.stderr,
+            *(secured(*words).stdout for words in (["ps", "--json"], ["logs", "es"], ["wait"])),
+        ]
+        assert not [each for each in told if found["FOODTRUCKS_ES_PASSWORD"] in each]
+    finally:
+        secured("down")
 
 
 # stacks that go
