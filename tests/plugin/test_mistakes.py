@@ -625,6 +625,13 @@ def test_an_address_that_workers_cant_have_at_the_same_time_is_told_to_them(
             "conftest.py:6: On n the address '10.20.0.5' would belong to two services: web, and db *",
         ),
         (
+            (
+                "n = network(subnet='10.20.0.0/16')\nm = network(subnet='10.20.7.0/24')\n"
+                "db = service(image='a', networks=['m', 'n'])"
+            ),
+            "conftest.py:5: The network m is to have subnet=10.20.7.0/24, and n (conftest.py:4) has 10.20.0.0/16: *",
+        ),
+        (
             f"n = network()\n{SAME_ALIAS}",
             "conftest.py:6: On n the alias 'x' would belong to two services: web, and db (conftest.py:5). *",
         ),
