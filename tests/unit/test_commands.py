@@ -16,7 +16,7 @@ from fakes.engine import FakeEngine
 from fakes.session import dead
 from pytest_foodtrucks import cli
 from pytest_foodtrucks.commands import child, exit_codes
-from pytest_foodtrucks.commands.arguments import options_given
+from pytest_foodtrucks.commands.arguments import options_given, variables_given
 from pytest_foodtrucks.commands.output import coloured
 from pytest_foodtrucks.commands.ps import age
 from pytest_foodtrucks.commands.records import ServiceRecord, StackRecord, read_record, write_stack_record
@@ -343,6 +343,12 @@ def test_init_writes_a_suite_and_nothing_over_what_is_there(folder: Path, capsys
 
 
 # run's program
+
+
+def test_the_options_that_were_given_are_handed_on_by_their_variables() -> None:
+    words = ["run", "--es-version", "8.19.0", "--foodtrucks-es-heap=600m"]
+    given = cli.parser_for(["run"]).parse_args(words)
+    assert variables_given(given) == {"FOODTRUCKS_ES_VERSION": "8.19.0", "FOODTRUCKS_ES_HEAP": "600m"}
 
 
 def python(code: str) -> list[str]:

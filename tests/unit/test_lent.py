@@ -10,7 +10,7 @@ import pytest
 
 from fakes.engine import FakeEngine
 from fakes.machine import Clock
-from fakes.session import settings
+from fakes.session import keep, settings
 from fakes.things import Thing
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, SESSION_LABEL
@@ -140,6 +140,26 @@ def test_the_alias_of_a_lent_service_is_taken_even_where_nobody_asks_for_it(lend
     told = "'es' belongs to the service 'es' of the stack of `foodtrucks run`"
     with (
         throwaway_network(lender.borrower(), shared_as="foodtrucks_net") as network,
+        pytest.raises(DefinitionError, match=told),
+        network.service(image="busybox", aliases=["es"], ready=lambda _: None),
+    ):
+        pass
+
+
+def test_the_alias_of_a_kept_service_too(tmp_path: Path) -> None:
+    lender = Lender(tmp_path)
+    stacks = []
+    for _ in range(2):
+        session = Session.begin(tmp_path)
+        kept = keep(session, lender.engine)
+        stacks.append(lender.stack_of(session))
+        stacks[-1].keeps_all = True
+        if len(stacks) == 1:
+            started(stacks[0], "es")
+            kept.release()
+    told = "'es' belongs to the service 'es' of the kept stack"
+    with (
+        throwaway_network(stacks[1], shared_as="foodtrucks_net") as network,
         pytest.raises(DefinitionError, match=told),
         network.service(image="busybox", aliases=["es"], ready=lambda _: None),
     ):
