@@ -126,11 +126,19 @@ class ExecStream:
         self._refuse_foreign()
         self._socket.settimeout(seconds)
         while (frame := self._next_frame()) is None:
-            more = self._socket.recv(65536)
+            more = self._read()
             if not more:
                 return b""
             self._received += more
         return frame
+
+    def _read(self) -> bytes:
+        """Return what came; nothing where the engine has hung up, which OpenSSL 3.5 may tell of as a broken pipe."""
+        try:
+            came: bytes = self._socket.recv(65536)
+        except BrokenPipeError:  # it answered the end of a connection whose TLS nobody ended
+            return b""
+        return came
 
     # without waiting
 

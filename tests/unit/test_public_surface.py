@@ -348,7 +348,8 @@ def parser_lines(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:  # noqa: SLF001 - there is no public way to a parser's arguments
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             deeper += [each for _, each in sorted(action.choices.items())]
-        about = {"help": action.help, "default": action.default, "required": action.required, "nargs": action.nargs}
+        required = action.required and action.nargs != "*"  # Python 3.11 and 3.13 say each its own of the latter
+        about = {"help": action.help, "default": action.default, "required": required, "nargs": action.nargs}
         choices = None if action.choices is None else sorted(action.choices)
         name = " ".join(action.option_strings) or action.dest
         lines.append(f"{parser.prog} {name}: {shown_values({**about, 'choices': choices, 'metavar': action.metavar})}")
