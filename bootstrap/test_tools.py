@@ -1,4 +1,4 @@
-"""What only the tests need: a registry on loopback, a browser, a wrong clock, namespaces, other shells, javac."""
+"""What only the tests need: a registry on loopback, a browser, a wrong clock, namespaces, other shells, sshd, javac."""
 
 import shutil
 
@@ -15,6 +15,7 @@ _PACKAGES = {
     "nsenter": ("util-linux",),
     "node": ("nodejs",),
     "zsh": ("zsh",),
+    "sshd": ("openssh-server",),
     "javac": ("default-jdk-headless",),
 }
 """Commands, and the distribution's packages that have them, with what they need besides."""
