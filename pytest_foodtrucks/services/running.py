@@ -147,8 +147,9 @@ class RunningService:
         return frozenset() if self.on.internal else self._as_started.unmapped
 
     def _routed_address(self, port: int) -> str:
-        """Return the container's own address, if this process' machine has the network's gateway."""
-        attachment = next((each for each in self.container.attachments if each.network == self.network.name), None)
+        """Return the container's own address, or the one that it had, if this process' machine has the gateway."""
+        attached = (*self.container.attachments, *self._as_started.attachments)
+        attachment = next((each for each in attached if each.ipv4 and each.network == self.network.name), None)
         if attachment is None or not self._is_beside(attachment):
             raise DefinitionError(
                 f"Port {port} of the service {self.alias} is at no port of the engine's machine, because its network "

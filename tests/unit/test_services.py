@@ -251,6 +251,21 @@ def test_a_routed_ports_address_is_the_containers_own(engine: FakeEngine, networ
     assert (service.url, service.host, service.port) == ("http://127.0.0.5:5000", "127.0.0.5", 5000)
 
 
+def test_while_it_doesnt_run_a_routed_ports_address_is_the_one_that_it_had(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up, ports=[5000])
+    routed(engine, service, gateway="127.0.0.1")
+    assert service.url == "http://127.0.0.5:5000"
+    settings = engine.containers[service.container.id]["NetworkSettings"]
+    gone = {"IPAddress": "", "Gateway": ""}
+    engine.containers[service.container.id]["NetworkSettings"] = {
+        "Ports": {},
+        "Networks": {"net": settings["Networks"]["net"] | gone},
+    }
+    assert service.url == "http://127.0.0.5:5000"
+
+
 @pytest.mark.parametrize(("gateway", "local"), [("198.51.100.1", True), ("", True), ("127.0.0.1", False)])
 def test_a_routed_port_that_isnt_reached_from_here_is_an_error_with_the_remedy(
     engine: FakeEngine,
