@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Sequence
-from socket import SOCK_STREAM, getaddrinfo
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, getaddrinfo, socket
 from typing import Final
 
 from .errors import DefinitionError
@@ -53,6 +53,16 @@ def addresses_of(host: str) -> tuple[str, ...]:
     except UnicodeError as error:  # a label that IDNA can't encode
         raise OSError(str(error)) from error
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def is_own_address(address: str) -> bool:
+    """Tell whether this process' network has an address: only then can something be bound to it."""
+    with socket(AF_INET6 if ":" in address else AF_INET, SOCK_DGRAM) as attempt:
+        try:
+            attempt.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def loopback_among(addresses: Sequence[str]) -> str | None:

@@ -99,6 +99,8 @@ class Inspected:
     """The host port that was asked for each container port, also while it doesn't run."""
     published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     """Where each TCP port is published now: host addresses and host ports."""
+    unmapped: frozenset[int] = frozenset()
+    """The TCP ports that the engine opened, and gave no port of the host: its network is in gateway mode routed."""
     mounts: Mapping[str, bool] = field(default_factory=dict)
     """The paths where something is mounted, each with whether that is in memory."""
     image: str = ""
@@ -121,6 +123,7 @@ class Inspected:
             network_mode=host.get("NetworkMode", ""),
             host_ports=_host_ports(host.get("PortBindings") or {}),
             published=_published(networks.get("Ports") or {}),
+            unmapped=_unmapped(networks.get("Ports") or {}),
             mounts=_mounts(about.get("Mounts") or (), host.get("Tmpfs") or ()),
             image=config.get("Image", ""),
             labels=config.get("Labels") or {},
@@ -208,6 +211,11 @@ def _published(bindings: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], 
         if hosts and port.endswith("/tcp")
     }
     return {port: hosts for port, hosts in read.items() if hosts}
+
+
+def _unmapped(bindings: Mapping[str, Any]) -> frozenset[int]:
+    opened = {_port(port) for port, hosts in bindings.items() if hosts and port.endswith("/tcp")}
+    return frozenset(opened.difference(_published(bindings)))
 
 
 def _port(text: str) -> int:

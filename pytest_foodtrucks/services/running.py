@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, ProbeError, StartError
+from pytest_foodtrucks.hostnames import is_own_address
 from pytest_foodtrucks.probes.agent.link import NoReply
 from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_foodtrucks.containers.container import Container
     from pytest_foodtrucks.engine.execs import ExecResult
-    from pytest_foodtrucks.engine.inspected import ContainerState
+    from pytest_foodtrucks.engine.inspected import Attachment, ContainerState, Inspected
     from pytest_foodtrucks.engine.logs import LogLine, Search
     from pytest_foodtrucks.probes.http_get import HttpAnswer
     from pytest_foodtrucks.probes.probe import Probe
@@ -112,8 +113,12 @@ class RunningService:
     def address(self, port: int) -> Address:
         """Return the host and the port that lead from the test to a port of the container.
 
-        Raises DefinitionError for a port that isn't published.
+        In gateway mode `routed` no port of the host leads there; it is the container's own address then, which may
+        change when it is started again. Raises DefinitionError for a port that isn't published, and where that address
+        can't be reached from here.
         """
+        if port in self._unmapped:
+            return Address(self._routed_address(port), port)
         if port not in self._host_ports:
             raise DefinitionError(
                 f"The service {self.alias} doesn't publish port {port}, only {list(self._host_ports)}. Remedy: add it "
@@ -129,8 +134,40 @@ class RunningService:
         return self.stack.engine.publish_on if fixed is None or fixed.address is None else fixed.address
 
     @functools.cached_property
-    def _host_ports(self) -> dict[int, int]:
-        return {} if self.on.internal else self.container.ports
+    def _as_started(self) -> "Inspected":
+        return self.container.inspected()
+
+    @property
+    def _host_ports(self) -> "Mapping[int, int]":
+        return {} if self.on.internal else self._as_started.host_ports
+
+    @property
+    def _unmapped(self) -> frozenset[int]:
+        """The ports that have none on the host, though they are published: gateway mode `routed` gives none."""
+        return frozenset() if self.on.internal else self._as_started.unmapped
+
+    def _routed_address(self, port: int) -> str:
+        """Return the container's own address, or the one that it had, if this process' machine has the gateway."""
+        attached = (*self.container.attachments, *self._as_started.attachments)
+        attachment = next((each for each in attached if each.ipv4 and each.network == self.network.name), None)
+        if attachment is None or not self._is_beside(attachment):
+            raise DefinitionError(
+                f"Port {port} of the service {self.alias} is at no port of the engine's machine, because its network "
+                "has gateway mode routed, and this process can't reach the container's own address. Remedy: create "
+                "the network without that mode (driver_opts=), or ask from inside it, by a probe."
+            )
+        return attachment.ipv4
+
+    def _is_beside(self, attachment: "Attachment") -> bool:
+        gateways = [gateway for gateway in attachment.gateways if ":" not in gateway]
+        return self.stack.engine.local and any(is_own_address(gateway) for gateway in gateways)
+
+    def _is_reached_from_here(self, port: int) -> bool:
+        try:
+            self.address(port)
+        except DefinitionError:
+            return False
+        return True
 
     def first_port(self) -> int:
         """Return the first of its ports; DefinitionError where it has none."""
@@ -257,7 +294,7 @@ class RunningService:
     def fetch(self, path: str, *, port: int | None = None, timeout: float = 2.0) -> tuple[int, str]:
         """GET a path and return status and body, of a long one the beginning; NotReady where no answer comes.
 
-        Asked through the published port if there is one, else from beside the service. `timeout` is in seconds, from
+        Asked at its address from the test if it has one, else from beside the service. `timeout` is in seconds, from
         the question to the body's end.
         """
         import httpx2  # noqa: PLC0415 - only sessions that start something pay for it
@@ -266,7 +303,7 @@ class RunningService:
 
         port = self.first_port() if port is None else port
         try:
-            if port not in self._host_ports:
+            if not self._is_reached_from_here(port):
                 answer = self._asked_beside(f"{port}{path}", timeout=timeout, most=LONGEST_BODY)
                 return answer.status, answer.text
             return fetch(self.http, f"{self._url(port)}{path}", timeout=timeout)

@@ -53,7 +53,9 @@ class Service:
     def address(self, port: int) -> Address:
         """Return the host and the port that lead from the test to a port of the container.
 
-        Raises DefinitionError for a port that isn't published.
+        In gateway mode `routed` no port of the host leads there; it is the container's own address then, which may
+        change when it is started again. Raises DefinitionError for a port that isn't published, and where that address
+        can't be reached from here.
         """
         return self.__foodtrucks__.address(port)
 

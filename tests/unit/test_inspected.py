@@ -57,6 +57,7 @@ def test_all_of_an_answer_is_read() -> None:
         network_mode="home",
         host_ports={9200: 20001},
         published={9200: (("127.0.0.1", 20001),)},
+        unmapped=frozenset({9500}),
         image="busybox",
         labels={"l": "v"},
         healthcheck=("CMD", "true"),

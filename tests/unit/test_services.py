@@ -234,6 +234,65 @@ def test_the_client_is_closed_with_the_service(engine: FakeEngine, network: Netw
     assert client.is_closed
 
 
+# gateway mode routed
+
+
+def routed(engine: FakeEngine, service: Service, gateway: str) -> None:
+    """Let all ports of a service be shown as Docker 28 does on a network in gateway mode routed."""
+    settings = engine.containers[service.container.id]["NetworkSettings"]
+    settings["Ports"] = {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]}
+    settings["Networks"]["net"].update(IPAddress="127.0.0.5", Gateway=gateway)
+
+
+def test_a_routed_ports_address_is_the_containers_own(engine: FakeEngine, network: Network, up: ExitStack) -> None:
+    service = run(network, up, ports=[5000])
+    routed(engine, service, gateway="127.0.0.1")
+    assert service.address(5000) == Address("127.0.0.5", 5000)
+    assert (service.url, service.host, service.port) == ("http://127.0.0.5:5000", "127.0.0.5", 5000)
+
+
+def test_while_it_doesnt_run_a_routed_ports_address_is_the_one_that_it_had(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up, ports=[5000])
+    routed(engine, service, gateway="127.0.0.1")
+    assert service.url == "http://127.0.0.5:5000"
+    settings = engine.containers[service.container.id]["NetworkSettings"]
+    gone = {"IPAddress": "", "Gateway": ""}
+    engine.containers[service.container.id]["NetworkSettings"] = {
+        "Ports": {},
+        "Networks": {"net": settings["Networks"]["net"] | gone},
+    }
+    assert service.url == "http://127.0.0.5:5000"
+
+
+@pytest.mark.parametrize(("gateway", "local"), [("198.51.100.1", True), ("", True), ("127.0.0.1", False)])
+def test_a_routed_port_that_isnt_reached_from_here_is_an_error_with_the_remedy(
+    engine: FakeEngine,
+    network: Network,
+    up: ExitStack,
+    gateway: str,
+    local: bool,  # noqa: FBT001 - a parameter of pytest's
+) -> None:
+    engine.local = local
+    service = run(network, up, ports=[5000])
+    routed(engine, service, gateway=gateway)
+    words = (
+        r"Port 5000 of the service web is at no port of the engine's machine, .* gateway mode routed, .*Remedy: create "
+    )
+    with pytest.raises(DefinitionError, match=words):
+        _ = service.url
+
+
+def test_where_a_routed_port_isnt_reached_from_here_readiness_asks_beside_the_service(
+    engine: FakeEngine, agent: FakeAgent, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up, ports=[5000])
+    routed(engine, service, gateway="198.51.100.1")
+    agent.reply = http_reply(b"fine")
+    assert service.__foodtrucks__.fetch("/") == (200, "fine")
+
+
 # what readiness asks
 
 
