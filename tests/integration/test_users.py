@@ -95,10 +95,14 @@ def test_it_changes(before, es_pristine, change):
     assert told(es) != before or not logs_in(es, "ann", "ann's own")
 
 
-def test_all_is_as_it_was(before, es_on_net):
+def test_all_is_as_it_was_and_one_is_left_for_the_next_session(before, es_on_net):
+    print("container", es_on_net.container.id)
     assert told(es_on_net) == before
+    assert {*before["user"]} >= {"ann", "bob"}
+    assert "left" not in before["user"]
     assert logs_in(es_on_net, "ann", "ann's own")
     assert logs_in(es_on_net, "bob", "bob's own")
+    put(es_on_net, "user/left", {"password": "left's own", "roles": ["cook"]})
 """
 
 LOCAL = "foodtrucks-local" in os.environ.get("FOODTRUCKS_ES_IMAGE", "")
@@ -107,8 +111,13 @@ LOCAL = "foodtrucks-local" in os.environ.get("FOODTRUCKS_ES_IMAGE", "")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["9.5.0", "8.8.2", "7.17.9"])
-def test_users_and_roles_are_put_back(downstream: Downstream, tmp_path: Path, version: str) -> None:
-    analysis_zip(tmp_path, version=version).rename(downstream.folder / "standingin.zip")
+def test_users_and_roles_are_put_back(pruned: Downstream, tmp_path: Path, version: str) -> None:
+    analysis_zip(tmp_path, version=version).rename(pruned.folder / "standingin.zip")
     plugins = '[Path("standingin.zip")]' if LOCAL else "[]"
-    downstream.write(conftest=CONFTEST.format(version=version, plugins=plugins), test_it=SUITE)
-    downstream.run("--foodtrucks-timeout=300", timeout=500).assert_outcomes(passed=12)
+    pruned.write(conftest=CONFTEST.format(version=version, plugins=plugins), test_it=SUITE)
+    containers = []
+    for _ in range(2):
+        result = pruned.run("-s", "--foodtrucks-timeout=300", "--foodtrucks-reuse", timeout=500)
+        result.assert_outcomes(passed=12)
+        containers += [line.split()[-1] for line in result.outlines if "container " in line]
+    assert containers[0] == containers[1]
