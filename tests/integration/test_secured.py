@@ -360,7 +360,8 @@ def test_key(es_on_net):
 
 def test_user(es_on_net):
     with es_users.user(es_on_net, ["monitoring_user"]) as auth:
-        assert es_on_net.http.get("/_cluster/health", auth=auth).status_code == 200
+        answer = es_on_net.http.get("/_security/_authenticate", auth=auth)
+        assert (answer.status_code, answer.json()["roles"]) == (200, ["monitoring_user"])
         assert es_on_net.http.put("/forbidden", auth=auth).status_code == 403
     assert es_on_net.http.get("/_cluster/health", auth=auth).status_code == 401
 
