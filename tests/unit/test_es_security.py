@@ -463,8 +463,15 @@ def test_why_there_is_no_key_is_told(why: Any, words: str) -> None:
     assert str(raised.value) == f"In Elasticsearch an API key can't be made: {words}"
 
 
-def test_a_server_of_few_modules_that_can_make_no_key_is_told_with_what_it_lacks() -> None:
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("Unknown filter type [pattern_capture] for [email]", "take an image whose server has the module analysis-c"),
+        ("current license is non-compliant for [api keys]", "its licence has no keys: give env"),
+    ],
+)
+def test_a_server_that_can_make_no_key_is_told_with_what_it_lacks(reason: str, remedy: str) -> None:
     api = Api(None, POST=400)
-    api.reason = "Unknown filter type [pattern_capture] for [email]"
-    with pytest.raises(FoodtrucksError, match="Remedy: take an image whose server has the module analysis-common"):
+    api.reason = reason
+    with pytest.raises(FoodtrucksError, match=f"Remedy: {remedy}"):
         es_users.api_key(api, role_descriptors=None, expiration=None)

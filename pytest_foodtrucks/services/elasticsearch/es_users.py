@@ -32,9 +32,16 @@ CONFIG: Final = "/usr/share/elasticsearch/config"
 
 _SECONDS: Final = 30.0
 _PAUSE: Final = 0.05
-_NO_INDEX: Final = (
-    "take an image whose server has the module analysis-common, such as the official one: its index for keys needs it"
-)
+_LACKS: Final = {
+    "pattern_capture": (
+        "take an image whose server has the module analysis-common, such as the official one: its index for keys "
+        "needs it"
+    ),
+    "license is non-compliant": (
+        "its licence has no keys: give environment={'xpack.license.self_generated.type': 'trial'}"
+    ),
+}
+"""What a server lacks that can make no key, by a part of its words."""
 
 _ROUNDS: Final = 1000
 """The fewest that Elasticsearch has a name for (pbkdf2_1000): a random password of 256 bits needs no slow hash."""
@@ -92,7 +99,7 @@ def _asked(server: Server, body: Mapping[str, Any]) -> "httpx2.Response":
     except httpx2.HTTPError as error:
         raise FoodtrucksError(f"{what}: {error}. Remedy: see why it is away.") from error
     if not answer.is_success:
-        remedy = _NO_INDEX if "pattern_capture" in answer.text else "mend what it says"
+        remedy = next((_LACKS[words] for words in _LACKS if words in answer.text), "mend what it says")
         raise FoodtrucksError(f"{what}: {reason_of(answer)}. Remedy: {remedy}.")
     return answer
 
