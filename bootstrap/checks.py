@@ -32,7 +32,7 @@ _TYPE_CHECKERS: Final[Sequence[Part]] = (("types", ("mypy",)), ("users' types", 
 _DEPENDENCIES: Final = re.compile(r"\b(docker|elasticsearch|tenacity|filelock|httpx2|rich)\b")
 _WITH_OLDEST: Final = tuple(
     f"tests/plugin/test_{stem}.py"
-    for stem in ("factories", "light_sessions", "marker", "no_engine", "options", "sessions", "subtests")
+    for stem in ("light_sessions", "marker", "no_engine", "options", "sessions", "subtests")
 )
 """Files of whole sessions in which pytest does the most: it collects, orders, reports, reads options."""
 _THE_SAME_WITH_ALL: Final = frozenset({"test_arrows", "test_nonsense"})
@@ -44,7 +44,7 @@ _WITHOUT_ENGINE: Final = (
 _SPHINX: Final = ("sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder")
 _PAGES: Final = ("docs", "docs/_build/html")
 _LINKS: Final = ("docs", "docs/_build/links")
-_ON_ONE_STACK: Final = ("test_chapter", "test_page", "test_snapshots", "test_stack")
+_ON_ONE_STACK: Final = ("test_chapter", "test_leftovers", "test_page", "test_snapshots", "test_stack")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
 _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""

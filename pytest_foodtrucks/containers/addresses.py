@@ -125,6 +125,12 @@ def outside(address: str, subnets: Iterable[str]) -> bool:
     return not any(_can_be_had(meant, subnet) for subnet in known)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two subnets have an address in common."""
+    first, second = ipaddress.ip_network(one), ipaddress.ip_network(other)
+    return first.version == second.version and first.overlaps(second)
+
+
 def _can_be_had(address: Address, subnet: Subnet) -> bool:
     ends = {subnet.network_address} | ({subnet.broadcast_address} if subnet.version == 4 else set())  # noqa: PLR2004
     return address.version == subnet.version and address in subnet and address not in ends

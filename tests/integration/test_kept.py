@@ -158,7 +158,10 @@ def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("other_net.connect(echo, aliases=['search'])", r"a test left it on the network foodtrucks-net-\w+ too"),
+        pytest.param(  # compared likewise, and the words are in tests/unit/test_kept.py
+            *("other_net.connect(echo, aliases=['search'])", r"a test left it on the network foodtrucks-net-\w+ too"),
+            marks=pytest.mark.slow,
+        ),
         (
             "foodtrucks_net.disconnect(echo); foodtrucks_net.connect(echo)",
             "a test left it with no name instead of echo",
@@ -430,6 +433,7 @@ def test_a_service_without_reset_is_each_sessions_own_and_goes_with_it(
     assert len(set(keeping.ids())) == 3
 
 
+@pytest.mark.slow  # unit/test_lasting.py sees reset= called; test_examples.py runs the example, once
 def test_the_example_with_its_counters_runs_again_and_again(keeping: Keeping) -> None:
     shutil.copytree(ROOT / "examples/own_service", keeping.downstream.folder, dirs_exist_ok=True)
     (keeping.downstream.folder / "test_it.py").unlink()

@@ -45,6 +45,33 @@ def test_it(number, es_client, web_client, foodtrucks_net, es_index):
     assert es_client.count(index=es_index)["count"] == 1
 """
 
+INDICES = """
+import pathlib, time
+import pytest
+
+def under(es, name):
+    http = es.http
+    indices = [index["index"] for index in http.get(f"/_cat/indices/{name}*?format=json").json()]
+    aliases = http.get(f"/_cat/aliases/{name}*?format=json").json()
+    templates = http.get(f"/_cat/templates/{name}*?format=json").json()
+    return len(indices), len(aliases), len(templates)
+
+@pytest.mark.parametrize("number", range(8))
+def test_it(number, es_client, es_on_net, es_index, worker_id):
+    earlier = pathlib.Path(f"names-of-{worker_id}")
+    names = earlier.read_text().split() if earlier.exists() else []
+    assert es_index not in names
+    assert [under(es_on_net, name) for name in names] == [(0, 0, 0)] * len(names)
+    es_client.indices.put_index_template(name=f"{es_index}-template", index_patterns=[f"{es_index}-2*"])
+    es_client.index(index=es_index, document={"number": number}, refresh=True)
+    es_client.index(index=f"{es_index}-2", document={"number": number}, refresh=True)
+    es_client.indices.put_alias(index=es_index, name=f"{es_index}-alias")
+    time.sleep(0.2)
+    assert under(es_on_net, es_index) == (2, 1, 1)
+    assert es_client.count(index=f"{es_index}-alias")["count"] == 1
+    earlier.write_text(" ".join([*names, es_index]))
+"""
+
 
 _LIKE_LOAD = ("loadfile", "loadscope", "worksteal")
 """They deal out the same tests in another order; `loadgroup` gives them other names besides."""
@@ -67,10 +94,13 @@ def created(foodtrucks_engine: Engine, state_home: Path) -> Iterator[Callable[[]
         yield count
 
 
-def test_workers_share_one_stack(downstream: Downstream, created: Callable[[], Counter[str]]) -> None:
+def test_workers_share_one_stack_and_have_indices_of_their_own(
+    downstream: Downstream, created: Callable[[], Counter[str]]
+) -> None:
     seeds = downstream.folder / "seeds"
-    downstream.write(conftest=SEED.format(path=str(seeds)), test_it=MANY)
-    downstream.run("-n4", timeout=240).assert_outcomes(passed=12)
+    downstream.write(conftest=SEED.format(path=str(seeds)), test_it=MANY, test_indices=INDICES)
+    downstream.run("-n4", timeout=300).assert_outcomes(passed=20)
+    assert len(list(downstream.folder.glob("names-of-*"))) > 1, "the control: several workers had a part of it"
     assert seeds.read_text(encoding="utf-8") == "seeded\n"
     assert created() == {"network": 1, "es": 1, "foodtrucks-web": 1}
 
@@ -129,39 +159,6 @@ def test_nothing_needs_xdist_to_be_installed(downstream: Downstream, created: Ca
     )
     result.assert_outcomes(passed=2)
     assert created() == {"network": 1, "castaway": 1}
-
-
-def test_workers_have_indices_of_their_own_with_all_that_is_under_their_names(downstream: Downstream) -> None:
-    downstream.write(
-        test_it="""
-        import pathlib, time
-        import pytest
-
-        def under(es, name):
-            http = es.http
-            indices = [index["index"] for index in http.get(f"/_cat/indices/{name}*?format=json").json()]
-            aliases = http.get(f"/_cat/aliases/{name}*?format=json").json()
-            templates = http.get(f"/_cat/templates/{name}*?format=json").json()
-            return len(indices), len(aliases), len(templates)
-
-        @pytest.mark.parametrize("number", range(8))
-        def test_it(number, es_client, es_on_net, es_index, worker_id):
-            earlier = pathlib.Path(f"names-of-{worker_id}")
-            names = earlier.read_text().split() if earlier.exists() else []
-            assert es_index not in names
-            assert [under(es_on_net, name) for name in names] == [(0, 0, 0)] * len(names)
-            es_client.indices.put_index_template(name=f"{es_index}-template", index_patterns=[f"{es_index}-2*"])
-            es_client.index(index=es_index, document={"number": number}, refresh=True)
-            es_client.index(index=f"{es_index}-2", document={"number": number}, refresh=True)
-            es_client.indices.put_alias(index=es_index, name=f"{es_index}-alias")
-            time.sleep(0.2)
-            assert under(es_on_net, es_index) == (2, 1, 1)
-            assert es_client.count(index=f"{es_index}-alias")["count"] == 1
-            earlier.write_text(" ".join([*names, es_index]))
-        """
-    )
-    downstream.run("-n2", timeout=240).assert_outcomes(passed=8)
-    assert len(list(downstream.folder.glob("names-of-*"))) == 2, "the control: both workers had a part of it"
 
 
 @pytest.mark.parametrize(

@@ -504,7 +504,7 @@ def test_a_service_of_the_contracts_name_that_workers_do_not_share_is_told_to_th
 ) -> None:
     kind = {"es_on_net": "elasticsearch_service", "web_on_net": "service"}[name]
     definitions, tests = f"{name} = {kind}(image='a', {how})", f"def test({name}): pass"
-    (line,) = told(session(definitions, tests, "-n2"))
+    (line,) = told(session(definitions, tests, "-n1"))
     assert line == (
         f"conftest.py:4: Under xdist each worker would have a {name} of its own, and on one network only one container "
         f"can be {alias!r}. Remedy: leave shared= and scope= out, give it a network= of a narrower scope, define it "
@@ -551,7 +551,7 @@ def test_a_name_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_w
     session: Session, scope: str, aliases: str
 ) -> None:
     definitions = f"db = service(image='a', shared=False, aliases={aliases}, scope={scope!r})"
-    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    (line,) = told(session(definitions, "def test(db): pass", "-n1"))
     assert line == (
         "conftest.py:4: Under xdist each worker would have a db of its own, and on one network its aliases= can belong "
         "to only one container. Remedy: leave aliases= out, and it gets the worker's id behind its name; or leave "
@@ -604,7 +604,7 @@ web = service(image='a', networks=['foodtrucks_net', 'n'], aliases=['x'])"""
 def test_an_address_that_workers_cant_have_at_the_same_time_is_told_to_them(
     session: Session, definitions: str, message: str
 ) -> None:
-    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    (line,) = told(session(definitions, "def test(db): pass", "-n1"))
     assert fnmatch(line, message)
     assert session(definitions, "def test(db): pass", "--collect-only").ret == pytest.ExitCode.OK
 
@@ -623,6 +623,13 @@ def test_an_address_that_workers_cant_have_at_the_same_time_is_told_to_them(
         (
             f"n = network(subnet='10.20.0.0/24')\n{TWICE}",
             "conftest.py:6: On n the address '10.20.0.5' would belong to two services: web, and db *",
+        ),
+        (
+            (
+                "n = network(subnet='10.20.0.0/16')\nm = network(subnet='10.20.7.0/24')\n"
+                "db = service(image='a', networks=['m', 'n'])"
+            ),
+            "conftest.py:5: The network m is to have subnet=10.20.7.0/24, and n (conftest.py:4) has 10.20.0.0/16: *",
         ),
         (
             f"n = network()\n{SAME_ALIAS}",
@@ -715,7 +722,7 @@ def test_a_port_of_the_host_that_each_worker_would_give_to_a_service_of_its_own_
     session: Session, ports: str
 ) -> None:
     definitions = f"db = service(image='a', shared=False, ports={ports})"
-    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    (line,) = told(session(definitions, "def test(db): pass", "-n1"))
     assert line == (
         "conftest.py:4: Under xdist each worker would have a db of its own, and port 8080 of the host can belong to "
         "only one. Remedy: write ports=[80], for a free one, or leave shared= out, and all workers have one service."
@@ -725,7 +732,7 @@ def test_a_port_of_the_host_that_each_worker_would_give_to_a_service_of_its_own_
 @pytest.mark.needs("pytest-xdist")
 def test_a_mac_address_that_each_worker_would_give_to_a_service_of_its_own_is_told_to_workers(session: Session) -> None:
     definitions = "db = service(image='a', shared=False, mac_address='02:42:ac:11:00:05')"
-    (line,) = told(session(definitions, "def test(db): pass", "-n2"))
+    (line,) = told(session(definitions, "def test(db): pass", "-n1"))
     assert line == (
         "conftest.py:4: Under xdist each worker would have a db of its own, and on foodtrucks_net its mac_address= can "
         "belong to only one container. Remedy: leave that out; or leave shared= out, and all workers have one."
@@ -744,9 +751,9 @@ def test_two_services_may_have_one_port_at_different_addresses_of_the_host(sessi
     ("how", "options"),
     [
         ("shared=False, ports=['8080:80']", []),
-        pytest.param("ports=['8080:80']", ["-n2"], marks=pytest.mark.needs("pytest-xdist")),
-        pytest.param("shared=False, ports=[80]", ["-n2"], marks=pytest.mark.needs("pytest-xdist")),
-        pytest.param("shared=False, ports=lambda: [80]", ["-n2"], marks=pytest.mark.needs("pytest-xdist")),
+        pytest.param("ports=['8080:80']", ["-n1"], marks=pytest.mark.needs("pytest-xdist")),
+        pytest.param("shared=False, ports=[80]", ["-n1"], marks=pytest.mark.needs("pytest-xdist")),
+        pytest.param("shared=False, ports=lambda: [80]", ["-n1"], marks=pytest.mark.needs("pytest-xdist")),
     ],
 )
 def test_a_port_of_the_host_that_one_service_has_is_not_told(session: Session, how: str, options: list[str]) -> None:
