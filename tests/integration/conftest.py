@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from pytest_foodtrucks import Engine, network
-from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL, SESSION_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, MADE_FROM_LABEL, OWNER_LABEL, SESSION_LABEL
 from pytest_foodtrucks.sessions.owners import state_of
 from pytest_foodtrucks.sessions.state_key import identity
 
@@ -83,6 +83,17 @@ def kept_by_tests(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], s
         return _labelled(foodtrucks_engine, SESSION_LABEL, ours=lambda session: session in kept)
 
     return ask
+
+
+@pytest.fixture
+def derived_images_go(foodtrucks_engine: Engine) -> Iterator[None]:
+    """Remove the images that a test derived from others."""
+    labels = {"label": MADE_FROM_LABEL}
+    before = {image["Id"] for image in foodtrucks_engine.api.images(filters=labels)}
+    yield
+    for image in foodtrucks_engine.api.images(filters=labels):
+        if image["Id"] not in before:
+            foodtrucks_engine.remove_image(image["Id"])
 
 
 @pytest.fixture

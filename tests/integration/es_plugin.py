@@ -1,7 +1,7 @@
-"""A small plugin for Elasticsearch: a filter that appends a mark to each token, compiled and zipped here.
+"""Small plugins for Elasticsearch, compiled and zipped here: a filter that marks tokens, and stand-ins for analysis.
 
-It is compiled against stubs of the server's classes, not against its jars: those of version 9 are for Java 21, and an
-older javac can't read them. What the stubs have is the same from 6.8 to 9.5.
+They are compiled against stubs of the server's classes, not against its jars: those of version 9 are for Java 21, and
+an older javac can't read them. What the stubs have is the same from 6.8 to 9.5.
 """
 
 import shutil
@@ -21,6 +21,11 @@ _STUBS = {
             String name();
             org.apache.lucene.analysis.TokenStream create(org.apache.lucene.analysis.TokenStream stream);
         }""",
+    "org.elasticsearch.index.analysis.TokenizerFactory": """
+        public interface TokenizerFactory {
+            String name();
+            org.apache.lucene.analysis.Tokenizer create();
+        }""",
     "org.elasticsearch.indices.analysis.AnalysisModule": """
         public class AnalysisModule {
             public interface AnalysisProvider<T> {
@@ -30,9 +35,11 @@ _STUBS = {
         }""",
     "org.elasticsearch.plugins.AnalysisPlugin": """
         import org.elasticsearch.index.analysis.TokenFilterFactory;
+        import org.elasticsearch.index.analysis.TokenizerFactory;
         import org.elasticsearch.indices.analysis.AnalysisModule.AnalysisProvider;
         public interface AnalysisPlugin {
-            java.util.Map<String, AnalysisProvider<TokenFilterFactory>> getTokenFilters();
+            default java.util.Map<String, AnalysisProvider<TokenFilterFactory>> getTokenFilters() { return null; }
+            default java.util.Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() { return null; }
         }""",
     "org.apache.lucene.util.Attribute": "public interface Attribute {}",
     "org.apache.lucene.util.AttributeSource": """
@@ -47,6 +54,11 @@ _STUBS = {
         public abstract class TokenFilter extends TokenStream {
             protected final TokenStream input;
             protected TokenFilter(TokenStream input) { this.input = input; }
+        }""",
+    "org.apache.lucene.analysis.Tokenizer": "public abstract class Tokenizer extends TokenStream {}",
+    "org.apache.lucene.analysis.standard.StandardTokenizer": """
+        public final class StandardTokenizer extends org.apache.lucene.analysis.Tokenizer {
+            public boolean incrementToken() { return false; }
         }""",
     "org.apache.lucene.analysis.tokenattributes.CharTermAttribute": """
         public interface CharTermAttribute extends org.apache.lucene.util.Attribute {
@@ -90,18 +102,67 @@ public class Marking extends Plugin implements AnalysisPlugin {
 """
 
 
+_STANDING_IN = """
+package example;
+
+import java.util.Map;
+import org.apache.lucene.analysis.TokenStream;
+import org.apache.lucene.analysis.Tokenizer;
+import org.apache.lucene.analysis.standard.StandardTokenizer;
+import org.elasticsearch.index.analysis.TokenFilterFactory;
+import org.elasticsearch.index.analysis.TokenizerFactory;
+import org.elasticsearch.indices.analysis.AnalysisModule.AnalysisProvider;
+import org.elasticsearch.plugins.AnalysisPlugin;
+import org.elasticsearch.plugins.Plugin;
+
+public class StandingIn extends Plugin implements AnalysisPlugin {
+    private static final AnalysisProvider<TokenFilterFactory> UNCHANGED =
+        (index, environment, name, settings) -> new TokenFilterFactory() {
+            public String name() { return name; }
+            public TokenStream create(TokenStream stream) { return stream; }
+        };
+
+    private static final AnalysisProvider<TokenizerFactory> WORDS =
+        (index, environment, name, settings) -> new TokenizerFactory() {
+            public String name() { return name; }
+            public Tokenizer create() { return new StandardTokenizer(); }
+        };
+
+    public Map<String, AnalysisProvider<TokenFilterFactory>> getTokenFilters() {
+        return Map.of("pattern_capture", UNCHANGED, "unique", UNCHANGED);
+    }
+
+    public Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() {
+        return Map.of("uax_url_email", WORDS);
+    }
+}
+"""
+
+
 def plugin_zip(folder: Path, *, version: str, mark: str = "!") -> Path:
     """Write the zip of the plugin for a server's version, and return its path; `mark` is what it appends."""
+    return _zip(folder, "Marking", _MARKING.replace("MARK", mark), version)
+
+
+def analysis_zip(folder: Path, *, version: str) -> Path:
+    """Write the zip of a plugin with what the index of users and keys asks of the module analysis-common.
+
+    The servers of local images lack that module. The words of an e-mail address aren't found by it as they are there.
+    """
+    return _zip(folder, "StandingIn", _STANDING_IN, version)
+
+
+def _zip(folder: Path, name: str, source: str, version: str) -> Path:
     sources, classes = folder / "sources", folder / "classes"
-    for name, text in {**_STUBS, "example.Marking": _MARKING.replace("MARK", mark)}.items():
-        file = sources.joinpath(*name.split(".")).with_suffix(".java")
+    for each, text in {**_STUBS, f"example.{name}": source}.items():
+        file = sources.joinpath(*each.split(".")).with_suffix(".java")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text if text.startswith("\npackage") else f"package {name.rpartition('.')[0]};{text}")
+        file.write_text(text if text.startswith("\npackage") else f"package {each.rpartition('.')[0]};{text}")
     _compile(sources, classes)
-    zipped = folder / "marking.zip"
+    zipped = folder / f"{name.lower()}.zip"
     with zipfile.ZipFile(zipped, "w") as archive:
-        archive.write(_jar(classes), "marking.jar")
-        archive.writestr("plugin-descriptor.properties", _descriptor(version))
+        archive.write(_jar(classes), f"{name.lower()}.jar")
+        archive.writestr("plugin-descriptor.properties", _descriptor(name, version))
     return zipped
 
 
@@ -115,20 +176,20 @@ def _compile(sources: Path, classes: Path) -> None:
 
 def _jar(classes: Path) -> Path:
     """Write a jar of the plugin's own classes, without the stubs."""
-    jar = classes / "marking.jar"
+    jar = classes / "plugin.jar"
     with zipfile.ZipFile(jar, "w") as archive:
         for file in (classes / "example").iterdir():
             archive.write(file, file.relative_to(classes))
     return jar
 
 
-def _descriptor(version: str) -> str:
+def _descriptor(name: str, version: str) -> str:
     about = {
-        "name": "marking",
-        "description": "appends a mark to each token",
+        "name": name.lower(),
+        "description": "analyses text in tests",
         "version": "1.0",
         "elasticsearch.version": version,
         "java.version": "11" if version >= "7" else "1.8",
-        "classname": "example.Marking",
+        "classname": f"example.{name}",
     }
     return "".join(f"{key}={value}\n" for key, value in about.items())

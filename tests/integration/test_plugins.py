@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.containers.deriving import Derivation, derived
 from pytest_foodtrucks.containers.progress import Progress
-from pytest_foodtrucks.engine.labels import IMAGE_LABEL, MADE_FROM_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL
 
 from .conftest import Downstream
 from .es_plugin import plugin_zip
@@ -32,15 +31,7 @@ def test_it(search):
 """
 
 
-@pytest.fixture(autouse=True)
-def _images_go(foodtrucks_engine: Engine) -> Iterator[None]:
-    """Remove the images that were derived here."""
-    labels = {"label": MADE_FROM_LABEL}
-    before = {image["Id"] for image in foodtrucks_engine.api.images(filters=labels)}
-    yield
-    for image in foodtrucks_engine.api.images(filters=labels):
-        if image["Id"] not in before:
-            foodtrucks_engine.remove_image(image["Id"])
+pytestmark = pytest.mark.usefixtures("derived_images_go")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+import shutil
 import ssl
 import stat
 import subprocess
@@ -52,6 +53,36 @@ app = job(
     configs=lambda es_tls: {"ca": {"file": es_tls.ca_file, "target": "/etc/ssl/es.pem"}},
     secrets=lambda es_tls: {"es": es_tls.auth[1]},
 )
+
+
+@pytest.fixture(scope="session")
+def curl_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the build context of an image that has this machine's curl, its libraries, and nothing else."""
+    curl, ldd = shutil.which("curl"), shutil.which("ldd")
+    if curl is None or ldd is None:
+        pytest.fail("There is no curl or ldd. Remedy: install it (Debian, Ubuntu: curl, libc-bin).", pytrace=False)
+    folder = tmp_path_factory.mktemp("curl")
+    needed = subprocess.run([ldd, curl], check=True, capture_output=True, text=True, timeout=60).stdout
+    for file in (curl, *re.findall(r"(/\S+) \(0x", needed)):
+        there = folder / "root" / file.removeprefix("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, there)
+    folder.joinpath("Dockerfile").write_text(f'FROM scratch\nCOPY root /\nENTRYPOINT ["{curl}"]\n')
+    return str(folder)
+
+
+curl = job(
+    network="safe_net",
+    build=lambda curl_folder: curl_folder,
+    command=lambda es_tls: ["-sS", "--cacert", "/es.pem", "--netrc-file", "/run/secrets/netrc", who_am_i(es_tls)],
+    configs=lambda es_tls: {"ca": {"file": es_tls.ca_file, "target": "/es.pem"}},
+    secrets=lambda es_tls: {"netrc": f"machine es-tls login {es_tls.auth[0]} password {es_tls.auth[1]}"},
+)
+
+
+def who_am_i(es: ElasticsearchService) -> str:
+    """Return the URL by which a container asks who it is taken for."""
+    return f"{es.internal_url}/_security/_authenticate"
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +134,10 @@ def test_a_probe_and_an_app_on_the_network_ask_it_by_name(
     assert answer.tls is not None
     assert answer.tls.verified
     assert app.logs().strip() == "foodtrucks"
+
+
+def test_curl_in_a_container_gets_in_with_the_authority_and_the_user(curl: Job) -> None:
+    assert json.loads(curl.logs())["username"] == "foodtrucks"
 
 
 @pytest.mark.parametrize(
@@ -199,16 +234,17 @@ def test_it_is_itself_again_after_a_restart(es_tls: ElasticsearchService) -> Non
 # sessions of workers, kept stacks and failures
 
 CONFTEST = """
-import os
+from pathlib import Path
 import pytest
 
 @pytest.fixture(scope="session")
 def es_seed():
-    def seed(es):
-        patient = es.client.options(request_timeout=120)  # the machine may be busy
-        patient.index(index="menu", id="1", document={"dish": "taco"}, refresh=True)
-    return seed
+    return Path("seeds")
 """
+SEEDS = {
+    "menu.index.json": '{"mappings": {"properties": {"dish": {"type": "keyword"}}}}',
+    "menu.ndjson": '{"index": {"_id": "1"}}\n{"dish": "taco"}\n',
+}
 
 TESTS = """
 import os
@@ -249,6 +285,10 @@ def keeping(downstream: Downstream, state_home: Path, foodtrucks_engine: Engine)
     """Return a suite of workers whose stack is kept, and is pruned after the test."""
     del foodtrucks_engine
     downstream.write(conftest=CONFTEST, test_it=TESTS)
+    folder = downstream.folder / "seeds"
+    folder.mkdir()
+    for name, text in SEEDS.items():
+        (folder / name).write_text(text)
     yield downstream
     state = state_home / f"{downstream.folder.name}-kept"
     command = [sys.executable, "-m", "pytest_foodtrucks", "prune", "--state-dir", str(state)]
@@ -320,7 +360,8 @@ def test_key(es_on_net):
 
 def test_user(es_on_net):
     with es_users.user(es_on_net, ["monitoring_user"]) as auth:
-        assert es_on_net.http.get("/_cluster/health", auth=auth).status_code == 200
+        answer = es_on_net.http.get("/_security/_authenticate", auth=auth)
+        assert (answer.status_code, answer.json()["roles"]) == (200, ["monitoring_user"])
         assert es_on_net.http.put("/forbidden", auth=auth).status_code == 403
     assert es_on_net.http.get("/_cluster/health", auth=auth).status_code == 401
 

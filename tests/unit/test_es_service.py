@@ -18,6 +18,7 @@ from fakes.json_server import json_handler
 from fakes.serving import serving
 from fakes.session import new_stack
 from pytest_foodtrucks.errors import ClientMismatch, FoodtrucksError, StartError
+from pytest_foodtrucks.services.access import Access
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.elasticsearch import es, es_index, es_node
@@ -327,6 +328,20 @@ def test_what_was_there_after_the_seed_and_is_gone_is_a_reason_not_to_take_it_ov
     with pytest.raises(StartError, match=r"^a test deleted or changed _ingest/pipeline/seeds, trucks\.$"):
         restore(service, ["menu", "trucks", "_ingest/pipeline/seeds"])
     assert node.deleted == []
+
+
+def test_of_a_secured_one_users_and_roles_that_came_are_deleted_too(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    service.__foodtrucks__.access = Access(auth=("foodtrucks", "secret"))
+    reserved = {"metadata": {"_reserved": True}}
+    node.answers = {
+        "/_security/user": (200, {"elastic": reserved, "ann": {}, "eve": {}}),
+        "/_security/role": (200, {"superuser": reserved, "thief": {"metadata": {}}}),
+        "/_security/role_mapping": (200, {"thieves": {}}),
+    }
+    restore(service, ["_security/user/ann"])
+    assert node.deleted == [f"/_security/{each}" for each in ("role_mapping/thieves", "user/eve", "role/thief")]
 
 
 def test_what_came_into_it_and_cannot_be_deleted_is_a_reason_not_to_take_it_over(

@@ -138,7 +138,7 @@ def _paths(service: ElasticsearchService) -> list[str]:
     """Return the paths of all that has a name in it, and of the cluster's settings, but for the server's own."""
     with _answering("what is in it can't be listed"):
         settings = es_contents.settings(service)
-        paths, failures = es_contents.listed(service)
+        paths, failures = es_contents.listed(service, secured=service.auth is not None)
     if failures:
         raise StartError(f"what is in it can't be listed: {es_contents.together(failures)}.")
     return [*settings, *paths]

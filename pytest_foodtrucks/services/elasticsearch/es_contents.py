@@ -240,14 +240,14 @@ def reason_of(answer: "httpx2.Response") -> str:
     return f"{answer.status_code}: {answer.text[:200]}"
 
 
-def listed(server: Server, prefix: str = "") -> tuple[list[str], list[Failure]]:
+def listed(server: Server, prefix: str = "", *, secured: bool = False) -> tuple[list[str], list[Failure]]:
     """Return the paths of all that has a name with a prefix, and what couldn't be listed.
 
     In the order in which they can be deleted, one by one, by their own names: since 8 the server refuses to delete by
-    wildcard. What begins with a dot, and what is managed, is the server's own. Raises httpx2's errors where no answer
-    comes.
+    wildcard. What begins with a dot, and what is managed, is the server's own. Of a secured server users and roles are
+    listed too. Raises httpx2's errors where no answer comes.
     """
-    listing = _Listing(server, prefix)
+    listing = _Listing(server, prefix, secured=secured)
     paths = [path for path, _ in listing.things(listing.state())]
     return paths, listing.failures
 
@@ -258,7 +258,7 @@ def things(
     """Return the paths of all that has a name, each with what the server tells of it, and what couldn't be listed.
 
     As `listed`, given the state's metadata. `known` is what was listed before: with it no kind is listed again, only
-    what the state tells of is new. Of a secured server users and roles are listed too.
+    what the state tells of is new.
     """
     listing = _Listing(server, known=known, secured=secured)
     return dict(listing.things(state)), listing.failures

@@ -4,8 +4,9 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -31,11 +32,16 @@ CONFIG: Final = "/usr/share/elasticsearch/config"
 
 _SECONDS: Final = 30.0
 _PAUSE: Final = 0.05
-_KNOWN: Final = (int(HTTPStatus.OK), int(HTTPStatus.FORBIDDEN))
-_UNKNOWN: Final = (int(HTTPStatus.UNAUTHORIZED),)
-_NO_INDEX: Final = (
-    "take an image whose server has the module analysis-common, such as the official one: its index for keys needs it"
-)
+_LACKS: Final = {
+    "pattern_capture": (
+        "take an image whose server has the module analysis-common, such as the official one: its index for keys "
+        "needs it"
+    ),
+    "license is non-compliant": (
+        "its licence has no keys: give environment={'xpack.license.self_generated.type': 'trial'}"
+    ),
+}
+"""What a server lacks that can make no key, by a part of its words."""
 
 _ROUNDS: Final = 1000
 """The fewest that Elasticsearch has a name for (pbkdf2_1000): a random password of 256 bits needs no slow hash."""
@@ -93,7 +99,7 @@ def _asked(server: Server, body: Mapping[str, Any]) -> "httpx2.Response":
     except httpx2.HTTPError as error:
         raise FoodtrucksError(f"{what}: {error}. Remedy: see why it is away.") from error
     if not answer.is_success:
-        remedy = _NO_INDEX if "pattern_capture" in answer.text else "mend what it says"
+        remedy = next((_LACKS[words] for words in _LACKS if words in answer.text), "mend what it says")
         raise FoodtrucksError(f"{what}: {reason_of(answer)}. Remedy: {remedy}.")
     return answer
 
@@ -118,14 +124,15 @@ def user(
     Also a file's: the interface for users needs an index of the node's own, which servers of few modules can't make.
     """
     name, password = f"foodtrucks-{secrets.token_hex(6)}", new_password()
+    wait = partial(_wait, node, (name, password), clock=clock, sleep=sleep)
     lines = [f"{role}:{name}" for role in roles]
     _in_files(node, _ADD, "\n".join([f"{name}:{hashed(password)}", *lines, ""]))
     try:
-        _wait(node, (name, password), _KNOWN, clock, sleep)
+        wait(_knows(roles), f"of the roles {', '.join(roles)} that was made")
         yield name, password
     finally:
         _in_files(node, _REMOVE, f"{name}\n")
-        _wait(node, (name, password), _UNKNOWN, clock, sleep)
+        wait(_forgot, "that was taken away")
 
 
 _ADD: Final = """
@@ -150,20 +157,30 @@ def _in_files(node: Node, script: str, lines: str) -> None:
     node.exec(["sh", "-c", _ALONE + script], input=lines, check=True)
 
 
+def _knows(roles: Sequence[str]) -> "Callable[[httpx2.Response], bool]":
+    """Return whether an answer is one to a user of these roles: a node reads the file of users before that of roles."""
+    return lambda answer: answer.is_success and set(roles) <= {*answer.json()["roles"]}
+
+
+def _forgot(answer: "httpx2.Response") -> bool:
+    return answer.status_code == HTTPStatus.UNAUTHORIZED
+
+
 def _wait(
     node: Node,
     auth: tuple[str, str],
-    wanted: Collection[int],
+    wanted: "Callable[[httpx2.Response], bool]",
+    who: str,
+    *,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> None:
-    """Return when the node answers a user with one of the statuses; it looks at its files from time to time."""
+    """Return when the node answers a user as wanted; it looks at its files from time to time."""
     began = clock()
-    while (answered := node.http.get("/_cluster/health", auth=auth).status_code) not in wanted:
+    while not wanted(answer := node.http.get("/_security/_authenticate", auth=auth)):
         if clock() - began > _SECONDS:
-            right = " or ".join(map(str, wanted))
             raise NotInTime(
-                f"{node.alias} answers {answered}, and not {right}, to a user that was made or taken away "
-                f"{_SECONDS:g} s ago. Remedy: see in its log why it doesn't read its files users and users_roles."
+                f"{node.alias} answers {answer.status_code} to a user {who} {_SECONDS:g} s ago. Remedy: see in its log "
+                "why it doesn't read its files users and users_roles."
             )
         sleep(_PAUSE)
