@@ -63,7 +63,7 @@ class FakeNetworks(Engine):
         self.network_errors: list[EngineError] = []
         self.events: list[str] = []
         self.changes: list[bool] = []
-        self._numbers = itertools.count()
+        self._numbers = iter(range(1_000_000))  # unlike itertools.count it can be pickled in Python 3.14
 
     def image_id(self, image: str) -> str | None:
         return self.named.get(image, f"sha256:{image}" if image in self.images else None)

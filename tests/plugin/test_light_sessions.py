@@ -85,7 +85,8 @@ def modules(pytester: pytest.Pytester, *arguments: str) -> set[str]:
 
 
 def test_a_session_that_uses_nothing_of_ours_loads_few_modules_and_none_of_others(pytester: pytest.Pytester) -> None:
-    assert modules(pytester) - modules(pytester, "-p", "no:foodtrucks") == LIGHT
+    rewriting = {"_ast_unparse"}  # of Python 3.14: pytest loads it where it rewrites a plugin's asserts
+    assert modules(pytester) - modules(pytester, "-p", "no:foodtrucks") - rewriting == LIGHT
 
 
 @pytest.mark.parametrize(
