@@ -1,6 +1,5 @@
 """The images and networks of an engine in memory."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
