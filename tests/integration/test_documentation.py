@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from pages import Block, blocks, python_blocks
 from pytest_foodtrucks import Engine
 
 from .conftest import Downstream
+from .es_plugin import analysis_zip
 
 IMAGES = {"busybox": IMAGE, "redis:8": os.environ.get("EXAMPLE_REDIS_IMAGE", "redis:8")}
 """What the pages name, and what stands for it where no registry answers."""
@@ -31,6 +33,9 @@ RUN_ELSEWHERE = {
 }
 """Words of a block, and why it isn't run here."""
 
+
+SECURED = "docs/how-to/secured-elasticsearch.md"
+"""Its users and keys need a module that local servers lack: a plugin of the tests stands in for it."""
 
 WARM = """
 
@@ -133,9 +138,17 @@ def test_the_tests_of_the_pages_pass(downstream: Downstream) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("derived_images_go")
 @pytest.mark.parametrize("suite", ALONE)
-def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(downstream: Downstream, suite: str) -> None:
-    run(downstream, files_of(ALONE[suite]))
+def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(
+    downstream: Downstream, tmp_path: Path, suite: str
+) -> None:
+    files = files_of(ALONE[suite])
+    if suite.startswith(SECURED):
+        zipped = analysis_zip(tmp_path, version=os.environ.get("FOODTRUCKS_ES_VERSION", "9.5.0"))
+        service = f"elasticsearch_service(plugins=[{str(zipped)!r}], "
+        files = {name: text.replace("elasticsearch_service(", service) for name, text in files.items()}
+    run(downstream, files)
 
 
 class Command(NamedTuple):
