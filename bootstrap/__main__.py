@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
             environ = environment.read(ENVIRONMENT)
             everything = "--all" in options
             if everything:
-                environ["FOODTRUCKS_TEST_ALL"] = "1"
+                environ[checks.ALL] = "1"
             outcomes = checks.lint_and_tests(ROOT, environ, coverage=everything or "--coverage" in options)
             return checks.summed_up(outcomes, began)
         case ["soak", *options]:

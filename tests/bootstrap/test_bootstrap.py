@@ -231,6 +231,19 @@ def test_parts_run_side_by_side_and_each_one_s_output_is_whole(
     assert "[first] first\nbegun\nended\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "everything", "ok"),
+    [("3 deselected in 0.28s", "", True), ("3 deselected in 0.28s", "1", False), ("no tests ran in 0.01s", "", False)],
+)
+def test_a_part_whose_tests_are_all_slow_is_well_where_they_arent_asked_for(
+    tmp_path: Path, words: str, everything: str, *, ok: bool
+) -> None:
+    """pytest's exit code is 5 where it ran no test."""
+    (tmp_path / "slow.py").write_text(f"print({words!r})\nraise SystemExit(5)")
+    (outcome,) = side_by_side([("slow", ("slow",))], folder=tmp_path, environ={"FOODTRUCKS_TEST_ALL": everything})
+    assert outcome == Outcome("slow", ok=ok, closing=words)
+
+
 def test_each_test_file_is_in_one_part() -> None:
     """Only the README's picture is made by a command of its own; tox runs some once more."""
     words = [word for _, argv in parts(ROOT) if "tox" not in argv for word in argv]
