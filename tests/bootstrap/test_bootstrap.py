@@ -238,7 +238,7 @@ def test_parts_run_side_by_side_and_each_one_s_output_is_whole(
 def test_a_part_whose_tests_are_all_slow_is_well_where_they_arent_asked_for(
     tmp_path: Path, words: str, everything: str, *, ok: bool
 ) -> None:
-    """pytest's exit code is 5 where it ran no test."""
+    """It ends with exit code 5 then."""
     (tmp_path / "slow.py").write_text(f"print({words!r})\nraise SystemExit(5)")
     (outcome,) = side_by_side([("slow", ("slow",))], folder=tmp_path, environ={"FOODTRUCKS_TEST_ALL": everything})
     assert outcome == Outcome("slow", ok=ok, closing=words)
