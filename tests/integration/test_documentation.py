@@ -146,7 +146,7 @@ def test_the_tests_of_a_page_with_an_elasticsearch_of_its_own_pass(
     files = files_of(ALONE[suite])
     if suite.startswith(SECURED):
         zipped = analysis_zip(tmp_path, version=os.environ.get("FOODTRUCKS_ES_VERSION", "9.5.0"))
-        service = f"elasticsearch_service(plugins=[{str(zipped)!r}], "
+        service = f"elasticsearch_service(plugins=[{zipped.as_uri()!r}], "
         files = {name: text.replace("elasticsearch_service(", service) for name, text in files.items()}
     run(downstream, files)
 
