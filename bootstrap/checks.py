@@ -199,8 +199,12 @@ def _has_slow_tests_alone(code: int, closing: str, environ: Mapping[str, str]) -
 
 
 def _cached_byte_code(root: Path) -> dict[str, str]:
-    """Let the hundreds of sessions that tests start share their byte code, without writing it into the checkout."""
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(root / ".venv/byte-code")}
+    """Let the hundreds of sessions that tests start share their byte code, without writing it into the checkout.
+
+    What is imported is compiled then; pip would compile all that it installs.
+    """
+    folder = str(root / ".venv/byte-code")
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder, "PIP_NO_COMPILE": "1"}
 
 
 def _closing(text: str) -> str:

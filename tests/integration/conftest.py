@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -114,17 +115,20 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
 class Downstream:
     """A suite of somebody's own in a folder of its own, run by a pytest of its own."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, folder: Path | None = None) -> None:
+        """`folder` is where the suite lies, if not in the folder of pytester."""
         self.pytester = pytester
-        self.folder = pytester.path
+        self.folder = pytester.path if folder is None else folder
 
     def write(self, **files: str) -> None:
         """Write Python files: `conftest="…"` becomes conftest.py."""
-        self.pytester.makepyfile(**files)
+        for stem, text in files.items():
+            (self.folder / f"{stem}.py").write_text(f"{textwrap.dedent(text).strip()}\n")
 
     def run(self, *args: str, timeout: float = 120, env: Mapping[str, str | None] | None = None) -> pytest.RunResult:
         """Run its tests; `env` sets variables, and takes away those that are None."""
         with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
             for name, value in (env if env is not None else {}).items():
                 if value is None:
                     patch.delenv(name, raising=False)

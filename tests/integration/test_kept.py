@@ -14,7 +14,7 @@ import pytest
 
 from lab import HEALTHY
 from pytest_foodtrucks import Engine
-from pytest_foodtrucks.engine.labels import SESSION_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, SESSION_LABEL
 
 from .conftest import ROOT, Downstream
 from .test_ways_out import PATIENCE, gone, reached
@@ -52,10 +52,15 @@ def test_it(echo):
 class Keeping:
     """A suite whose stack is kept."""
 
-    def __init__(self, downstream: Downstream, state: Path) -> None:
-        self.downstream = downstream
+    downstream: Downstream
+
+    def __init__(self, folder: Path, state: Path, engine: Engine) -> None:
+        self.folder = folder
         self.options = ["--foodtrucks-reuse", f"--foodtrucks-state-dir={state}"]
         self.state = state
+        self.is_default = False
+        self._engine = engine
+        self._stacks: set[str] = set()
 
     def write(self, *, greeting: str = "hello", tests: str = SHOWING) -> None:
         self.downstream.write(conftest=SEEDED.format(greeting=greeting), test_it=tests)
@@ -66,8 +71,11 @@ class Keeping:
 
     def run(self, *args: str, passed: int = 1) -> str:
         """Run the tests, and return what was said about the stack."""
+        self.is_default = False
         result = self.downstream.run(*self.options, *args, timeout=240)
         result.assert_outcomes(passed=passed)
+        conftest = (self.folder / "conftest.py").read_text().strip()
+        self.is_default = not args and conftest == SEEDED.format(greeting="hello").strip()
         return result.stderr.str()
 
     def prune(self) -> str:
@@ -77,64 +85,89 @@ class Keeping:
 
     def ids(self) -> list[str]:
         """Return the container's id in each session so far."""
-        return (self.downstream.folder / "ids").read_text().split()
+        return (self.folder / "ids").read_text().split()
+
+    def parts(self) -> int:
+        """Count the containers, networks and volumes of its kept stacks on the engine, forgotten ones too."""
+        self._stacks |= {folder.name for folder in self.state.glob("kept/*/")}
+        found = [each for kind in KINDS for each in self._engine.labels(kind, SESSION_LABEL).values()]
+        return sum(session in self._stacks for session in found)
+
+    def end(self) -> None:
+        """Prune, and see that nothing is left."""
+        self.parts()
+        self.prune()
+        assert self.parts() == 0, "the suite's own kept stack is gone"
 
 
 @pytest.fixture
-def keeping(downstream: Downstream, state_home: Path, kept_on_engine: Callable[[], int]) -> Iterator[Keeping]:
+def keeping(downstream: Downstream, state_home: Path, foodtrucks_engine: Engine) -> Iterator[Keeping]:
     """Return a suite whose stack is kept, and is pruned after the test."""
-    suite = Keeping(downstream, state_home / f"{downstream.folder.name}-kept")
+    folder = downstream.folder
+    suite = Keeping(folder, state_home / f"{folder.name}-kept", foodtrucks_engine)
+    suite.downstream = downstream
     suite.write()
-    before = kept_on_engine()
     yield suite
-    suite.prune()
-    assert kept_on_engine() == before, "the test's own kept stack is gone"
+    suite.end()
+
+
+@pytest.fixture(scope="module")
+def lasting_suite(
+    tmp_path_factory: pytest.TempPathFactory, state_home: Path, foodtrucks_engine: Engine
+) -> Iterator[Keeping]:
+    """Return the suite of `lasting`."""
+    suite = Keeping(tmp_path_factory.mktemp("lasting"), state_home / "lasting-kept", foodtrucks_engine)
+    yield suite
+    suite.end()
 
 
 @pytest.fixture
-def kept_on_engine(kept_by_tests: Callable[[], set[str]]) -> Callable[[], int]:
-    """Count the containers, networks and volumes that are kept by a state folder of these tests."""
-    return lambda: len(kept_by_tests())
+def lasting(lasting_suite: Keeping, pytester: pytest.Pytester, ours_on_engine: Callable[[], set[str]]) -> Iterator[Keeping]:
+    """Return a suite whose stack is kept already: by the test before, or else by a session now."""
+    before = ours_on_engine()
+    lasting_suite.downstream = Downstream(pytester, lasting_suite.folder)
+    lasting_suite.write()
+    if not lasting_suite.is_default:
+        lasting_suite.run()
+    yield lasting_suite
+    assert ours_on_engine() == before, "no session left anything of its own"
 
 
 def test_the_stack_stays_and_the_next_session_takes_it_over(
-    keeping: Keeping, kept_on_engine: Callable[[], int]
+    keeping: Keeping
 ) -> None:
     first = keeping.run()
     assert "the stack stays for the next session" in first
     assert f"`python -m pytest_foodtrucks prune --state-dir={keeping.state}` removes it" in first
     assert "taken over" not in first
-    assert kept_on_engine() == 2
+    assert keeping.parts() == 2
     second = keeping.run()
     assert "foodtrucks_net is taken over from the kept stack" in second
     assert "echo is taken over from the kept stack" in second
     assert len(set(keeping.ids())) == 1
-    assert kept_on_engine() == 2
+    assert keeping.parts() == 2
     assert "removed: the kept stack of" in keeping.prune()
-    assert kept_on_engine() == 0
+    assert keeping.parts() == 0
 
 
-def test_a_session_without_reuse_leaves_a_kept_stack_alone(keeping: Keeping) -> None:
-    keeping.run()
-    assert "kept stack" not in keeping.run("--no-foodtrucks-reuse")
-    assert "echo is taken over" in keeping.run()
-    first, own, third = keeping.ids()
+def test_a_session_without_reuse_leaves_a_kept_stack_alone(lasting: Keeping) -> None:
+    assert "kept stack" not in lasting.run("--no-foodtrucks-reuse")
+    assert "echo is taken over" in lasting.run()
+    first, own, third = lasting.ids()[-3:]
     assert first == third != own
 
 
-def test_a_service_of_other_settings_is_replaced_and_the_rest_taken_over(keeping: Keeping) -> None:
-    keeping.run()
-    keeping.write(greeting="good day")
-    said = keeping.run()
+def test_a_service_of_other_settings_is_replaced_and_the_rest_taken_over(lasting: Keeping) -> None:
+    lasting.write(greeting="good day")
+    said = lasting.run()
     assert "echo of the kept stack is replaced: its environment changed" in said
     assert "foodtrucks_net is taken over" in said
-    first, second = keeping.ids()
+    first, second = lasting.ids()[-2:]
     assert first != second
 
 
-def test_a_kept_services_alias_is_taken_even_if_no_test_asks_for_it(keeping: Keeping) -> None:
-    keeping.run()
-    keeping.write(
+def test_a_kept_services_alias_is_taken_even_if_no_test_asks_for_it(lasting: Keeping) -> None:
+    lasting.write(
         tests="""
         import os
         import pytest
@@ -146,13 +179,12 @@ def test_a_kept_services_alias_is_taken_even_if_no_test_asks_for_it(keeping: Kee
                 pass
         """
     )
-    keeping.run()
+    lasting.run()
 
 
-def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks_engine: Engine) -> None:
-    keeping.run()
-    foodtrucks_engine.api.kill(keeping.ids()[0])
-    assert "echo of the kept stack is replaced: it is exited" in keeping.run()
+def test_a_service_that_ended_meanwhile_is_replaced(lasting: Keeping, foodtrucks_engine: Engine) -> None:
+    foodtrucks_engine.api.kill(lasting.ids()[-1])
+    assert "echo of the kept stack is replaced: it is exited" in lasting.run()
 
 
 @pytest.mark.parametrize(
@@ -168,15 +200,14 @@ def test_a_service_that_ended_meanwhile_is_replaced(keeping: Keeping, foodtrucks
         ),
     ],
 )
-def test_what_a_test_left_with_other_networks_or_names_is_replaced(keeping: Keeping, change: str, told: str) -> None:
-    with (keeping.downstream.folder / "conftest.py").open("a") as file:
+def test_what_a_test_left_with_other_networks_or_names_is_replaced(lasting: Keeping, change: str, told: str) -> None:
+    with (lasting.downstream.folder / "conftest.py").open("a") as file:
         file.write("\nfrom pytest_foodtrucks import network\nother_net = network()\n")
-    keeping.write_tests(f"def test_it(echo, foodtrucks_net, other_net): {change}")
-    keeping.run()
-    assert re.search(f"echo of the kept stack is replaced: {told}", keeping.run())
-    keeping.write_tests("def test_it(echo): pass")
-    assert "echo of the kept stack is replaced" in keeping.run()
-    assert "echo is taken over" in keeping.run()
+    lasting.write_tests(f"def test_it(echo, foodtrucks_net, other_net): {change}")
+    lasting.run()
+    lasting.write_tests("def test_it(echo): pass")
+    assert re.search(f"echo of the kept stack is replaced: {told}", lasting.run())
+    assert "echo is taken over" in lasting.run()
 
 
 @pytest.mark.parametrize(
@@ -188,8 +219,8 @@ def test_what_a_test_left_with_other_networks_or_names_is_replaced(keeping: Keep
         ("disconnected", "it is disconnected from its network"),
     ],
 )
-def test_what_a_killed_session_left_within_a_fault_is_replaced(keeping: Keeping, kind: str, told: str) -> None:
-    keeping.write(
+def test_what_a_killed_session_left_within_a_fault_is_replaced(lasting: Keeping, kind: str, told: str) -> None:
+    lasting.write(
         tests=f"""
         import os, signal
 
@@ -198,41 +229,38 @@ def test_what_a_killed_session_left_within_a_fault_is_replaced(keeping: Keeping,
                 os.kill(os.getpid(), signal.SIGKILL)
         """
     )
-    assert keeping.downstream.run(*keeping.options).ret == -signal.SIGKILL
-    keeping.write()
-    assert f"echo of the kept stack is replaced: {told}" in keeping.run()
+    assert lasting.downstream.run(*lasting.options).ret == -signal.SIGKILL
+    lasting.write()
+    assert f"echo of the kept stack is replaced: {told}" in lasting.run()
 
 
-def test_a_fault_leaves_a_kept_service_fit_for_the_next_session(keeping: Keeping) -> None:
-    keeping.write(tests=SHOWING + "    with echo.killed(): pass\n    with echo.disconnected(): pass\n")
-    keeping.run()
-    assert "echo is taken over from the kept stack" in keeping.run()
+def test_a_fault_leaves_a_kept_service_fit_for_the_next_session(lasting: Keeping) -> None:
+    lasting.write(tests=SHOWING + "    with echo.killed(): pass\n    with echo.disconnected(): pass\n")
+    lasting.run()
+    assert "echo is taken over from the kept stack" in lasting.run()
 
 
 def test_a_network_that_is_gone_is_replaced_with_all_that_was_on_it(
-    keeping: Keeping, foodtrucks_engine: Engine
+    lasting: Keeping, foodtrucks_engine: Engine
 ) -> None:
-    keeping.run()
-    foodtrucks_engine.remove_container(keeping.ids()[0])
-    [kept] = keeping.state.glob("kept/*/")
+    foodtrucks_engine.remove_container(lasting.ids()[-1])
+    [kept] = lasting.state.glob("kept/*/")
     for network, session in foodtrucks_engine.labels("networks", SESSION_LABEL).items():
         if session == kept.name:
             foodtrucks_engine.remove_network(network)
-    assert "foodtrucks_net of the kept stack is replaced: The engine could not inspect the network" in keeping.run()
+    assert "foodtrucks_net of the kept stack is replaced: The engine could not inspect the network" in lasting.run()
 
 
-def test_a_record_that_is_corrupt_makes_the_part_new(keeping: Keeping) -> None:
-    keeping.run()
-    for file in keeping.state.glob("kept/*/*.json"):
+def test_a_record_that_is_corrupt_makes_the_part_new(lasting: Keeping) -> None:
+    for file in lasting.state.glob("kept/*/*.json"):
         file.write_text("{")
-    keeping.run()
-    first, second = keeping.ids()
+    lasting.run()
+    first, second = lasting.ids()[-2:]
     assert first != second
 
 
-def test_one_session_at_a_time_holds_it_and_another_gets_its_own(keeping: Keeping) -> None:
-    keeping.run()
-    keeping.write(
+def test_one_session_at_a_time_holds_it_and_another_gets_its_own(lasting: Keeping) -> None:
+    lasting.write(
         tests="""
         import pathlib, time
 
@@ -242,17 +270,17 @@ def test_one_session_at_a_time_holds_it_and_another_gets_its_own(keeping: Keepin
                 time.sleep(0.1)
         """
     )
-    with keeping.downstream.started(*keeping.options) as first:
-        reached(keeping.downstream, first)
-        keeping.write()
-        assert "another session holds this project's kept stack; this one gets a stack of its own" in keeping.run()
-        assert "left: the kept stack of" in keeping.prune()
-        (keeping.downstream.folder / "done").touch()
+    with lasting.downstream.started(*lasting.options) as first:
+        reached(lasting.downstream, first)
+        lasting.write()
+        assert "another session holds this project's kept stack; this one gets a stack of its own" in lasting.run()
+        assert "left: the kept stack of" in lasting.prune()
+        (lasting.downstream.folder / "done").touch()
         assert first.wait(timeout=60) == 0
-    kept, own = keeping.ids()
+    kept, own = lasting.ids()[-2:]
     assert kept != own
-    assert "echo is taken over" in keeping.run()
-    assert keeping.ids()[-1] == kept
+    assert "echo is taken over" in lasting.run()
+    assert lasting.ids()[-1] == kept
 
 
 def test_workers_take_it_over_together(keeping: Keeping) -> None:
@@ -261,21 +289,19 @@ def test_workers_take_it_over_together(keeping: Keeping) -> None:
             "import pathlib", "import pathlib, pytest\npytestmark = pytest.mark.parametrize('number', range(6))"
         )
     )
-    keeping.run("-n3", passed=6)
-    said = keeping.run("-n3", passed=6)
+    keeping.run("-n2", passed=6)
+    said = keeping.run("-n2", passed=6)
     assert said.count("echo is taken over") == 1
     assert len(set(keeping.ids())) == 1
 
 
-def test_workers_that_use_nothing_of_ours_hear_nothing_of_it(keeping: Keeping) -> None:
-    keeping.run()
-    keeping.write(tests="def test_it(): pass")
-    assert "stack" not in keeping.run("-n2")
+def test_workers_that_use_nothing_of_ours_hear_nothing_of_it(lasting: Keeping) -> None:
+    lasting.write(tests="def test_it(): pass")
+    assert "stack" not in lasting.run("-n2")
 
 
 def test_a_killed_session_leaves_the_kept_stack_and_nothing_that_was_half_done(
     keeping: Keeping,
-    kept_on_engine: Callable[[], int],
     ours_on_engine: Callable[[], set[str]],
 ) -> None:
     before = ours_on_engine()
@@ -302,25 +328,24 @@ never_ready = service(image=os.environ["EXAMPLE_BUSYBOX_IMAGE"], command="sleep 
         )
     with keeping.downstream.started(*keeping.options) as process:
         reached(keeping.downstream, process)
-        assert kept_on_engine() == 3
+        assert keeping.parts() == 3
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
         assert gone(lambda: ours_on_engine() - before), "the probe is the session's own"
         deadline = time.monotonic() + PATIENCE
-        while kept_on_engine() != 2 and time.monotonic() < deadline:
+        while keeping.parts() != 2 and time.monotonic() < deadline:
             time.sleep(0.1)
-    assert kept_on_engine() == 2
+    assert keeping.parts() == 2
     keeping.write()
     assert "echo is taken over" in keeping.run()
 
 
-def test_nobodys_stack_goes_after_its_time(keeping: Keeping, kept_on_engine: Callable[[], int]) -> None:
-    keeping.run()
-    [used] = keeping.state.glob("kept/*/used")
+def test_nobodys_stack_goes_after_its_time(lasting: Keeping) -> None:
+    [used] = lasting.state.glob("kept/*/used")
     os.utime(used, (time.time() - 9 * 3600,) * 2)
-    assert kept_on_engine() == 2
-    keeping.run("--no-foodtrucks-reuse")
-    assert kept_on_engine() == 0
+    assert lasting.parts() == 2
+    lasting.run("--no-foodtrucks-reuse")
+    assert lasting.parts() == 0
 
 
 LEAVING = """
@@ -408,19 +433,18 @@ def test_what_can_be_seen_to_have_changed_makes_a_kept_service_new(keeping: Keep
     assert "cellar of the kept stack is replaced: its seed changed" in keeping.run()
 
 
-def test_all_is_made_anew_where_the_command_line_says_so(keeping: Keeping, kept_on_engine: Callable[[], int]) -> None:
-    keeping.run()
-    said = keeping.run("--foodtrucks-fresh")
+def test_all_is_made_anew_where_the_command_line_says_so(lasting: Keeping) -> None:
+    said = lasting.run("--foodtrucks-fresh")
     assert "what was kept is made anew, as --foodtrucks-fresh says" in said
     assert "taken over" not in said
-    assert kept_on_engine() == 2
-    assert "echo is taken over" in keeping.run()
-    first, second, third = keeping.ids()
+    assert lasting.parts() == 2
+    assert "echo is taken over" in lasting.run()
+    first, second, third = lasting.ids()[-3:]
     assert first != second == third
 
 
 def test_a_service_without_reset_is_each_sessions_own_and_goes_with_it(
-    keeping: Keeping, kept_on_engine: Callable[[], int], ours_on_engine: Callable[[], set[str]]
+    keeping: Keeping, ours_on_engine: Callable[[], set[str]]
 ) -> None:
     before = ours_on_engine()
     conftest = SEEDED.replace("    reset=lambda _: None,\n", "").format(greeting="hello")
@@ -428,7 +452,7 @@ def test_a_service_without_reset_is_each_sessions_own_and_goes_with_it(
     for options in ([], [], ["-n2"]):
         said = keeping.run(*options)
         assert said.count("echo isn't kept for the next session: it has no reset=") == 1
-        assert kept_on_engine() == 1, "the network alone"
+        assert keeping.parts() == 1, "the network alone"
         assert ours_on_engine() == before
     assert len(set(keeping.ids())) == 3
 

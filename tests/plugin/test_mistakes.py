@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
+
+from pytest_foodtrucks import DefinitionError
 
 Session = Callable[..., pytest.RunResult]
 
@@ -131,10 +134,27 @@ AT_DEFINITION = {
 }
 
 
+def is_like(text: str, pattern: str) -> bool:
+    return text == pattern or fnmatch(text, pattern)
+
+
 @pytest.mark.parametrize(("call", "message"), AT_DEFINITION.items())
 def test_a_mistake_that_shows_by_itself_is_told_with_the_line_of_the_call(
-    session: Session, call: str, message: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: str, message: str
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DefinitionError) as raised:
+        exec(compile(f"{IMPORTS}\nvictim = {call}", str(tmp_path / "conftest.py"), "exec"), {})  # noqa: S102 - ours
+    place = "" if message.startswith("ready.") else "conftest.py:5: "  # a check alone knows no place; the session does
+    assert is_like(str(raised.value), place + message)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [row for number, row in enumerate(AT_DEFINITION.items()) if number % 40 == 0 or row[1].startswith("ready.")],
+)
+def test_such_a_mistake_ends_the_session_as_a_usage_error(session: Session, call: str, message: str) -> None:
     result = session(f"\nvictim = {call}", "def test(): pass")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert len(result.stderr.str().strip().splitlines()) == 1
