@@ -122,7 +122,9 @@ def lasting_suite(
 
 
 @pytest.fixture
-def lasting(lasting_suite: Keeping, pytester: pytest.Pytester, ours_on_engine: Callable[[], set[str]]) -> Iterator[Keeping]:
+def lasting(
+    lasting_suite: Keeping, pytester: pytest.Pytester, ours_on_engine: Callable[[], set[str]]
+) -> Iterator[Keeping]:
     """Return a suite whose stack is kept already: by the test before, or else by a session now."""
     before = ours_on_engine()
     lasting_suite.downstream = Downstream(pytester, lasting_suite.folder)
@@ -133,9 +135,7 @@ def lasting(lasting_suite: Keeping, pytester: pytest.Pytester, ours_on_engine: C
     assert ours_on_engine() == before, "no session left anything of its own"
 
 
-def test_the_stack_stays_and_the_next_session_takes_it_over(
-    keeping: Keeping
-) -> None:
+def test_the_stack_stays_and_the_next_session_takes_it_over(keeping: Keeping) -> None:
     first = keeping.run()
     assert "the stack stays for the next session" in first
     assert f"`python -m pytest_foodtrucks prune --state-dir={keeping.state}` removes it" in first
