@@ -22,6 +22,7 @@ from pytest_foodtrucks.services.access import Access
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.elasticsearch import es, es_index, es_node
+from pytest_foodtrucks.services.elasticsearch.es_holdings import holdings
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.starting import running_service
 
@@ -251,6 +252,17 @@ def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, serv
         "/_snapshot/t-repository",
         "/_scripts/t-script%2F1",
     ]
+
+
+def test_a_seeded_script_is_as_it_was_after_a_change_of_something_else(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    script = {"lang": "painless", "source": "1"}
+    node.metadata = {"indices": {}, "stored_scripts": {"sum": script}}
+    node.answers = {"/_stats/docs": (200, {}), "/_cluster/state/version": (200, {"state_uuid": "first"})}
+    seeded = holdings(service)
+    node.answers["/_cluster/state/version"] = (200, {"state_uuid": "second"})
+    assert holdings(service, seeded).things == seeded.things == {"_scripts/sum": {"script": script}}
 
 
 def test_blocks_on_its_indices_are_lifted_before_and_those_on_others_stay(
