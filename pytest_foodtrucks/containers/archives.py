@@ -17,6 +17,7 @@ from pytest_foodtrucks.errors import DefinitionError, EngineError
 from pytest_foodtrucks.values import Unfit, checked, path, shown, text
 
 from .keywords import permissions
+from .naming import named
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -232,7 +233,7 @@ def _info(container: "Container", place: str) -> PathInfo | None:
         return container.engine.path_info(container.id, place)
     except EngineError as error:
         if error.status is None:
-            raise
+            raise named(error, container.id, container.name) from error
         return None
 
 
@@ -246,7 +247,7 @@ def _absolute(value: Any) -> str:
 def _named(container: "Container", what: str, error: EngineError) -> EngineError:
     """Return an engine's error with what people call the container; the same one where the engine gave no answer."""
     if error.status is None:
-        return error
+        return named(error, container.id, container.name)
     reason = error.reason.replace(container.id, container.name)
     return EngineError(
         f"In {container.name} {what}: {reason}. Remedy: see what is at that path.", status=error.status, reason=reason

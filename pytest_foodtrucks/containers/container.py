@@ -1,6 +1,5 @@
 """One container: what the engine shows of it, its log, and commands in it."""
 
-import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
 from pytest_foodtrucks.values import checked, switch, whole
 
 from .commands import command_error, how_to_run, shown_command
+from .naming import naming
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -49,12 +49,12 @@ class Container:
 
     def inspect(self) -> dict[str, Any]:
         """Return all that the engine shows of it, as its API has it."""
-        with self._by_name():
+        with naming(self.id, self.name):
             return self.engine.inspect_container(self.id)
 
     def inspected(self) -> Inspected:
         """Return the same, as far as this package uses it, with types."""
-        with self._by_name():
+        with naming(self.id, self.name):
             return self.engine.inspected(self.id)
 
     @property
@@ -102,12 +102,12 @@ class Container:
 
         `since` is in seconds of the epoch, by the engine's clock; `tail` counts lines from the end.
         """
-        with self._by_name():
+        with naming(self.id, self.name):
             return self.engine.logs(self.id, since=since, tail=_lines_from_the_end(tail))
 
     def log_lines(self, *, since: float | None = None, tail: int | None = None) -> list[LogLine]:
         """Return the lines of its log with their times and streams; `since` and `tail` are as in `logs`."""
-        with self._by_name():
+        with naming(self.id, self.name):
             return self.engine.log_lines(self.id, since=since, tail=_lines_from_the_end(tail))
 
     def log_excerpt(self, *, since: float | None = None) -> Excerpt:
@@ -132,26 +132,13 @@ class Container:
                     break
             return excerpt
 
-        with self._by_name():
+        with naming(self.id, self.name):
             return self.engine.read_log(self.id, take, **which)
 
     def search_log(self, pattern: re.Pattern[str], *, since: float | None = None) -> Search:
         """Search its log line by line, of whatever size it is; `since` is as in `logs`."""
-        with self._by_name():
+        with naming(self.id, self.name):
             return self.engine.search_log(self.id, pattern, since=since)
-
-    @contextmanager
-    def _by_name(self) -> Iterator[None]:
-        """Name it in an engine's error in place of its id, which says nothing to people."""
-        try:
-            yield
-        except EngineError as error:
-            if self.id not in error.message:
-                raise
-            named = copy.copy(error)
-            named.message = error.message.replace(self.id, self.name)
-            named.args = (named.message,)
-            raise named from error
 
     def exec(
         self,
@@ -172,7 +159,7 @@ class Container:
         """
         is_checked = checked("check", check, switch)
         how = how_to_run(env=env, user=user, workdir=workdir, input=input, timeout=timeout)
-        with self._running(argv, timeout):
+        with naming(self.id, self.name), self._running(argv, timeout):
             result = self.engine.exec(self.id, argv, **how)
         if is_checked and result.exit_code != 0:
             raise command_error(argv, self._title(), result)
@@ -241,7 +228,7 @@ class Container:
         After `most` bytes it isn't listened to any longer.
         """
         how = how_to_run(input=input, timeout=timeout)
-        with self._running(argv, timeout):
+        with naming(self.id, self.name), self._running(argv, timeout):
             return self.engine.exec_bytes(self.id, argv, most=most, **how)
 
     def opener(self) -> "Callable[[Sequence[str]], ExecStream]":

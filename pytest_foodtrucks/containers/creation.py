@@ -16,6 +16,7 @@ from .compose import ContainerSpec, engine_config, newer_keywords
 from .container import Container
 from .endpoint_settings import EndpointSettings
 from .mounted_files import FilesVolume, MountedFile
+from .naming import naming
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.engine.engine import Engine
@@ -178,7 +179,8 @@ class Creation:
         while True:
             try:
                 tries += 1
-                self._engine.start_container(self.container.id)
+                with naming(self.container.id, self.container.name):
+                    self._engine.start_container(self.container.id)
             except EngineError as error:
                 self._refuse_taken(error)
                 if tries == _PORT_TRIES or not port_taken(error):
@@ -222,7 +224,8 @@ class Creation:
 
     def remove(self) -> None:
         """Remove it, running or not, with its secrets and configs."""
-        self._engine.remove_container(self.container.id)
+        with naming(self.container.id, self.container.name):
+            self._engine.remove_container(self.container.id)
         self._remove_files()
 
     def _remove_files(self) -> None:

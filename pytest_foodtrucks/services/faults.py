@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.containers.creation import in_use, port_taken
+from pytest_foodtrucks.containers.naming import naming
 from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
 from pytest_foodtrucks.values import shown
@@ -74,7 +75,8 @@ def restart(service: "RunningService", *, timeout: int | None) -> None:
     _refuse_shared(service, "restarted")
     if service.in_fault:
         _refuse_detached(service, _inspected(service, "restarted"), "restarted")
-    _stop(service, seconds)
+    with naming(service.container.id, service.container.name):
+        _stop(service, seconds)
     heal(service, "restarted")
 
 
@@ -89,7 +91,8 @@ def _fault(service: "RunningService", name: str, begin: Callable[[], object]) ->
     try:
         service.in_fault = True
         try:
-            begin()
+            with naming(service.container.id, service.container.name):
+                begin()
             yield
         finally:
             service.in_fault = False
@@ -116,7 +119,8 @@ def heal(
     Raises FaultError, and what the wait for its readiness raises.
     """
     try:
-        _make_whole(service, clock, sleep)
+        with naming(service.container.id, service.container.name):
+            _make_whole(service, clock, sleep)
         service.wait_until_ready()
     except EngineError as error:
         _refuse_gone(service, f"was {name} and can't be healed", error)

@@ -12,6 +12,7 @@ from pytest_foodtrucks.callers import Place, calling_place, is_function
 from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.keywords import host_names
+from pytest_foodtrucks.containers.naming import naming
 from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
@@ -240,14 +241,16 @@ class Network:
         """Attach a container that runs elsewhere; an alias may be one that others here have, for a round robin."""
         with errors_at(calling_place()):
             names = checked("aliases", aliases, host_names)
-            container = _container_id(target)
-        self.stack.engine.connect(self.id, container, aliases=names)
+            container = _id_and_name(target)
+        with naming(*container), naming(self.id, self.name):
+            self.stack.engine.connect(self.id, container[0], aliases=names)
 
     def disconnect(self, target: "Service | Container | Probe | str") -> None:
         """Detach a container."""
         with errors_at(calling_place()):
-            container = _container_id(target)
-        self.stack.engine.disconnect(self.id, container)
+            container = _id_and_name(target)
+        with naming(*container), naming(self.id, self.name):
+            self.stack.engine.disconnect(self.id, container[0])
 
     @contextmanager
     def _claimed(
@@ -391,15 +394,17 @@ def _network(value: object) -> Network:
     return value
 
 
-def _container_id(target: "Service | Container | Probe | str") -> str:
+def _id_and_name(target: "Service | Container | Probe | str") -> tuple[str, str]:
+    """Return what the engine and what people call a container; DefinitionError for what is none."""
     if isinstance(target, str):
-        return checked("container", target, _container_name)
+        name = checked("container", target, _container_name)
+        return name, name
     container = target if isinstance(target, Container) else getattr(target, "container", None)
     if not isinstance(container, Container):
         raise DefinitionError(
             f"{shown(target)} is no container. Remedy: give a service, a probe, a container, or its name as text."
         )
-    return container.id
+    return container.id, container.name
 
 
 def _described(definition: ServiceDefinition) -> str:

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -244,6 +245,14 @@ def test_where_the_engine_cannot_look_it_says_why_when_it_is_to_write(
 
 
 def test_an_engine_that_is_away_is_told_as_such(service: Service, engine: Recording) -> None:
-    engine.put_error = NoAnswer("away")
-    with pytest.raises(NoAnswer, match=r"^away$"):
+    engine.put_error = NoAnswer(f"{service.container.id} is away")
+    with pytest.raises(NoAnswer, match=f"^{service.container.name} is away$"):
+        service.put(b"", "/etc/a")
+
+
+def test_an_engine_that_is_away_when_a_path_is_looked_at_is_told_as_such(
+    service: Service, engine: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "path_info", Mock(side_effect=NoAnswer(f"{service.container.id} is away")))
+    with pytest.raises(NoAnswer, match=f"^{service.container.name} is away$"):
         service.put(b"", "/etc/a")

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,7 +21,7 @@ from pytest_foodtrucks.containers.volumes import checked_volumes
 from pytest_foodtrucks.engine.asking import refused_error
 from pytest_foodtrucks.engine.execs import ExecResult
 from pytest_foodtrucks.engine.subnets import free_subnet
-from pytest_foodtrucks.errors import DefinitionError, EngineError, StartError
+from pytest_foodtrucks.errors import DefinitionError, EngineError, NoAnswer, StartError
 
 TAKEN = (
     "The engine could not start the container: driver failed programming external connectivity: Bind for "
@@ -426,6 +427,20 @@ def test_an_error_about_a_container_has_its_name_and_no_id() -> None:
     for read in (container.log_excerpt, lambda: container.search_log(pattern), lambda: container.last_words(lines=1)):
         with pytest.raises(EngineError, match=f"can't read {container.name}"):
             read()
+
+
+@pytest.mark.parametrize("error", [EngineError, NoAnswer])
+def test_a_start_and_a_removal_that_fail_are_told_by_the_containers_name(
+    monkeypatch: pytest.MonkeyPatch, error: type[EngineError]
+) -> None:
+    engine = FakeEngine()
+    made = creation(engine)
+    engine.start_errors = [error(f"could not start {made.container.id}")]
+    with pytest.raises(StartError, match=f"could not start {made.container.name}$"):
+        made.start()
+    monkeypatch.setattr(engine, "remove_container", Mock(side_effect=error(f"could not remove {made.container.id}")))
+    with pytest.raises(error, match=f"could not remove {made.container.name}$"):
+        made.remove()
 
 
 def test_the_log_is_the_engines() -> None:

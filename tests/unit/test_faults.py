@@ -363,6 +363,24 @@ def test_an_engine_that_gives_no_answer_any_more_is_told_with_its_own_remedy(web
         pass
 
 
+def test_an_engine_that_refuses_a_fault_is_told_with_the_containers_name(
+    web: Service, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse = Mock(side_effect=EngineError(f"could not change {web.container.id}", status=500))
+    monkeypatch.setattr(engine, "pause_container", refuse)
+    with pytest.raises(EngineError, match=f"^could not change {web.container.name}$"), web.paused():
+        pass
+    monkeypatch.setattr(engine, "stop_container", refuse)
+    with pytest.raises(EngineError, match=f"^could not change {web.container.name}$"):
+        web.restart()
+    engine.start_errors = [EngineError(f"could not start {web.container.id}", status=500)]
+    with (
+        pytest.raises(FaultError, match=f"can't be healed: could not start {web.container.name}\\. Remedy"),
+        web.killed(),
+    ):
+        pass
+
+
 def test_a_container_that_ends_at_once_is_told_with_its_log(
     web: Service, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -309,6 +310,20 @@ def test_a_wrong_value_in_a_block_is_told_with_file_and_line_before_anything_sta
         with pytest.raises(DefinitionError, match=r"test_networks\.py:\d+: command=5 is no list of texts\. Remedy: "):
             net.service(image="busybox", aliases=["victim"], command=5)  # type: ignore[arg-type]
         assert engine.containers == {}
+
+
+def test_a_refused_connection_is_told_with_names(engine: FakeEngine) -> None:
+    stack = new_stack(engine)
+    with throwaway_network(stack) as net, throwaway_network(stack) as other, net.running(defined("es")) as service:
+        container = service.container
+        engine.start_errors = [EngineError(f"could not connect {container.id} to {other.id}", status=403)]
+        with pytest.raises(EngineError, match=f"^could not connect {container.name} to {other.name}$"):
+            other.connect(service)
+        refuse = Mock(side_effect=EngineError(f"no such endpoint: {container.id} on {other.id}", status=404))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine, "disconnect", refuse)
+            with pytest.raises(EngineError, match=f"^no such endpoint: {container.name} on {other.name}$"):
+                other.disconnect(service)
 
 
 def test_a_block_whose_service_cant_start_is_told_with_file_and_line(engine: FakeEngine) -> None:

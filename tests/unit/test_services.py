@@ -24,6 +24,7 @@ from pytest_foodtrucks.errors import (
     DefinitionError,
     EngineError,
     ImageError,
+    NoAnswer,
     NotReady,
     NotReadyInTime,
     StartError,
@@ -496,6 +497,16 @@ def test_a_command_in_a_service_that_ended_is_told_with_the_services_end(
     assert raised.value.status == 409
     with pytest.raises(StartError, match=r"Nothing can be asked beside web: it exited with exit code 3 at 2026-"):
         _ = service.__foodtrucks__.sidecar
+
+
+def test_an_engine_that_is_away_when_a_command_is_to_run_is_told_with_the_containers_name(
+    engine: FakeEngine, network: Network, up: ExitStack
+) -> None:
+    service = run(network, up)
+    engine.answer = Mock(side_effect=NoAnswer(f"no answer when asked to run 'ls' in {service.container.id}"))
+    for ask in (service.exec, service.container.exec_bytes):
+        with pytest.raises(NoAnswer, match=f"in {service.container.name}$"):
+            ask(["ls"])
 
 
 def test_a_command_in_a_paused_service_is_told_so(engine: FakeEngine, network: Network, up: ExitStack) -> None:
