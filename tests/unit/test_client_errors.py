@@ -188,8 +188,9 @@ class Gone:
 
 
 def test_an_error_of_a_service_that_is_gone_may_be_its_own(plain: int) -> None:
+    gone: Any = Gone()
     error = error_of(lambda: by_httpx(f"http://127.0.0.1:{plain}/"))
-    assert explained(error, [Gone()]).startswith("es knows no such user")
+    assert explained(error, [gone]).startswith("es knows no such user")
 
 
 def test_an_error_that_another_one_lists_is_seen(https: int, ca: Path) -> None:
