@@ -22,6 +22,7 @@ from pytest_foodtrucks.services.access import Access
 from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.elasticsearch import es, es_index, es_node
+from pytest_foodtrucks.services.elasticsearch.es_holdings import holdings
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.starting import running_service
 
@@ -342,6 +343,22 @@ def test_of_a_secured_one_users_and_roles_that_came_are_deleted_too(
     }
     restore(service, ["_security/user/ann"])
     assert node.deleted == [f"/_security/{each}" for each in ("role_mapping/thieves", "user/eve", "role/thief")]
+
+
+def test_a_users_password_is_known_by_its_hash_which_puts_it_back(node: Node, service: es.ElasticsearchService) -> None:
+    service.__foodtrucks__.access = Access(auth=("foodtrucks", "secret"))
+    hits = [{"_id": "user-e v", "_source": {"password": "{HASH}"}}, {"_id": "reserved-user-elastic", "_source": {}}]
+    node.metadata = {"indices": {}}
+    node.answers = {
+        "/_cluster/state/version": (200, {"state_uuid": "one"}),
+        "/_security/user": (200, {"e v": {"username": "e v", "roles": ["cook"]}}),
+        "/_security/role": (200, {"cook": {"cluster": ["monitor"], "transient_metadata": {"enabled": True}}}),
+        "/.security/_search": (200, {"hits": {"hits": hits}}),
+    }
+    assert holdings(service).things == {
+        "_security/user/e%20v": {"roles": ["cook"], "password_hash": "{HASH}"},
+        "_security/role/cook": {"cluster": ["monitor"]},
+    }
 
 
 def test_what_came_into_it_and_cannot_be_deleted_is_a_reason_not_to_take_it_over(
