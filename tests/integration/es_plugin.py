@@ -1,4 +1,4 @@
-"""Small plugins for Elasticsearch, compiled and zipped here: a filter that marks tokens, and stand-ins for analysis.
+"""Small plugins for Elasticsearch, compiled and zipped here: token filters, stand-ins, and a script language.
 
 They are compiled against stubs of the server's classes, not against its jars: those of version 9 are for Java 21, and
 an older javac can't read them. What the stubs have is the same from 6.8 to 9.5.
@@ -40,6 +40,21 @@ _STUBS = {
         public interface AnalysisPlugin {
             default java.util.Map<String, AnalysisProvider<TokenFilterFactory>> getTokenFilters() { return null; }
             default java.util.Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() { return null; }
+        }""",
+    "org.elasticsearch.script.ScriptContext": "public final class ScriptContext<F> {}",
+    "org.elasticsearch.script.ScriptEngine": """
+        public interface ScriptEngine extends java.io.Closeable {
+            String getType();
+            <F> F compile(String name, String code, ScriptContext<F> context, java.util.Map<String, String> parameters);
+            default void close() throws java.io.IOException {}
+            java.util.Set<ScriptContext<?>> getSupportedContexts();
+        }""",
+    "org.elasticsearch.plugins.ScriptPlugin": """
+        import org.elasticsearch.script.ScriptContext;
+        import org.elasticsearch.script.ScriptEngine;
+        public interface ScriptPlugin {
+            default ScriptEngine getScriptEngine(org.elasticsearch.common.settings.Settings settings,
+                java.util.Collection<ScriptContext<?>> contexts) { return null; }
         }""",
     "org.apache.lucene.util.Attribute": "public interface Attribute {}",
     "org.apache.lucene.util.AttributeSource": """
@@ -138,6 +153,31 @@ public class StandingIn extends Plugin implements AnalysisPlugin {
 }
 """
 
+_UNSPOKEN = """
+package example;
+
+import java.util.Collection;
+import java.util.Map;
+import java.util.Set;
+import org.elasticsearch.common.settings.Settings;
+import org.elasticsearch.plugins.Plugin;
+import org.elasticsearch.plugins.ScriptPlugin;
+import org.elasticsearch.script.ScriptContext;
+import org.elasticsearch.script.ScriptEngine;
+
+public class Unspoken extends Plugin implements ScriptPlugin {
+    public ScriptEngine getScriptEngine(Settings settings, Collection<ScriptContext<?>> contexts) {
+        return new ScriptEngine() {
+            public String getType() { return "unspoken"; }
+            public <F> F compile(String name, String code, ScriptContext<F> context, Map<String, String> parameters) {
+                throw new IllegalArgumentException("nothing runs in this language");
+            }
+            public Set<ScriptContext<?>> getSupportedContexts() { return Set.of(); }
+        };
+    }
+}
+"""
+
 
 def plugin_zip(folder: Path, *, version: str, mark: str = "!") -> Path:
     """Write the zip of the plugin for a server's version, and return its path; `mark` is what it appends."""
@@ -150,6 +190,14 @@ def analysis_zip(folder: Path, *, version: str) -> Path:
     The servers of local images lack that module. The words of an e-mail address aren't found by it as they are there.
     """
     return _zip(folder, "StandingIn", _STANDING_IN, version)
+
+
+def scripts_zip(folder: Path, *, version: str) -> Path:
+    """Write the zip of a plugin with the script language `unspoken`, in which scripts can be stored and none runs.
+
+    The servers of local images have no language, and refuse to store a script.
+    """
+    return _zip(folder, "Unspoken", _UNSPOKEN, version)
 
 
 def _zip(folder: Path, name: str, source: str, version: str) -> Path:
@@ -186,7 +234,7 @@ def _jar(classes: Path) -> Path:
 def _descriptor(name: str, version: str) -> str:
     about = {
         "name": name.lower(),
-        "description": "analyses text in tests",
+        "description": "serves tests",
         "version": "1.0",
         "elasticsearch.version": version,
         "java.version": "11" if version >= "7" else "1.8",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import ROOT
 from .terminal import OwnTerminal, Screen, run_on_terminal
 from .test_ways_out import gone
 
@@ -125,6 +126,11 @@ test("a search finds what was put in", async () => {
   assert.equal((await answer.json()).hits.total.value, 1);
 });
 """
+
+
+def readme_test() -> str:
+    """Return the README's first Python block: the five-line test."""
+    return (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 
 
 class Command:
@@ -405,12 +411,21 @@ def test_a_program_asks_a_secured_server_that_up_left_and_nobody_else_sees_the_p
 # stacks that go
 
 
-def test_run_gives_a_suite_in_another_language_its_stack(command: Command, tmp_path: Path, nothing_left: None) -> None:
+def test_run_gives_a_suite_in_another_language_its_stack_and_the_readmes_test_too(
+    command: Command, tmp_path: Path, nothing_left: None
+) -> None:
     """By a stack of its own: the one of `up` in the same folder is left alone."""
     del nothing_left
     (tmp_path / "search.test.mjs").write_text(SEARCH)
-    node = ["node", "--test", str(tmp_path / "search.test.mjs")]
-    assert "# pass 1" in command("run", "--services", "es", "--", *node).stdout
+    readme = command.folder / "test_readme.py"
+    readme.write_text(readme_test(), encoding="utf-8")
+    python = Path(command.program).with_name("python")
+    script = f"node --test {tmp_path}/search.test.mjs && {python} -m pytest -p no:cacheprovider test_readme.py"
+    ran = command("run", "--services", "es", "--", "sh", "-c", script)
+    readme.unlink()
+    assert "# pass 1" in ran.stdout
+    assert "1 passed" in ran.stdout
+    assert "es is taken over from `foodtrucks run`" in ran.stderr
 
 
 def test_runs_program_gets_ctrl_c_once_and_its_exit_code_is_the_commands(cheap: Command) -> None:

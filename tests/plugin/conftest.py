@@ -1,15 +1,23 @@
 """Sessions within a session: their environment says nothing of engines and options."""
 
+import importlib
 import os
+import pkgutil
 
 import pytest
 
-from fakes.session import put_stack
-from pytest_foodtrucks.engine import discovery
+import pytest_foodtrucks
+from fakes import session
 
-ENGINE_IN_MEMORY = put_stack
-FIND_ENGINE = discovery.find_engine
-"""Imported here once, so that no session within a test pays for docker again, or has a module that others can't patch.
+MODULES = [
+    session,
+    *(
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(pytest_foodtrucks.__path__, "pytest_foodtrucks.")
+        if not found.name.endswith("__main__")
+    ),
+]
+"""Imported here once, so that no session within a test pays for them again, or has a module that others can't patch.
 
 The package keeps as its attribute what a session within a test imported, though its module is forgotten then.
 """

@@ -316,6 +316,7 @@ def test_a_control_that_fails_is_no_answer(scene: Scene, spoil: Callable[[Scene]
     assert "finds and reaches es can't be told:\n  - " in told
     assert words in told
     assert "again     docker -H unix:///run/fake.sock run --rm --network container:" in told
+    assert re.search(r"again .* # while this session runs, such as at --pdb$", told, re.MULTILINE)
 
 
 def test_a_certain_way_counts_more_than_a_control_that_fails(scene: Scene) -> None:

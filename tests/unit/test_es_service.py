@@ -255,6 +255,17 @@ def test_all_that_lives_under_a_name_is_deleted_by_its_own_name(node: Node, serv
     ]
 
 
+def test_a_seeded_script_is_as_it_was_after_a_change_of_something_else(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    script = {"lang": "painless", "source": "1"}
+    node.metadata = {"indices": {}, "stored_scripts": {"sum": script}}
+    node.answers = {"/_stats/docs": (200, {}), "/_cluster/state/version": (200, {"state_uuid": "first"})}
+    seeded = holdings(service)
+    node.answers["/_cluster/state/version"] = (200, {"state_uuid": "second"})
+    assert holdings(service, seeded).things == seeded.things == {"_scripts/sum": {"script": script}}
+
+
 def test_blocks_on_its_indices_are_lifted_before_and_those_on_others_stay(
     node: Node, service: es.ElasticsearchService
 ) -> None:

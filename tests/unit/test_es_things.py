@@ -48,9 +48,19 @@ def test_of_other_kinds_what_is_told_is_compared_and_nothing_is_put() -> None:
     assert not any(map(can_be_put, ("_synonyms/a", "trucks", "trucks/_alias/food", "_transform/a")))
 
 
-def test_what_is_used_is_put_before_what_uses_it() -> None:
-    paths = ["_index_template/new", "_template/old", "_component_template/part"]
-    assert sorted(paths, key=put_order) == ["_component_template/part", "_index_template/new", "_template/old"]
+@pytest.mark.parametrize(
+    ("used", "by"),
+    [
+        ("_component_template/part", "_index_template/new"),
+        ("_scripts/sum", "_ingest/pipeline/wash"),
+        ("_snapshot/disk", "_slm/policy/nightly"),
+        ("_slm/policy/nightly", "_ilm/policy/old"),
+        ("_snapshot/disk", "_ilm/policy/old"),
+        ("_security/role/cook", "_security/role_mapping/cooks"),
+    ],
+)
+def test_what_is_used_is_put_before_what_uses_it(used: str, by: str) -> None:
+    assert sorted([by, used], key=put_order) == [used, by]
 
 
 def test_blocks_are_found_in_settings_of_both_forms() -> None:

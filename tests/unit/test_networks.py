@@ -311,6 +311,16 @@ def test_a_wrong_value_in_a_block_is_told_with_file_and_line_before_anything_sta
         assert engine.containers == {}
 
 
+def test_a_block_whose_service_cant_start_is_told_with_file_and_line(engine: FakeEngine) -> None:
+    engine.start_errors = [EngineError("no such binary", status=400)]
+    with (
+        throwaway_network(new_stack(engine)) as net,
+        pytest.raises(StartError, match=r"^\S*test_networks\.py:\d+: "),
+        net.service(image="busybox", aliases=["victim"]),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("aliases", [iter([]), 5, [5], [""], "victim", ["127.0.0.1"], None])
 def test_aliases_that_are_none_are_refused_in_a_block(engine: FakeEngine, aliases: Any) -> None:
     with throwaway_network(new_stack(engine)) as net, pytest.raises(DefinitionError, match=r"\.py:\d+: .*Remedy: "):

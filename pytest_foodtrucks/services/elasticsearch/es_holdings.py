@@ -140,7 +140,7 @@ def _things(
             f"What {service.alias} holds can't be listed: {es_contents.together(failures)}. Remedy: see why not."
         )
     if known is not None:
-        return found
+        return {path: known.get(path, about) for path, about in found.items()}  # of scripts, too, the body
     bodies = {path: body_of(path, about) for path, about in found.items()}
     users = [path for path in bodies if is_user(path)]
     hashes = _password_hashes(service) if users else {}

@@ -34,17 +34,19 @@ _BODIES: Final[Mapping[str, Callable[[Any], Any]]] = {
     "_component_template": _within("component_template"),
     "_index_template": _within("index_template"),
     "_template": lambda about: about,
-    "_ingest/pipeline": lambda about: about,
     "_scripts": lambda about: {"script": about},
-    "_ilm/policy": lambda about: {"policy": about["policy"]},
-    "_slm/policy": _within("policy"),
+    "_ingest/pipeline": lambda about: about,
     "_snapshot": _repository,
+    "_slm/policy": _within("policy"),
+    "_ilm/policy": lambda about: {"policy": about["policy"]},
     "_security/role": _role,
     "_security/user": lambda about: {key: about[key] for key in about if key != "username"},
     "_security/role_mapping": lambda about: about,
 }
 """What makes a thing of a kind, given what the server tells of it. Of the kinds that aren't here, none can be put back
-where a test changed or deleted one. In the order in which they can be put back: what uses something comes after it."""
+where a test changed or deleted one. In the order in which they can be put back: what uses something comes after it. The
+server refuses a pipeline without its script, a snapshot policy without its repository, and a lifecycle policy without
+the snapshot policy that it waits for."""
 
 
 def body_of(path: str, about: Any) -> Any:
