@@ -186,7 +186,7 @@ def test_where_no_relay_starts_it_says_why_and_leaves_nothing(
     engine: EngineWithRelays, net: Network, there: int
 ) -> None:
     engine.argv = ["", "-c", "print('no python3')"]
-    words = r"(?s)^\S*test_reach_me\.py:\d+: reach_me: the relay test can't begin: no relay.*Remedy: see whether the probe im"
+    words = r"(?s)^\S*test_reach_me\.py:\d+: reach_me: the relay test can't begin: no relay.*Remedy: see whether the "
     with pytest.raises(ProbeError, match=words):
         _enter(net, there)
     assert engine.containers == {}
