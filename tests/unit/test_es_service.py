@@ -382,6 +382,23 @@ def test_blocks_on_the_cluster_are_lifted_alone_and_before_other_settings(
     ]
 
 
+def test_a_seeded_block_on_the_cluster_comes_back_after_other_settings(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    block = {"cluster.blocks.read_only": "true"}
+    node.metadata = {"indices": {}}
+    node.settings["persistent"] = {"a.b": "1", **block}
+    node.answers = {"/_cluster/state/version": (200, {"state_uuid": "one"})}
+    seeded = Seeded(service, holdings(service))
+    node.answers = {"/_cluster/state/version": (200, {"state_uuid": "two"})}
+    node.settings = {"persistent": {"a.b": "2"}, "transient": {}}
+    seeded.end()
+    assert [body for path, body in node.put if path == "/_cluster/settings"] == [
+        {"persistent": {"a.b": "1"}},
+        {"persistent": block},
+    ]
+
+
 def test_a_users_password_is_known_by_its_hash_which_puts_it_back(node: Node, service: es.ElasticsearchService) -> None:
     service.__foodtrucks__.access = Access(auth=("foodtrucks", "secret"))
     hits = [{"_id": "user-e v", "_source": {"password": "{HASH}"}}, {"_id": "reserved-user-elastic", "_source": {}}]

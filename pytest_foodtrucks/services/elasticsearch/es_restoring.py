@@ -195,15 +195,21 @@ def _changed_settings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> di
 
 
 def _of_settings(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
-    """Yield the requests that change settings of the cluster: one for each block on it, then one for all the others."""
-    for kind, values in changes.items():
-        yield from ({kind: {name: values[name]}} for name in values if is_cluster_block(name))
+    """Yield requests that change settings of the cluster: for each block that goes, all others, each block that comes."""
+    blocks = [(kind, name) for kind, values in changes.items() for name in values if is_cluster_block(name)]
+    each_alone = [{kind: {name: changes[kind][name]}} for kind, name in sorted(blocks)]
     others = {
         kind: {name: value for name, value in values.items() if not is_cluster_block(name)}
         for kind, values in changes.items()
     }
+    yield from (each for each in each_alone if not _blocks(each))
     if any(others.values()):
         yield {kind: values for kind, values in others.items() if values}
+    yield from filter(_blocks, each_alone)
+
+
+def _blocks(change: Mapping[str, Mapping[str, Any]]) -> bool:
+    return any(str(value).lower() == "true" for values in change.values() for value in values.values())
 
 
 def _names(settings: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
