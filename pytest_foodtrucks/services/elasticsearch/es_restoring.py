@@ -195,7 +195,7 @@ def _changed_settings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> di
 
 
 def _of_settings(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
-    """Yield requests that change settings of the cluster: for each block that goes, all others, each block that comes."""
+    """Yield requests that change settings of the cluster: for each block that goes, for all others, for what comes."""
     blocks = [(kind, name) for kind, values in changes.items() for name in values if is_cluster_block(name)]
     each_alone = [{kind: {name: changes[kind][name]}} for kind, name in sorted(blocks)]
     others = {
