@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import ROOT
 from .terminal import OwnTerminal, Screen, run_on_terminal
 from .test_ways_out import gone
 
@@ -37,6 +38,44 @@ def test_it_is_the_one_of_run(echo, beside, foodtrucks_net):
     assert echo.endpoint == os.environ["FOODTRUCKS_ECHO_ENDPOINT"]
     assert foodtrucks_net.name == os.environ["FOODTRUCKS_NETWORK"]
     assert beside.exec(["ping", "-c", "1", "echo"]).exit_code == 0
+"""
+
+BORROWS_SECURED = """
+import os
+from pathlib import Path
+
+import elasticsearch
+import pytest
+
+def test_it_is_the_one_of_run(es_on_net, foodtrucks_net):
+    assert es_on_net.url == os.environ["FOODTRUCKS_ES_URL"]
+    assert foodtrucks_net.name == os.environ["FOODTRUCKS_NETWORK"]
+    print(es_on_net.container.name)
+
+def test_its_user_and_its_authority_are_those_of_run(es_on_net):
+    user, password = es_on_net.auth
+    assert (user, str(password)) == (os.environ["FOODTRUCKS_ES_USER"], os.environ["FOODTRUCKS_ES_PASSWORD"])
+    assert es_on_net.ca_file.samefile(os.environ["FOODTRUCKS_ES_CA_FILE"])
+
+def test_the_client_gets_in_and_verifies(es_on_net, es_client, es_index):
+    (node,) = es_client.transport.node_pool.all()
+    assert node.config.verify_certs
+    with elasticsearch.Elasticsearch(es_on_net.url, basic_auth=es_on_net.auth, max_retries=0) as strange:
+        with pytest.raises(elasticsearch.SSLError):
+            strange.cluster.health()
+    es_client.options(request_timeout=120).index(index=es_index, document={"dish": "taco"}, refresh=True)
+    assert es_client.count(index=es_index)["count"] == 1
+    assert es_on_net.http.get("/_security/_authenticate").json()["username"] == es_on_net.auth[0]
+
+def test_no_process_shows_its_password(es_on_net):
+    lines = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(process.read_bytes().decode(errors="replace"))
+        except OSError:  # it has ended
+            pass
+    assert any("pytest" in line for line in lines), "the control: this process is seen"
+    assert not any(str(es_on_net.auth[1]) in line for line in lines)
 """
 
 ASK = """
@@ -87,6 +126,11 @@ test("a search finds what was put in", async () => {
   assert.equal((await answer.json()).hits.total.value, 1);
 });
 """
+
+
+def readme_test() -> str:
+    """Return the README's first Python block: the five-line test."""
+    return (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 
 
 class Command:
@@ -319,16 +363,26 @@ def seen_inside(said: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_a_program_asks_a_secured_server_and_nobody_else_sees_the_password(secured: Command) -> None:
-    """By Python's urllib beside `run`, and by curl beside `up`."""
+def test_a_pytest_takes_over_a_secured_server_and_another_program_asks_it_afterwards(secured: Command) -> None:
+    """By its client with verification, and by Python's urllib; neither removes it, nobody else sees the password."""
+    (secured.folder / "test_it.py").write_text(BORROWS_SECURED)
     (secured.folder / "ask.py").write_text(ASK)
-    options = ("--es-security=tls",)
-    beside = ("sh", "-c", f"{sys.executable} ask.py {secured.program} 2>&1")
-    run = secured("run", "--services", "es", *options, "--", *beside)
-    password = seen_inside(run.stdout)["password"]
-    assert password not in run.stderr
+    suite = f"{sys.executable} -m pytest -p no:cacheprovider -rA"
+    beside = ("sh", "-c", f"{suite} && {sys.executable} ask.py {secured.program} 2>&1")
+    run = secured("run", "--services", "es", "--es-security=tls", "--", *beside)
+    assert "4 passed" in run.stdout
+    assert run.stderr.count("es is taken over from `foodtrucks run`") == 1
+    seen = seen_inside(run.stdout)
+    assert seen["password"] not in run.stderr + run.stdout.rpartition("\n{")[0]
+    (stack,) = [each for each in json.loads(seen["ps"])["stacks"] if each["project"] == str(secured.folder)]
+    (service,) = stack["services"]
+    assert service["container"] in run.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_a_program_asks_a_secured_server_that_up_left_and_nobody_else_sees_the_password(secured: Command) -> None:
     try:
-        up = secured("up", "es", *options, "--json")
+        up = secured("up", "es", "--es-security=tls", "--json")
         curl = (
             'eval "$("$0" env)"; curl --silent --fail --cacert "$FOODTRUCKS_ES_CA_FILE" --config - "$ELASTICSEARCH_URL'
         )
@@ -357,12 +411,21 @@ def test_a_program_asks_a_secured_server_and_nobody_else_sees_the_password(secur
 # stacks that go
 
 
-def test_run_gives_a_suite_in_another_language_its_stack(command: Command, tmp_path: Path, nothing_left: None) -> None:
+def test_run_gives_a_suite_in_another_language_its_stack_and_the_readmes_test_too(
+    command: Command, tmp_path: Path, nothing_left: None
+) -> None:
     """By a stack of its own: the one of `up` in the same folder is left alone."""
     del nothing_left
     (tmp_path / "search.test.mjs").write_text(SEARCH)
-    node = ["node", "--test", str(tmp_path / "search.test.mjs")]
-    assert "# pass 1" in command("run", "--services", "es", "--", *node).stdout
+    readme = command.folder / "test_readme.py"
+    readme.write_text(readme_test(), encoding="utf-8")
+    python = Path(command.program).with_name("python")
+    script = f"node --test {tmp_path}/search.test.mjs && {python} -m pytest -p no:cacheprovider test_readme.py"
+    ran = command("run", "--services", "es", "--", "sh", "-c", script)
+    readme.unlink()
+    assert "# pass 1" in ran.stdout
+    assert "1 passed" in ran.stdout
+    assert "es is taken over from `foodtrucks run`" in ran.stderr
 
 
 def test_runs_program_gets_ctrl_c_once_and_its_exit_code_is_the_commands(cheap: Command) -> None:

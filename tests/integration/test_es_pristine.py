@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_foodtrucks import ElasticsearchService, elasticsearch_service
@@ -23,6 +23,16 @@ SERVER: Final = os.environ.get("FOODTRUCKS_TEST_PRISTINE_SERVER", os.environ.get
 
 LINE: Final = Line(SERVER)
 EXAMPLES: Final = 300 if os.environ.get("FOODTRUCKS_TEST_ALL", "") != "" else 40
+
+BLOCKED: Final = [
+    Request("PUT", "/_cluster/settings", {"persistent": {"cluster.max_shards_per_node": None}}),
+    Request("PUT", "/_cluster/settings", {"persistent": {"cluster.blocks.read_only": True}}),
+]
+NO_SPACE: Final = [
+    Request("PUT", "/_cluster/settings", {"persistent": {"cluster.max_shards_per_node": "5"}}),
+    Request("PUT", "/_cluster/settings", {"transient": {"cluster.blocks.read_only_allow_delete": True}}),
+]
+"""In each the second setting is one that the server puts back alone, and before others."""
 
 _IN_MEMORY: Final = "/usr/share/elasticsearch/data:uid=1000,mode=775"
 """Hundreds of copies take their time on a disk that others use too."""
@@ -57,11 +67,13 @@ def seeded(original: Original) -> dict[str, Any]:
     max_examples=EXAMPLES,
     deadline=None,
     database=None,
-    phases=[Phase.generate],  # to find a smaller example takes long, and none is large
+    phases=[Phase.explicit, Phase.generate],  # to find a smaller example takes long, and none is large
     derandomize=os.environ.get("FOODTRUCKS_TEST_ALL", "") == "",
     suppress_health_check=list(HealthCheck),
 )
 @given(together=st.lists(changes(LINE), min_size=1, max_size=4))
+@example(together=[BLOCKED])
+@example(together=[NO_SPACE])
 def test_whatever_a_test_changes_is_put_back(
     original: Original, seeded: dict[str, Any], together: Sequence[Change]
 ) -> None:

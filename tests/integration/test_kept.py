@@ -30,6 +30,7 @@ GREETING = {greeting!r}
 def es_seed():
     def seed(es):
         es.client.index(index="menu", id="1", document={{"dish": "taco"}}, refresh=True)
+        es.http.put(f"/_snapshot/{{es.snapshot_repository}}/seeded?wait_for_completion=true", timeout=60)
     return seed
 
 echo = service(
@@ -357,6 +358,9 @@ def test_it(es_client, web_client, es_on_net):
     assert web_client.get("/search?q=taco").json()["hits"] > 0
     assert "left" not in es_on_net.http.get("/_cluster/state/metadata?filter_path=-metadata.index-graveyard").text
     assert es_on_net.http.get("/_cluster/settings").json()["persistent"] == {}
+    snapshots = f"/_snapshot/{es_on_net.snapshot_repository}"
+    assert [each["snapshot"] for each in es_on_net.http.get(f"{snapshots}/_all").json()["snapshots"]] == ["seeded"]
+    assert es_on_net.http.put(f"{snapshots}/left?wait_for_completion=true", timeout=60).is_success
     es_client.indices.put_alias(index="menu", name="left-alias")
     es_client.indices.put_index_template(name="left-template", index_patterns=["left-*"])
     es_client.indices.put_template(name="left-old", index_patterns=["older-*"])

@@ -31,7 +31,7 @@ from pytest_foodtrucks import (
     network,
 )
 
-from .conftest import ROOT, Downstream
+from .conftest import Downstream
 
 safe_net = network()
 es_tls = elasticsearch_service(network="safe_net", security="tls", heap="256m")
@@ -317,19 +317,6 @@ def test_workers_share_it_the_next_session_has_it_too_and_no_report_shows_the_pa
     assert len(set(notes.read_text(encoding="utf-8").split())) == 1
     holding = [file for file in state.rglob("*") if file.is_file() and password.encode() in file.read_bytes()]
     assert [stat.S_IMODE(file.stat().st_mode) for file in holding] == [0o600]
-
-
-# the page about it
-
-PAGE = ROOT / "docs/how-to/secured-elasticsearch.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(len(BLOCKS)))
-def test_each_block_of_the_page_runs(downstream: Downstream, block: int) -> None:
-    downstream.write(test_it=BLOCKS[block])
-    assert downstream.run("--foodtrucks-es-heap=256m").ret == pytest.ExitCode.OK
 
 
 # every server

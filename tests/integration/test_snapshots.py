@@ -1,11 +1,12 @@
-"""Snapshots: a repository is there, what was deleted comes back from it, and none is left behind."""
+"""Snapshots: a repository is there, what was deleted comes back from it, and none is left behind.
+
+test_kept.py sees those of a kept server.
+"""
 
 from typing import Any
 
 from pytest_foodtrucks import ElasticsearchService
 from pytest_foodtrucks.services.contents import contents
-
-from .conftest import Downstream
 
 
 def snapshot(es: ElasticsearchService, method: str, path: str, body: Any = None) -> Any:
@@ -31,29 +32,3 @@ def test_the_one_before_left_no_snapshot_and_the_repository_is_nothing_that_was_
     repository = es_on_net.snapshot_repository
     assert es_on_net.http.get(f"/_snapshot/{repository}/_all").json()["snapshots"] == []
     assert not [path for path in contents(es_on_net) if path.startswith("_snapshot")]
-
-
-def test_a_kept_server_has_its_repository_and_no_snapshot_that_a_test_left(pruned: Downstream) -> None:
-    pruned.write(
-        conftest="""
-        import pytest
-
-        @pytest.fixture(scope="session")
-        def es_seed():
-            return lambda es: es.http.put(f"/_snapshot/{es.snapshot_repository}/of-the-seed?wait_for_completion=true")
-        """,
-        test_it="""
-        def test_it(es_on_net):
-            print("container", es_on_net.container.id)
-            snapshots = f"/_snapshot/{es_on_net.snapshot_repository}"
-            there = es_on_net.http.get(f"{snapshots}/_all").json()["snapshots"]
-            assert [each["snapshot"] for each in there] == ["of-the-seed"]
-            assert es_on_net.http.put(f"{snapshots}/left?wait_for_completion=true").is_success
-        """,
-    )
-    found = []
-    for _ in range(2):
-        result = pruned.run("--foodtrucks-reuse", "-s")
-        result.assert_outcomes(passed=1)
-        found += [line for line in result.outlines if "container " in line]
-    assert found[0].split()[-1] == found[1].split()[-1]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import PYTHON
+from lab import HEALTHY, PYTHON
 from pytest_foodtrucks import Engine
 
 from .conftest import Downstream
@@ -162,22 +162,27 @@ def test_a_container_that_didnt_get_ready_is_there_at_the_debugger(downstream: D
 
 def test_a_seed_that_fails_hands_nothing_out_and_shows_its_own_lines_alone(downstream: Downstream) -> None:
     downstream.write(
-        conftest="""
+        conftest=f"""
+        import elasticsearch
         import pytest
+        from pytest_foodtrucks import elasticsearch_service
+
+        program = {f"print('begun', flush=True){HEALTHY}"!r}
+        es_on_net = elasticsearch_service(image={PYTHON!r}, command=["python3", "-c", program], ports=[9200])
 
         @pytest.fixture(scope="session")
         def es_seed():
-            return lambda es: es.client.index(index="Not Good", document={})
+            return lambda es: elasticsearch.Elasticsearch(es.url).get(index="none", id="1")
         """,
         test_it=NEEDS_ES,
     )
     result = downstream.run()
     result.assert_outcomes(errors=2)
-    result.stdout.re_match_lines([r"`es_seed` \(conftest\.py:5\) raised elasticsearch\.BadRequestError: .*Not Good.*"])
+    result.stdout.re_match_lines([r"`es_seed` \(conftest\.py:10\) raised elasticsearch\.NotFoundError: .*"])
     text = result.stdout.str()
     assert "elastic_transport" not in text
-    assert "DiscoveryModule" not in text, "what it logged before it was ready"
-    assert text.partition("_ ERROR at setup of test_b _")[0].count("\n") < 25
+    assert "begun" not in text, "what it logged before it was ready"
+    assert text.partition("_ ERROR at setup of test_b _")[0].count("\n") < 30
 
 
 @pytest.mark.parametrize(

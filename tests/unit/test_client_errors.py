@@ -15,6 +15,7 @@ import requests
 from elasticsearch import Elasticsearch
 
 from fakes.serving import serving
+from pytest_foodtrucks.errors import FoodtrucksError
 from pytest_foodtrucks.fixtures.client_errors import explained
 from pytest_foodtrucks.services.access import OPEN, Access
 from pytest_foodtrucks.services.elasticsearch.es_certificates import certified
@@ -139,6 +140,57 @@ def test_a_401_of_somebody_elses_app_isnt_explained(ask: Callable[[str], None], 
     error = error_of(lambda: ask(f"http://127.0.0.1:{plain}/"))
     assert explained(error, [service(Access(("me", "x")), plain)])
     assert not explained(error, [service(Access(("me", "x")), plain + 1)])
+
+
+@pytest.mark.parametrize("ask", [by_httpx, by_requests])
+def test_a_certificate_of_somebody_elses_app_isnt_explained(ask: Callable[[str], None], https: int, ca: Path) -> None:
+    error = error_of(lambda: ask(f"https://127.0.0.1:{https}/"))
+    assert explained(error, [service(Access(("me", "x"), ca), https)])
+    assert not explained(error, [service(Access(("me", "x"), ca), https + 1)])
+
+
+class Refused(Exception):
+    """An error of a client that isn't here: what it tells is where that client has it."""
+
+    def __init__(self, **told: object) -> None:
+        super().__init__("401, Unauthorized")
+        vars(self).update(told)
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda url: Refused(response=SimpleNamespace(status_code=401, url=url)),
+        lambda url: Refused(status=401, request_info=SimpleNamespace(url=url)),
+    ],
+    ids=["as with a response alone", "as aiohttp"],
+)
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://localhost:9200/", 9200), ("http://localhost/", 80), ("https://localhost/", 443)]
+)
+def test_the_port_that_was_asked_is_found_in_errors_of_other_clients(
+    tell: Callable[[str], Exception], url: str, port: int
+) -> None:
+    assert explained(tell(url), [service(Access(("me", "x")), port)])
+    assert not explained(tell(url), [service(Access(("me", "x")), port + 1)])
+
+
+class Gone:
+    """A service whose container is gone."""
+
+    alias, container = "es", None
+    __foodtrucks__ = SimpleNamespace(access=Access(("me", "x")))
+
+    @property
+    def endpoint(self) -> str:
+        """Say that nobody knows."""
+        raise FoodtrucksError("es is gone.")
+
+
+def test_an_error_of_a_service_that_is_gone_may_be_its_own(plain: int) -> None:
+    gone: Any = Gone()
+    error = error_of(lambda: by_httpx(f"http://127.0.0.1:{plain}/"))
+    assert explained(error, [gone]).startswith("es knows no such user")
 
 
 def test_an_error_that_another_one_lists_is_seen(https: int, ca: Path) -> None:

@@ -23,6 +23,7 @@ from pytest_foodtrucks.services.contents import contents, restore
 from pytest_foodtrucks.services.definitions import define
 from pytest_foodtrucks.services.elasticsearch import es, es_index, es_node
 from pytest_foodtrucks.services.elasticsearch.es_holdings import holdings
+from pytest_foodtrucks.services.elasticsearch.es_restoring import Seeded
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.starting import running_service
 
@@ -295,7 +296,7 @@ def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
     node: Node, service: es.ElasticsearchService
 ) -> None:
     node.metadata = {"indices": {"menu": index("old", "young", write="true"), "new": index(), ".tasks": index()}}
-    node.settings = {"persistent": {"a.b": "1"}, "transient": {"cluster.blocks.read_only": "true"}}
+    node.settings = {"persistent": {"a.b": "1", "c.d": "2"}, "transient": {"cluster.blocks.read_only": "true"}}
     mine = {"name": "mine", "index_template": {"_meta": None}}
     node.answers = {
         "/_index_template/*": (200, {"index_templates": [mine, MANAGED[0][2]]}),
@@ -305,6 +306,7 @@ def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
     had = ["_cluster/settings/persistent/a.b/1", "_ingest/pipeline/seeds", "menu", "menu/_alias/old"]
     left = [
         "_cluster/settings/transient/cluster.blocks.read_only/true",
+        "_cluster/settings/persistent/c.d/2",
         "menu/_settings/index.blocks.write",
         "new",
         "menu/_alias/young",
@@ -316,6 +318,7 @@ def test_what_came_into_it_since_is_deleted_and_what_is_the_servers_own_stays(
     assert node.deleted == ["/new", "/menu/_alias/young", "/_index_template/mine", "/_ingest/pipeline/left"]
     assert node.put == [
         ("/_cluster/settings", {"transient": {"cluster.blocks.read_only": None}}),
+        ("/_cluster/settings", {"persistent": {"c.d": None}}),
         ("/menu/_settings", {"index.blocks.write": None}),
     ]
 
@@ -354,6 +357,62 @@ def test_of_a_secured_one_users_and_roles_that_came_are_deleted_too(
     }
     restore(service, ["_security/user/ann"])
     assert node.deleted == [f"/_security/{each}" for each in ("role_mapping/thieves", "user/eve", "role/thief")]
+
+
+def test_blocks_on_the_cluster_are_lifted_alone_and_before_other_settings(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    """With one of them the server refuses a request that changes anything else."""
+    node.metadata = {"indices": {}}
+    node.settings["persistent"] = {"a.b": "1"}
+    node.answers = {"/_cluster/state/version": (200, {"state_uuid": "one"})}
+    seeded = Seeded(service, holdings(service))
+    node.answers = {"/_cluster/state/version": (200, {"state_uuid": "two"})}
+    blocks = {f"cluster.blocks.{block}": "true" for block in ("read_only", "read_only_allow_delete")}
+    node.settings = {
+        "persistent": {"a.b": "2", **blocks},
+        "transient": {"c.d": "3", "cluster.blocks.read_only": "true"},
+    }
+    seeded.end()
+    assert [body for path, body in node.put if path == "/_cluster/settings"] == [
+        {"persistent": {"cluster.blocks.read_only": None}},
+        {"persistent": {"cluster.blocks.read_only_allow_delete": None}},
+        {"transient": {"cluster.blocks.read_only": None}},
+        {"persistent": {"a.b": "1"}, "transient": {"c.d": None}},
+    ]
+
+
+def test_a_seeded_block_on_the_cluster_comes_back_after_other_settings(
+    node: Node, service: es.ElasticsearchService
+) -> None:
+    block = {"cluster.blocks.read_only": "true"}
+    node.metadata = {"indices": {}}
+    node.settings["persistent"] = {"a.b": "1", **block}
+    node.answers = {"/_cluster/state/version": (200, {"state_uuid": "one"})}
+    seeded = Seeded(service, holdings(service))
+    node.answers = {"/_cluster/state/version": (200, {"state_uuid": "two"})}
+    node.settings = {"persistent": {"a.b": "2"}, "transient": {}}
+    seeded.end()
+    assert [body for path, body in node.put if path == "/_cluster/settings"] == [
+        {"persistent": {"a.b": "1"}},
+        {"persistent": block},
+    ]
+
+
+def test_a_users_password_is_known_by_its_hash_which_puts_it_back(node: Node, service: es.ElasticsearchService) -> None:
+    service.__foodtrucks__.access = Access(auth=("foodtrucks", "secret"))
+    hits = [{"_id": "user-e v", "_source": {"password": "{HASH}"}}, {"_id": "reserved-user-elastic", "_source": {}}]
+    node.metadata = {"indices": {}}
+    node.answers = {
+        "/_cluster/state/version": (200, {"state_uuid": "one"}),
+        "/_security/user": (200, {"e v": {"username": "e v", "roles": ["cook"]}}),
+        "/_security/role": (200, {"cook": {"cluster": ["monitor"], "transient_metadata": {"enabled": True}}}),
+        "/.security/_search": (200, {"hits": {"hits": hits}}),
+    }
+    assert holdings(service).things == {
+        "_security/user/e%20v": {"roles": ["cook"], "password_hash": "{HASH}"},
+        "_security/role/cook": {"cluster": ["monitor"]},
+    }
 
 
 def test_what_came_into_it_and_cannot_be_deleted_is_a_reason_not_to_take_it_over(

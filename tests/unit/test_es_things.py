@@ -20,6 +20,12 @@ TOLD = {
         {"type": "fs", "uuid": "x", "settings": {"location": "a"}},
         {"type": "fs", "settings": {"location": "a"}},
     ),
+    "_security/role/a": ({"cluster": ["all"], "transient_metadata": {"enabled": True}}, {"cluster": ["all"]}),
+    "_security/user/a": (
+        {"username": "a", "roles": ["cook"], "enabled": False},
+        {"roles": ["cook"], "enabled": False},
+    ),
+    "_security/role_mapping/a": ({"roles": ["cook"], "rules": {}}, {"roles": ["cook"], "rules": {}}),
 }
 
 

@@ -33,6 +33,8 @@ _LIFTED_FIRST: Final = frozenset({"metadata", "read_only", "read_only_allow_dele
 _SETTING: Final = "_cluster/settings/"
 """Begins the path of a setting of the cluster: whether it is persistent, its name, its value."""
 
+_CLUSTER_BLOCK: Final = "cluster.blocks."
+
 _NOT_THERE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 """What a listing answers where there is nothing of a kind, or where the server hasn't got the kind."""
 
@@ -265,13 +267,16 @@ def things(
 
 
 def settings(server: Server) -> list[str]:
-    """Return the settings of the cluster that somebody set, as paths with their values."""
+    """Return the settings of the cluster that somebody set, as paths with their values; blocks on it come first."""
     answer = server.http.get("/_cluster/settings?flat_settings=true").raise_for_status().json()
-    return [
-        f"{_SETTING}{kind}/{name}/{_path(str(value))}"
-        for kind in ("persistent", "transient")
-        for name, value in answer.get(kind, {}).items()
-    ]
+    there = [(kind, *setting) for kind in ("persistent", "transient") for setting in answer.get(kind, {}).items()]
+    there.sort(key=lambda each: not is_cluster_block(each[1]))
+    return [f"{_SETTING}{kind}/{name}/{_path(str(value))}" for kind, name, value in there]
+
+
+def is_cluster_block(setting: str) -> bool:
+    """Tell whether a setting is a block on the cluster: the server then takes a request that lifts it, and no other."""
+    return setting.startswith(_CLUSTER_BLOCK)
 
 
 def delete(server: Server, paths: Iterable[str]) -> list[Failure]:

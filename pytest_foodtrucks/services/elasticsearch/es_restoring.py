@@ -1,6 +1,6 @@
 """Puts what was seeded in an Elasticsearch back to how it was, and deletes what came since."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +9,7 @@ from urllib.parse import quote
 from pytest_foodtrucks.errors import FoodtrucksError
 
 from . import es_contents
+from .es_contents import is_cluster_block
 from .es_copies import Copies
 from .es_holdings import Holdings, holdings, marks
 from .es_requests import asked
@@ -94,11 +95,10 @@ class Seeded:
     # settings of the cluster: they come first, for with some of them nothing else can be changed
 
     def _set_settings(self, now: Holdings) -> Holdings:
-        changes = {kind: self._changes(kind, now) for kind in now.settings}
-        if not any(changes.values()):
-            return now
-        asked(self._service, "PUT", "/_cluster/settings", {kind: changes[kind] for kind in changes if changes[kind]})
-        return holdings(self._service, now)
+        requests = list(_of_settings({kind: self._changes(kind, now) for kind in now.settings}))
+        for each in requests:
+            asked(self._service, "PUT", "/_cluster/settings", each)
+        return holdings(self._service, now) if requests else now
 
     def _changes(self, kind: str, now: Holdings) -> dict[str, Any]:
         wanted, there = self._seeded.settings[kind], now.settings[kind]
@@ -192,6 +192,24 @@ def _touched(seeded: Holdings, now: Holdings) -> set[str]:
 def _changed_settings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
     gone = {name: None for name in there if name not in wanted}
     return {**gone, **{name: value for name, value in wanted.items() if there.get(name) != value}}
+
+
+def _of_settings(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
+    """Yield requests that change settings of the cluster: for each block that goes, for all others, for what comes."""
+    blocks = [(kind, name) for kind, values in changes.items() for name in values if is_cluster_block(name)]
+    each_alone = [{kind: {name: changes[kind][name]}} for kind, name in sorted(blocks)]
+    others = {
+        kind: {name: value for name, value in values.items() if not is_cluster_block(name)}
+        for kind, values in changes.items()
+    }
+    yield from (each for each in each_alone if not _blocks(each))
+    if any(others.values()):
+        yield {kind: values for kind, values in others.items() if values}
+    yield from filter(_blocks, each_alone)
+
+
+def _blocks(change: Mapping[str, Mapping[str, Any]]) -> bool:
+    return any(str(value).lower() == "true" for values in change.values() for value in values.values())
 
 
 def _names(settings: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
