@@ -79,6 +79,7 @@ def parser_for(named: Collection[str]) -> argparse.ArgumentParser:
         prog="foodtrucks",
         description="Stacks of pytest-foodtrucks on a container engine, for people and for suites in any language.",
         epilog="`foodtrucks SUBCOMMAND --help` has examples.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True)

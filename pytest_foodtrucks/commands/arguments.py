@@ -46,6 +46,7 @@ class Command:
             description=fill(self.description, 80),
             epilog="\n".join(["examples:", *(f"  {example}" for example in self.examples)]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # a script that has a shortened name would break with the next option
         )
         self.add(parser)
         parser.add_argument("--json", action="store_true", help="write JSON for programs")

@@ -84,12 +84,18 @@ class FoundStack:
     services: Sequence[FoundService]
 
     def service(self, alias: str) -> FoundService:
-        """Return the service of an alias; NoService where there is none."""
+        """Return the service of an alias; NoService where there is none, NoStack where there is none at all."""
+        self.refuse_empty()
         for each in self.services:
             if each.alias == alias:
                 return each
         there = ", ".join(each.alias for each in self.services)
         raise NoService(f"The stack {self.id} has no service {alias!r}, only {there}. Remedy: name one of these.")
+
+    def refuse_empty(self) -> None:
+        """Raise NoStack where a start that failed left a network alone."""
+        if not self.services:
+            raise NoStack(f"The stack {self.id} has no service. Remedy: start it with `foodtrucks up`.")
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Final
 
 from pytest_foodtrucks.fixtures.stack_session import StandingStack
@@ -31,8 +32,9 @@ def _run(given: argparse.Namespace, output: Output) -> int:
         output.note("run needs a command behind --, such as: foodtrucks run -- npm test")
         return exit_codes.WRONG_USE
     if shutil.which(given.argv[0]) is None:
-        output.note(f"{given.argv[0]}: there is no such command")
-        return exit_codes.NOT_FOUND
+        there = Path(given.argv[0]).exists()
+        output.note(f"{given.argv[0]}: {'it is no program' if there else 'there is no such command'}")
+        return exit_codes.NOT_EXECUTABLE if there else exit_codes.NOT_FOUND
     codes: list[int] = []
 
     def beside(standing: StandingStack, found: FoundStack) -> None:
@@ -52,7 +54,7 @@ COMMAND: Final = Command(
     "FOODTRUCKS_ES_USER, FOODTRUCKS_ES_PASSWORD and FOODTRUCKS_ES_CA_FILE; a further service by "
     "FOODTRUCKS_<ALIAS>_ENDPOINT. A pytest in it takes the stack over, by FOODTRUCKS_STACK, and has the options that "
     "are given here. Signals go to the program, and its exit code is this command's: 128 and the number for a signal. "
-    "125 says that there was no stack, 126 and 127 that there is no such program.",
+    "125 says that there was no stack, 126 that the program can't be run, 127 that there is no such program.",
     examples=(
         "foodtrucks run -- npm test",
         "foodtrucks run -- pytest",

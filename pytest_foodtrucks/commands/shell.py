@@ -45,6 +45,7 @@ def _service(stack: FoundStack, alias: str | None) -> FoundService:
     """Return the service that was named; without a name the app, or the only one."""
     if alias is not None:
         return stack.service(alias)
+    stack.refuse_empty()
     aliases = [service.alias for service in stack.services]
     web = CONTRACT_ALIASES["web_on_net"]
     if web in aliases or len(aliases) == 1:

@@ -236,6 +236,26 @@ def test_a_service_that_there_is_none_of_is_told(
     assert "has no service 'db', only es, foodtrucks-web. Remedy: name one of these." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [(["shell"], exit_codes.COULD_NOT_RUN), (["logs", "es"], exit_codes.NO_STACK)]
+)
+def test_a_stack_that_a_failed_start_left_without_a_service_is_told(
+    *, engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+) -> None:
+    up(engine, state, folder)
+    engine.containers.clear()
+    assert cli.main(words) == code
+    assert "has no service. Remedy: start it with `foodtrucks up`." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["ps", "--jso"], ["--versio"], ["up", "--es-versio", "8.19.0"]])
+def test_an_option_that_is_cut_short_is_a_wrong_use(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == exit_codes.WRONG_USE
+    assert "usage: foodtrucks" in capsys.readouterr().err
+
+
 def test_logs_of_several_services_begin_with_their_aliases(
     engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -397,6 +417,12 @@ def test_run_without_a_command_is_a_wrong_use(capsys: pytest.CaptureFixture[str]
 def test_run_starts_nothing_for_a_command_that_there_is_none_of(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "--", "no-such-program"]) == exit_codes.NOT_FOUND
     assert "no-such-program: there is no such command" in capsys.readouterr().err
+
+
+def test_run_starts_nothing_for_what_is_no_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "notes.txt").write_text("")
+    assert cli.main(["run", "--", str(folder / "notes.txt")]) == exit_codes.NOT_EXECUTABLE
+    assert "notes.txt: it is no program" in capsys.readouterr().err
 
 
 # options
