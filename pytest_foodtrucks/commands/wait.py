@@ -55,7 +55,7 @@ def _ready(engine: "Engine", place: Here, name: str | None, patience: float) -> 
 def _why_not(stack: FoundStack) -> str:
     """Say why a stack isn't ready; nothing where it is: all services were ready once, and run, none of them ill."""
     if not stack.record.is_complete:
-        return "it is being started."
+        return "it is being started, or its start failed, or pytest left it: `foodtrucks up` completes it."
     records = stack.record.services if stack.record.services is not None else {}
     running = {each.alias: each.seen.state for each in stack.services}
     for alias in records:
