@@ -321,7 +321,12 @@ def test_wait_tells_what_it_waited_for(
         else:
             engine.containers[first]["State"]["Health"] = {"Status": "unhealthy"}
     assert cli.main(["wait", "--timeout", "1ms"]) == exit_codes.NOT_IN_TIME
-    words = {"none": "No stack of", "begun": "is being started, or its start failed, or pytest left it", "exited": "es is exited", "gone": "es is gone"}
+    words = {
+        "none": "No stack of",
+        "begun": "is being started, or its start failed, or pytest left it",
+        "exited": "es is exited",
+        "gone": "es is gone",
+    }
     assert words.get(ill, "es is unhealthy") in capsys.readouterr().err
 
 
