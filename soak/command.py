@@ -98,7 +98,7 @@ def of_engine(section: Section, label: str | None) -> Section:
 def command_line(name: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """Return the command with the options that change what it does; the seed is shown elsewhere."""
     given = [
-        f"--{field.replace('_', '-')} {shlex.quote(str(value))}"
+        f"--{field.replace('_', '-')} {shlex.join(map(str, value if isinstance(value, list) else [value]))}"
         for field, value in vars(options).items()
         if field not in _TOLD_ELSEWHERE and value != parser.get_default(field)
     ]

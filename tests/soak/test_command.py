@@ -21,6 +21,13 @@ def test_a_section_tells_of_the_options_that_change_what_is_done() -> None:
     assert command_line("kill", parser, options) == "./run soak kill --side-by-side 2 --engine-label 'Docker 28'"
 
 
+def test_an_option_with_several_values_is_shown_as_it_was_given() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--servers", nargs="+", default=["7.17.9"])
+    options = parser.parse_args(["--servers", "8.8.2", "9.5.0"])
+    assert command_line("secured", parser, options) == "./run soak secured --servers 8.8.2 9.5.0"
+
+
 def test_a_labelled_engine_has_a_section_of_its_own() -> None:
     section = Section("truth", "Questions", summary="", body="")
     assert of_engine(section, None) == section
