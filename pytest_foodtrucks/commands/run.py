@@ -32,7 +32,7 @@ def _run(given: argparse.Namespace, output: Output) -> int:
         output.note("run needs a command behind --, such as: foodtrucks run -- npm test")
         return exit_codes.WRONG_USE
     if shutil.which(given.argv[0]) is None:
-        there = Path(given.argv[0]).exists()
+        there = os.sep in given.argv[0] and Path(given.argv[0]).exists()
         output.note(f"{given.argv[0]}: {'it is no program' if there else 'there is no such command'}")
         return exit_codes.NOT_EXECUTABLE if there else exit_codes.NOT_FOUND
     codes: list[int] = []

@@ -424,10 +424,14 @@ def test_run_starts_nothing_for_a_command_that_there_is_none_of(capsys: pytest.C
     assert "no-such-program: there is no such command" in capsys.readouterr().err
 
 
-def test_run_starts_nothing_for_what_is_no_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_starts_nothing_for_what_is_no_program(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "notes.txt").write_text("")
+    monkeypatch.chdir(folder)
     assert cli.main(["run", "--", str(folder / "notes.txt")]) == exit_codes.NOT_EXECUTABLE
     assert "notes.txt: it is no program" in capsys.readouterr().err
+    assert cli.main(["run", "--", "notes.txt"]) == exit_codes.NOT_FOUND, "a name alone is looked for on the PATH"
 
 
 # options
