@@ -12,7 +12,12 @@ from pytest_foodtrucks.sessions.owners import Owner, this_process_as_owner
 from pytest_foodtrucks.sessions.processes import Life
 from pytest_foodtrucks.stacks.bulk_removal import do_all
 from pytest_foodtrucks.stacks.kept_stack import KEPT, KeptStack, all_kept_stacks
-from pytest_foodtrucks.stacks.removal import life_of_owner, remove_kept_stack, remove_things_of_dead_sessions
+from pytest_foodtrucks.stacks.removal import (
+    life_of_owner,
+    remove_image_names,
+    remove_kept_stack,
+    remove_things_of_dead_sessions,
+)
 
 from . import exit_codes
 from .arguments import Command, add_where, seconds
@@ -96,11 +101,17 @@ class _Prune:
         return removed
 
     def _images(self) -> int:
-        """Remove images of `build=` that a later build took the name from, unless a session may still start one."""
+        """Remove images of `build=` that a later build took the name from, unless a session may still start one.
+
+        The names that images had for builds which were killed go before, so that no such image keeps one.
+        """
+        may_live = self._somebody_may_live()
+        if not may_live:
+            remove_image_names(self._engine, self._state, {Life.DEAD, Life.UNKNOWN})
         images = self._engine.dangling_images(IMAGE_LABEL)
         if not images:
             return 0
-        if self._somebody_may_live():
+        if may_live:
             words = f"{_images(len(images))} of earlier builds, which a session may use"
             self._tell("left", "images", words, count=len(images))
             return 0

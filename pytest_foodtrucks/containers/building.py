@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from selectors import EVENT_READ, PollSelector
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
-from pytest_foodtrucks.engine.labels import IMAGE_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL, own_image_name
 from pytest_foodtrucks.errors import EngineError, ImageError
 from pytest_foodtrucks.excerpts import SHORT_TAIL, Excerpt
 
@@ -88,6 +87,7 @@ def built(
     build: Build,
     *,
     digest: Callable[[str], str],
+    session_id: str,
     progress: "Progress",
     cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
@@ -103,7 +103,13 @@ def built(
     Raises ImageError with the last lines of the build's output.
     """
     return built_as(
-        lasting_name(build, digest), engine, build, title=build.context.name, progress=progress, cancelled=cancelled
+        lasting_name(build, digest),
+        engine,
+        build,
+        title=build.context.name,
+        session_id=session_id,
+        progress=progress,
+        cancelled=cancelled,
     )
 
 
@@ -113,12 +119,13 @@ def built_as(
     build: Build,
     *,
     title: str,
+    session_id: str,
     progress: "Progress",
     cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
     """Build an image as `built` does, under another lasting name; `title` is what is said meanwhile to be built."""
     command = shutil.which("docker")
-    names = _Names(f"{lasting}-{secrets.token_hex(4)}", lasting)
+    names = _Names(own_image_name(lasting, session_id), lasting)
     with progress.working(f"building {title}"):
         if command is not None:
             _build_by_command(command, engine, build, names, cancelled)

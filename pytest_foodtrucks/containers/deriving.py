@@ -1,6 +1,5 @@
 """An image made from another one by a few steps, once for as long as neither changes."""
 
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.engine.labels import MADE_FROM_LABEL
+from pytest_foodtrucks.engine.labels import MADE_FROM_LABEL, own_image_name
 from pytest_foodtrucks.errors import ImageError
 
 from .building import Build, built_as
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 _BASE: Final = "foodtrucks-build/base"
-"""A name that the base has during the build: not every builder takes an id in FROM."""
+"""What the base's name begins with during the build: not every builder takes an id in FROM."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +56,7 @@ def derived(
     derivation: Derivation,
     *,
     name: str,
+    session_id: str,
     progress: "Progress",
     platform: str | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -74,12 +74,14 @@ def derived(
     there = engine.image_id(name)
     if there is not None and engine.image_facts(there).labels.get(MADE_FROM_LABEL) == key:
         return there
-    with _named(engine, base_id) as base_name, TemporaryDirectory(prefix="foodtrucks-build-") as folder:
+    with _named(engine, base_id, session_id) as base_name, TemporaryDirectory(prefix="foodtrucks-build-") as folder:
         context = Path(folder).resolve()
         _fill(context, derivation, base_name, key)
         build = Build(context, platforms=() if platform is None else (platform,))
         try:
-            return built_as(name, engine, build, title=title, progress=progress, cancelled=cancelled)
+            return built_as(
+                name, engine, build, title=title, session_id=session_id, progress=progress, cancelled=cancelled
+            )
         except ImageError as error:
             message = error.message.replace(f"The image can't be built from {build.source}", f"{title} can't be built")
             raise derivation.explained(ImageError(message, logs=error.logs)) from error
@@ -94,9 +96,9 @@ def lasting_name(base: str, derivation: Derivation, digest: Callable[[str], str]
 
 
 @contextmanager
-def _named(engine: "Engine", image: str) -> Iterator[str]:
+def _named(engine: "Engine", image: str, session_id: str) -> Iterator[str]:
     """Give an image a name of its own for the time of a block: whichever it had may go to another one meanwhile."""
-    name = f"{_BASE}:{secrets.token_hex(6)}"
+    name = own_image_name(f"{_BASE}:{image.removeprefix('sha256:')[:12]}", session_id)
     engine.tag_image(image, name)
     try:
         yield name

@@ -1,5 +1,7 @@
-"""The labels by which things on the engine are known to be ours, and whose they are."""
+"""The labels and names by which things on the engine are known to be ours, and whose they are."""
 
+import re
+import secrets
 from typing import Final, Literal
 
 Kind = Literal["containers", "networks", "volumes"]
@@ -23,3 +25,19 @@ IMAGE_LABEL: Final = "pytest-foodtrucks.image"
 """The name that a built image has as long as it is the newest one of its folder."""
 MADE_FROM_LABEL: Final = "pytest-foodtrucks.made-from"
 """What an image that was derived from another one was made from: a hash of that image's id, the steps and the files."""
+
+_OWN_IMAGE_NAME: Final = re.compile(r"foodtrucks-build/[^:]+:[0-9a-f]+-([0-9a-z]+)-[0-9a-f]{8}")
+
+
+def own_image_name(lasting: str, session_id: str) -> str:
+    """Return the name that an image has for the time of one build, given the one that lasts.
+
+    It tells the session, which may be killed meanwhile: a name has no label.
+    """
+    return f"{lasting}-{session_id}-{secrets.token_hex(4)}"
+
+
+def session_of_image_name(name: str) -> str | None:
+    """Return the id of the session that gave an image such a name; None for any other name."""
+    seen = _OWN_IMAGE_NAME.fullmatch(name)
+    return None if seen is None else seen[1]

@@ -1,16 +1,18 @@
 """Removes things by their labels: the function's name says whose they are, its first line when they are removed."""
 
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL, SESSION_LABEL
+from pytest_foodtrucks.engine.labels import KINDS, OWNER_LABEL, SESSION_LABEL, session_of_image_name
 from pytest_foodtrucks.errors import EngineError, StateError
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import Owner, read_owner
 from pytest_foodtrucks.sessions.processes import Life
-from pytest_foodtrucks.sessions.session import Session, remove_folders_of_dead_sessions
+from pytest_foodtrucks.sessions.session import Session, life_of_session, remove_folders_of_dead_sessions
+from pytest_foodtrucks.sessions.state_folder import session_folder
 
 from .bulk_removal import do_all, remove_all
 from .kept_stack import KEPT, UNUSED_HOURS, KeptStack, all_kept_stacks
@@ -33,8 +35,10 @@ def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stac
 
     If a test removed the records of the kept stack, all its parts count as unfinished: no session could take it over.
     """
-    return remove_by_session_label(engine, session_id) + (
-        0 if kept_stack is None else remove_unfinished_parts(engine, kept_stack)
+    return (
+        remove_by_session_label(engine, session_id)
+        + _remove_image_names(engine, {session_id}.__contains__)
+        + (0 if kept_stack is None else remove_unfinished_parts(engine, kept_stack))
     )
 
 
@@ -45,6 +49,7 @@ def remove_things_of_watched_session(engine: "Engine", owner: Owner, kept_stack:
     the watchdog in place of its process.
     """
     found = remove_by_session_label(engine, owner.session)
+    found += _remove_image_names(engine, {owner.session}.__contains__)
     with suppress(StateError):  # the next session of that state folder does it
         found += 0 if kept_stack is None else _remove_unfinished_parts_if_free(engine, owner, kept_stack)
     return found
@@ -86,7 +91,7 @@ def remove_things_of_dead_sessions(engine: "Engine", state: Path, *, unknown_bef
         created = engine.created(kind, OWNER_LABEL) if unknown_before is not None else {}
         return [thing for thing, label in labels.items() if goes(label, created.get(thing, float("inf")))]
 
-    return remove_all(engine, *map(those_that_go, KINDS))
+    return remove_all(engine, *map(those_that_go, KINDS)) + remove_image_names(engine, state, {Life.DEAD})
 
 
 def life_of_owner(label: str, engine: "Engine", state: Path) -> Life:
@@ -98,6 +103,22 @@ def life_of_owner(label: str, engine: "Engine", state: Path) -> Life:
 def remove_by_session_label(engine: "Engine", session_id: str) -> int:
     """Remove all that carries a session's id as its label, or a kept stack's."""
     return remove_all(engine, *_things(engine, session_id))
+
+
+def remove_image_names(engine: "Engine", state: Path, lives: Collection[Life]) -> int:
+    """Take off the names that images had for single builds, by what the state folder tells of their sessions' lives."""
+    return _remove_image_names(
+        engine, lambda session_id: life_of_session(session_folder(state, session_id), state) in lives
+    )
+
+
+def _remove_image_names(engine: "Engine", goes: Callable[[str], bool]) -> int:
+    """Take off the names that images had for single builds of those sessions of which `goes` says so."""
+    sessions = {name: session_of_image_name(name) for name in engine.image_names()}
+    names = [name for name, session_id in sessions.items() if session_id is not None and goes(session_id)]
+    for name in names:
+        engine.untag_image(name)
+    return len(names)
 
 
 def _things(engine: "Engine", session_id: str) -> list[list[str]]:

@@ -185,6 +185,7 @@ class Stack:
                 base,
                 derivation,
                 name=name,
+                session_id=self.session.id,
                 progress=self._progress,
                 platform=platform,
                 cancelled=self._closing.is_set,
@@ -196,8 +197,14 @@ class Stack:
         return deriving.lasting_name(base, derivation, keyed(self.session.state_folder))
 
     def _build(self, build: "Build") -> str:
-        digest, ends = keyed(self.session.state_folder), self._closing.is_set
-        return building.built(self.engine, build, digest=digest, progress=self._progress, cancelled=ends)
+        return building.built(
+            self.engine,
+            build,
+            digest=keyed(self.session.state_folder),
+            session_id=self.session.id,
+            progress=self._progress,
+            cancelled=self._closing.is_set,
+        )
 
     def _once(self, key: object, work: Callable[[], str]) -> str:
         """Do a piece of work for the first caller; callers in other threads wait for its result.

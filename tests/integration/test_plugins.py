@@ -10,11 +10,13 @@ import pytest
 from pytest_foodtrucks import Engine
 from pytest_foodtrucks.containers.deriving import Derivation, derived
 from pytest_foodtrucks.containers.progress import Progress
-from pytest_foodtrucks.engine.labels import IMAGE_LABEL
+from pytest_foodtrucks.engine.labels import IMAGE_LABEL, session_of_image_name
 
 from .conftest import Downstream
 from .es_plugin import plugin_zip
+from .test_ways_out import gone
 
+SESSION = f"session{os.getpid()}"
 BASE = os.environ.get("EXAMPLE_BUSYBOX_IMAGE", "busybox")
 
 CONFTEST = """
@@ -107,7 +109,7 @@ def test_an_image_is_derived_once_and_anew_where_a_file_changed(
 
     def derive(content: str) -> str:
         file.write_text(content)
-        return derived(foodtrucks_engine, BASE, added, name=name, progress=Progress(None))
+        return derived(foodtrucks_engine, BASE, added, name=name, session_id=SESSION, progress=Progress(None))
 
     first = derive("42")
     # Other tests of this machine prune meanwhile: what a container uses stays until it was looked for.
@@ -120,4 +122,23 @@ def test_an_image_is_derived_once_and_anew_where_a_file_changed(
         foodtrucks_engine.api.remove_container(used)
     assert foodtrucks_engine.image_id(name) == changed != first
     assert foodtrucks_engine.image_facts(changed).labels[IMAGE_LABEL] == name
-    assert not [each for each in foodtrucks_engine.image_names() if "foodtrucks-build/base" in each]
+    assert not [each for each in foodtrucks_engine.image_names() if session_of_image_name(each) == SESSION]
+
+
+def test_a_session_that_is_killed_while_it_derives_an_image_leaves_the_base_no_name(
+    downstream: Downstream, tmp_path: Path, foodtrucks_engine: Engine
+) -> None:
+    plugin_zip(tmp_path, version="9.5.0").rename(downstream.folder / "marking.zip")
+    downstream.write(conftest=CONFTEST.format(version="9.5.0"), test_it=SUITE)
+
+    def names() -> list[str]:
+        ours = {each.name for each in tmp_path.glob("state/runs/*")} | seen
+        return [each for each in foodtrucks_engine.image_names() if session_of_image_name(each) in ours]
+
+    seen: set[str] = set()
+    with downstream.started(f"--foodtrucks-state-dir={tmp_path / 'state'}") as process:
+        while not names():
+            assert process.poll() is None, process.communicate()[0]
+        seen = {each.name for each in tmp_path.glob("state/runs/*")}
+        process.kill()
+    assert gone(lambda: set(names()))

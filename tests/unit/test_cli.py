@@ -14,6 +14,7 @@ from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
 from pytest_foodtrucks import EngineError, EngineNotFound, cli
 from pytest_foodtrucks.commands import exit_codes
+from pytest_foodtrucks.engine.labels import own_image_name
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.kept_stack import KeptStack
 
@@ -210,6 +211,20 @@ def test_prune_removes_images_that_a_later_build_replaced_and_that_nobody_uses(
     prune(tmp_path)
     assert engine.dangling == {"two": True}
     assert "removed: 1 image of earlier builds\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("somebody_lives", [False, True])
+def test_prune_takes_names_of_killed_builds_off_if_nobody_may_build(
+    engine: FakeEngine, tmp_path: Path, *, somebody_lives: bool
+) -> None:
+    living, name = Session.begin(tmp_path), own_image_name("foodtrucks-build/base:98d2d4620e3a", "ab12")
+    own = own_image_name("foodtrucks-build/base:98d2d4620e3a", living.id)
+    for each in (name, own):
+        engine.tag_image("sha256:base", each)
+    if somebody_lives:
+        container(engine, "0", living.owner_label)
+    prune(tmp_path)
+    assert set(engine.named) == ({name, own} if somebody_lives else {own})
 
 
 @pytest.mark.parametrize("whose", ["living", "kept", "unknown"])

@@ -78,7 +78,7 @@ def derivation(zipped: Path, **more: Any) -> Derivation:
 
 def derived(engine: FakeEngine, added: Derivation, name: str = "foodtrucks-build/mine:1", **more: Any) -> str:
     """Derive an image from the server's."""
-    return deriving.derived(engine, "server:1", added, name=name, progress=Progress(None), **more)
+    return deriving.derived(engine, "server:1", added, name=name, session_id="ab12", progress=Progress(None), **more)
 
 
 def test_the_steps_stand_on_the_base_with_their_files_beside_them(told: Path, zipped: Path) -> None:

@@ -248,7 +248,8 @@ class CommandEngine(FakeEngine):
 
 def built_image(engine: FakeEngine, build: Build, **more: Any) -> str:
     """Build an image, as a stack does."""
-    return building.built(engine, build, digest=lambda text: hashlib.sha256(text.encode()).hexdigest(), **more)
+    digest = lambda text: hashlib.sha256(text.encode()).hexdigest()  # noqa: E731
+    return building.built(engine, build, digest=digest, session_id="ab12", **more)
 
 
 def test_a_lasting_name_tells_nothing_of_the_arguments_without_the_key(asked: Path, context: Path) -> None:
@@ -256,7 +257,7 @@ def test_a_lasting_name_tells_nothing_of_the_arguments_without_the_key(asked: Pa
     names: list[str] = []
     for key in ("one", "other"):
         engine = CommandEngine(asked)
-        building.built(engine, build, digest=keyed(context.parent / key), progress=Progress(None))
+        building.built(engine, build, digest=keyed(context.parent / key), session_id="ab12", progress=Progress(None))
         names += engine.named
     assert len(set(names)) == 2
 
@@ -279,7 +280,7 @@ def test_a_build_uses_the_command_docker_if_there_is_one(asked: Path, context: P
     own = told[told.index("--tag") + 1]
     assert told[0] == "build"
     assert "host=unix:///run/fake.sock" in told
-    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", own)
+    assert re.fullmatch(rf"{name}-ab12-[0-9a-f]{{8}}", own)
     assert told[told.index("--label") + 1] == f"pytest-foodtrucks.image={name}"
     assert (built, engine.named, engine.events) == ("sha256:built", {name: built}, [f"untag {own}"])
     assert told[told.index("--build-arg") + 1] == "BASE"
@@ -501,7 +502,7 @@ def test_without_the_command_docker_a_build_uses_the_api(context: Path) -> None:
     built = built_image(engine, Build(context, args=(("A", "1"),)), progress=Progress(None))
     (name,) = engine.named
     assert engine.told["folder"] == context
-    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", engine.told["tag"])
+    assert re.fullmatch(rf"{name}-ab12-[0-9a-f]{{8}}", engine.told["tag"])
     assert engine.told["args"] == {"A": "1"}
     assert engine.told["labels"] == {"pytest-foodtrucks.image": name}
     assert engine.named == {name: built}

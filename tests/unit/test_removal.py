@@ -9,6 +9,7 @@ import pytest
 
 from fakes.engine import FakeEngine
 from fakes.session import dead, elsewhere, keep
+from pytest_foodtrucks.engine.labels import own_image_name
 from pytest_foodtrucks.errors import EngineError, NoAnswer
 from pytest_foodtrucks.sessions.session import Session
 from pytest_foodtrucks.stacks.bulk_removal import remove_network
@@ -76,6 +77,39 @@ class Stubborn(FakeEngine):
         if container == next(iter(self.containers)):
             raise EngineError("device or resource busy", status=500)
         super().remove_container(container)
+
+
+BASE = "foodtrucks-build/base:98d2d4620e3a"
+
+
+def named(engine: FakeEngine, *sessions: str) -> list[str]:
+    """Give images the names that they have while these sessions build."""
+    names = [own_image_name(BASE, each) for each in sessions]
+    for name in names:
+        engine.tag_image("sha256:base", name)
+    return names
+
+
+@pytest.mark.parametrize("end", ["its own", "its watchdog's"])
+def test_the_names_that_images_have_for_a_sessions_builds_go_with_it(tmp_path: Path, end: str) -> None:
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    _, others = named(engine, session.id, Session.begin(tmp_path).id)
+    lasting = ["foodtrucks-build/reviews:d5b168f40736", "base:1"]
+    for name in lasting:
+        engine.tag_image("sha256:base", name)
+    if end == "its own":
+        assert remove_things_of_ending_session(engine, session.id, None) == 1
+    else:
+        assert remove_things_of_watched_session(engine, session.owner, None) == 1
+    assert engine.image_names() == sorted([*lasting, others])
+
+
+def test_a_sweep_takes_the_names_off_that_builds_of_dead_sessions_left(tmp_path: Path) -> None:
+    engine, session, gone = FakeEngine(), Session.begin(tmp_path), Session.begin(tmp_path)
+    _, living, of_another_folder = named(engine, gone.id, session.id, "ab12")
+    gone.end(watchdog_knows=False)
+    assert sweep_at_session_start(engine, session) == 1
+    assert engine.image_names() == sorted([living, of_another_folder])
 
 
 def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
