@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from bootstrap.release import version_of
-from tools import reference
 
 INNER_TYPES = (
     *("Subtests", "Inspected", "Attachment", "ContainerState", "Excerpt", "Search"),
@@ -26,8 +25,6 @@ nitpick_ignore_regex = [
 ]
 default_role = "code"  # docstrings write names as `name`
 
-myst_enable_extensions = ["substitution"]
-myst_substitutions = reference.tables()
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"

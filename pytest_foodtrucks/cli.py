@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from .commands import exit_codes
 from .commands.interrupts import ended_in_order
-from .commands.output import Output
+from .commands.output import Output, WrongUse
 from .errors import (
     DefinitionError,
     EngineNotFound,
@@ -51,9 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv: list[str] | None = None
     if "--" in words and words[:1] == ["run"]:
         words, argv = words[: words.index("--")], words[words.index("--") + 1 :]
-    parser = parser_for(_named(words))
+    parser = parser_for(_named(words), _RaisingParser if "--json" in words else argparse.ArgumentParser)
     _complete(parser)
-    given = parser.parse_args(words)
+    try:
+        given = parser.parse_args(words)
+    except WrongUse as error:
+        Output(as_json=True).error(error)
+        return exit_codes.WRONG_USE
     given.argv = argv
     command: Command = given.command
     output = Output(as_json=given.json)
@@ -67,15 +71,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return exit_codes.INTERRUPTED if ending.number is None else exit_codes.by_signal(ending.number)
 
 
+class _RaisingParser(argparse.ArgumentParser):
+    """The parser of a line that asks for JSON, and that of each of its subcommands: it shows no usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error of a line that can't be read."""
+        raise WrongUse(message)
+
+
 def _named(words: Sequence[str]) -> list[str]:
     """Return the subcommand that a line names, if it does; where a shell completes a line, that line's."""
     words = os.environ["COMP_LINE"].split()[1:] if "_ARGCOMPLETE" in os.environ else words
     return [word for word in words if word in SUBCOMMANDS][:1]
 
 
-def parser_for(named: Collection[str]) -> argparse.ArgumentParser:
+def parser_for(
+    named: Collection[str], parser_class: type[argparse.ArgumentParser] = argparse.ArgumentParser
+) -> argparse.ArgumentParser:
     """Return the parser of a line that names some subcommands; of the others it has the names alone."""
-    parser = argparse.ArgumentParser(
+    parser = parser_class(
         prog="foodtrucks",
         description="Stacks of pytest-foodtrucks on a container engine, for people and for suites in any language.",
         epilog="`foodtrucks SUBCOMMAND --help` has examples.",

@@ -18,7 +18,17 @@ from .callers import calling_place
 from .engine.clock import wall
 from .fixtures.making import network_fixture, service_fixture
 from .fixtures.recipes import Recipe
-from .fixtures.stash import BORROWS, PROJECT, SETTINGS, STACK, fulltrace, ini_value, uses_ours, uses_watched, worker_id
+from .fixtures.stash import (
+    BORROWS,
+    SETTINGS,
+    STACK,
+    STACK_NAME,
+    fulltrace,
+    ini_value,
+    uses_ours,
+    uses_watched,
+    worker_id,
+)
 from .settings import OPTIONS, read_settings
 
 if TYPE_CHECKING:
@@ -52,12 +62,13 @@ could be opened."""
 @pytest.fixture(scope="session")
 def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     """The container engine that answers."""
+    from .stacks.kept_choice import project_of
     from .stacks.opening import opened_stack
 
     stack = pytestconfig.stash[STACK] = opened_stack(
         pytestconfig.stash[SETTINGS],
         _our_session(pytestconfig),
-        project=pytestconfig.stash.get(PROJECT, str(pytestconfig.rootpath)),
+        project=project_of(pytestconfig.rootpath, pytestconfig.stash.get(STACK_NAME, None)),
         worker=worker_id(pytestconfig),
         progress=_progress(pytestconfig),
         fresh=pytestconfig.option.foodtrucks_fresh,
@@ -363,7 +374,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if stack is not None or ours is not None:
         from .stacks.opening import end_session
 
-        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config))
+        name = config.stash.get(STACK_NAME, None)
+        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config), name=name)
 
 
 def _our_session(config: pytest.Config) -> "Session":

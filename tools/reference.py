@@ -1,4 +1,4 @@
-"""The tables of the reference pages, made from the code."""
+"""The tables of the reference pages, made from the code; as a program it writes them into the pages anew."""
 
 from argparse import Action, ArgumentParser
 from ast import AnnAssign, Constant, Expr, Name, parse
@@ -26,15 +26,32 @@ KEYWORDS = {
 """What is known of each keyword of a service."""
 
 
+_PAGES = Path(__file__).parents[1] / "docs/reference"
+
+
 def tables() -> dict[str, str]:
-    """Return each table as Markdown, by the name that its page has for it."""
+    """Return each table as Markdown, by its page."""
     return {
         "fixtures": fixtures(),
         "keywords": keywords(),
         "options": options(),
-        "command_options": command_options(),
+        "command": command_options(),
         "labels": label_table(),
     }
+
+
+def page_of(name: str) -> Path:
+    """Return the page of a table."""
+    return _PAGES / f"{name}.md"
+
+
+def with_table(page: str, table: str) -> str:
+    """Return a page's text with its table made anew, which stands between two comments."""
+    before, begin, rest = page.partition("<!-- This table is made from the code: python -m tools.reference -->\n")
+    _, end, after = rest.partition("<!-- End of the table -->\n")
+    if not (begin and end):
+        raise ValueError("The page has no place for its table: the two comments.")
+    return f"{before}{begin}{table}{end}{after}"
 
 
 def fixtures() -> str:
@@ -154,3 +171,9 @@ def errors() -> list[type[FoodtrucksError]]:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+if __name__ == "__main__":
+    for name, table in tables().items():
+        page = page_of(name)
+        page.write_text(with_table(page.read_text(encoding="utf-8"), table), encoding="utf-8")

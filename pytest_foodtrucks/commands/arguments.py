@@ -37,7 +37,7 @@ class Command:
     usage: str | None = None
     failed: int = exit_codes.FAILED
 
-    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str) -> None:
+    def add_to(self, commands: "argparse._SubParsersAction[Any]", name: str, text: str) -> None:
         """Add its parser to the command's; `text` stands beside its name in the command's own help."""
         parser = commands.add_parser(
             name,

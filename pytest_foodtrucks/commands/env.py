@@ -22,7 +22,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
 def _run(given: argparse.Namespace, output: Output) -> int:
     place = here(given)
     with engine_at(place) as engine:
-        found = variables(own_stack(engine, place, given.name))
+        stack = own_stack(engine, place, given.name)
+    stack.refuse_empty()
+    found = variables(stack)
     for line in shell_lines(found, given.shell):
         output.say(line)
     output.result(found)

@@ -60,6 +60,11 @@ class FoundService:
         """Its ports, published or not."""
         return tuple(dict.fromkeys([*self.record.ports, *self.addresses]))
 
+    @property
+    def where(self) -> str:
+        """Where its published ports are, for people."""
+        return ", ".join(f"{port} at {address.endpoint}" for port, address in self.addresses.items())
+
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
         return {

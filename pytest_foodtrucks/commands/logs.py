@@ -32,6 +32,7 @@ def _run(given: argparse.Namespace, output: Output) -> int:
     place = here(given)
     with engine_at(place, ports=False) as engine:
         stack = own_stack(engine, place, given.name)
+        stack.refuse_empty()
         services = [stack.service(alias) for alias in given.services] if given.services else list(stack.services)
         tail: int | Literal["all"] = "all" if given.tail is None else given.tail
         if given.follow:

@@ -49,6 +49,7 @@ def _run(given: argparse.Namespace, output: Output) -> int:
     place = here(given)
     with _asking(place) as stack:
         found = own_stack(stack.engine, place, given.name)
+        found.refuse_empty()
         matrix = _matrix(stack, found)
     output.say(_FORMATS[given.format](matrix))
     output.result(_as_json(matrix))

@@ -31,13 +31,8 @@ def _lines(stacks: list[FoundStack], output: Output) -> Iterator[str]:
     yield first
     for stack, line in zip(stacks, others, strict=True):
         yield line.replace(stack.state, coloured(stack.state, _COLOURS[stack.state], output.stdout), 1)
-        rows = [(each.alias, each.seen.status, _where(stack, each.alias)) for each in stack.services]
+        rows = [(each.alias, each.seen.status, each.where) for each in stack.services]
         yield from (f"  {row}" for row in (table(rows) if rows else ()))
-
-
-def _where(stack: FoundStack, alias: str) -> str:
-    addresses = stack.service(alias).addresses
-    return ", ".join(f"{port} at {address.endpoint}" for port, address in addresses.items())
 
 
 def age(seconds: float) -> str:

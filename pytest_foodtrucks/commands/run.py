@@ -13,7 +13,7 @@ from pytest_foodtrucks.fixtures.stack_session import StandingStack
 from . import child, exit_codes
 from .arguments import Command, add_name, add_options, add_tests, variables_given
 from .found import FoundStack
-from .output import Output, write
+from .output import Output, WrongUse, write
 from .standing import stand
 from .variables import variables
 
@@ -29,17 +29,18 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(given: argparse.Namespace, output: Output) -> int:
     if not given.argv:
-        output.note("run needs a command behind --, such as: foodtrucks run -- npm test")
+        output.error(WrongUse("run needs a command behind --, such as: foodtrucks run -- npm test"))
         return exit_codes.WRONG_USE
     if shutil.which(given.argv[0]) is None:
         there = os.sep in given.argv[0] and Path(given.argv[0]).exists()
-        output.note(f"{given.argv[0]}: {'it is no program' if there else 'there is no such command'}")
+        output.error(WrongUse(f"{given.argv[0]}: {'it is no program' if there else 'there is no such command'}"))
         return exit_codes.NOT_EXECUTABLE if there else exit_codes.NOT_FOUND
     codes: list[int] = []
+    environ = dict(os.environ)  # before pytest adds its own, such as PYTEST_CURRENT_TEST
 
     def beside(standing: StandingStack, found: FoundStack) -> None:
         state = {"FOODTRUCKS_STATE_DIR": str(standing.stack.session.state_folder)}
-        codes.append(child.run(given.argv, {**os.environ, **variables_given(given), **state, **variables(found)}))
+        codes.append(child.run(given.argv, {**environ, **variables_given(given), **state, **variables(found)}))
 
     stand(given, beside, command="run", kept=False)
     if output.as_json:

@@ -1,6 +1,7 @@
 """`foodtrucks wait`: until a stack that another process starts is ready."""
 
 import argparse
+import re
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.engine.clock import monotonic, sleep
@@ -21,10 +22,15 @@ _PAUSE: Final = 0.5
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=seconds, default=120.0, metavar="TIME", dest="patience", help="such as 90s; default: 2m"
+        "--timeout", type=_patience, default=120.0, metavar="TIME", dest="patience", help="such as 90s; default: 2m"
     )
     add_name(parser)
     add_where(parser)
+
+
+def _patience(text: str) -> float:
+    """Read a time; a plain number is seconds, as for the option `timeout` of the plugin."""
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else seconds(text)
 
 
 def _run(given: argparse.Namespace, output: Output) -> int:

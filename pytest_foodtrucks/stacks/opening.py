@@ -165,12 +165,18 @@ def _own_container(engine: "Engine", session: Session) -> tuple[str, str] | None
 
 
 def end_session(
-    stack: Stack | None, session: Session | None, settings: "Settings", progress: Callable[[], "Progress"]
+    stack: Stack | None,
+    session: Session | None,
+    settings: "Settings",
+    progress: Callable[[], "Progress"],
+    *,
+    name: str | None = None,
 ) -> None:
     """Remove what the fixtures could not, and what the workers shared; tell of what stays.
 
-    `stack` is None in a process that had none, such as xdist's controller; `session` is None if none was begun. What
-    can't be removed now is left to the watchdog, which wakes when this process ends.
+    `stack` is None in a process that had none, such as xdist's controller; `session` is None if none was begun. `name`
+    is the kept stack's, where the root folder has several. What can't be removed now is left to the watchdog, which
+    wakes when this process ends.
     """
     owned = session if session is not None and session.ends_here else None
     used = borrowed = None
@@ -186,7 +192,7 @@ def end_session(
             borrowed.give_back(owned)
     with _errors_on_stderr():
         if used is not None and leave_kept(used):
-            progress().say(kept_message(settings))
+            progress().say(kept_message(settings, name))
 
 
 @contextmanager
@@ -211,9 +217,9 @@ def left_behind_message(error: Exception) -> str:
     return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."
 
 
-def kept_message(settings: "Settings") -> str:
+def kept_message(settings: "Settings", name: str | None = None) -> str:
     """Return the message about a kept stack at the session's end: how long it stays, and what removes it."""
-    command = ["python", "-m", "pytest_foodtrucks", "prune"]
+    command = ["foodtrucks", "down", *([] if name is None else ["--name", name])]
     if settings.engine != "auto":
         command.append(f"--engine={without_user(settings.engine)}")
     if settings.state_dir is not None:

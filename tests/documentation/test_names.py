@@ -30,8 +30,9 @@ def test_the_page_of_fixtures_has_scopes_and_meanings_as_pytest_shows_them(pytes
 
 
 @pytest.mark.parametrize("name", reference.tables())
-def test_each_table_from_the_code_is_on_a_page(name: str) -> None:
-    assert f"\n{{{{ {name} }}}}\n" in all_text()
+def test_each_table_from_the_code_is_on_its_page_as_the_code_has_it(name: str) -> None:
+    page = reference.page_of(name).read_text(encoding="utf-8")
+    assert page == reference.with_table(page, reference.tables()[name]), "python -m tools.reference makes it anew"
 
 
 def test_each_flag_that_a_page_names_is_there() -> None:

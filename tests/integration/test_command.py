@@ -445,10 +445,11 @@ def test_runs_program_finds_a_service_of_the_folders_own(cheap: Command) -> None
         "--",
         "sh",
         "-c",
-        "echo $FOODTRUCKS_NETWORK $FOODTRUCKS_ECHO_ENDPOINT; exit 7",
+        "echo $FOODTRUCKS_NETWORK $FOODTRUCKS_ECHO_ENDPOINT; echo $PYTEST_CURRENT_TEST; exit 7",
         code=7,
     )
-    network, endpoint = said.stdout.split()
+    (network, endpoint), (test, _) = (line.split() for line in said.stdout.splitlines())
+    assert test == os.environ["PYTEST_CURRENT_TEST"].split()[0], "this test's own variable, none of the stack's session"
     assert network.startswith("foodtrucks-net-")
     assert endpoint.startswith("127.0.0.1:")
 
@@ -490,7 +491,7 @@ def test_what_a_killed_command_had_goes(
 
 def test_up_in_the_foreground_shows_logs_and_goes_with_ctrl_c(cheap: Command) -> None:
     terminal = cheap.typed_into("up", "--foreground", "echo")
-    terminal.wait_for("echo  http://")
+    terminal.wait_for("echo  7000 at 127.0.0.1:")
     found = cheap.json("ps")
     assert isinstance(found, dict)
     (stack,) = [stack for stack in found["stacks"] if stack["project"] == str(cheap.folder)]

@@ -139,7 +139,7 @@ def lasting(
 def test_the_stack_stays_and_the_next_session_takes_it_over(keeping: Keeping) -> None:
     first = keeping.run()
     assert "the stack stays for the next session" in first
-    assert f"`python -m pytest_foodtrucks prune --state-dir={keeping.state}` removes it" in first
+    assert f"`foodtrucks down --state-dir={keeping.state}` removes it" in first
     assert "taken over" not in first
     assert keeping.parts() == 2
     second = keeping.run()

@@ -237,7 +237,13 @@ def test_a_service_that_there_is_none_of_is_told(
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [(["shell"], exit_codes.COULD_NOT_RUN), (["logs", "es"], exit_codes.NO_STACK)]
+    ("words", "code"),
+    [
+        (["shell"], exit_codes.COULD_NOT_RUN),
+        (["logs", "es"], exit_codes.NO_STACK),
+        (["logs"], exit_codes.NO_STACK),
+        (["env"], exit_codes.NO_STACK),
+    ],
 )
 def test_a_stack_that_a_failed_start_left_without_a_service_is_told(
     *, engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int
@@ -300,9 +306,48 @@ def test_down_leaves_what_a_session_uses_and_fails(
     assert "a session uses it" in told["error"]["message"]
 
 
-def test_wait_ends_when_the_stack_is_ready(engine: FakeEngine, state: Path, folder: Path) -> None:
+@pytest.mark.parametrize("patience", ["1ms", "0.001", "0"])
+def test_wait_ends_when_the_stack_is_ready(engine: FakeEngine, state: Path, folder: Path, patience: str) -> None:
     up(engine, state, folder)
-    assert cli.main(["wait", "--timeout", "1ms"]) == exit_codes.DONE
+    assert cli.main(["wait", "--timeout", patience]) == exit_codes.DONE
+
+
+@pytest.mark.usefixtures("engine", "state")
+def test_a_plain_number_is_seconds_to_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["wait", "--timeout", "0.25", "--json"]) == exit_codes.NOT_IN_TIME
+    assert "isn't ready after 0.25 s" in capsys.readouterr().err
+
+
+def test_a_url_is_shown_where_it_is_known_what_the_service_speaks(
+    engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    up(engine, state, folder, es=ServiceRecord(scheme="https"), redis_cache=ServiceRecord())
+    assert cli.main(["wait"]) == exit_codes.DONE
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "es  https://127.0.0.1:30000",
+        "redis-cache  6379 at 127.0.0.1:30001",
+    ]
+    up(engine, state, folder, name="other", redis_cache=ServiceRecord(scheme="redis"))
+    assert cli.main(["wait", "--name", "other"]) == exit_codes.DONE
+    assert capsys.readouterr().out.splitlines()[1:] == ["redis-cache  redis://127.0.0.1:30000"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["ps", "--jso", "--json"], "unrecognized arguments: --jso"),
+        (["prune", "--older-than", "24", "--json"], "argument --older-than: "),
+        (["--json"], "the following arguments are required: SUBCOMMAND"),
+        (["run", "--json"], "run needs a command behind --"),
+    ],
+)
+def test_a_wrong_use_is_json_where_that_is_asked_for(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == exit_codes.WRONG_USE
+    said = json.loads(capsys.readouterr().err)["error"]
+    assert said["kind"] == "WrongUse"
+    assert said["message"].startswith(told)
 
 
 @pytest.mark.parametrize("ill", ["none", "begun", "exited", "gone", "unhealthy"])

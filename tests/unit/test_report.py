@@ -180,11 +180,15 @@ def test_an_error_of_others_is_left_to_pytest() -> None:
 @pytest.mark.parametrize(
     ("options", "command"),
     [
-        ({}, "prune"),
-        ({"engine": "tcp://one:2375"}, "prune --engine=tcp://one:2375"),
-        ({"engine": "tcp://hunter2@one:2375"}, "prune --engine=tcp://one:2375"),
-        ({"state_dir": "/some where"}, "prune '--state-dir=/some where'"),
+        ({}, "down"),
+        ({"engine": "tcp://one:2375"}, "down --engine=tcp://one:2375"),
+        ({"engine": "tcp://hunter2@one:2375"}, "down --engine=tcp://one:2375"),
+        ({"state_dir": "/some where"}, "down '--state-dir=/some where'"),
     ],
 )
 def test_what_removes_a_kept_stack_is_told_with_where_it_is(options: dict[str, str], command: str) -> None:
-    assert kept_message(settings(**options)).endswith(f"; `python -m pytest_foodtrucks {command}` removes it")
+    assert kept_message(settings(**options)).endswith(f"; `foodtrucks {command}` removes it")
+
+
+def test_of_several_kept_stacks_of_a_folder_the_one_is_named() -> None:
+    assert kept_message(settings(), "other").endswith("; `foodtrucks down --name other` removes it")
