@@ -18,9 +18,10 @@ DOCUMENT = ROOT / "docs/beside-other-plugins.md"
 
 def environment(folder: Path, *packages: str) -> Path:
     """Make an environment with packages in a folder, and return its Python."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin/python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", *packages], check=True)
     return python
 
 

@@ -247,11 +247,15 @@ class TestAgainAndAgain:
     """
 
     def test_two_sessions_at_once_do_not_collide_and_the_next_one_finds_nothing_of_them(
-        self, downstream: Downstream
+        self, downstream: Downstream, web_client: httpx2.Client, es_on_net: ElasticsearchService
     ) -> None:
+        """This session is one of the two."""
         downstream.write(test_it=self.SUITE)
-        with downstream.started() as one, downstream.started() as other:
-            outputs = [session.communicate(timeout=180)[0] for session in (one, other)]
-        assert [one.returncode, other.returncode] == [0, 0], "\n".join(outputs)
+        with downstream.started() as other:
+            while other.poll() is None:
+                assert web_client.get("/healthz").status_code == 200
+                assert es_on_net.client.count(index="trucks")["count"] == 733
+                time.sleep(0.5)
+            assert other.returncode == 0, other.communicate()[0]
         downstream.write(test_it=self.NEXT)
         downstream.run().assert_outcomes(passed=1)

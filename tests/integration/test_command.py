@@ -187,8 +187,9 @@ class Command:
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the command of an environment that has the wheel and what it requires, and nothing else."""
     venv = tmp_path_factory.mktemp("command") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    subprocess.run([venv / "bin/python", "-m", "pip", "install", "--quiet", str(wheel)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", venv / "bin/python"]
+    subprocess.run([*pip, "install", "--quiet", str(wheel)], check=True)
     return venv / "bin/foodtrucks"
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from .conftest import ROOT, Downstream
-from .test_servers import install_client
+from .test_servers import INTRODUCES_ITSELF, SNAPSHOT, install_client
+
+MORE = f"""
+import pytest
+
+@pytest.fixture
+def es_index():
+    return "mine"
+{SNAPSHOT}{INTRODUCES_ITSELF}""".replace("es_on_net", "elasticsearch_now")
+"""What test_servers.py asks other servers, asked the older one of the example's two."""
 
 
 @pytest.mark.parametrize(
@@ -29,5 +38,6 @@ def test_the_example_of_two_versions_passes_with_a_client_of_its_own(
     downstream: Downstream, tmp_path: Path, security: str
 ) -> None:
     shutil.copytree(ROOT / "examples/two_versions", downstream.folder, dirs_exist_ok=True)
+    (downstream.folder / "tests/test_more.py").write_text(MORE, encoding="utf-8")
     environment = install_client("elasticsearch>=8.19,<9", tmp_path / "client")
-    downstream.run(f"--foodtrucks-es-security={security}", env=environment).assert_outcomes(passed=5)
+    downstream.run(f"--foodtrucks-es-security={security}", env=environment).assert_outcomes(passed=7)
