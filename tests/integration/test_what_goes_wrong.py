@@ -218,17 +218,33 @@ def test_a_client_that_does_not_fit_is_told_which_would(downstream: Downstream) 
 
 def test_a_failed_test_shows_what_the_services_logged_meanwhile(downstream: Downstream) -> None:
     downstream.write(
+        conftest="""
+        import os
+        from pytest_foodtrucks import ready, service
+
+        SERVER = dict(
+            image=os.environ["FOODTRUCKS_PROBE_IMAGE"],
+            command=["python3", "-u", "-m", "http.server", "7000"],
+            ports=[7000],
+            ready=ready.http("/"),
+        )
+        first = service(**SERVER)
+        second = service(**SERVER)
+        """,
         test_it="""
-        def test_before(web_client): web_client.get("/search?q=before")
-        def test_it(web_client, es_on_net):
-            es_on_net.http.put("/trace-of-this-test")
+        def test_before(first, second):
+            first.client.get("/before")
+            second.client.get("/before")
+
+        def test_it(first, second):
+            second.client.get("/trace-of-this-test")
             assert False
-        """
+        """,
     )
     result = downstream.run()
     result.assert_outcomes(passed=1, failed=1)
     text = result.stdout.str()
-    assert "foodtrucks log of es" in text
-    assert "foodtrucks log of foodtrucks-web" not in text, "it logged nothing meanwhile"
-    assert "trace-of-this-test" in text
-    assert "Total trucks loaded" not in text
+    assert "foodtrucks log of second" in text
+    assert "foodtrucks log of first" not in text, "it logged nothing meanwhile"
+    assert '"GET /trace-of-this-test HTTP/1.1" 404' in text
+    assert "GET /before" not in text
