@@ -50,7 +50,7 @@ _WITHOUT_ENGINE: Final = (
 _SPHINX: Final = ("sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder")
 _PAGES: Final = ("docs", "docs/_build/html")
 _LINKS: Final = ("docs", "docs/_build/links")
-_ON_ONE_STACK: Final = ("test_chapter", "test_leftovers", "test_page", "test_snapshots", "test_stack")
+_ON_ONE_STACK: Final = ("test_chapter", "test_leftovers", "test_page", "test_snapshots", "test_stack", "test_es_faults")
 """Files whose tests use the ready-made Elasticsearch and app, and leave them as they were: one session starts them."""
 _WITH_AN_INTERNET: Final = ("test_egress", "test_internet")
 """Files whose tests make an internet: there is one at a time on a machine."""
