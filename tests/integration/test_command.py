@@ -188,8 +188,8 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the command of an environment that has the wheel and what it requires, and nothing else."""
     venv = tmp_path_factory.mktemp("command") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin/python")]
-    subprocess.run([*pip, "install", "--quiet", str(wheel)], check=True)
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(venv / "bin/python")]
+    subprocess.run([*install, str(wheel)], check=True)
     return venv / "bin/foodtrucks"
 
 

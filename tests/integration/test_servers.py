@@ -52,7 +52,7 @@ def test_es_introduces_itself_as_in_the_chapter(es_on_net, net_probe):
 
 def install_client(requirement: str, folder: Path) -> dict[str, str]:
     """Install an Elasticsearch client beside the environment's own, and return the environment that prefers it."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), requirement]
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder), requirement]
     subprocess.run(command, check=True, timeout=300)
     return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
 

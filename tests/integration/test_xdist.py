@@ -73,8 +73,10 @@ def test_it(number, es_client, es_on_net, es_index, worker_id):
 """
 
 
-_LIKE_LOAD = ("loadfile", "loadscope", "worksteal")
-"""They deal out the same tests in another order; `loadgroup` gives them other names besides."""
+_LIKE_LOAD = ("load", "loadfile", "loadscope", "worksteal")
+"""They deal out the same tests in another order; `loadgroup` gives them other names besides. `load` is the default of
+`-n`, so most other tests here have it.
+"""
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_workers_share_one_stack_and_have_indices_of_their_own(
 
 
 @pytest.mark.parametrize(
-    "dist", ["each", "load", "loadgroup", *(pytest.param(dist, marks=pytest.mark.slow) for dist in _LIKE_LOAD)]
+    "dist", ["each", "loadgroup", *(pytest.param(dist, marks=pytest.mark.slow) for dist in _LIKE_LOAD)]
 )
 def test_workers_share_one_stack_however_tests_are_dealt_out(
     downstream: Downstream, created: Callable[[], Counter[str]], dist: str
