@@ -375,7 +375,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         from .stacks.opening import end_session
 
         name = config.stash.get(STACK_NAME, None)
-        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config), name=name)
+        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config), root=config.rootpath, name=name)
 
 
 def _our_session(config: pytest.Config) -> "Session":

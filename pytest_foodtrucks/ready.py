@@ -104,11 +104,15 @@ def _port(value: Any) -> int | None:
 
 @dataclass(frozen=True)
 class PortCheck:
-    """A check that asks a port: `port`, or the service's own where that is None; `call` is how it was written."""
+    """A check that asks a port: `port`, or the service's own where that is None; `call` is how it was written.
+
+    `by_http` tells that the service speaks HTTP there.
+    """
 
     call: str
     port: int | None
     ask: Check = field(repr=False)
+    by_http: bool = False
 
     def __call__(self, service: Any) -> None:
         """Ask."""
@@ -140,7 +144,7 @@ def http(path: str = "/", *, port: int | None = None, status: int = 200, timeout
         if answered != status:
             raise NotReady(f"GET {path} answered {answered}, not {status}: {shortened(body)}")
 
-    return PortCheck(f"ready.http({shown(path)})", port, check)
+    return PortCheck(f"ready.http({shown(path)})", port, check, by_http=True)
 
 
 def tcp(port: int | None = None) -> Check:

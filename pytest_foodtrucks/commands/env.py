@@ -23,7 +23,8 @@ def _run(given: argparse.Namespace, output: Output) -> int:
     place = here(given)
     with engine_at(place) as engine:
         stack = own_stack(engine, place, given.name)
-    stack.refuse_empty()
+    if not stack.record.is_complete:  # else it has networks alone, because no more was asked for
+        stack.refuse_empty()
     found = variables(stack)
     for line in shell_lines(found, given.shell):
         output.say(line)

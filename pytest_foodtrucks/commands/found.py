@@ -51,9 +51,10 @@ class FoundService:
 
     @property
     def url(self) -> str | None:
-        """The URL of the first of its published ports; None where it has none."""
+        """The URL of the first of its published ports; None where it has none. It begins with http:// by default."""
+        scheme = "http" if self.record.scheme is None else self.record.scheme
         ports = [port for port in (*self.record.ports, *self.addresses) if port in self.addresses]
-        return f"{self.record.scheme}://{self.addresses[ports[0]].endpoint}" if ports else None
+        return f"{scheme}://{self.addresses[ports[0]].endpoint}" if ports else None
 
     @property
     def ports(self) -> tuple[int, ...]:

@@ -38,11 +38,6 @@ class Output:
         if self.as_json:
             write(self.stdout, json.dumps(value))
 
-    def note(self, line: str) -> None:
-        """Tell people on standard error, beside what is written for programs."""
-        if not self.as_json:
-            write(sys.stderr, f"foodtrucks: {line}")
-
     def error(self, error: FoodtrucksError) -> None:
         """Tell of an error on standard error."""
         if self.as_json:

@@ -14,6 +14,7 @@ from pytest_foodtrucks.stacks.bulk_removal import do_all
 from pytest_foodtrucks.stacks.kept_stack import KEPT, KeptStack, all_kept_stacks
 from pytest_foodtrucks.stacks.removal import (
     life_of_owner,
+    names_of_killed_builds,
     remove_image_names,
     remove_kept_stack,
     remove_things_of_dead_sessions,
@@ -101,23 +102,27 @@ class _Prune:
         return removed
 
     def _images(self) -> int:
-        """Remove images of `build=` that a later build took the name from, unless a session may still start one.
+        """Remove images of `build=` that a later build took the name from, and names that killed builds left.
 
-        The names that images had for builds which were killed go before, so that no such image keeps one.
+        Both stay where a session may still need them.
         """
-        may_live = self._somebody_may_live()
-        if not may_live:
-            remove_image_names(self._engine, self._state, {Life.DEAD, Life.UNKNOWN})
+        names = names_of_killed_builds(self._engine, self._state, {Life.DEAD, Life.UNKNOWN})
         images = self._engine.dangling_images(IMAGE_LABEL)
-        if not images:
+        if not names and not images:
             return 0
-        if may_live:
-            words = f"{_images(len(images))} of earlier builds, which a session may use"
-            self._tell("left", "images", words, count=len(images))
-            return 0
+        if self._somebody_may_live():
+            names = names_of_killed_builds(self._engine, self._state, {Life.DEAD})
+            if images:
+                words = f"{_images(len(images))} of earlier builds, which a session may use"
+                self._tell("left", "images", words, count=len(images))
+                images = []
         removed = sum(1 for image in images if self._engine.remove_image(image))
-        self._tell("removed", "images", f"{_images(removed)} of earlier builds", count=removed)
-        return removed
+        if images:
+            self._tell("removed", "images", f"{_images(removed)} of earlier builds", count=removed)
+        gone = remove_image_names(self._engine, names)
+        if gone:
+            self._tell("removed", "image names", f"{gone} image name{'s' * (gone > 1)} of killed builds", count=gone)
+        return removed + gone
 
     def _somebody_may_live(self) -> bool:
         return any(label == KEPT or self._life(label) is not Life.DEAD for label in set(self._owners()))
@@ -156,8 +161,8 @@ def _images(number: int) -> str:
 
 
 COMMAND: Final = Command(
-    description="Remove the kept stacks that no session uses, what dead sessions left, and images of build= that a "
-    "later build replaced. What a living session has is never removed.",
+    description="Remove the kept stacks that no session uses, what dead sessions left, images of build= that a "
+    "later build replaced, and names of images that killed builds left. What a living session has is never removed.",
     examples=("foodtrucks prune", "foodtrucks prune --older-than 24h", "foodtrucks prune --json"),
     add=_add,
     run=_run,

@@ -19,9 +19,12 @@ _FILE: Final = "shown"
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRecord:
-    """A service: the scheme of its URL, its ports, and who may ask it, where it has security."""
+    """A service: its ports, and who may ask it, where it has security.
 
-    scheme: str = "http"
+    `scheme` is what its URL begins with; None where nobody told what the service speaks.
+    """
+
+    scheme: str | None = None
     ports: tuple[int, ...] = ()
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -69,7 +72,7 @@ def _record_of(service: "Service") -> ServiceRecord:
     auth, ca_file = getattr(service, "auth", None), getattr(service, "ca_file", None)
     user, password = auth if auth is not None else (None, None)
     return ServiceRecord(
-        scheme=inside.scheme,
+        scheme=inside.speaks,
         ports=tuple(inside.container_ports),
         user=user,
         password=password,

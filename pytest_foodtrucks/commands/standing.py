@@ -4,13 +4,12 @@ import argparse
 from collections.abc import Callable
 
 from pytest_foodtrucks.errors import StartError
-from pytest_foodtrucks.fixtures.recipes import CONTRACT_ALIASES
 from pytest_foodtrucks.fixtures.stack_session import StandingStack, Wanted, with_stack
 from pytest_foodtrucks.services.service import Service
 from pytest_foodtrucks.stacks.stack import Stack
 
 from .arguments import options_given
-from .found import FoundService, FoundStack, one_stack
+from .found import FoundStack, one_stack
 from .output import Output
 from .records import begin_record, folder_of, write_record
 
@@ -60,10 +59,5 @@ def show(stack: FoundStack, output: Output) -> None:
     for network in stack.networks.values():
         output.say(f"network  {network}")
     for service in stack.services:
-        where = service.url if _is_known_to_speak(service) else service.where
+        where = service.where if service.record.scheme is None else service.url
         output.say(f"{service.alias}  {where or 'no published port'}")
-
-
-def _is_known_to_speak(service: FoundService) -> bool:
-    """Tell whether a service speaks what its URL says, which begins with http:// where there is no `scheme=`."""
-    return service.alias in CONTRACT_ALIASES.values() or service.record.scheme != "http"

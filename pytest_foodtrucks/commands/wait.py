@@ -22,7 +22,12 @@ _PAUSE: Final = 0.5
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=_patience, default=120.0, metavar="TIME", dest="patience", help="such as 90s; default: 2m"
+        "--timeout",
+        type=_patience,
+        default=120.0,
+        metavar="TIME",
+        dest="patience",
+        help="such as 90s, or a number of seconds; default: 2m",
     )
     add_name(parser)
     add_where(parser)

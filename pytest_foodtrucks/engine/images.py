@@ -84,13 +84,15 @@ class ImageRequests(EngineClient):
         repository, tag = parse_repository_tag(name)
         self._ask(f"name the image {name}", lambda: self.api.tag(image, repository, tag))
 
-    def untag_image(self, name: str) -> None:
-        """Take a name off an image; the last name of one that a container needs stays with it."""
+    def untag_image(self, name: str) -> bool:
+        """Take a name off an image; tell whether it went: the last name of one that a container needs stays with it."""
         try:
             self._ask(f"take the name {name} off", lambda: self.api.remove_image(name, noprune=True))
         except EngineError as error:
             if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 raise
+            return False
+        return True
 
     def dangling_images(self, label: str) -> list[str]:
         """Return the ids of images with a label that have no name any more; none of those made of a container."""

@@ -172,11 +172,17 @@ class ServiceDefinition:
         checked_configs, form="as `secrets`", at="HostConfig.Mounts", default=()
     )
     timeout: float | None = keyword_field(seconds)
-    scheme: str = keyword_field(_scheme, default="http")
+    scheme: str | None = keyword_field(_scheme)
     security: "Security | None" = None
     """What makes it a secured one; None where anybody gets in."""
     ready: "Check | Iterable[Check] | None" = keyword_field(_ready)
     reset: Callable[[Any], object] | None = keyword_field(_reset)
+
+    @property
+    def speaks(self) -> str | None:
+        """What its URLs begin with, where that is known: by `scheme`, or because its readiness is asked by HTTP."""
+        by_http = self.ready is not None and any(getattr(each, "by_http", False) for each in as_checks(self.ready))
+        return "http" if self.scheme is None and by_http else self.scheme
 
     @property
     def alias(self) -> str:

@@ -90,7 +90,8 @@ class RunningService:
         self.aliases = definition.spec.aliases
         self.container_ports = definition.spec.tcp_ports
         self.asked_ports = definition.spec.container_ports
-        self.scheme = definition.scheme
+        self.speaks = definition.speaks
+        self.scheme = "http" if self.speaks is None else self.speaks
         self.runs_once = definition.runs_once
         grace = definition.spec.stop_grace_period
         self.stop_seconds = grace if grace is not None else _STOP_SECONDS

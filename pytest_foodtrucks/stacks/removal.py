@@ -1,6 +1,6 @@
 """Removes things by their labels: the function's name says whose they are, its first line when they are removed."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stac
     """
     return (
         remove_by_session_label(engine, session_id)
-        + _remove_image_names(engine, {session_id}.__contains__)
+        + remove_image_names(engine, _names_of_builds(engine, session_id))
         + (0 if kept_stack is None else remove_unfinished_parts(engine, kept_stack))
     )
 
@@ -49,7 +49,7 @@ def remove_things_of_watched_session(engine: "Engine", owner: Owner, kept_stack:
     the watchdog in place of its process.
     """
     found = remove_by_session_label(engine, owner.session)
-    found += _remove_image_names(engine, {owner.session}.__contains__)
+    found += remove_image_names(engine, _names_of_builds(engine, owner.session))
     with suppress(StateError):  # the next session of that state folder does it
         found += 0 if kept_stack is None else _remove_unfinished_parts_if_free(engine, owner, kept_stack)
     return found
@@ -64,6 +64,7 @@ def sweep_at_session_start(engine: "Engine", session: Session) -> int:
         return do_all(
             [
                 partial(remove_things_of_dead_sessions, engine, session.state_folder),
+                partial(remove_image_names, engine, names_of_killed_builds(engine, session.state_folder, {Life.DEAD})),
                 partial(_remove_unused_kept_stacks, engine, session),
             ]
         )
@@ -91,7 +92,7 @@ def remove_things_of_dead_sessions(engine: "Engine", state: Path, *, unknown_bef
         created = engine.created(kind, OWNER_LABEL) if unknown_before is not None else {}
         return [thing for thing, label in labels.items() if goes(label, created.get(thing, float("inf")))]
 
-    return remove_all(engine, *map(those_that_go, KINDS)) + remove_image_names(engine, state, {Life.DEAD})
+    return remove_all(engine, *map(those_that_go, KINDS))
 
 
 def life_of_owner(label: str, engine: "Engine", state: Path) -> Life:
@@ -105,20 +106,23 @@ def remove_by_session_label(engine: "Engine", session_id: str) -> int:
     return remove_all(engine, *_things(engine, session_id))
 
 
-def remove_image_names(engine: "Engine", state: Path, lives: Collection[Life]) -> int:
-    """Take off the names that images had for single builds, by what the state folder tells of their sessions' lives."""
-    return _remove_image_names(
-        engine, lambda session_id: life_of_session(session_folder(state, session_id), state) in lives
-    )
+def names_of_killed_builds(engine: "Engine", state: Path, lives: Collection[Life]) -> list[str]:
+    """Return the names that images have for single builds of sessions of which the state folder tells such a life."""
 
+    def life(session_id: str) -> Life:
+        return life_of_session(session_folder(state, session_id), state)
 
-def _remove_image_names(engine: "Engine", goes: Callable[[str], bool]) -> int:
-    """Take off the names that images had for single builds of those sessions of which `goes` says so."""
     sessions = {name: session_of_image_name(name) for name in engine.image_names()}
-    names = [name for name, session_id in sessions.items() if session_id is not None and goes(session_id)]
-    for name in names:
-        engine.untag_image(name)
-    return len(names)
+    return [name for name, session_id in sessions.items() if session_id is not None and life(session_id) in lives]
+
+
+def _names_of_builds(engine: "Engine", session_id: str) -> list[str]:
+    return [name for name in engine.image_names() if session_of_image_name(name) == session_id]
+
+
+def remove_image_names(engine: "Engine", names: Iterable[str]) -> int:
+    """Take names off their images, and return how many went: the last one of an image that a container has stays."""
+    return sum(1 for name in names if engine.untag_image(name))
 
 
 def _things(engine: "Engine", session_id: str) -> list[list[str]]:

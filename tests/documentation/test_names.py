@@ -38,7 +38,7 @@ def test_each_table_from_the_code_is_on_its_page_as_the_code_has_it(name: str) -
 def test_each_flag_that_a_page_names_is_there() -> None:
     """Ours or the command's; pytest's and xdist's; or one of the packages that some pages come from."""
     ours = {flag for option in OPTIONS for flag in (option.flag, option.off_flag, f"--{option.name}")}
-    own = set(re.findall(r"--[a-z-]+", reference.command_options())) | {"--json", "--help", "--foodtrucks-fresh"}
+    own = set(re.findall(r"--[a-z-]+", reference.command_options())) | {"--json", "--help", "--version"}
     pytests = {"--dist", "--pdb"}
     others = {
         "pytest-socket": {"--allow-unix-socket", "--allow-hosts"},
@@ -46,6 +46,7 @@ def test_each_flag_that_a_page_names_is_there() -> None:
         "pytest-docker-tools": {"--reuse-containers"},
         "pytest-elasticsearch": {"--elasticsearch-executable", "--elasticsearch-port", "--elasticsearch-cluster-name"},
     }
+    ours.add("--foodtrucks-fresh")
     named = set(re.findall(r"`(--[a-z][a-z-]+)", all_text()))
     assert named <= ours | own | pytests | set().union(*others.values())
 

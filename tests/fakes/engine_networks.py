@@ -79,8 +79,9 @@ class FakeNetworks(Engine):
     def tag_image(self, image: str, name: str) -> None:
         self.named[name] = image
 
-    def untag_image(self, name: str) -> None:
+    def untag_image(self, name: str) -> bool:
         del self.named[name]
+        return True
 
     def dangling_images(self, label: str) -> list[str]:
         del label

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -215,7 +215,18 @@ def pruned(downstream: Downstream, state_home: Path) -> Iterator[Downstream]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the package's wheel, made from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)], check=True)
     (made,) = folder.glob("*.whl")
     return made
+
+
+def install(where: Sequence[str], *packages: str) -> None:
+    """Install packages where options of pip say, `--python` or `--target`: by uv; by pip where that can't.
+
+    uv doesn't read pip's configuration, which may name the only registry that answers.
+    """
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", *where, *packages]
+    if subprocess.run(uv, check=False, timeout=300).returncode != 0:
+        before, after = ([], where) if where[0] == "--target" else (where, [])
+        pip = [sys.executable, "-m", "pip", *before, "install", "--quiet", *after, *packages]
+        subprocess.run(pip, check=True, timeout=300)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, watchdogs_end
+from .conftest import ROOT, install, watchdogs_end
 from .neighbours import CONFTEST, NEIGHBOURS, UNUSED, Neighbour
 
 DOCUMENT = ROOT / "docs/beside-other-plugins.md"
@@ -20,8 +20,7 @@ def environment(folder: Path, *packages: str) -> Path:
     """Make an environment with packages in a folder, and return its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin/python"
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
-    subprocess.run([*install, *packages], check=True)
+    install(["--python", str(python)], *packages)
     return python
 
 

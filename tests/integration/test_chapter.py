@@ -252,7 +252,9 @@ class TestAgainAndAgain:
         """This session is one of the two."""
         downstream.write(test_it=self.SUITE)
         with downstream.started() as other:
+            deadline = time.monotonic() + 300
             while other.poll() is None:
+                assert time.monotonic() < deadline
                 assert web_client.get("/healthz").status_code == 200
                 assert es_on_net.client.count(index="trucks")["count"] == 733
                 time.sleep(0.5)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT
+from .conftest import ROOT, install
 from .terminal import OwnTerminal, Screen, run_on_terminal
 from .test_ways_out import gone
 
@@ -188,8 +188,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the command of an environment that has the wheel and what it requires, and nothing else."""
     venv = tmp_path_factory.mktemp("command") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(venv / "bin/python")]
-    subprocess.run([*install, str(wheel)], check=True)
+    install(["--python", str(venv / "bin/python")], str(wheel))
     return venv / "bin/foodtrucks"
 
 

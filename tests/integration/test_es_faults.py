@@ -21,7 +21,7 @@ def test_elasticsearch_keeps_its_documents_and_its_clients_through_each_fault(
     assert http.get(f"/{es_index}/_count").json()["count"] == 1
 
 
-@pytest.mark.slow  # `killed` starts it anew as well; a restart of busybox is tested above
+@pytest.mark.slow  # `killed` starts it anew as well; a restart of a small server is tested in test_faults.py
 def test_elasticsearch_keeps_its_documents_through_a_restart(
     es_on_net: ElasticsearchService, es_client: Elasticsearch, es_index: str
 ) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,7 @@ def test_a_session_that_is_killed_while_it_derives_an_image_leaves_the_base_no_n
     with downstream.started(f"--foodtrucks-state-dir={tmp_path / 'state'}") as process:
         while not names():
             assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
         seen = {each.name for each in tmp_path.glob("state/runs/*")}
         process.kill()
     assert gone(lambda: set(names()))

@@ -1,13 +1,11 @@
 """Each Elasticsearch line with the client that fits, the plugin unchanged."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import Downstream
+from .conftest import Downstream, install
 
 SUITE = """
 def test_it_answers(es_on_net, es_client, es_index, net_probe):
@@ -52,8 +50,7 @@ def test_es_introduces_itself_as_in_the_chapter(es_on_net, net_probe):
 
 def install_client(requirement: str, folder: Path) -> dict[str, str]:
     """Install an Elasticsearch client beside the environment's own, and return the environment that prefers it."""
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder), requirement]
-    subprocess.run(command, check=True, timeout=300)
+    install(["--target", str(folder)], requirement)
     return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
 
 

@@ -74,8 +74,8 @@ def test_it(number, es_client, es_on_net, es_index, worker_id):
 
 
 _LIKE_LOAD = ("load", "loadfile", "loadscope", "worksteal")
-"""They deal out the same tests in another order; `loadgroup` gives them other names besides. `load` is the default of
-`-n`, so most other tests here have it.
+"""`load` is the default of `-n`, which most tests here have; the others deal out the same tests in another order.
+`loadgroup` gives them other names besides.
 """
 
 

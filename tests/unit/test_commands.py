@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -236,6 +237,16 @@ def test_a_service_that_there_is_none_of_is_told(
     assert "has no service 'db', only es, foodtrucks-web. Remedy: name one of these." in capsys.readouterr().err
 
 
+@dataclass
+class Opened:
+    """What `matrix` asks from: a stack of its own, of which its engine is asked."""
+
+    engine: FakeEngine
+
+    def close(self) -> None:
+        """Have nothing to remove."""
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -243,15 +254,37 @@ def test_a_service_that_there_is_none_of_is_told(
         (["logs", "es"], exit_codes.NO_STACK),
         (["logs"], exit_codes.NO_STACK),
         (["env"], exit_codes.NO_STACK),
+        (["matrix"], exit_codes.NO_STACK),
     ],
 )
 def test_a_stack_that_a_failed_start_left_without_a_service_is_told(
-    *, engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+    *,
+    engine: FakeEngine,
+    state: Path,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
 ) -> None:
-    up(engine, state, folder)
+    stack = up(engine, state, folder)
     engine.containers.clear()
+    write_stack_record(stack.folder, StackRecord(project=str(folder), command="up"))
+    monkeypatch.setattr("pytest_foodtrucks.commands.matrix.opened_stack", lambda *_, **__: Opened(engine))
     assert cli.main(words) == code
     assert "has no service. Remedy: start it with `foodtrucks up`." in capsys.readouterr().err
+
+
+def test_env_knows_a_stack_that_has_networks_alone_because_no_more_was_asked_for(
+    engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = up(engine, state, folder)
+    engine.containers.clear()
+    write_stack_record(stack.folder, StackRecord(project=str(folder), command="up", services={}))
+    assert cli.main(["env", "--json"]) == exit_codes.DONE
+    assert json.loads(capsys.readouterr().out) == {"FOODTRUCKS_NETWORK": "foodtrucks-net-1"}
+    write_stack_record(stack.folder, StackRecord(project=str(folder), command="up"))
+    assert cli.main(["env"]) == exit_codes.NO_STACK, "its start failed"
 
 
 @pytest.mark.parametrize("words", [["ps", "--jso"], ["--versio"], ["up", "--es-versio", "8.19.0"]])
@@ -321,7 +354,7 @@ def test_a_plain_number_is_seconds_to_wait(capsys: pytest.CaptureFixture[str]) -
 def test_a_url_is_shown_where_it_is_known_what_the_service_speaks(
     engine: FakeEngine, state: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    up(engine, state, folder, es=ServiceRecord(scheme="https"), redis_cache=ServiceRecord())
+    up(engine, state, folder, es=ServiceRecord(scheme="https"), redis_cache=ServiceRecord())  # no `scheme`
     assert cli.main(["wait"]) == exit_codes.DONE
     assert capsys.readouterr().out.splitlines()[1:] == [
         "es  https://127.0.0.1:30000",

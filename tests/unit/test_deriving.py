@@ -46,8 +46,8 @@ class BuildingEngine(FakeEngine):
             return f"sha256:{key}"
         return super().image_id(image)
 
-    def untag_image(self, name: str) -> None:
-        self.named.pop(name, None)
+    def untag_image(self, name: str) -> bool:
+        return self.named.pop(name, None) is not None
 
 
 @pytest.fixture

@@ -242,8 +242,9 @@ class CommandEngine(FakeEngine):
         built = self._asked.exists() and image in self._asked.read_text().splitlines()
         return "sha256:built" if built else super().image_id(image)
 
-    def untag_image(self, name: str) -> None:
+    def untag_image(self, name: str) -> bool:
         self.events.append(f"untag {name}")
+        return True
 
 
 def built_image(engine: FakeEngine, build: Build, **more: Any) -> str:
