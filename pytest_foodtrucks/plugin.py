@@ -123,6 +123,7 @@ else:
                 "environment": {"ES_HOST": "es"},
                 "ports": [5000],
                 "ready": _web_is_ready,
+                "scheme": "http",
                 "reset": lambda _: None,  # the app keeps nothing itself
             },
         )

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -173,13 +174,16 @@ class Command:
 
     @contextmanager
     def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":
-        """Start it and go on; it is killed at the end."""
+        """Start it and go on; it is killed at the end, and after two minutes: nobody waits for it without end."""
         with subprocess.Popen(
             [self.program, *words], cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, text=True
         ) as process:
+            limit = threading.Timer(120, process.kill)
+            limit.start()
             try:
                 yield process
             finally:
+                limit.cancel()
                 process.kill()
 
 
@@ -473,7 +477,7 @@ def test_a_pytest_takes_over_what_run_started_and_adds_what_it_needs(cheap: Comm
     ("words", "ready"),
     [
         (["run", "--services", "echo", "--", "sh", "-c", "echo ready; exec sleep 60"], "ready"),
-        (["up", "echo", "--foreground"], "echo  http"),
+        (["up", "echo", "--foreground"], "echo  7000 at 127.0.0.1:"),
     ],
 )
 def test_what_a_killed_command_had_goes(
@@ -482,8 +486,8 @@ def test_what_a_killed_command_had_goes(
     before = ours_on_engine()
     with cheap.started(*words) as process:
         assert process.stdout is not None
-        while ready not in process.stdout.readline():
-            assert process.poll() is None
+        while ready not in (line := process.stdout.readline()):
+            assert line, f"it ended before it wrote {ready!r}"
         assert ours_on_engine() - before, "the control: something was there"
         process.kill()
     assert gone(lambda: ours_on_engine() - before)
