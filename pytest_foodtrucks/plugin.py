@@ -375,8 +375,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if stack is not None or ours is not None:
         from .stacks.opening import end_session
 
+        folder = None if config.rootpath == config.invocation_params.dir else config.rootpath
         name = config.stash.get(STACK_NAME, None)
-        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config), root=config.rootpath, name=name)
+        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config), folder=folder, name=name)
 
 
 def _our_session(config: pytest.Config) -> "Session":

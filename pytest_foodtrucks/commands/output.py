@@ -9,13 +9,12 @@ from typing import Final, Literal, TextIO
 
 from pytest_foodtrucks.errors import FoodtrucksError
 
+Colour = Literal["red", "green", "yellow", "cyan", "grey"]
+_CODES: Final[Mapping[Colour, int]] = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "grey": 90}
+
 
 class WrongUse(FoodtrucksError):
     """A line that can't be read, or that names no program to run."""
-
-
-Colour = Literal["red", "green", "yellow", "cyan", "grey"]
-_CODES: Final[Mapping[Colour, int]] = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "grey": 90}
 
 
 class Output:

@@ -14,7 +14,7 @@ from pytest_foodtrucks.stacks.bulk_removal import do_all
 from pytest_foodtrucks.stacks.kept_stack import KEPT, KeptStack, all_kept_stacks
 from pytest_foodtrucks.stacks.removal import (
     life_of_owner,
-    names_of_killed_builds,
+    names_of_builds,
     remove_image_names,
     remove_kept_stack,
     remove_things_of_dead_sessions,
@@ -106,23 +106,22 @@ class _Prune:
 
         Both stay where a session may still need them.
         """
-        names = names_of_killed_builds(self._engine, self._state, {Life.DEAD, Life.UNKNOWN})
+        names = names_of_builds(self._engine, self._state)
         images = self._engine.dangling_images(IMAGE_LABEL)
         if not names and not images:
             return 0
-        if self._somebody_may_live():
-            names = names_of_killed_builds(self._engine, self._state, {Life.DEAD})
-            if images:
-                words = f"{_images(len(images))} of earlier builds, which a session may use"
-                self._tell("left", "images", words, count=len(images))
-                images = []
-        removed = sum(1 for image in images if self._engine.remove_image(image))
-        if images:
-            self._tell("removed", "images", f"{_images(removed)} of earlier builds", count=removed)
-        gone = remove_image_names(self._engine, names)
+        may_live = self._somebody_may_live()
+        goes = {Life.DEAD} if may_live else {Life.DEAD, Life.UNKNOWN}
+        gone = remove_image_names(self._engine, [name for name, life in names.items() if life in goes])
         if gone:
             self._tell("removed", "image names", f"{gone} image name{'s' * (gone > 1)} of killed builds", count=gone)
-        return removed + gone
+        if images and may_live:
+            words = f"{_images(len(images))} of earlier builds, which a session may use"
+            self._tell("left", "images", words, count=len(images))
+        elif images:
+            removed = sum(1 for image in images if self._engine.remove_image(image))
+            self._tell("removed", "images", f"{_images(removed)} of earlier builds", count=removed)
+        return gone
 
     def _somebody_may_live(self) -> bool:
         return any(label == KEPT or self._life(label) is not Life.DEAD for label in set(self._owners()))

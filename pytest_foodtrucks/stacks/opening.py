@@ -170,14 +170,14 @@ def end_session(
     settings: "Settings",
     progress: Callable[[], "Progress"],
     *,
-    root: Path = Path(),
+    folder: Path | None = None,
     name: str | None = None,
 ) -> None:
     """Remove what the fixtures could not, and what the workers shared; tell of what stays.
 
-    `stack` is None in a process that had none, such as xdist's controller; `session` is None if none was begun. A kept
-    stack is that of the root folder, and has a `name` where it is one of several. What can't be removed now is left to
-    the watchdog, which wakes when this process ends.
+    `stack` is None in a process that had none, such as xdist's controller; `session` is None if none was begun.
+    `folder` and `name` are a kept stack's, as `kept_message` takes them. What can't be removed now is left to the
+    watchdog, which wakes when this process ends.
     """
     owned = session if session is not None and session.ends_here else None
     used = borrowed = None
@@ -193,7 +193,7 @@ def end_session(
             borrowed.give_back(owned)
     with _errors_on_stderr():
         if used is not None and leave_kept(used):
-            progress().say(kept_message(settings, root, name))
+            progress().say(kept_message(settings, folder, name))
 
 
 @contextmanager
@@ -218,10 +218,11 @@ def left_behind_message(error: Exception) -> str:
     return "Remedy: remove what `docker ps --all --filter label=pytest-foodtrucks` lists, then the network."
 
 
-def kept_message(settings: "Settings", root: Path, name: str | None = None) -> str:
+def kept_message(settings: "Settings", folder: Path | None = None, name: str | None = None) -> str:
     """Return the message about a kept stack at the session's end: how long it stays, and what removes it.
 
-    `root` is the root folder, whose stack it is: `foodtrucks down` removes the one of the folder that it is run in.
+    `foodtrucks down` removes the one of the folder that it is run in: `folder` is the stack's where the session was
+    begun in another one. `name` is the stack's where its folder has several.
     """
     command = ["foodtrucks", "down", *([] if name is None else ["--name", name])]
     if settings.engine != "auto":
@@ -229,8 +230,8 @@ def kept_message(settings: "Settings", root: Path, name: str | None = None) -> s
     if settings.state_dir is not None:
         command.append(f"--state-dir={state_folder(settings.state_dir, {})}")
     words = shlex.join(command)
-    if root != Path.cwd():
-        words = f"cd {shlex.quote(str(root))} && {words}"
+    if folder is not None:
+        words = f"cd {shlex.quote(str(folder))} && {words}"
     return f"the stack stays for the next session, {UNUSED_HOURS} hours at most; `{words}` removes it"
 
 

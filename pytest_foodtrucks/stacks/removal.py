@@ -1,6 +1,9 @@
-"""Removes things by their labels: the function's name says whose they are, its first line when they are removed."""
+"""Removes things by their labels, and names of images by themselves.
 
-from collections.abc import Collection, Iterable
+A function's name says whose they are, its first line when they are removed.
+"""
+
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +40,7 @@ def remove_things_of_ending_session(engine: "Engine", session_id: str, kept_stac
     """
     return (
         remove_by_session_label(engine, session_id)
-        + remove_image_names(engine, _names_of_builds(engine, session_id))
+        + _remove_image_names_of_session(engine, session_id)
         + (0 if kept_stack is None else remove_unfinished_parts(engine, kept_stack))
     )
 
@@ -49,7 +52,7 @@ def remove_things_of_watched_session(engine: "Engine", owner: Owner, kept_stack:
     the watchdog in place of its process.
     """
     found = remove_by_session_label(engine, owner.session)
-    found += remove_image_names(engine, _names_of_builds(engine, owner.session))
+    found += _remove_image_names_of_session(engine, owner.session)
     with suppress(StateError):  # the next session of that state folder does it
         found += 0 if kept_stack is None else _remove_unfinished_parts_if_free(engine, owner, kept_stack)
     return found
@@ -64,7 +67,7 @@ def sweep_at_session_start(engine: "Engine", session: Session) -> int:
         return do_all(
             [
                 partial(remove_things_of_dead_sessions, engine, session.state_folder),
-                partial(remove_image_names, engine, names_of_killed_builds(engine, session.state_folder, {Life.DEAD})),
+                partial(_remove_image_names_of_dead_sessions, engine, session.state_folder),
                 partial(_remove_unused_kept_stacks, engine, session),
             ]
         )
@@ -106,28 +109,39 @@ def remove_by_session_label(engine: "Engine", session_id: str) -> int:
     return remove_all(engine, *_things(engine, session_id))
 
 
-def names_of_killed_builds(engine: "Engine", state: Path, lives: Collection[Life]) -> list[str]:
-    """Return the names that images have for single builds of sessions of which the state folder tells such a life."""
-
-    def life(session_id: str) -> Life:
-        return life_of_session(session_folder(state, session_id), state)
-
-    sessions = {name: session_of_image_name(name) for name in engine.image_names()}
-    return [name for name, session_id in sessions.items() if session_id is not None and life(session_id) in lives]
+def _things(engine: "Engine", session_id: str) -> list[list[str]]:
+    """Return the things of each kind that carry a session's id, or a kept stack's."""
+    return [engine.labelled(kind, SESSION_LABEL, session_id) for kind in KINDS]
 
 
-def _names_of_builds(engine: "Engine", session_id: str) -> list[str]:
-    return [name for name in engine.image_names() if session_of_image_name(name) == session_id]
+# names that images have for the time of one build
+
+
+def names_of_builds(engine: "Engine", state: Path) -> dict[str, Life]:
+    """Return the names that images have for single builds, with what the state folder tells of their sessions."""
+    return {
+        name: life_of_session(session_folder(state, session_id), state)
+        for name, session_id in _sessions_by_name(engine).items()
+    }
+
+
+def _sessions_by_name(engine: "Engine") -> dict[str, str]:
+    seen = {name: session_of_image_name(name) for name in engine.image_names()}
+    return {name: session_id for name, session_id in seen.items() if session_id is not None}
+
+
+def _remove_image_names_of_dead_sessions(engine: "Engine", state: Path) -> int:
+    lives = names_of_builds(engine, state)
+    return remove_image_names(engine, [name for name, life in lives.items() if life is Life.DEAD])
+
+
+def _remove_image_names_of_session(engine: "Engine", session_id: str) -> int:
+    return remove_image_names(engine, [name for name, each in _sessions_by_name(engine).items() if each == session_id])
 
 
 def remove_image_names(engine: "Engine", names: Iterable[str]) -> int:
     """Take names off their images, and return how many went: the last one of an image that a container has stays."""
     return sum(1 for name in names if engine.untag_image(name))
-
-
-def _things(engine: "Engine", session_id: str) -> list[list[str]]:
-    """Return the things of each kind that carry a session's id, or a kept stack's."""
-    return [engine.labelled(kind, SESSION_LABEL, session_id) for kind in KINDS]
 
 
 # kept stacks

@@ -215,7 +215,8 @@ def pruned(downstream: Downstream, state_home: Path) -> Iterator[Downstream]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the package's wheel, made from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)], check=True)
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
     (made,) = folder.glob("*.whl")
     return made
 

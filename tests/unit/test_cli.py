@@ -215,7 +215,7 @@ def test_prune_removes_images_that_a_later_build_replaced_and_that_nobody_uses(
 
 @pytest.mark.parametrize("somebody_lives", [False, True])
 def test_prune_takes_names_of_killed_builds_off_if_nobody_may_build(
-    engine: FakeEngine, tmp_path: Path, *, somebody_lives: bool
+    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, somebody_lives: bool
 ) -> None:
     living, name = Session.begin(tmp_path), own_image_name("foodtrucks-build/base:98d2d4620e3a", "ab12")
     own = own_image_name("foodtrucks-build/base:98d2d4620e3a", living.id)
@@ -225,6 +225,7 @@ def test_prune_takes_names_of_killed_builds_off_if_nobody_may_build(
         container(engine, "0", living.owner_label)
     prune(tmp_path)
     assert set(engine.named) == ({name, own} if somebody_lives else {own})
+    assert ("removed: 1 image name of killed builds\n" in capsys.readouterr().out) is not somebody_lives
 
 
 @pytest.mark.parametrize("whose", ["living", "kept", "unknown"])

@@ -112,6 +112,29 @@ def test_a_sweep_takes_the_names_off_that_builds_of_dead_sessions_left(tmp_path:
     assert engine.image_names() == sorted([living, of_another_folder])
 
 
+def test_an_engine_that_tells_no_image_names_keeps_no_orphan_from_going(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    container(engine, "s", dead(Session.begin(tmp_path).owner).text())
+
+    def fails() -> list[str]:
+        raise EngineError("no list", status=500)
+
+    monkeypatch.setattr(engine, "image_names", fails)
+    with pytest.raises(EngineError, match="no list"):
+        sweep_at_session_start(engine, session)
+    assert engine.containers == {}
+
+
+def test_a_name_that_stays_counts_as_nothing_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the watchdog would go on for as long as it may."""
+    engine, session = FakeEngine(), Session.begin(tmp_path)
+    named(engine, session.id)
+    monkeypatch.setattr(engine, "untag_image", lambda _: False)
+    assert remove_things_of_watched_session(engine, session.owner, None) == 0
+
+
 def test_what_cannot_be_removed_keeps_nothing_else_from_going() -> None:
     engine = Stubborn()
     stays = container(engine, "mine", "x/mine")

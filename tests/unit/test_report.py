@@ -187,13 +187,13 @@ def test_an_error_of_others_is_left_to_pytest() -> None:
     ],
 )
 def test_what_removes_a_kept_stack_is_told_with_where_it_is(options: dict[str, str], command: str) -> None:
-    assert kept_message(settings(**options), Path.cwd()).endswith(f"; `foodtrucks {command}` removes it")
+    assert kept_message(settings(**options)).endswith(f"; `foodtrucks {command}` removes it")
 
 
 def test_of_several_kept_stacks_of_a_folder_the_one_is_named() -> None:
-    assert kept_message(settings(), Path.cwd(), "other").endswith("; `foodtrucks down --name other` removes it")
+    assert kept_message(settings(), name="other").endswith("; `foodtrucks down --name other` removes it")
 
 
 def test_a_kept_stack_of_another_folder_is_removed_there(tmp_path: Path) -> None:
-    root = tmp_path / "my tests"
-    assert kept_message(settings(), root).endswith(f"; `cd '{root}' && foodtrucks down` removes it")
+    folder = tmp_path / "my tests"
+    assert kept_message(settings(), folder).endswith(f"; `cd '{folder}' && foodtrucks down` removes it")

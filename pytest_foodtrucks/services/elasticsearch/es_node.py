@@ -74,7 +74,7 @@ def definition(settings: Settings, keywords: Mapping[str, Any], *, alias: str, f
         plain,
         spec=replace(spec, environment=_merged(ours, spec.environment)),
         security=security,
-        scheme="https" if mode == "tls" else plain.scheme if plain.scheme is not None else "http",
+        scheme="https" if mode == "tls" else given.get("scheme", "http"),
         derivation=es_plugins.derivation(added, folder, version=numbers) if added else None,
         surroundings=Surroundings(version=numbers, ml=settings.es_ml),
     )
