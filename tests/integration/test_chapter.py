@@ -106,7 +106,9 @@ class TestTheDefaultBridge:
         first = run().container
         before = first.ip
         foodtrucks_engine.remove_container(first.id)
-        run()  # somebody else starts a container meanwhile
+        # Somebody else starts containers meanwhile, and one gets the address. Others here start and remove theirs, too:
+        # an address that one of them left may come first.
+        any(run().container.ip == before for _ in range(8))
         assert run().container.ip != before
 
     def test_strangers_share_it(self, run: Run, foodtrucks_engine: Engine, bridge_probe: Probe) -> None:
