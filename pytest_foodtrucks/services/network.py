@@ -13,16 +13,13 @@ from pytest_foodtrucks.containers.container import Container
 from pytest_foodtrucks.containers.endpoint_settings import EndpointSettings
 from pytest_foodtrucks.containers.keywords import host_names
 from pytest_foodtrucks.containers.naming import naming
-from pytest_foodtrucks.engine.fork_lock import ForkLock
-from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import same_name
 from pytest_foodtrucks.probes.beacons import keep_probes, network_probe, remove_probes, running_probe
 from pytest_foodtrucks.stacks import parts
 from pytest_foodtrucks.values import Unfit, checked, matching, shown
 
 from .access import tls_name
-from .claims import Claim, claimed
+from .claims import Claim
 from .definitions import (
     ServiceDefinition,
     ServiceKeywords,
@@ -33,15 +30,15 @@ from .definitions import (
 )
 from .job import Job
 from .memberships import Memberships, NetworkRef, by_network, fitting
+from .network_claims import NetworkClaims, claimed_for_service
 from .port_forward import DEFAULT_ALIAS, PortForward, Wanted, forwarded, wanted
 from .service import Service
-from .service_part import ServicePart, part_name
+from .service_part import ServicePart
 from .starting import running_service
 
 if TYPE_CHECKING:
     from pytest_foodtrucks.containers.endpoint_settings import EndpointKeywords
     from pytest_foodtrucks.probes.probe import Probe
-    from pytest_foodtrucks.stacks.part_records import PartRecords
     from pytest_foodtrucks.stacks.stack import Stack
 
 _container_name = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "give a container's name or id")
@@ -72,8 +69,7 @@ class Network:
         self.internal = internal
         self.id = network_id
         self._for_session = for_session
-        self._claims: dict[str, str] = {}
-        self._lock = ForkLock()
+        self._claims = NetworkClaims(stack, name)
         keep_probes(stack, name)
 
     def __repr__(self) -> str:
@@ -160,7 +156,8 @@ class Network:
         ]
         refs = fitting(self.stack.engine, given, definition.spec)
         lasts = shared and self.stack.parts_outlive_fixtures
-        with _claimed_on(everywhere, refs, definition, lasts=lasts), self._host_ports(definition, lasts=lasts):
+        claims = [network._claims for network in everywhere]  # noqa: SLF001 - of this class
+        with claimed_for_service(claims, Memberships(refs, definition.spec.aliases), definition, lasts=lasts):
             if lasts:
                 with self._lasting(refs, definition, service_type, seed=seed, requires=requires) as service:
                     yield service
@@ -215,12 +212,12 @@ class Network:
             network=self.name,
             aliases=(asked.alias,),
             who=f"reach_me ({place})",
-            worker=str(self.stack.worker),
+            worker=self._claims.worker,
             remedy="give reach_me another alias=, or leave the block of the other one before.",
         )
         with ExitStack() as undo:
             with errors_at(place):
-                undo.enter_context(self._having(claim, None))
+                undo.enter_context(self._claims.having(claim, None))
                 found = undo.enter_context(forwarded(self.stack, self.name, asked))
             yield found
 
@@ -251,117 +248,6 @@ class Network:
             container = _id_and_name(target)
         with naming(*container), naming(self.id, self.name):
             self.stack.engine.disconnect(self.id, container[0])
-
-    @contextmanager
-    def _claimed(
-        self, definition: ServiceDefinition, names: Sequence[str], part: str, *, lasts: bool
-    ) -> Iterator[None]:
-        """Have a service's names and addresses on this network for the length of a block; `part` finds it again."""
-        claim = Claim(
-            network=self.name,
-            aliases=names,
-            who=_described(definition),
-            worker=str(self.stack.worker),
-            part=part if lasts else None,
-        )
-        with self._having(claim, definition.timeout):
-            yield
-
-    @contextmanager
-    def _having(self, claim: Claim, timeout: float | None) -> Iterator[None]:
-        with self._claimed_in_process(claim), self._claimed_among_workers(claim, timeout):
-            yield
-
-    @contextmanager
-    def _claimed_in_process(self, claim: Claim) -> Iterator[None]:
-        with self._lock:
-            claims = {**self._kept_aliases(claim.part), **self._claims}
-            for alias in claim.aliases:
-                if same_name(alias) in claims:
-                    raise claim.taken_error(alias, claims[same_name(alias)])
-            self._claims.update(dict.fromkeys(map(same_name, claim.aliases), claim.who))
-        try:
-            yield
-        finally:
-            with self._lock:
-                for alias in claim.aliases:
-                    del self._claims[same_name(alias)]
-
-    @contextmanager
-    def _claimed_among_workers(self, claim: Claim, timeout: float | None) -> Iterator[None]:
-        if self.stack.worker is None:
-            yield
-            return
-        seconds = timeout if timeout is not None else self.stack.settings.timeout
-        with claimed(self.stack.session.folder, claim, seconds=seconds, clear=self._remove_left):
-            yield
-
-    @contextmanager
-    def _host_ports(self, definition: ServiceDefinition, *, lasts: bool) -> Iterator[None]:
-        """Have a service's fixed ports of the host, once no other worker's block has them."""
-        fixed = tuple(definition.spec.fixed_ports.values())
-        if not fixed:
-            yield
-            return
-        claim = Claim(
-            network="the host",
-            what="port",
-            aliases=tuple(each.at for each in fixed),
-            who=_described(definition),
-            worker=str(self.stack.worker),
-            part=part_name(self.name, definition.alias) if lasts else None,
-            remedy=f"write ports={[each.target for each in fixed]}, for free ones.",
-            service=definition.alias,
-        )
-        with self._claimed_among_workers(claim, definition.timeout):
-            yield
-
-    def _remove_left(self, alias: str) -> None:
-        """Remove the containers that a dead worker left here under a service's first alias."""
-        engine = self.stack.engine
-        services = engine.labels("containers", SERVICE_LABEL)
-        for container in engine.labelled("containers", SESSION_LABEL, self.stack.session.id):
-            # a probe has no alias, whatever its label
-            if services.get(container) == alias and alias in engine.aliases_on(container, self.name):
-                engine.remove_container(container)
-
-    def _kept_aliases(self, own: str | None) -> dict[str, str]:
-        """Return the aliases of services here that other sessions use too, except those of the part itself.
-
-        They run even if this session doesn't use them. `own` is None for what no other session has.
-        """
-        whose = (
-            (self.stack.kept_stack, "the kept stack (`foodtrucks prune` removes it)"),
-            (self.stack.borrowed, "the stack of `foodtrucks run`"),
-        )
-        return {
-            same_name(alias): f"the service {aliases[0]!r} of {words}"
-            for stack, words in whose
-            for aliases in (_others(stack, self.name, own) if stack is not None else ())
-            for alias in aliases
-        }
-
-
-def _others(stack: "PartRecords", network: str, own: str | None) -> Iterator[Sequence[str]]:
-    """Yield the aliases of each service of a stack on a network, but for the part `own`."""
-    for record in stack.records():
-        if record["name"] != own:
-            yield record["value"].get("networks", {}).get(network, ())
-
-
-@contextmanager
-def _claimed_on(
-    networks: Iterable[Network], refs: Sequence[NetworkRef], definition: ServiceDefinition, *, lasts: bool
-) -> Iterator[None]:
-    """Have a service's names on all its networks, in one order, so that no two services wait for each other."""
-    on = Memberships(refs, definition.spec.aliases)
-    part = part_name(on.first.name, definition.alias)
-    with ExitStack() as claims:
-        for network in sorted(networks, key=lambda network: network.name):
-            claims.enter_context(
-                network._claimed(definition, on.claims(network.name), part, lasts=lasts)  # noqa: SLF001 - this module's
-            )
-        yield
 
 
 def _further_names(definition: ServiceDefinition) -> list[str]:
@@ -405,9 +291,3 @@ def _id_and_name(target: "Service | Container | Probe | str") -> tuple[str, str]
             f"{shown(target)} is no container. Remedy: give a service, a probe, a container, or its name as text."
         )
     return container.id, container.name
-
-
-def _described(definition: ServiceDefinition) -> str:
-    source = definition.image if definition.build is None else f"built from {definition.build.context}"
-    name = f"the service {definition.name!r}" if definition.name else "a service"
-    return f"{name} ({definition.where}, {source})" if definition.where else f"{name} ({source})"
