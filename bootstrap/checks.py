@@ -26,6 +26,9 @@ _LANES: Final = 4
 A part needs up to 3 GB of memory.
 """
 
+_LONGEST_TEST: Final = 900.0
+"""Seconds after which a test is taken for one that hangs; the longest one takes less than half of it."""
+
 Part = tuple[str, Sequence[str]]
 """A name, and a Python module with its arguments."""
 
@@ -128,7 +131,8 @@ def parts(root: Path, *, coverage: bool = False) -> list[Part]:
     xdist too; `./run tox` runs all so. With `coverage` the tests are measured, which takes a Python before 3.14 more
     than half as much time again.
     """
-    pytest = ("coverage", "run", "-m", "pytest") if coverage else ("pytest",)
+    measured = ("coverage", "run", "-m") if coverage else ()
+    pytest = (*measured, "pytest", *ending_hung_tests(_LONGEST_TEST))
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
     oldest = ("tox", "run", "-e", f"{python}-oldest", "--", *_WITH_OLDEST, *_of_dependencies(root))
     integration = [
@@ -143,6 +147,14 @@ def parts(root: Path, *, coverage: bool = False) -> list[Part]:
         (f"tox {python}-oldest", oldest),
         *integration[_BESIDE_THE_QUICK:],
     ]
+
+
+def ending_hung_tests(seconds: float) -> tuple[str, ...]:
+    """Return pytest's options by which a test that hangs ends its part and shows where, not the whole run.
+
+    pytest ends itself at once then: what its fixtures hold is removed by the sessions' watchdogs.
+    """
+    return ("-o", f"faulthandler_timeout={seconds:g}", "-o", "faulthandler_exit_on_timeout=true")
 
 
 def _of_dependencies(root: Path) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import daemon, debian, downloads, environment
-from bootstrap.checks import Outcome, parts, side_by_side, summed_up
+from bootstrap.checks import Outcome, ending_hung_tests, parts, side_by_side, summed_up
 from bootstrap.environment import Images
 from bootstrap.images.recipes import Recipe
 from bootstrap.images.servers import SHA256
@@ -242,6 +242,23 @@ def test_a_part_whose_tests_are_all_slow_is_well_where_they_arent_asked_for(
     (tmp_path / "slow.py").write_text(f"print({words!r})\nraise SystemExit(5)")
     (outcome,) = side_by_side([("slow", ("slow",))], folder=tmp_path, environ={"FOODTRUCKS_TEST_ALL": everything})
     assert outcome == Outcome("slow", ok=ok, closing=words)
+
+
+def test_a_test_that_hangs_ends_its_part_and_shows_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other parts go on."""
+    (tmp_path / "test_hung.py").write_text("import time\ndef test_it():\n    time.sleep(600)\n")
+    hung = ("hung", ("pytest", *ending_hung_tests(0.2), "-p", "no:foodtrucks", "test_hung.py"))
+    (tmp_path / "well.py").write_text("print('well')")
+    outcomes = side_by_side([hung, ("other", ("well",))], folder=tmp_path, environ={})
+    assert [outcome.ok for outcome in outcomes] == [False, True]
+    assert 'test_hung.py", line 3 in test_it' in capsys.readouterr().out
+
+
+def test_each_part_ends_a_test_that_hangs() -> None:
+    """Those of tox run tests without an engine alone, with a pytest that can't."""
+    parts_of_tests = [argv for _, argv in parts(ROOT) if argv[0] == "pytest"]
+    assert parts_of_tests
+    assert all(argv[1:5] == ending_hung_tests(900) for argv in parts_of_tests)
 
 
 def test_each_test_file_is_in_one_part() -> None:
