@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv: list[str] | None = None
     if "--" in words and words[:1] == ["run"]:
         words, argv = words[: words.index("--")], words[words.index("--") + 1 :]
-    parser = parser_for(_named(words), _RaisingParser if "--json" in words else argparse.ArgumentParser)
+    as_json = any(word.partition("=")[0] == "--json" for word in words)
+    parser = parser_for(_named(words), _RaisingParser if as_json else argparse.ArgumentParser)
     _complete(parser)
     try:
         given = parser.parse_args(words)

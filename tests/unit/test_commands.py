@@ -370,6 +370,7 @@ def test_a_url_is_shown_where_it_is_known_what_the_service_speaks(
     [
         (["ps", "--jso", "--json"], "unrecognized arguments: --jso"),
         (["prune", "--older-than", "24", "--json"], "argument --older-than: "),
+        (["ps", "--json=1"], "argument --json: ignored explicit argument '1'"),
         (["--json"], "the following arguments are required: SUBCOMMAND"),
         (["run", "--json"], "run needs a command behind --"),
     ],
