@@ -79,6 +79,13 @@ import time
 import pytest
 from figures import DOCUMENTS, PAUSE, TESTS, WORD
 
+def found(web_client):  # the app gives a busy Elasticsearch two seconds, then it answers 503: ask again, as clients do
+    for _ in range(20):
+        answer = web_client.get("/search?q=taco")
+        if answer.status_code != 503:
+            break
+    return answer.raise_for_status().json()["hits"]
+
 @pytest.mark.parametrize("number", range(TESTS))
 def test_it(number, es_on_net, web_on_net, foodtrucks_net, es_client, web_client, es_index, net_probe, note):
     es_client.index(index=es_index, document={"number": number}, refresh=True)
@@ -89,7 +96,7 @@ def test_it(number, es_on_net, web_on_net, foodtrucks_net, es_client, web_client
         ["all", es_client.count(index="menu")["count"], DOCUMENTS],
         ["with the checkout's word", with_word, DOCUMENTS],
         ["a test's own", es_client.count(index=es_index)["count"], 1],
-        ["answers of the app with trucks", int(web_client.get("/search?q=taco").json()["hits"] > 0), 1],
+        ["answers of the app with trucks", int(found(web_client) > 0), 1],
     ])
 """
 
