@@ -132,17 +132,21 @@ def fixture_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _passed_over(frame: FrameType) -> bool:
-    file = str(_file_of(frame.f_code, frame.f_globals))
+    file = _path_of(frame.f_code, frame.f_globals)
     return file.startswith(_PACKAGE) and file != _READY_MADE
 
 
 def _file_of(code: CodeType, names: Mapping[str, Any]) -> Path:
+    return Path(_path_of(code, names))
+
+
+def _path_of(code: CodeType, names: Mapping[str, Any]) -> str:
     """Return the file of some code: where its module is now, if that has the same name.
 
     What pytest rewrites and caches has the path that it had then: in a checkout that was copied with its __pycache__
-    that is the old checkout's. pytest mends that since 9.2.
+    that is the old checkout's. pytest mends that since 9.2. The path is a text, because each session asks for a dozen.
     """
-    written, module = Path(code.co_filename), names.get("__file__")
-    if isinstance(module, str) and Path(module).stem == written.stem:
-        return Path(module).with_name(written.name)
-    return written
+    written, module = code.co_filename, names.get("__file__")
+    if module == written or not isinstance(module, str) or Path(module).stem != Path(written).stem:
+        return written
+    return str(Path(module).with_name(Path(written).name))
