@@ -88,13 +88,14 @@ def kept_by_tests(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], s
 
 @pytest.fixture
 def derived_images_go(foodtrucks_engine: Engine) -> Iterator[None]:
-    """Remove the images that a test derived from others."""
+    """Remove the images that a test derived from others; one test at a time, for its images tell no test."""
     labels = {"label": MADE_FROM_LABEL}
-    before = {image["Id"] for image in foodtrucks_engine.api.images(filters=labels)}
-    yield
-    for image in foodtrucks_engine.api.images(filters=labels):
-        if image["Id"] not in before:
-            foodtrucks_engine.remove_image(image["Id"])
+    with FileLock(Path(tempfile.gettempdir(), "pytest-foodtrucks-tests-derived-images.lock")):
+        before = {image["Id"] for image in foodtrucks_engine.api.images(filters=labels)}
+        yield
+        for image in foodtrucks_engine.api.images(filters=labels):
+            if image["Id"] not in before:
+                foodtrucks_engine.remove_image(image["Id"])
 
 
 @pytest.fixture

@@ -23,16 +23,15 @@ import pytest
 from pytest_foodtrucks import service
 from pytest_foodtrucks.engine import patience
 
-patience.AWAY_SECONDS = patience.ANSWER_SECONDS = patience.BRIEF_SECONDS = 1  # what takes seconds takes no minutes here
-
 PROBE = os.environ["EXAMPLE_BUSYBOX_IMAGE"]
 END_WELL = "trap 'exit 0' TERM; sleep 600 & wait"
 echo = service(image=PROBE, command=["sh", "-c", END_WELL])
 other = service(image=PROBE, command=["sh", "-c", END_WELL])
 
 @pytest.fixture
-def trouble():
-    def wait():
+def trouble(foodtrucks_engine):
+    def wait():  # from here on what takes seconds takes no minutes
+        patience.AWAY_SECONDS = patience.ANSWER_SECONDS = patience.BRIEF_SECONDS = foodtrucks_engine.api.timeout = 1
         pathlib.Path("reached").touch()
         while not pathlib.Path("trouble").exists():
             time.sleep(0.02)

@@ -62,6 +62,7 @@ def test_a_pytest_in_a_container_says_what_it_lacks(pytest_in_a_container: list[
     assert "pytest runs in a container and has only the engine's socket" in result.stdout
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_a_pytest_in_a_container_works_with_a_host(
     pytest_in_a_container: list[str], bridge_probe: Probe, nothing_left: None
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_pytest_in_a_container_works_with_a_host(
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_what_a_killed_job_container_leaves_goes_with_the_next_session_that_shares_the_state_folder(
     pytest_in_a_container: list[str],
     tmp_path: Path,
@@ -97,11 +99,11 @@ def test_it(net_probe):
             while not (tmp_path / "reached").exists():
                 assert job.poll() is None, job.communicate()[0]
                 time.sleep(0.02)
+            assert ours_on_engine() - before, "the control: there is something to leave"
         finally:
             subprocess.run([*docker, "kill", "foodtrucks-job"], check=True)
     downstream.write(test_it="def test_it(foodtrucks_engine): pass")
     while bridge_probe.container.engine.running_since("foodtrucks-job") is not None:
         time.sleep(0.02)
-    assert ours_on_engine() - before, "the control: its watchdog was in it"
     downstream.run(f"--foodtrucks-state-dir={state}").assert_outcomes(passed=1)
     assert not ours_on_engine() - before

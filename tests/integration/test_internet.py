@@ -21,13 +21,13 @@ import json, socket, sys
 address, told = sys.argv[1], []
 
 def tcp():
-    with socket.create_connection((address, 443), 3) as connection:
+    with socket.create_connection((address, 443), 10) as connection:
         connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
         return connection.makefile().read().partition("\\n\\n")[2]
 
 def udp():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(3)
+        client.settimeout(10)
         client.sendto(b"hello", (address, 9999))
         return client.recvfrom(99)[1][0]
 
@@ -68,7 +68,7 @@ def attempts_from(home: Network, outside: Internet) -> Iterator[Attempts]:
             "Image": PYTHON,
             "Cmd": ["python3", "-c", ATTEMPTS, outside.address],
             "Labels": dict(home.stack.labels("traveller")),
-            "HostConfig": {"NetworkMode": network, "Dns": [outside.address], "DnsOptions": ["timeout:2", "attempts:1"]},
+            "HostConfig": {"NetworkMode": network, "Dns": [outside.address], "DnsOptions": ["timeout:5", "attempts:2"]},
         }
         made.append(engine.create_container(f"foodtrucks-traveller-{secrets.token_hex(4)}", config))
         engine.start_container(made[-1])

@@ -172,7 +172,7 @@ class TestWhoIsThere:
             started(IDLE_COMMAND, on=home.name)
             home.connect(es, aliases=["es"])
 
-        moving = threading.Timer(1.5, move)
+        moving = threading.Timer(0.8, move)
         moving.start()
         with pytest.raises(ProbeError, match=r"had the addresses .*, and has .* now"):
             assert_isolated(abroad, es)
@@ -260,13 +260,13 @@ class TestTheSource:
     def test_an_agent_that_is_killed_half_way(self, abroad: Network, es: Service) -> None:
         with abroad.probe() as probe:
             assert probe.resolve("nobody") == []  # the agent is there
-            killing = threading.Timer(2.5, probe.run, [signalled("SIGKILL")])
+            killing = threading.Timer(1.2, probe.run, [signalled("SIGKILL")])
             killing.start()
             verdict = probe.connect(es.container.ip, 7000)
             killing.join()
             assert verdict.kind == "inconclusive"
             assert probe.connect(es.container.ip, 7000).kind == "dropped", "another agent is started"
-            killing = threading.Timer(1.5, probe.run, [signalled("SIGKILL")])
+            killing = threading.Timer(0.8, probe.run, [signalled("SIGKILL")])
             killing.start()
             with pytest.raises(ProbeError):
                 assert_isolated(probe, es)

@@ -12,6 +12,8 @@ from pytest_foodtrucks import ElasticsearchService, Service
 FRIDAY = "now=fri-18:30"
 SECONDS_TO_NOTICE = 15_000  # milliseconds
 
+expect.set_options(timeout=15_000)  # milliseconds: the machine may be busy
+
 
 @pytest.fixture
 def page(browser: Browser, web_on_net: Service, request: pytest.FixtureRequest) -> Iterator[Page]:  # noqa: F811

@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 
@@ -314,11 +313,7 @@ class TestTheMatrix:
         assert ask_again(told(error)["again"]) != ""
 
     def test_ten_sources_and_ten_targets_take_one_exec_each(self, home: Network) -> None:
-        """How long it takes is in the commit that brought it; here only a wide limit, for busy machines."""
         with ExitStack() as undo:
             ten = [undo.enter_context(home.service(**ECHO, aliases=[f"s{number}"])) for number in range(10)]
-            began = time.monotonic()
             matrix = reachability(ten, ten)
-            seconds = time.monotonic() - began
         assert set(matrix.signs.values()) == {"."}
-        assert seconds < 15

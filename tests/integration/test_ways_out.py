@@ -127,6 +127,7 @@ def test_a_killed_session_of_workers(hang: Hang, victim: str) -> None:
         assert session.all_gone()
 
 
+@pytest.mark.usefixtures("only_unknown_things")
 def test_a_session_whose_watchdog_was_killed_too_is_made_good_by_the_next(
     hang: Hang, downstream: Downstream, state: Path
 ) -> None:

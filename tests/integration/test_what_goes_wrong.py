@@ -1,5 +1,6 @@
 """Each thing that goes wrong ends with one clear message, in bounded time, with nothing left on the engine."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_an_elasticsearch_without_the_time_it_needs(downstream: Downstream) -> N
     downstream.write(test_it=NEEDS_ES)
     result = downstream.run("--foodtrucks-timeout=0.5")
     result.assert_outcomes(errors=2)
-    assert "es was not ready after 0." in _error(result)
+    assert re.search(r"es was not ready after \d+\.\d s", _error(result))
     result.stdout.fnmatch_lines("*tries: GET /_cluster/health*--foodtrucks-timeout*")
 
 
@@ -127,7 +128,7 @@ def test_an_app_that_never_gets_ready(downstream: Downstream) -> None:
     result = downstream.run()
     result.assert_outcomes(errors=2)
     text = _error(result)
-    assert "foodtrucks-web was not ready after 2." in text
+    assert re.search(r"foodtrucks-web was not ready after \d+\.\d s", text)
     assert "tries: GET /healthz on port 5000" in text
     assert "still thinking" in text
 
@@ -156,8 +157,9 @@ def test_a_container_that_didnt_get_ready_is_there_at_the_debugger(downstream: D
     )
     result = downstream.run("--pdb", "--pdbcls=pdbs:Pdb", "-s")
     result.assert_outcomes(errors=1)
-    result.stderr.fnmatch_lines(["*the container foodtrucks-slow-* stays until this session ends*"])
-    result.stdout.fnmatch_lines(["*AT PDB foodtrucks-slow-*"])
+    told = re.search(r"the container (foodtrucks-slow-\S+) stays until this session ends", result.stderr.str())
+    assert told is not None
+    assert told[1] in result.stdout.str().partition("AT PDB ")[2], "others may have services of that name"
 
 
 def test_a_seed_that_fails_hands_nothing_out_and_shows_its_own_lines_alone(downstream: Downstream) -> None:
