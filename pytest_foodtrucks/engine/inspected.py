@@ -26,6 +26,10 @@ class Attachment:
         return next((address for address in self.addresses if ":" not in address), "")
 
 
+_SIGKILLED: Final = 128 + 9
+"""The exit code of what SIGKILL ended."""
+
+
 @dataclass(frozen=True)
 class ContainerState:
     """The state of a container, with exit code and health."""
@@ -56,10 +60,20 @@ class ContainerState:
             return ""
         return f" at {datetime.fromtimestamp(self.ended_before, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
+    @property
+    def _killed(self) -> str:
+        """Say why it was killed, if it was.
+
+        The engine doesn't always know that memory was the reason. Seen with Docker 20.10 on a busy machine, 8 of 500
+        times: the kernel's word of it came after the container's end, and `OOMKilled` stayed false.
+        """
+        if self.oom_killed:
+            return ", killed because its memory was used up"
+        return " (killed, by somebody or because its memory was used up)" if self.exit_code == _SIGKILLED else ""
+
     def __str__(self) -> str:
-        memory = ", killed because its memory was used up" if self.oom_killed else ""
         error = f": {self.error}" if self.error else ""
-        return f"{self.status} with exit code {self.exit_code}{memory}{error}"
+        return f"{self.status} with exit code {self.exit_code}{self._killed}{error}"
 
 
 _FOLDER: Final = 1 << 31

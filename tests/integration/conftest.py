@@ -88,7 +88,7 @@ def kept_by_tests(foodtrucks_engine: Engine, state_home: Path) -> Callable[[], s
 
 @pytest.fixture
 def derived_images_go(foodtrucks_engine: Engine) -> Iterator[None]:
-    """Remove the images that a test derived from others; one test at a time, for its images tell no test."""
+    """Remove the images that a test derived from others; one test at a time: no image says which test made it."""
     labels = {"label": MADE_FROM_LABEL}
     with FileLock(Path(tempfile.gettempdir(), "pytest-foodtrucks-tests-derived-images.lock")):
         before = {image["Id"] for image in foodtrucks_engine.api.images(filters=labels)}

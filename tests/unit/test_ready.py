@@ -166,6 +166,13 @@ def test_the_message_tells_of_exit_code_memory_and_the_engines_words() -> None:
     assert "Remedy: mend what its log shows." in str(raised.value)
 
 
+def test_what_was_killed_may_have_used_up_its_memory_though_the_engine_doesnt_say_so() -> None:
+    target = Target()
+    target.states = [state("exited", exit_code=137)]
+    with pytest.raises(StartError, match=r"137 \(killed, by somebody or because its memory was used up\)\. Remedy"):
+        wait(target)
+
+
 def test_of_a_container_that_did_its_work_the_remedy_is_another_command() -> None:
     target = Target()
     target.states = [state("exited", exit_code=0)]
