@@ -4,7 +4,6 @@ pytest imports this in every session, also in those that use nothing of ours. So
 ours needs is imported by the fixture or the hook that needs it.
 """
 
-import importlib
 import os
 import sys
 import traceback
@@ -50,10 +49,6 @@ _PROGRESS: "Final[pytest.StashKey[Progress]]" = pytest.StashKey()
 _SESSION: "Final[pytest.StashKey[Session]]" = pytest.StashKey()
 _MISTAKEN: Final = pytest.StashKey[bool]()
 _BEGAN: Final = pytest.StashKey[float]()
-
-_IMPORTED_LATER: Final = (".fixtures.report", ".stacks.opening")
-"""What hooks import after a test ran. Where tests use our fixtures it is imported before: a test may leave no file that
-could be opened."""
 
 
 # fixtures
@@ -285,31 +280,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """
     config = session.config
     if any(uses_ours(item) or uses_watched(item) for item in session.items):
-        _examine(session)
+        from .fixtures.examination import report_mistakes
+
+        if report_mistakes(session, lambda: _progress(config)):
+            config.stash[_MISTAKEN] = True
     if _MISTAKEN in config.stash and worker_id(config) is not None and not config.option.continue_on_collection_errors:
         session.items.clear()
-
-
-def _examine(session: pytest.Session) -> None:
-    """Report mistakes in the factories' calls, and let tests that would get another one's definition be refused."""
-    from .fixtures.mistakes import messages_by_file
-    from .fixtures.overrides import Overrides
-
-    for module in _IMPORTED_LATER:
-        importlib.import_module(module, __package__)
-    config = session.config
-    config.pluginmanager.register(Overrides())
-    try:
-        found = list(messages_by_file(session.items, worker_id(config), config.rootpath))
-    except Exception as error:  # noqa: BLE001 - of an object of somebody's; what it keeps us from seeing, the tests show
-        words = " ".join("".join(traceback.format_exception_only(error)).split())
-        _progress(config).say(
-            f"Whether the services' definitions fit each other can't be told before they start: {words}"
-        )
-        return
-    for nodeid, message in found:
-        session.ihook.pytest_collectreport(report=pytest.CollectReport(nodeid, "failed", message, []))
-        config.stash[_MISTAKEN] = True
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -401,3 +377,8 @@ def _progress(config: pytest.Config) -> "Progress":
             config.add_cleanup(stream.close)
         config.stash[_PROGRESS] = Progress(stream, bars=worker_id(config) is None)
     return config.stash[_PROGRESS]
+
+
+def __dir__() -> list[str]:
+    """Name what pytest looks for here in each session, twice: looking at each import too takes it longer."""
+    return [name for name, thing in globals().items() if name.startswith("pytest_") or type(thing) is type(es_seed)]

@@ -55,21 +55,32 @@ class Settings(NamedTuple):
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-class Option(NamedTuple):
+class Option:
     """An option: its name on the command line, how its text becomes a value, its default, its help.
 
     `parse` raises ValueError with what would do instead. `also` is an environment variable of others that counts
     where ours isn't set. A `switch` has no value on the command line, and a second flag that turns it off. `metavar` is
-    what `--help` shows for the value.
+    what `--help` shows for the value. It is a plain class, because each session makes it.
     """
 
-    name: str
-    parse: Callable[[str], Any]
-    default: Any
-    help: str
-    also: str | None = None
-    switch: bool = False
-    metavar: str = "VALUE"
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[str], Any],
+        default: Any,
+        help: str,  # noqa: A002 - argparse's word
+        *,
+        also: str | None = None,
+        switch: bool = False,
+        metavar: str = "VALUE",
+    ) -> None:
+        self.name: Final = name
+        self.parse: Final = parse
+        self.default: Final = default
+        self.help: Final = help
+        self.also: Final = also
+        self.switch: Final = switch
+        self.metavar: Final = metavar
 
     @property
     def field(self) -> str:

@@ -144,6 +144,7 @@ def test_few_modules_import_heavy_things_before_a_function_needs_them(module: st
         "services.http_pool": {"httpx2"},
         "plugin": {"pytest"},
         "fixtures.bodies": {"pytest"},
+        "fixtures.examination": {"pytest"},
         "fixtures.folder_options": {"pytest"},
         "fixtures.making": {"pytest"},
         "fixtures.overrides": {"pytest"},
