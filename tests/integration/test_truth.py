@@ -312,7 +312,7 @@ class TestTheMatrix:
         assert "\n  seen      . (connected)\n" in drawn
         assert ask_again(told(error)["again"]) != ""
 
-    def test_ten_sources_and_ten_targets_take_one_exec_each(self, home: Network) -> None:
+    def test_a_table_of_ten_by_ten_has_no_cell_that_isnt_connected(self, home: Network) -> None:
         with ExitStack() as undo:
             ten = [undo.enter_context(home.service(**ECHO, aliases=[f"s{number}"])) for number in range(10)]
             matrix = reachability(ten, ten)

@@ -108,6 +108,22 @@ def test_a_test_that_replaces_what_python_has_fails_as_without_us(pytester: pyte
     assert outcome(pytester) == outcome(pytester, "-p", "no:foodtrucks")
 
 
+def test_what_hooks_need_after_a_test_is_loaded_before_where_tests_use_a_fixture_of_ours(
+    pytester: pytest.Pytester,
+) -> None:
+    """A test may leave no file that could be opened."""
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it(es_seed):
+            wanted = {"pytest_foodtrucks.fixtures.report", "pytest_foodtrucks.stacks.opening"}
+            assert wanted <= sys.modules.keys()
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
 def outcome(pytester: pytest.Pytester, *arguments: str) -> tuple[int, list[str]]:
     """Return how a session in a process of its own ended, without what differs each time."""
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
