@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .callers import calling_place
 from .engine.clock import wall
-from .fixtures.making import network_fixture, service_fixture
-from .fixtures.recipes import Recipe
 from .fixtures.stash import (
     BORROWS,
-    SETTINGS,
+    GIVEN,
     STACK,
     STACK_NAME,
     fulltrace,
     ini_value,
+    settings_of,
     uses_ours,
     uses_watched,
     worker_id,
 )
-from .settings import OPTIONS, read_settings
+from .options import OPTIONS, given
 
 if TYPE_CHECKING:
     import httpx2
@@ -61,7 +59,7 @@ def foodtrucks_engine(pytestconfig: pytest.Config) -> "Engine":
     from .stacks.opening import opened_stack
 
     stack = pytestconfig.stash[STACK] = opened_stack(
-        pytestconfig.stash[SETTINGS],
+        settings_of(pytestconfig),
         _our_session(pytestconfig),
         project=project_of(pytestconfig.rootpath, pytestconfig.stash.get(STACK_NAME, None)),
         worker=worker_id(pytestconfig),
@@ -79,50 +77,37 @@ def es_seed() -> "Callable[[ElasticsearchService], object]":
     return lambda _: None
 
 
-def _web_build(pytestconfig: pytest.Config) -> object:
-    from .services.web import build
+@pytest.fixture(scope="session")
+def foodtrucks_net(foodtrucks_engine: object, request: pytest.FixtureRequest) -> "Generator[Network, None, None]":
+    """A throwaway network."""
+    from .fixtures.bodies import ready_made_network
 
-    return build(pytestconfig.stash[SETTINGS])
-
-
-def _web_is_ready(service: object) -> None:
-    from .ready import http
-
-    http("/healthz")(service)
+    del foodtrucks_engine  # asked for so that the engine is there
+    with ready_made_network(foodtrucks_net, request) as network:
+        yield network
 
 
-if TYPE_CHECKING:  # an editor knows a fixture by its function
+@pytest.fixture(scope="session")
+def es_on_net(
+    foodtrucks_net: object, es_seed: object, request: pytest.FixtureRequest
+) -> "Generator[ElasticsearchService, None, None]":
+    """A running ElasticsearchService."""
+    from .fixtures.bodies import ready_made_service
 
-    @pytest.fixture(scope="session")
-    def foodtrucks_net() -> "Network":
-        """A throwaway network."""
+    with ready_made_service(es_on_net, request, foodtrucks_net=foodtrucks_net, es_seed=es_seed) as service:
+        yield service
 
-    @pytest.fixture(scope="session")
-    def es_on_net() -> "ElasticsearchService":
-        """A running ElasticsearchService."""
 
-    @pytest.fixture(scope="session")
-    def web_on_net() -> "Service":
-        """A running Service."""
+@pytest.fixture(scope="session")
+def web_on_net(
+    foodtrucks_net: object, es_on_net: object, pytestconfig: object, request: pytest.FixtureRequest
+) -> "Generator[Service, None, None]":
+    """A running Service."""
+    from .fixtures.bodies import ready_made_service
 
-else:
-    foodtrucks_net = network_fixture()
-    es_on_net = service_fixture(Recipe(place=calling_place(), kind="elasticsearch_service", seed="es_seed"))
-    web_on_net = service_fixture(
-        Recipe(
-            place=calling_place(),
-            requires=("es_on_net",),
-            keywords={
-                "image": lambda pytestconfig: pytestconfig.stash[SETTINGS].web_image,
-                "build": _web_build,
-                "environment": {"ES_HOST": "es"},
-                "ports": [5000],
-                "ready": _web_is_ready,
-                "scheme": "http",
-                "reset": lambda _: None,  # the app keeps nothing itself
-            },
-        )
-    )
+    fixtures = {"foodtrucks_net": foodtrucks_net, "es_on_net": es_on_net, "pytestconfig": pytestconfig}
+    with ready_made_service(web_on_net, request, **fixtures) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")
@@ -230,22 +215,26 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings, so that a wrong one ends the session before any container starts."""
+    """Note what was set; a wrong value ends the session before any container starts."""
     config.addinivalue_line("markers", "foodtrucks: uses a fixture of pytest-foodtrucks (set by the plugin)")
     config.addinivalue_line(
         "markers",
         "es_index(mappings=None, settings=None, kind='index'): what the fixture es_index is to make under its name; "
         "'data_stream' and 'alias' are the other kinds",
     )
-    try:
-        config.stash[SETTINGS] = read_settings(
-            lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: ini_value(config, name)
-        )
-    except Exception as error:
-        from .errors import SettingsError
+    config.stash[GIVEN] = given(
+        lambda field: config.getoption(f"foodtrucks_{field}"), os.environ, lambda name: ini_value(config, name)
+    )
+    if config.stash[GIVEN]:
+        _check_settings(config)
 
-        if not isinstance(error, SettingsError):
-            raise
+
+def _check_settings(config: pytest.Config) -> None:
+    from .errors import SettingsError
+
+    try:
+        settings_of(config)
+    except SettingsError as error:
         raise pytest.UsageError(str(error)) from error
 
 
@@ -353,7 +342,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
         folder = None if config.rootpath == config.invocation_params.dir else config.rootpath
         name = config.stash.get(STACK_NAME, None)
-        end_session(stack, ours, config.stash[SETTINGS], lambda: _progress(config), folder=folder, name=name)
+        end_session(stack, ours, settings_of(config), lambda: _progress(config), folder=folder, name=name)
 
 
 def _our_session(config: pytest.Config) -> "Session":
@@ -361,7 +350,7 @@ def _our_session(config: pytest.Config) -> "Session":
     from .stacks.opening import session_of
 
     if _SESSION not in config.stash:
-        config.stash[_SESSION] = session_of(getattr(config, "workerinput", {}), config.stash[SETTINGS])
+        config.stash[_SESSION] = session_of(getattr(config, "workerinput", {}), settings_of(config))
     return config.stash[_SESSION]
 
 

@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 from .callers import fixture_parameters
 from .errors import DefinitionError, FoodtrucksError
 from .excerpts import shortened
-from .units import size_in_bytes
 
 T = TypeVar("T")
 
@@ -26,6 +25,11 @@ _MOST_ENTRIES: Final = 10_000
 
 _LONGEST: Final = 10.0**9
 """Seconds; what waits takes no number of any size."""
+
+_SIZES: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_DURATIONS: Final = {"us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_MOST: Final = 2**63 - 1
+"""What the engine's 64-bit numbers hold."""
 
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _IMAGE: Final = re.compile(
@@ -190,6 +194,38 @@ def switch(value: object) -> bool:
 def finite(value: object) -> bool:
     """Tell whether a value is a number of some size; True and False are none."""
     return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+
+
+# sizes and times, as Compose writes them: 512m, 1m30s
+
+
+def size_in_bytes(text: str | int) -> int:
+    """Read a size such as 512m; ValueError where it is none, or more than the engine can count."""
+    match = re.fullmatch(r"([0-9]{1,19})([kmg]?)b?", str(text).strip().lower())
+    size = _MOST + 1 if match is None else int(match[1]) * _SIZES[match[2]]
+    if size > _MOST:
+        raise ValueError(f"{text!r} is no size: use a number with unit, such as 512m")
+    return size
+
+
+def nanoseconds(duration: str | float) -> int:
+    """Read a duration such as 1m30s as nanoseconds, a number as seconds; ValueError where it is none."""
+    if isinstance(duration, bool) or not isinstance(duration, str | int | float):
+        raise _no_duration_error(duration)
+    if isinstance(duration, str):
+        parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(us|ms|s|m|h)", duration)
+        if not parts or "".join(map("".join, parts)) != duration:
+            raise _no_duration_error(duration)
+        total = sum(float(number) * _DURATIONS[unit] for number, unit in parts)
+    else:
+        total = duration * _DURATIONS["s"]
+    if not 0 <= total <= _MOST:  # nan is neither
+        raise _no_duration_error(duration)
+    return int(total)
+
+
+def _no_duration_error(duration: object) -> ValueError:
+    return ValueError(f"{duration!r} is no duration: use Compose's form, such as 500ms or 1m30s")
 
 
 # lists

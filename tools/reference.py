@@ -17,8 +17,8 @@ from pytest_foodtrucks.commands.arguments import DEST
 from pytest_foodtrucks.containers.compose import ContainerSpec
 from pytest_foodtrucks.engine import labels
 from pytest_foodtrucks.engine.versions import DOCKER_RELEASES
+from pytest_foodtrucks.options import OPTIONS, Option
 from pytest_foodtrucks.services.definitions import ServiceDefinition
-from pytest_foodtrucks.settings import OPTIONS, Option
 
 KEYWORDS = {
     each.name: each.metadata for table in (ContainerSpec, ServiceDefinition) for each in fields(table) if each.metadata

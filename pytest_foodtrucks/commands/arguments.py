@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
 
-from pytest_foodtrucks.settings import OPTIONS, Option
-from pytest_foodtrucks.units import nanoseconds
+from pytest_foodtrucks.options import OPTIONS, Option
+from pytest_foodtrucks.values import nanoseconds
 
 from . import exit_codes
 from .output import Output

@@ -6,8 +6,19 @@ from typing import Any, Final
 
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name, same_name
-from pytest_foodtrucks.units import nanoseconds, size_in_bytes
-from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, split_words, text, texts, whole
+from pytest_foodtrucks.values import (
+    Unfit,
+    entries,
+    is_list,
+    matching,
+    nanoseconds,
+    shown,
+    size_in_bytes,
+    split_words,
+    text,
+    texts,
+    whole,
+)
 
 
 def environment(value: Any, *, keyword: str = "environment") -> dict[str, str]:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from pytest_foodtrucks.units import size_in_bytes
-from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, text, texts, whole
+from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, size_in_bytes, text, texts, whole
 
 
 def number(least: int, most: int) -> Callable[[Any], int]:

@@ -10,8 +10,7 @@ from typing import Any, Final
 from pytest_foodtrucks.engine.labels import SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
 from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
-from pytest_foodtrucks.units import nanoseconds
-from pytest_foodtrucks.values import Unfit, entries, is_list, matching, shown, text, texts, whole
+from pytest_foodtrucks.values import Unfit, entries, is_list, matching, nanoseconds, shown, text, texts, whole
 
 from .keywords import environment, one_or_texts, user
 

@@ -19,7 +19,8 @@ from sybil.evaluators.python import PythonEvaluator
 
 from pages import ROOT, Block, blocks
 from pytest_foodtrucks import FoodtrucksError
-from pytest_foodtrucks.settings import OPTIONS, read_settings
+from pytest_foodtrucks.options import OPTIONS
+from pytest_foodtrucks.settings import read_settings
 
 OUR_FLAGS = {
     "--foodtrucks-fresh",

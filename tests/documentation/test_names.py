@@ -10,8 +10,8 @@ import pytest_foodtrucks
 from pages import DOCS, PAGES, ROOT, all_text, python_blocks, rows, text_of
 from pytest_foodtrucks import Service, VerdictKind, elasticsearch_service, job, network, plugin, ready, service
 from pytest_foodtrucks.engine import labels
+from pytest_foodtrucks.options import OPTIONS
 from pytest_foodtrucks.services.definitions import ServiceKeywords
-from pytest_foodtrucks.settings import OPTIONS
 from tools import reference
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

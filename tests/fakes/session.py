@@ -10,10 +10,11 @@ import pytest
 
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.engine.engine import Engine
-from pytest_foodtrucks.fixtures.stash import SETTINGS, STACK, worker_id
+from pytest_foodtrucks.fixtures.stash import STACK, settings_of, worker_id
+from pytest_foodtrucks.options import OPTIONS
 from pytest_foodtrucks.sessions.owners import Owner
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.settings import OPTIONS, Settings, read_settings
+from pytest_foodtrucks.settings import Settings, read_settings
 from pytest_foodtrucks.stacks.kept_choice import choose_kept_stack
 from pytest_foodtrucks.stacks.kept_stack import KeptStack
 from pytest_foodtrucks.stacks.stack import Stack
@@ -66,6 +67,6 @@ def put_stack(config: pytest.Config) -> FakeEngine:
     """Give a session an engine in memory, as the fixture `foodtrucks_engine` gives it a real one."""
     engine = FakeEngine()
     config.stash[STACK] = Stack(
-        engine, config.stash[SETTINGS], progress=Progress(None), session=new_session(), worker=worker_id(config)
+        engine, settings_of(config), progress=Progress(None), session=new_session(), worker=worker_id(config)
     )
     return engine

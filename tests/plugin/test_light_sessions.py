@@ -46,15 +46,12 @@ def test_definitions_and_options_import_nothing_heavy(pytester: pytest.Pytester)
 
 LIGHT = {
     "pytest_foodtrucks",
-    "pytest_foodtrucks.callers",
     "pytest_foodtrucks.engine",
     "pytest_foodtrucks.engine.clock",
     "pytest_foodtrucks.fixtures",
-    "pytest_foodtrucks.fixtures.making",
-    "pytest_foodtrucks.fixtures.recipes",
     "pytest_foodtrucks.fixtures.stash",
+    "pytest_foodtrucks.options",
     "pytest_foodtrucks.plugin",
-    "pytest_foodtrucks.settings",
 }
 """All that pytest loads of ours in a session that uses none of our fixtures."""
 

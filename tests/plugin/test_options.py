@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from option_examples import VALUES
-from pytest_foodtrucks.settings import OPTIONS, Option
+from pytest_foodtrucks.options import OPTIONS, Option
+from pytest_foodtrucks.settings import PARSERS
 
 SHOW = """
-    from pytest_foodtrucks.fixtures.stash import SETTINGS
+    from pytest_foodtrucks.fixtures.stash import settings_of
 
     def test_show(pytestconfig):
-        print("SETTINGS", pytestconfig.stash[SETTINGS])
+        print("SETTINGS", settings_of(pytestconfig))
 """
 
 TEXTS = {name: texts[0] for name, texts in VALUES.items()}
@@ -38,7 +39,7 @@ def shown(pytester: pytest.Pytester) -> Callable[..., str]:
 
 def expected(option: Option) -> str:
     """Return how an option's text above shows among the settings."""
-    return f"{option.field}={option.parse(TEXTS[option.name])!r}"
+    return f"{option.field}={PARSERS[option.field](TEXTS[option.name])!r}"
 
 
 def test_each_option_can_be_given_on_the_command_line(shown: Callable[..., str]) -> None:

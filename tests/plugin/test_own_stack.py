@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from pytest_foodtrucks import ready
+from pytest_foodtrucks.fixtures import ready_made
 
 Session = Callable[..., pytest.RunResult]
 
@@ -138,7 +138,7 @@ def test_only_what_is_asked_for_is_started_once_and_goes_with_the_module(session
 
 
 def test_without_overrides_it_is_the_plugins_own_app(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ready, "http", lambda _: lambda _: None)
+    monkeypatch.setitem(ready_made.WEB, "ready", lambda _: None)
     test = """
     def test_it(own_stack, environment):
         assert own_stack.web.container.image == "app"

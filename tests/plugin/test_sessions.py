@@ -431,11 +431,11 @@ from pytest_foodtrucks.plugin import _progress
 def foodtrucks_engine(pytestconfig):
     from fakes.engine import FakeEngine
     from fakes.session import new_session
-    from pytest_foodtrucks.fixtures.stash import SETTINGS
+    from pytest_foodtrucks.fixtures.stash import settings_of
     from pytest_foodtrucks.stacks.stack import Stack
 
     engine = FakeEngine()
-    stack = Stack(engine, pytestconfig.stash[SETTINGS], progress=_progress(pytestconfig), session=new_session())
+    stack = Stack(engine, settings_of(pytestconfig), progress=_progress(pytestconfig), session=new_session())
     pytestconfig.stash[STACK] = stack
     return engine
 """

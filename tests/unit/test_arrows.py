@@ -22,7 +22,7 @@ MODULES = sorted(FILES)
 
 FLOORS = (
     {"excerpts"},
-    {"errors", "units", "callers"},
+    {"errors", "callers", "options"},
     {"hostnames", "values"},
     {"engine"},
     {"settings"},

@@ -9,6 +9,7 @@ import pytest_foodtrucks
 from pytest_foodtrucks import plugin
 from pytest_foodtrucks.callers import Place, calling_place, place_in
 from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.fixtures.known import place_of
 
 pytestmark = pytest.mark.usefixtures("factories_anywhere")
 
@@ -43,8 +44,9 @@ def test_the_line_is_the_one_where_the_call_begins() -> None:
 
 
 def test_a_ready_made_fixture_is_told_by_its_own_line() -> None:
-    place = inspect.unwrap(plugin.web_on_net).recipe.place
-    assert place.file == Path(plugin.__file__)
+    function = inspect.unwrap(plugin.web_on_net)
+    place = place_of(function)
+    assert place == Place(Path(plugin.__file__), function.__code__.co_firstlineno)
     assert place.is_ready_made()
     assert not Place(Path(__file__), 1).is_ready_made()
 

@@ -23,8 +23,8 @@ from pytest_foodtrucks.commands.ps import age
 from pytest_foodtrucks.commands.records import ServiceRecord, StackRecord, read_record, write_stack_record
 from pytest_foodtrucks.commands.variables import shell_lines
 from pytest_foodtrucks.engine.labels import NAME_LABEL, OWNER_LABEL, SERVICE_LABEL, SESSION_LABEL
+from pytest_foodtrucks.options import OPTIONS
 from pytest_foodtrucks.sessions.session import Session
-from pytest_foodtrucks.settings import OPTIONS
 from pytest_foodtrucks.stacks.kept_stack import KEPT, KeptStack
 
 PASSWORD = "it's"  # noqa: S105 - of no service

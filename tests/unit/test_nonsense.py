@@ -20,12 +20,13 @@ from keyword_examples import EXAMPLES
 from pytest_foodtrucks import DefinitionError, SettingsError, elasticsearch_service, job, network, ready, service
 from pytest_foodtrucks.containers.commands import how_to_run
 from pytest_foodtrucks.containers.compose import engine_config
+from pytest_foodtrucks.options import OPTIONS
 from pytest_foodtrucks.services.definitions import KEYWORDS, define
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.network_part import throwaway_network
 from pytest_foodtrucks.services.waiting import moment_of
 from pytest_foodtrucks.sessions.state_folder import state_folder
-from pytest_foodtrucks.settings import OPTIONS, read_settings
+from pytest_foodtrucks.settings import read_settings
 from pytest_foodtrucks.values import shown
 
 pytestmark = pytest.mark.usefixtures("factories_anywhere")

@@ -25,7 +25,8 @@ from typing import Any
 
 import pytest_foodtrucks
 from pytest_foodtrucks import cli
-from pytest_foodtrucks.settings import OPTIONS, Option
+from pytest_foodtrucks.options import OPTIONS, Option
+from pytest_foodtrucks.settings import PARSERS
 
 FILE = Path(__file__).with_name("public_surface.txt")
 PACKAGE = Path(pytest_foodtrucks.__file__).parent
@@ -287,7 +288,7 @@ def options() -> Iterator[str]:
 def accepted(option: Option) -> str:
     """Return what an option says of an empty value: what would do."""
     try:
-        return f"'' is {option.parse('')!r}"
+        return f"'' is {PARSERS[option.field]('')!r}"
     except ValueError as error:
         return f"else {error}"
 

@@ -2,22 +2,24 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pytest_foodtrucks
 from pytest_foodtrucks import plugin
 from pytest_foodtrucks.callers import Place
-from pytest_foodtrucks.fixtures.recipes import Recipe, recipe_of
+from pytest_foodtrucks.fixtures.known import network_keywords_of, recipe_of
+from pytest_foodtrucks.fixtures.recipes import Recipe
 
 pytestmark = pytest.mark.usefixtures("factories_anywhere")
 
 HERE = Place(Path(__file__), 1)
 
 
-def recipe(fixture: object) -> Recipe:
+def recipe(fixture: Any) -> Recipe:
     """Return the recipe of a fixture."""
-    found = recipe_of(getattr(fixture, "__wrapped__", None))
+    found = recipe_of(inspect.unwrap(fixture))
     assert found is not None
     return found
 
@@ -38,11 +40,18 @@ def test_web_on_net_is_what_the_factory_would_make() -> None:
     assert without_place(ready_made) == without_place(recipe(made))
 
 
-def test_foodtrucks_net_is_made_by_what_the_factory_uses() -> None:
-    ready_made, made = (
-        inspect.unwrap(each).__closure__ for each in (plugin.foodtrucks_net, pytest_foodtrucks.network())
-    )
-    assert [cell.cell_contents.__code__ for cell in ready_made] == [cell.cell_contents.__code__ for cell in made]
+def test_foodtrucks_net_is_a_network_that_asks_for_what_the_factorys_ask_for() -> None:
+    ready_made, made = (inspect.unwrap(each) for each in (plugin.foodtrucks_net, pytest_foodtrucks.network()))
+    assert network_keywords_of(ready_made) == {}
+    assert recipe_of(ready_made) is None
+    assert set(inspect.signature(ready_made).parameters) == set(inspect.signature(made).parameters)
+
+
+@pytest.mark.parametrize("name", ["es_on_net", "web_on_net"])
+def test_a_ready_made_service_asks_for_what_its_recipe_says(name: str) -> None:
+    fixture = getattr(plugin, name)
+    asked = recipe(fixture).signature(name).parameters
+    assert set(inspect.signature(inspect.unwrap(fixture)).parameters) == set(asked)
 
 
 def test_the_keywords_are_never_shown() -> None:

@@ -7,15 +7,8 @@ import pytest
 from fakes.machine import Names
 from option_examples import DEFAULTS, VALUES, WRONG
 from pytest_foodtrucks.errors import SettingsError
-from pytest_foodtrucks.settings import (
-    ELASTICSEARCH_IMAGE,
-    OPTIONS,
-    Option,
-    Settings,
-    is_pinned,
-    read_settings,
-    split_tag,
-)
+from pytest_foodtrucks.options import ELASTICSEARCH_IMAGE, OPTIONS, Option
+from pytest_foodtrucks.settings import PARSERS, Settings, is_pinned, read_settings, split_tag
 
 KNOWN = {"engine": ("10.0.0.5",), "engine.example": ("10.0.0.6",), "host_1": ("10.0.0.7",), "localhost": ("127.0.0.1",)}
 
@@ -50,7 +43,9 @@ def test_without_any_word_each_option_has_its_default() -> None:
 
 
 def test_the_settings_are_the_options_and_nothing_else() -> None:
-    assert list(Settings._fields) == [option.field for option in OPTIONS]
+    fields = [option.field for option in OPTIONS]
+    assert list(Settings._fields) == fields
+    assert list(PARSERS) == fields
 
 
 def test_these_tests_know_two_values_for_each_option() -> None:

@@ -7,8 +7,8 @@ from typing import Final
 
 from pytest_foodtrucks.containers.archives import Packed, PlacedFiles
 from pytest_foodtrucks.errors import DefinitionError
+from pytest_foodtrucks.options import SECURITY_MODES
 from pytest_foodtrucks.services.access import Keys
-from pytest_foodtrucks.settings import SECURITY_MODES
 from pytest_foodtrucks.values import matching, shown
 
 from . import es_users

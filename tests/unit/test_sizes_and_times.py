@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_foodtrucks.units import nanoseconds, size_in_bytes
+from pytest_foodtrucks.values import nanoseconds, size_in_bytes
 
 
 @pytest.mark.parametrize(
