@@ -12,9 +12,9 @@ from bootstrap.steps import step
 from pytest_foodtrucks.containers.progress import Progress
 from pytest_foodtrucks.containers.pulling import pulled
 from pytest_foodtrucks.engine.engine import Engine
+from pytest_foodtrucks.options import ELASTICSEARCH_IMAGE
 from pytest_foodtrucks.services import web
 from pytest_foodtrucks.services.elasticsearch.es_node import fitting_version
-from pytest_foodtrucks.settings import ELASTICSEARCH_IMAGE
 
 from .builds import WEB, build, is_made
 from .recipes import Recipe
