@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .engine.clock import wall
+from .clock import wall
 from .fixtures.stash import (
     BORROWS,
     GIVEN,

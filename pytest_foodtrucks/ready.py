@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 
 from .callers import name_and_place
 from .engine.logs import Search

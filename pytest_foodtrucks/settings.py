@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from .engine.hostnames import addresses_of, refuse_no_target
 from .engine.urls import check_engine_url, without_user
 from .errors import DefinitionError, SettingsError
-from .hostnames import addresses_of, refuse_no_target
 from .options import ENGINES, JVM_MODES, OPTIONS, PULL_MODES, SECURITY_MODES, Option, given
 from .values import heap, image_name, path, seconds, shown, tag
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_foodtrucks.clock import wall
 from pytest_foodtrucks.engine.asking import if_found
-from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.labels import NAME_LABEL, OWNER_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError
 from pytest_foodtrucks.services.running import Address

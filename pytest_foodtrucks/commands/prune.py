@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.clock import wall
 from pytest_foodtrucks.engine.labels import IMAGE_LABEL, KINDS, OWNER_LABEL
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.sessions.owners import Owner, this_process_as_owner

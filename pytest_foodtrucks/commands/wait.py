@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.errors import NotInTime
 
 from . import exit_codes

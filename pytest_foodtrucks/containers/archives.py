@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.clock import wall
 from pytest_foodtrucks.engine.inspected import PathInfo
 from pytest_foodtrucks.errors import DefinitionError, EngineError
 from pytest_foodtrucks.values import Unfit, checked, path, shown, text

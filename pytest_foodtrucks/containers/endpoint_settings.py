@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from pytest_foodtrucks.hostnames import same_name
+from pytest_foodtrucks.engine.hostnames import same_name
 
 from .addresses import ipv4_address, ipv6_address, mac_address
 from .compose import Body, checks_of, keyword_field

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.hostnames import is_address, refuse_no_host_name, same_name
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name, same_name
 from pytest_foodtrucks.values import (
     Unfit,
     entries,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.hostnames import is_address, port_and_protocol
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import is_address, port_and_protocol
 from pytest_foodtrucks.values import entries, is_list, shown
 
 _SHORT: Final = re.compile(

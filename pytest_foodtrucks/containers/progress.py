@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_foodtrucks.engine.clock import monotonic
+from pytest_foodtrucks.clock import monotonic
 from pytest_foodtrucks.engine.descriptors import output_to
 from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.excerpts import printable

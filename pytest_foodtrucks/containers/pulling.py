@@ -8,7 +8,7 @@ from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.engine.clock import monotonic
+from pytest_foodtrucks.clock import monotonic
 from pytest_foodtrucks.engine.urls import without_user
 from pytest_foodtrucks.errors import EngineError, ImageError
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_foodtrucks.engine.hostnames import is_address, refuse_no_host_name
 from pytest_foodtrucks.engine.labels import SESSION_LABEL
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
 from pytest_foodtrucks.values import Unfit, entries, is_list, matching, nanoseconds, shown, text, texts, whole
 
 from .keywords import environment, one_or_texts, user

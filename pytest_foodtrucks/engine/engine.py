@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import docker
 from docker.auth import AuthConfig
 
+from pytest_foodtrucks.clock import wall
+from pytest_foodtrucks.engine.hostnames import addresses_of, loopback_among
 from pytest_foodtrucks.errors import EngineError
-from pytest_foodtrucks.hostnames import addresses_of, loopback_among
 
 from .archives import ArchiveRequests
 from .asking import if_found
-from .clock import wall
 from .endpoints import Endpoint
 from .images import ImageRequests
 from .inspected import Inspected

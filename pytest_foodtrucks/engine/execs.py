@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from socket import SHUT_WR
 from typing import Any, Final, TypedDict, Unpack
 
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.errors import EngineError
 from pytest_foodtrucks.values import checked, words_of_command
 
 from .asking import EngineClient
-from .clock import monotonic, sleep
 from .descriptors import Descriptor, close_quietly
 
 _FRAME_HEAD: Final = 8

@@ -6,9 +6,10 @@ from typing import Any, Final, TypedDict, Unpack
 
 from docker.types import IPAMConfig, IPAMPool
 
+from pytest_foodtrucks.clock import monotonic
+
 from . import patience
 from .asking import EngineClient, gone_is_fine
-from .clock import monotonic
 from .labels import NAME_LABEL
 from .subnets import gateway_of
 

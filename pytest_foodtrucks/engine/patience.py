@@ -4,9 +4,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, TypeVar
 
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.errors import EngineError, NoAnswer
-
-from .clock import monotonic, sleep
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from pytest_foodtrucks.hostnames import is_address
+from pytest_foodtrucks.engine.hostnames import is_address
 
 _USER: Final = re.compile(r"\A([a-z0-9+.-]+://)?.*@(?!sha\d+:)", re.DOTALL | re.IGNORECASE)
 """What comes before a host: all until the last @, since passwords may have any character; a digest's @ is another."""

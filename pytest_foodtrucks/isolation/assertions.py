@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
+from pytest_foodtrucks.engine.hostnames import is_address, refuse_no_host_name
 from pytest_foodtrucks.errors import FoodtrucksError, IsolationError, ProbeError, ReachabilityError, ResolutionError
-from pytest_foodtrucks.hostnames import is_address, refuse_no_host_name
 from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.asking import look_up
 from pytest_foodtrucks.probes.beacons import stack_of

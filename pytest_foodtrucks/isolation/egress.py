@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_foodtrucks.engine.hostnames import port_and_protocol
 from pytest_foodtrucks.errors import DefinitionError, IsolationError, ProbeError, ReachabilityError
-from pytest_foodtrucks.hostnames import port_and_protocol
 from pytest_foodtrucks.probes.probe import Probe
 from pytest_foodtrucks.probes.verdicts import VerdictKind
 from pytest_foodtrucks.services.service import Service

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pytest_foodtrucks.engine.hostnames import port_and_protocol, refuse_no_target
 from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
-from pytest_foodtrucks.hostnames import port_and_protocol, refuse_no_target
 from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.asking import ask_agent
 from pytest_foodtrucks.probes.beacons import stack_of

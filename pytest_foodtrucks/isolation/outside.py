@@ -12,8 +12,8 @@ from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from pytest_foodtrucks.engine.hostnames import is_address, port_and_protocol, refuse_no_host_name, refuse_no_target
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
-from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, refuse_no_target
 from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.asking import Answers, ask_agent
 from pytest_foodtrucks.probes.beacons import DEFAULT, beacon, outside_beacon, outside_probe, stack_of

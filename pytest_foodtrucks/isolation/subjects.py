@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from pytest_foodtrucks.engine.hostnames import is_address, port_and_protocol, same_name
 from pytest_foodtrucks.engine.inspected import ContainerState, Inspected
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
-from pytest_foodtrucks.hostnames import is_address, port_and_protocol, same_name
 from pytest_foodtrucks.probes.probe import Probe, name_of
 from pytest_foodtrucks.services.network import Network
 from pytest_foodtrucks.services.service import Service

@@ -5,10 +5,10 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.engine.hostnames import addresses_of
 from pytest_foodtrucks.engine.inspected import Inspected
 from pytest_foodtrucks.engine.subnets import gateway_of
 from pytest_foodtrucks.errors import EngineError
-from pytest_foodtrucks.hostnames import addresses_of
 from pytest_foodtrucks.probes.agent import program
 from pytest_foodtrucks.probes.agent.client import Connection
 from pytest_foodtrucks.probes.probe import nonce

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from pytest_foodtrucks.engine.clock import monotonic
+from pytest_foodtrucks.clock import monotonic
 from pytest_foodtrucks.errors import ProbeError
 
 from .agent.client import Agent, Connection

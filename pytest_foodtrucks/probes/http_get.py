@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from pytest_foodtrucks.engine.hostnames import refuse_no_port, refuse_no_target
 from pytest_foodtrucks.errors import DefinitionError, ProbeError
-from pytest_foodtrucks.hostnames import refuse_no_port, refuse_no_target
 
 from .agent.client import Agent, HttpReply
 from .agent.link import NoReply

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from pytest_foodtrucks.engine.hostnames import is_address, port_and_protocol, refuse_no_host_name, refuse_no_target
 from pytest_foodtrucks.errors import DefinitionError, EngineError, ProbeError, StartError
-from pytest_foodtrucks.hostnames import is_address, port_and_protocol, refuse_no_host_name, refuse_no_target
 
 from . import http_get
 from .agent.client import Agent, Connection

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pytest_foodtrucks.engine.hostnames import may_be_name, same_name
 from pytest_foodtrucks.errors import DefinitionError
-from pytest_foodtrucks.hostnames import may_be_name, same_name
 from pytest_foodtrucks.sessions.state_folder import read_json, usable, write_json
 
 

@@ -6,9 +6,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.containers.creation import in_use, port_taken
 from pytest_foodtrucks.containers.naming import naming
-from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import DefinitionError, EngineError, FaultError, FoodtrucksError
 from pytest_foodtrucks.values import shown
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
-from pytest_foodtrucks.engine.clock import monotonic
+from pytest_foodtrucks.clock import monotonic
 
 if TYPE_CHECKING:
     import ssl

@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_foodtrucks.engine.fork_lock import ForkLock
+from pytest_foodtrucks.engine.hostnames import same_name
 from pytest_foodtrucks.engine.labels import SERVICE_LABEL, SESSION_LABEL
-from pytest_foodtrucks.hostnames import same_name
 
 from .claims import Claim, claimed
 from .service_part import part_name

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_foodtrucks.containers.keywords import host_names
+from pytest_foodtrucks.engine.hostnames import refuse_no_port
 from pytest_foodtrucks.errors import DefinitionError, ProbeError
-from pytest_foodtrucks.hostnames import refuse_no_port
 from pytest_foodtrucks.probes.agent.forwarding import Forwarding, forwarding
 from pytest_foodtrucks.probes.agent.link import NoReply
 from pytest_foodtrucks.probes.beacons import running_probe

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_foodtrucks import ready
+from pytest_foodtrucks.engine.hostnames import is_own_address
 from pytest_foodtrucks.errors import DefinitionError, EngineError, NotReady, ProbeError, StartError
-from pytest_foodtrucks.hostnames import is_own_address
 from pytest_foodtrucks.probes.agent.link import NoReply
 from pytest_foodtrucks.probes.asking import accepts
 from pytest_foodtrucks.probes.beacons import probe_on_demand, running_probe

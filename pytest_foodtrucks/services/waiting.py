@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.errors import NotInTime, NotReadyInTime, StartError
 from pytest_foodtrucks.ready import FIRST_PAUSE, LOG_LINES, LONGEST_PAUSE, OVERLAP
 from pytest_foodtrucks.values import Unfit, checked, expression, finite, seconds

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.clock import wall
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import StateError
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.errors import StateError
 
 from .state_folder import prepare, usable, write_new

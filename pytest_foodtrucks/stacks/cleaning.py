@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.engine.discovery import find_engine
 from pytest_foodtrucks.engine.endpoints import Endpoint
 from pytest_foodtrucks.errors import FoodtrucksError

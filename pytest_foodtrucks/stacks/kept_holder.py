@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.sessions import owners
 from pytest_foodtrucks.sessions.owners import ContainerStart, Owner, read_owner
 from pytest_foodtrucks.sessions.processes import Life

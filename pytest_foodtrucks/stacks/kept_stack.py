@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.engine.clock import wall
+from pytest_foodtrucks.clock import wall
 from pytest_foodtrucks.errors import StateError
 from pytest_foodtrucks.sessions.owners import ContainerStart, Owner
 from pytest_foodtrucks.sessions.state_folder import (

@@ -9,8 +9,8 @@ from hashlib import sha256
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
+from pytest_foodtrucks.clock import wall
 from pytest_foodtrucks.containers import building, deriving, pulling
-from pytest_foodtrucks.engine.clock import wall
 from pytest_foodtrucks.engine.fork_lock import ForkLock
 from pytest_foodtrucks.engine.labels import OWNER_LABEL, PART_LABEL, SERVICE_LABEL, SESSION_LABEL
 from pytest_foodtrucks.errors import FoodtrucksError, NoAnswer

@@ -46,8 +46,7 @@ def test_definitions_and_options_import_nothing_heavy(pytester: pytest.Pytester)
 
 LIGHT = {
     "pytest_foodtrucks",
-    "pytest_foodtrucks.engine",
-    "pytest_foodtrucks.engine.clock",
+    "pytest_foodtrucks.clock",
     "pytest_foodtrucks.fixtures",
     "pytest_foodtrucks.fixtures.stash",
     "pytest_foodtrucks.options",

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 import pytest_foodtrucks
-from pytest_foodtrucks.engine import clock
+from pytest_foodtrucks import clock
 
 PACKAGE = Path(pytest_foodtrucks.__file__).parent
 
@@ -78,7 +78,7 @@ def test_without_the_systems_clocks_pythons_own_is_read(monkeypatch: pytest.Monk
     assert time.monotonic() <= loaded_anew().monotonic() <= time.monotonic()
 
 
-OTHER_PROCESSES = {"engine/clock.py", "probes/agent/program.py", "stacks/watchdog.py"}
+OTHER_PROCESSES = {"clock.py", "probes/agent/program.py", "stacks/watchdog.py"}
 """Beside the clock itself: what runs in a process that has no tests."""
 
 

@@ -345,7 +345,7 @@ def test_an_answer_that_takes_long_is_no_difference_of_the_clocks(
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     """Return what this machine's look-up has, instead of a name server."""
     names = Names()
-    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
+    monkeypatch.setattr("pytest_foodtrucks.engine.hostnames.getaddrinfo", names)
     return names
 
 

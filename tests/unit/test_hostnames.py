@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from pytest_foodtrucks import DefinitionError
-from pytest_foodtrucks.hostnames import (
+from pytest_foodtrucks.engine.hostnames import (
     addresses_of,
     is_address,
     loopback_among,

@@ -518,7 +518,7 @@ def test_a_command_in_a_paused_service_is_told_so(engine: FakeEngine, network: N
 
 
 def test_what_couldnt_be_reached_isnt_started(monkeypatch: pytest.MonkeyPatch, up: ExitStack) -> None:
-    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", Names())
+    monkeypatch.setattr("pytest_foodtrucks.engine.hostnames.getaddrinfo", Names())
     engine = FakeEngine(host="elsewhere.test", local=False)
     network = Network(new_stack(engine), "net", "bridge", internal=False)
     with pytest.raises(EngineError, match=r"reached at elsewhere\.test"):

@@ -18,7 +18,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     """Return what this machine's look-up has, in the place of a name server."""
     names = Names()
     names |= KNOWN
-    monkeypatch.setattr("pytest_foodtrucks.hostnames.getaddrinfo", names)
+    monkeypatch.setattr("pytest_foodtrucks.engine.hostnames.getaddrinfo", names)
     return names
 
 

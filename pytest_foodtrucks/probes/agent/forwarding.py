@@ -11,7 +11,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
-from pytest_foodtrucks.engine.clock import monotonic
+from pytest_foodtrucks.clock import monotonic
 from pytest_foodtrucks.errors import EngineError
 
 from .link import ARGV, NoReply, program_named

@@ -7,7 +7,7 @@ from importlib.resources import files
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_foodtrucks.engine.clock import monotonic, sleep
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.errors import EngineError
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pytest_foodtrucks.engine.clock import wall
-from pytest_foodtrucks.hostnames import is_address
+from pytest_foodtrucks.clock import wall
+from pytest_foodtrucks.engine.hostnames import is_address
 
 _BEFORE: Final = timedelta(days=1)
 """Another machine's clock may be behind."""

@@ -10,8 +10,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pytest_foodtrucks.clock import monotonic, sleep
 from pytest_foodtrucks.containers.archives import Packed
-from pytest_foodtrucks.engine.clock import monotonic, sleep
 from pytest_foodtrucks.errors import FoodtrucksError, NotInTime
 from pytest_foodtrucks.services.access import Password
 from pytest_foodtrucks.values import Unfit, texts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, getaddrinfo, socket
 from typing import Final
 
-from .errors import DefinitionError
+from pytest_foodtrucks.errors import DefinitionError
 
 _LONGEST: Final = 253
 """Characters of a whole name, without the dot at its end (RFC 1035, 2.3.4)."""
