@@ -43,8 +43,8 @@ class Settings(NamedTuple):
 
     def __repr__(self) -> str:
         """Show the engine's URL without its user part."""
-        shown = {**self._asdict(), "engine": without_user(self.engine)}
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        values = {**self._asdict(), "engine": without_user(self.engine)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
