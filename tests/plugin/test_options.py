@@ -72,6 +72,19 @@ def test_each_option_can_be_given_in_the_environment(
         assert expected(option) in line
 
 
+def test_what_a_test_puts_into_the_environment_sets_nothing_of_its_own_session(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from pytest_foodtrucks.fixtures.stash import settings_of
+
+        def test_first_look(pytestconfig, monkeypatch):
+            monkeypatch.setenv("FOODTRUCKS_PULL", "never")
+            assert settings_of(pytestconfig).pull == "missing"
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("file", "section", "quote"),
     [
