@@ -1,7 +1,7 @@
 """What is known of user code: the line that called us, a function's file, the fixtures that a function asks for.
 
-Relative paths in definitions begin at the calling file, and messages point to the calling line. pytest imports this in
-every session, so it imports nothing that pytest hasn't.
+Relative paths in definitions begin at the calling file, and messages point to the calling line. Each session imports
+this whose conftest calls a factory, so it imports nothing that pytest hasn't.
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _READY_MADE = f"{_PACKAGE}plugin.py"
-"""Where the ready-made fixtures are defined, as a user's conftest defines others."""
+"""Where the ready-made fixtures are written, as others are in a user's conftest: what they call points to there."""
 _CALLERS = frozenset({"_pytest", "pluggy"})
 """Who calls tests, fixtures and hooks."""
 
@@ -144,7 +144,7 @@ def _path_of(code: CodeType, names: Mapping[str, Any]) -> str:
     """Return the file of some code: where its module is now, if that has the same name.
 
     What pytest rewrites and caches has the path that it had then: in a checkout that was copied with its __pycache__
-    that is the old checkout's. pytest mends that since 9.2. The path is a text, because each session asks for a dozen.
+    that is the old checkout's. pytest mends that since 9.2.
     """
     written, module = code.co_filename, names.get("__file__")
     if module == written or not isinstance(module, str) or Path(module).stem != Path(written).stem:
