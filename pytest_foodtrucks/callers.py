@@ -97,6 +97,12 @@ def written_in(function: Callable[..., Any]) -> Path:
     return _file_of(function.__code__, function.__globals__)
 
 
+def written_at(function: Any) -> Place | None:
+    """Return the line that a function was written on; None for what has no code of Python's."""
+    code = getattr(function, "__code__", None)
+    return None if code is None else Place(written_in(function), code.co_firstlineno)
+
+
 def name_and_place(function: Any) -> str:
     """Return what people call a function, and where it is, such as `es_seed` (conftest.py:7).
 
@@ -107,9 +113,8 @@ def name_and_place(function: Any) -> str:
     own = hasattr(function, "__code__")
     called = function if own else getattr(type(function), "__call__")  # noqa: B004, B009 - the method
     name = (function if own else type(function)).__qualname__.partition(".<locals>")[0]
-    if not hasattr(called, "__code__"):
-        return f"`{name}`"
-    return f"`{name}` ({Place(written_in(called), called.__code__.co_firstlineno)})"
+    place = written_at(called)
+    return f"`{name}`" if place is None else f"`{name}` ({place})"
 
 
 def is_function(keyword: str, value: object) -> bool:

@@ -134,20 +134,20 @@ def read_settings(
     ini: Callable[[str], object],
 ) -> Settings:
     """Read each option from its four places, as `given` does; raise SettingsError for a wrong value."""
-    return settings_of(given(command_line, environ, ini))
+    return checked_settings(given(command_line, environ, ini))
 
 
-def settings_of(given: Mapping[str, tuple[object, str]]) -> Settings:
-    """Return the settings of what was set, each value with where it was read.
+def checked_settings(found: Mapping[str, tuple[object, str]]) -> Settings:
+    """Return the settings, given each value that was set with where it was read, as `given` finds them.
 
     Raises SettingsError, which names the value, where it was read, and what would do.
     """
     values = {
-        option.field: _parsed(option, *given[option.field]) if option.field in given else option.default
+        option.field: _parsed(option, *found[option.field]) if option.field in found else option.default
         for option in OPTIONS
     }
     settings = Settings(**values)
-    _refuse_two_versions(settings, given)
+    _refuse_two_versions(settings, found)
     return settings
 
 
@@ -169,10 +169,10 @@ def _shown(raw: object) -> str:
     return words if "@" not in words else f"{type(raw).__name__} …@{words.rpartition('@')[2]}"
 
 
-def _refuse_two_versions(settings: Settings, given: Mapping[str, tuple[object, str]]) -> None:
+def _refuse_two_versions(settings: Settings, found: Mapping[str, tuple[object, str]]) -> None:
     if settings.es_version is None or not is_pinned(settings.es_image):
         return
-    (_, image_origin), (_, version_origin) = given["es_image"], given["es_version"]
+    (_, image_origin), (_, version_origin) = found["es_image"], found["es_version"]
     raise SettingsError(
         f"{image_origin} is {_shown(settings.es_image)}, which has a version already, and "
         f"{version_origin} is {_shown(settings.es_version)}. Remedy: set the image without its tag, or "

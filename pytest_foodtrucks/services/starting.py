@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_foodtrucks import ready
-from pytest_foodtrucks.callers import Place, name_and_place, written_in
+from pytest_foodtrucks.callers import name_and_place, written_at
 from pytest_foodtrucks.containers.creation import Creation
 from pytest_foodtrucks.containers.volumes import Volume, bind
 from pytest_foodtrucks.errors import DefinitionError, FoodtrucksError, ImageError, mark_raised_by
@@ -103,16 +103,12 @@ def _seed(stack: "Stack", service: Service, seed: Callable[[Any], object]) -> No
 
 def _refuse_unfinished(service: Service, seed: Callable[[Any], object], result: object) -> None:
     if has_only_begun(result):
+        place = written_at(seed)
+        begins = "" if place is None else f"{place}: "
         raise DefinitionError(
-            f"{_written_at(seed)}The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads "
+            f"{begins}The seed of {service.alias} returned {shown(result)}, and nobody awaits that or reads "
             "it to its end. Remedy: do all within a plain function: asyncio.run(…), or list(…) around what yields."
         )
-
-
-def _written_at(function: Callable[..., object]) -> str:
-    """Return what begins a message about a function of somebody's: its file and line, if it has them."""
-    code = getattr(function, "__code__", None)
-    return "" if code is None else f"{Place(written_in(function), code.co_firstlineno)}: "
 
 
 @contextmanager
